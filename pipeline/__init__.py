@@ -1,0 +1,3 @@
+"""What runs: the typed configuration, the DAG, and the runners."""
+
+import schemas as schemas

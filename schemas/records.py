@@ -1,0 +1,238 @@
+"""The records that flow between components, and the TFRecord shards that hold them.
+
+``*.pbtxt`` beside this file is what ExampleValidator enforces; here is how a record is written and
+read. Audio is mono 16 kHz little-endian int16 PCM.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+SAMPLE_RATE = 16_000
+
+Audio = np.ndarray[Any, np.dtype[np.int16]]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip of the corpus.
+
+    Attributes:
+      clip_id: ``<ytid>_<start ms>_<end ms>``.
+      audio: int16 samples at 16 kHz, mono.
+      labels: AudioSet mids.
+      source_rate: Sample rate of the file in Hz, before resampling.
+    """
+
+    clip_id: str
+    audio: Audio
+    labels: tuple[str, ...]
+    source_rate: int
+
+    def to_example(self) -> bytes:
+        """Serialises to a ``tf.train.Example``; duration, peak and rms are derived from the audio."""
+        return _example(
+            clip_id=self.clip_id,
+            audio=self.audio,
+            labels=list(self.labels),
+            source_rate=self.source_rate,
+            **_levels(self.audio),
+        )
+
+    @classmethod
+    def from_example(cls, serialized: bytes) -> Clip:
+        """Reads what :meth:`to_example` wrote."""
+        read = _Reader(serialized)
+        return cls(
+            clip_id=read.text("clip_id"),
+            audio=read.audio(),
+            labels=tuple(read.texts("labels")),
+            source_rate=read.integer("source_rate"),
+        )
+
+
+@dataclass(frozen=True)
+class NossClip:
+    """One labelled clip of a NOSS task.
+
+    Attributes:
+      clip_id: ``<task>/<file>``.
+      audio: int16 samples at 16 kHz, mono.
+      task: Name of the task.
+      split: train, validation or test.
+      label: The class.
+      speaker_id: The speaker, or empty where the task does not know it.
+      group: The fold or other grouping key, or empty.
+      source_rate: Sample rate of the file in Hz, before resampling.
+    """
+
+    clip_id: str
+    audio: Audio
+    task: str
+    split: str
+    label: str
+    speaker_id: str
+    group: str
+    source_rate: int
+
+    def to_example(self) -> bytes:
+        """Serialises to a ``tf.train.Example``; duration, peak and rms are derived from the audio."""
+        return _example(
+            clip_id=self.clip_id,
+            audio=self.audio,
+            task=self.task,
+            split=self.split,
+            label=self.label,
+            speaker_id=self.speaker_id,
+            group=self.group,
+            source_rate=self.source_rate,
+            **_levels(self.audio),
+        )
+
+    @classmethod
+    def from_example(cls, serialized: bytes) -> NossClip:
+        """Reads what :meth:`to_example` wrote."""
+        read = _Reader(serialized)
+        return cls(
+            clip_id=read.text("clip_id"),
+            audio=read.audio(),
+            task=read.text("task"),
+            split=read.text("split"),
+            label=read.text("label"),
+            speaker_id=read.text("speaker_id"),
+            group=read.text("group"),
+            source_rate=read.integer("source_rate"),
+        )
+
+
+@dataclass(frozen=True)
+class DistillationWindow:
+    """What a student learns from: a window of sound and the teacher's embedding of it.
+
+    Attributes:
+      clip_id: The clip it was cut from.
+      offset: First sample of the window in the clip.
+      audio: int16 samples, as many as a patch needs.
+      target: float16 embedding, ``(target_dim,)``, not standardised.
+    """
+
+    clip_id: str
+    offset: int
+    audio: Audio
+    target: np.ndarray[Any, np.dtype[np.float16]]
+
+    def to_example(self) -> bytes:
+        """Serialises to a ``tf.train.Example``."""
+        return _example(
+            clip_id=self.clip_id,
+            offset=self.offset,
+            audio=self.audio,
+            target=self.target.astype("<f2", copy=False).tobytes(),
+            target_dim=len(self.target),
+        )
+
+    @classmethod
+    def from_example(cls, serialized: bytes) -> DistillationWindow:
+        """Reads what :meth:`to_example` wrote."""
+        read = _Reader(serialized)
+        return cls(
+            clip_id=read.text("clip_id"),
+            offset=read.integer("offset"),
+            audio=read.audio(),
+            target=np.frombuffer(read.raw("target"), dtype="<f2"),
+        )
+
+
+def write_shard(path: str | Path, examples: Iterable[bytes]) -> int:
+    """Writes serialised examples as one TFRecord file, all or nothing.
+
+    The file appears under its name only when it is complete, so a killed worker leaves no half shard
+    and a retried one overwrites its own.
+
+    Returns:
+      How many examples were written.
+    """
+    path, count = Path(path), 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with tf.io.TFRecordWriter(str(partial)) as writer:
+        for example in examples:
+            writer.write(example)
+            count += 1
+    partial.replace(path)
+    return count
+
+
+def shard_path(artifact_uri: str, split: str, index: int, count: int) -> Path:
+    """Path of shard ``index`` of ``count`` of a split, in TFX's ``Split-<name>`` folder."""
+    return Path(artifact_uri) / f"Split-{split}" / f"records-{index:05d}-of-{count:05d}"
+
+
+def list_shards(artifact_uri: str, split: str) -> list[Path]:
+    """The shards of a split in order; empty if the split has none."""
+    return sorted((Path(artifact_uri) / f"Split-{split}").glob("records-*-of-*"))
+
+
+def iterate_examples(paths: Iterable[str | Path]) -> Iterator[bytes]:
+    """Serialised examples of TFRecord files, one after the other."""
+    for path in paths:
+        yield from tf.compat.v1.io.tf_record_iterator(str(path))
+
+
+def _levels(audio: Audio) -> dict[str, float]:
+    scaled = audio.astype(np.float32) / 32768.0
+    return {
+        "duration_s": len(audio) / SAMPLE_RATE,
+        "peak": float(np.abs(scaled).max(initial=0.0)),
+        "rms": float(np.sqrt(np.mean(scaled**2))) if len(audio) else 0.0,
+    }
+
+
+def _example(**features: Any) -> bytes:
+    example = tf.train.Example()
+    for name, value in features.items():
+        feature = example.features.feature[name]
+        if isinstance(value, str):
+            feature.bytes_list.value.append(value.encode())
+        elif isinstance(value, bytes):
+            feature.bytes_list.value.append(value)
+        elif isinstance(value, np.ndarray):
+            feature.bytes_list.value.append(value.astype("<i2", copy=False).tobytes())
+        elif isinstance(value, list):
+            feature.bytes_list.value.extend(item.encode() for item in value)
+        elif isinstance(value, int):
+            feature.int64_list.value.append(value)
+        else:
+            feature.float_list.value.append(value)
+    serialized: bytes = example.SerializeToString(deterministic=True)
+    return serialized
+
+
+class _Reader:
+    """Typed access to the features of one serialised example."""
+
+    def __init__(self, serialized: bytes) -> None:
+        self._features = tf.train.Example.FromString(serialized).features.feature
+
+    def raw(self, name: str) -> bytes:
+        value: bytes = self._features[name].bytes_list.value[0]
+        return value
+
+    def text(self, name: str) -> str:
+        return self.raw(name).decode()
+
+    def texts(self, name: str) -> list[str]:
+        return [value.decode() for value in self._features[name].bytes_list.value]
+
+    def integer(self, name: str) -> int:
+        return int(self._features[name].int64_list.value[0])
+
+    def audio(self) -> Audio:
+        return np.frombuffer(self.raw("audio"), dtype="<i2")

@@ -1,0 +1,397 @@
+"""The reports that components write and that others, and people, read.
+
+Every figure says what was measured, on how many, in which unit and with which spread; every figure of
+a model carries the sha256 of the file it was taken from. ``json/*.schema.json`` beside this file is
+generated from these classes.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field
+
+from schemas.settings import Report
+from schemas.students import FrontEndSpec, StudentSpec
+
+VariantInput = Literal["wave", "core"]
+Precision = Literal["float32", "dynamic"]
+
+
+class _File(Report):
+    """A report with a fixed file name."""
+
+    FILE: ClassVar[str]
+
+    def save(self, folder: str) -> None:
+        """Writes the report under its own name into ``folder``."""
+        self.write(folder, self.FILE)
+
+    @classmethod
+    def load(cls, folder: str) -> Self:
+        """Reads the report from ``folder``."""
+        return cls.read(folder, cls.FILE)
+
+
+# --- ingestion ---------------------------------------------------------------------------------
+
+
+class QuarantinedClip(Report):
+    """A clip that was left out; one line of ``quarantine.jsonl``."""
+
+    clip_id: str = Field(description="Clip id or, for a task, the manifest's file entry.")
+    source: str = Field(description="File, or CSV and line, it would have come from.")
+    reason: str = Field(description="One of the reasons counted in the report.")
+    detail: str = Field("", description="What the decoder or the check said.")
+
+
+class SplitCounts(Report):
+    """What became of the rows of one split."""
+
+    rows: int = Field(description="Rows of the source that passed the label filter.")
+    filtered: int = Field(0, description="Rows left out by the label filter.")
+    clips: int = Field(description="Clips written.")
+    hours: float = Field(description="Sound written, in hours.")
+    quarantined: dict[str, int] = Field(default_factory=dict, description="Clips left out, by reason.")
+
+
+class IngestReport(_File):
+    """What ingestion took and what it left out."""
+
+    FILE: ClassVar[str] = "ingest_report.json"
+    QUARANTINE: ClassVar[str] = "quarantine.jsonl"
+
+    source: str = Field(description="Where the sound came from.")
+    synthetic: bool = Field(description="Whether the sound was synthesised.")
+    splits: dict[str, SplitCounts] = Field(description="Counts by split (corpus) or task/split (NOSS).")
+    licences: dict[str, str] = Field(default_factory=dict, description="Licence of each source, where known.")
+
+
+# --- distillation ------------------------------------------------------------------------------
+
+
+class EpochMetrics(Report):
+    """One epoch of a training."""
+
+    epoch: int = Field(description="Counted from 1.")
+    phase: str = Field(description="float, factored or qat; 'train' for a teacher.")
+    loss: float = Field(description="Mean training loss.")
+    validation_loss: float = Field(description="Loss on the eval split, in inference mode.")
+    learning_rate: float = Field(description="At the end of the epoch.")
+    svd_alpha: float = Field(1.0, description="Weight of the full matrix in an annealed bottleneck.")
+    seconds: float = Field(description="Wall time of the epoch.")
+
+
+class DistillationSetInfo(_File):
+    """What a distillation set holds; the targets' statistics travel with it."""
+
+    FILE: ClassVar[str] = "distillation_set.json"
+
+    teacher: str = Field(description="The teacher in words.")
+    teacher_digest: str = Field(description="sha256 over the teacher's files.")
+    window_samples: int = Field(description="Samples of a window.")
+    hop_samples: int = Field(description="Samples between windows of a clip.")
+    target_dim: int = Field(description="Dimensions of a target.")
+    target_blocks: list[int] = Field(description="Dimensions each teacher contributes, in order.")
+    target_mean: list[float] = Field(description="Mean of each dimension over the train split.")
+    target_std: list[float] = Field(description="Standard deviation of each dimension, never 0.")
+    windows: dict[str, int] = Field(description="Windows by split.")
+    augmented: dict[str, int] = Field(description="Of these, windows made by augmentation.")
+    synthetic: bool = Field(description="Whether the sound was synthesised.")
+    seconds: float = Field(description="Wall time of the embedding.")
+
+
+class StudentInfo(_File):
+    """A trained student: what it is, how it was trained and how far it came."""
+
+    FILE: ClassVar[str] = "student.json"
+    WEIGHTS: ClassVar[str] = "student.weights.h5"
+
+    candidate_id: str = Field(description="Readable name of the candidate.")
+    spec: StudentSpec = Field(description="Its typed parameters.")
+    front_end: FrontEndSpec = Field(description="The front end it was trained behind.")
+    parameters: int = Field(description="Weights of the network that ships (without target heads).")
+    target_dim: int = Field(description="Dimensions of the teacher's embedding.")
+    target_variance_explained: float = Field(
+        description="1 - validation loss / variance, on the standardised targets of the eval split."
+    )
+    seed: int = Field(description="Of initialisation, order and augmentation.")
+    best_epoch: int = Field(description="The epoch whose weights were kept.")
+    epochs: list[EpochMetrics] = Field(description="The whole training.")
+    steps: int = Field(description="Optimiser steps taken.")
+    windows_per_second: float = Field(description="Training speed over all epochs, on the machine that trained.")
+
+
+# --- conversion --------------------------------------------------------------------------------
+
+
+class TensorInfo(Report):
+    """A named input or output of a TFLite file."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+
+
+class Parity(Report):
+    """Agreement of a TFLite file with its Keras student on held-out windows."""
+
+    n: int = Field(description="Windows compared.")
+    cosine_mean: float
+    cosine_min: float
+    max_abs_difference: float
+
+
+class Behaviour(Report):
+    """What the file answers to a sound every converter should survive."""
+
+    sound: Literal["silence", "white_noise", "sine_440hz"]
+    finite: bool
+    norm: float = Field(description="Euclidean norm of the embedding.")
+
+
+class TfliteVariant(Report):
+    """One TFLite file of one student."""
+
+    name: str = Field(description="<input>-<precision>, unique within the student.")
+    input: VariantInput = Field(description="wave: waveform in; core: log-mel patch in.")
+    precision: Precision = Field(description="float32, or dynamic-range int8 weights.")
+    file: str = Field(description="File name beside this report; empty if conversion failed.")
+    golden: str = Field(description="Golden-vector file (.npz with 'input' and 'embedding').")
+    sha256: str
+    bytes: int
+    inputs: list[TensorInfo]
+    outputs: list[TensorInfo]
+    operators: dict[str, int] = Field(description="Operators of the file and how often each stands there.")
+    int8_tensors: list[str] = Field(description="Weight tensors stored as int8.")
+    parity: Parity | None
+    behaviour: list[Behaviour]
+    accepted: bool = Field(description="Whether the file may go on.")
+    reason: str = Field("", description="Why it was refused.")
+
+
+class TfliteReport(_File):
+    """All variants of one student, refused ones included."""
+
+    FILE: ClassVar[str] = "variants.json"
+
+    candidate_id: str
+    spec: StudentSpec
+    front_end: FrontEndSpec
+    parameters: int
+    variants: list[TfliteVariant]
+
+    @property
+    def accepted(self) -> list[TfliteVariant]:
+        """The variants that may go on."""
+        return [variant for variant in self.variants if variant.accepted]
+
+
+# --- quality -----------------------------------------------------------------------------------
+
+
+class TaskResult(Report):
+    """One model on one NOSS task."""
+
+    task: str
+    metric: Literal["accuracy"] = "accuracy"
+    value: float = Field(description="On the test split, read once.")
+    low: float = Field(description="Lower end of the 95 % interval.")
+    high: float = Field(description="Upper end of the 95 % interval.")
+    validation: float = Field(description="Of the chosen hyper-parameters, on the validation split.")
+    chance: float = Field(description="Share of the test split's most frequent class.")
+    c: float = Field(description="Inverse regularisation of the probe, chosen on validation.")
+    n_train: int
+    n_validation: int
+    n_test: int
+    n_classes: int
+    n_speakers_test: int = Field(description="Distinct speakers of the test split; 0 if unknown.")
+    synthetic: bool
+
+
+class NossModelResult(Report):
+    """One model on all tasks."""
+
+    model: str = Field(description="Candidate id, 'teacher' or the baseline's name.")
+    kind: Literal["student", "teacher", "baseline"]
+    variant: str = Field(description="Variant of a student; empty otherwise.")
+    sha256: str = Field(description="Of the file that was asked; empty for a baseline without a file.")
+    embedding_dim: int
+    tasks: list[TaskResult]
+    mean: float = Field(description="Plain mean over the tasks.")
+    mean_low: float = Field(description="Lower end of the mean's 95 % interval.")
+    mean_high: float = Field(description="Upper end of the mean's 95 % interval.")
+    clips: int = Field(description="Distinct clips embedded.")
+    windows: int = Field(description="Windows embedded.")
+    embed_seconds: float = Field(description="Host wall time of the embedding; not a latency.")
+
+
+class NossReport(_File):
+    """The benchmark's results of one node: all variants of a candidate, the teacher, or a baseline."""
+
+    FILE: ClassVar[str] = "noss_report.json"
+
+    protocol: str = Field(description="Which protocol chose and measured.")
+    results: list[NossModelResult]
+
+    def result(self, variant: str) -> NossModelResult | None:
+        """The result of one variant, or None if it was not evaluated."""
+        return next((result for result in self.results if result.variant == variant), None)
+
+
+# --- latency -----------------------------------------------------------------------------------
+
+
+class Machine(Report):
+    """What the latency was measured on."""
+
+    backend: str = Field(description="host, adb, ...")
+    name: str = Field(description="CPU or device name.")
+    os: str
+    runtime: str = Field(description="LiteRT version and delegate.")
+    threads: int
+    is_device: bool = Field(description="False: a host figure, never to be called device latency.")
+
+
+class LatencyMeasurement(Report):
+    """One TFLite file, timed."""
+
+    candidate_id: str
+    variant: str
+    sha256: str
+    bytes: int
+    n: int = Field(description="Timed invocations over all rounds.")
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    mean_ms: float
+    spread_low_ms: float = Field(description="Lower end of the 95 % interval of the median, over rounds.")
+    spread_high_ms: float = Field(description="Upper end of the 95 % interval of the median, over rounds.")
+    ratio: float = Field(description="p50 over the reference model's p50, median over rounds.")
+    ratio_low: float
+    ratio_high: float
+    init_ms: float = Field(description="Load, allocate and prepare.")
+    first_ms: float = Field(description="First invocation.")
+    peak_mib: float = Field(description="Peak resident memory of the process above an idle runtime.")
+    samples_us: list[list[float]] = Field(description="Raw samples in microseconds, by round.")
+
+
+class LatencyReport(_File):
+    """All variants of a run, measured in one session, interleaved with a reference model."""
+
+    FILE: ClassVar[str] = "latency_report.json"
+
+    machine: Machine
+    reference: LatencyMeasurement
+    rounds: int
+    measurements: list[LatencyMeasurement]
+
+    def measurement(self, candidate_id: str, variant: str) -> LatencyMeasurement | None:
+        """The measurement of one variant, or None if it has none."""
+        for measured in self.measurements:
+            if (measured.candidate_id, measured.variant) == (candidate_id, variant):
+                return measured
+        return None
+
+
+# --- verdict -----------------------------------------------------------------------------------
+
+
+class GoalResult(Report):
+    """Whether one point meets one goal."""
+
+    goal: str = Field(description="The goal in words, with its limit and unit.")
+    value: float
+    limit: float
+    met: bool
+
+
+class FrontierPoint(Report):
+    """One TFLite variant and what the gate says of it."""
+
+    point_id: str = Field(description="<candidate id>/<variant>.")
+    candidate_id: str
+    variant: str
+    input: VariantInput = Field(description="Points compete only with points of the same input.")
+    sha256: str
+    quality: float = Field(description="Mean NOSS accuracy.")
+    quality_low: float
+    quality_high: float
+    quality_of_teacher: float = Field(description="Quality as a share of the teacher's.")
+    latency_ms: float = Field(description="p50.")
+    latency_low_ms: float
+    latency_high_ms: float
+    latency_ratio: float = Field(description="Latency over the reference model's.")
+    peak_mib: float
+    bytes: int
+    parameters: int
+    goals: list[GoalResult]
+    goals_met: bool
+    on_frontier: bool = Field(description="Nothing beats it in quality and latency together.")
+    dominated_by: list[str] = Field(description="Points that beat it.")
+    blessed: bool = Field(description="On the frontier and all goals met: it is pushed.")
+    reasons: list[str] = Field(description="Why it is not blessed; empty if it is.")
+
+
+class ReferenceQuality(Report):
+    """A model beside the frontier: the teacher or a baseline."""
+
+    model: str
+    kind: Literal["teacher", "baseline"]
+    quality: float
+    low: float
+    high: float
+
+
+class RefusedVariant(Report):
+    """A variant that never became a point."""
+
+    point_id: str
+    reason: str
+
+
+class Verdict(_File):
+    """The gate's decision on every variant of a run."""
+
+    FILE: ClassVar[str] = "verdict.json"
+    PICTURE: ClassVar[str] = "frontier.png"
+    PAGE: ClassVar[str] = "index.html"
+
+    run_name: str
+    synthetic: bool = Field(description="Whether the figures come from synthesised sound.")
+    machine: Machine
+    teacher: ReferenceQuality
+    baselines: list[ReferenceQuality]
+    points: list[FrontierPoint]
+    refused: list[RefusedVariant]
+
+    @property
+    def blessed(self) -> list[FrontierPoint]:
+        """The points to push."""
+        return [point for point in self.points if point.blessed]
+
+
+# --- push --------------------------------------------------------------------------------------
+
+
+class PushedModel(Report):
+    """One blessed variant and where it went."""
+
+    point_id: str
+    candidate_id: str
+    variant: str
+    sha256: str
+    folder: str = Field(description="Version folder, relative to the push destination.")
+    registered_model: str = Field(description="Name in the MLflow registry.")
+    registered_version: str
+    run_id: str = Field(description="The candidate's MLflow run.")
+
+
+class PushReport(_File):
+    """What was pushed and registered."""
+
+    FILE: ClassVar[str] = "pushed.json"
+
+    tracking_uri: str = Field(description="MLflow store, without credentials.")
+    parent_run_id: str
+    models: list[PushedModel]

@@ -1,0 +1,42 @@
+"""The base of every typed setting and report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """Immutable settings: an unknown key is an error, and every field has a description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+    def to_parameter(self) -> str:
+        """The settings as one JSON string: the form in which Kubeflow passes parameters."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    @classmethod
+    def from_parameter(cls, parameter: str) -> Self:
+        """Reads what :meth:`to_parameter` wrote."""
+        return cls.model_validate_json(parameter)
+
+
+class Report(BaseModel):
+    """A JSON file with a published schema; ``FILE`` is its name inside the artifact's folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    def write(self, folder: str | Path, name: str) -> Path:
+        """Writes the report as ``folder/name``."""
+        path = Path(folder) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        return path
+
+    @classmethod
+    def read(cls, folder: str | Path, name: str) -> Self:
+        """Reads ``folder/name``."""
+        return cls.model_validate_json((Path(folder) / name).read_text(encoding="utf-8"))

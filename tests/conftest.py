@@ -1,0 +1,30 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _shared(part: str) -> Path:
+    root = Path(os.environ.get("TINYTRILL_SHARED", REPOSITORY.parent / "shared"))
+    folder = root / part
+    if not folder.is_dir():
+        pytest.skip(f"real sound and teachers are not here: {folder} is absent (set TINYTRILL_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real recordings; see CONTRIBUTING.md."""
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """Real teacher models; see CONTRIBUTING.md."""
+    return _shared("models")

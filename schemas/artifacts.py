@@ -35,7 +35,7 @@ class DistillationSet(Artifact):
 
 
 class StudentModel(Artifact):
-    """A trained student: ``student.json`` and ``student.weights.h5``."""
+    """A trained student: ``student.json`` and ``student.weights.npz``."""
 
     TYPE_NAME = "schemas.StudentModel"
 

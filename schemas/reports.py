@@ -105,7 +105,7 @@ class StudentInfo(_File):
     """A trained student: what it is, how it was trained and how far it came."""
 
     FILE: ClassVar[str] = "student.json"
-    WEIGHTS: ClassVar[str] = "student.weights.h5"
+    WEIGHTS: ClassVar[str] = "student.weights.npz"
 
     candidate_id: str = Field(description="Readable name of the candidate.")
     spec: StudentSpec = Field(description="Its typed parameters.")

@@ -183,7 +183,7 @@ def list_shards(artifact_uri: str, split: str) -> list[Path]:
 def iterate_examples(paths: Iterable[str | Path]) -> Iterator[bytes]:
     """Serialised examples of TFRecord files, one after the other."""
     for path in paths:
-        yield from tf.compat.v1.io.tf_record_iterator(str(path))
+        yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
 
 
 def _levels(audio: Audio) -> dict[str, float]:

@@ -1,0 +1,1 @@
+"""Distillation windows in, one student out."""

@@ -1,0 +1,145 @@
+"""One step of a distillation: the losses, the gradients, the two optimisers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from components.modeling.student import Student
+from components.student_trainer.settings import TrainingSettings
+
+Array = np.ndarray[Any, Any]
+
+
+class Distiller:
+    """Trains a student by regression on the teacher's standardised embeddings.
+
+    The backbone and the heads keep their optimiser through all phases; the bottleneck gets a fresh one
+    whenever its form changes.
+
+    Attributes:
+      student: The student in its present form.
+      target_head: Embedding to the teacher's dimension.
+      level_head: Embedding to the window's log-mel mean and deviation, or None.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        target_blocks: list[int],
+        levels: tuple[Array, Array] | None,
+        settings: TrainingSettings,
+    ) -> None:
+        """Builds the heads.
+
+        Args:
+          student: With fresh weights.
+          target_blocks: Dimensions of each concatenated teacher.
+          levels: Mean and deviation, each ``(2 * mels,)``, that standardise the auxiliary target.
+          settings: Of the training.
+        """
+        width = student.spec.embedding_width
+        self._settings = settings
+        self._weights = tf.constant(target_weights(target_blocks, settings.target_weighting))
+        self._levels = None if levels is None else tuple(tf.constant(value) for value in levels)
+        self.target_head = _linear_head(width, sum(target_blocks), "target_head")
+        self.level_head = None if levels is None else _linear_head(width, len(levels[0]), "level_head")
+        self._optimizer = _adam()
+        self._optimizer.build(self._shared_variables(student))
+        self.take(student)
+
+    def take(self, student: Student) -> None:
+        """Goes on with another form of the same student."""
+        self.student = student
+        self._bottleneck_optimizer = _adam()
+        self._bottleneck_optimizer.build(student.bottleneck.trainable_variables)
+        self._step = tf.function(self._train_step, reduce_retracing=True)
+        self._evaluate = tf.function(self._squared_error, reduce_retracing=True)
+
+    def step(self, log_mel: Array, target: Array, learning_rate: float) -> tf.Tensor:
+        """One optimiser step on a batch; returns the loss as a scalar tensor."""
+        self._optimizer.learning_rate.assign(learning_rate)
+        self._bottleneck_optimizer.learning_rate.assign(learning_rate)
+        return self._step(tf.constant(log_mel), tf.constant(target))
+
+    def evaluate(self, log_mel: Array, target: Array) -> tuple[float, float]:
+        """Weighted squared error in inference mode, and that of answering zero, each summed over windows."""
+        error, nothing = self._evaluate(tf.constant(log_mel), tf.constant(target))
+        return float(error), float(nothing)
+
+    def variables(self) -> list[tf.Variable]:
+        """All that a checkpoint must hold, in a fixed order."""
+        heads = self.target_head.variables + (self.level_head.variables if self.level_head else [])
+        return [
+            *self.student.core.variables,
+            *heads,
+            *self._optimizer.variables,
+            *self._bottleneck_optimizer.variables,
+        ]
+
+    def _train_step(self, log_mel: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            embedding = self.student.core(log_mel, training=True)
+            loss = self._weighted_error(self.target_head(embedding), target)
+            if self.level_head is not None:
+                expected = self._level_targets(log_mel)
+                error = tf.reduce_mean(tf.math.squared_difference(self.level_head(embedding), expected))
+                loss += self._settings.auxiliary_log_mel * error
+        shared = self._shared_variables(self.student)
+        bottleneck = self.student.bottleneck.trainable_variables
+        gradients = tape.gradient(loss, shared + bottleneck)
+        if self._settings.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._settings.clip_norm)
+        self._optimizer.apply_gradients(zip(gradients[: len(shared)], shared, strict=True))
+        self._bottleneck_optimizer.apply_gradients(zip(gradients[len(shared) :], bottleneck, strict=True))
+        return loss
+
+    def _squared_error(self, log_mel: tf.Tensor, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        answer = self.target_head(self.student.core(log_mel, training=False))
+        windows = tf.cast(tf.shape(target)[0], tf.float32)
+        return (
+            self._weighted_error(answer, target) * windows,
+            self._weighted_error(tf.zeros_like(target), target) * windows,
+        )
+
+    def _weighted_error(self, answer: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        per_dimension = tf.reduce_mean(tf.math.squared_difference(answer, target), axis=0)
+        return tf.reduce_sum(per_dimension * self._weights)
+
+    def _level_targets(self, log_mel: tf.Tensor) -> tf.Tensor:
+        assert self._levels is not None
+        mean, deviation = self._levels
+        return (log_mel_levels(log_mel) - mean) / deviation
+
+    def _shared_variables(self, student: Student) -> list[tf.Variable]:
+        heads = self.level_head.trainable_variables if self.level_head else []
+        return [*student.features.trainable_variables, *self.target_head.trainable_variables, *heads]
+
+
+def log_mel_levels(log_mel: tf.Tensor) -> tf.Tensor:
+    """Mean and deviation over time of each mel band: ``(batch, frames, mels)`` to ``(batch, 2 * mels)``."""
+    return tf.concat([tf.reduce_mean(log_mel, axis=1), tf.math.reduce_std(log_mel, axis=1)], axis=1)
+
+
+def target_weights(blocks: list[int], weighting: str) -> Array:
+    """Weights of the target dimensions, summing to 1.
+
+    Args:
+      blocks: Dimensions of each concatenated teacher.
+      weighting: ``dimension``: all dimensions alike; ``teacher``: all teachers alike.
+    """
+    if weighting == "teacher":
+        return np.concatenate([np.full(block, 1 / (block * len(blocks)), np.float32) for block in blocks])
+    return np.full(sum(blocks), 1 / sum(blocks), np.float32)
+
+
+def _linear_head(width: int, outputs: int, name: str) -> keras.Model:
+    inputs = keras.Input((width,))
+    return keras.Model(inputs, keras.layers.Dense(outputs)(inputs), name=name)
+
+
+def _adam() -> keras.optimizers.Optimizer:
+    return keras.optimizers.Adam(jit_compile=False)

@@ -1,0 +1,120 @@
+"""Distillation windows as arrays: log-mels computed once, read from a memory map.
+
+All candidates of a run hear the same windows through the same front end, so the first one computes the
+log-mels and the others map its files. The map is paged by the system: a set larger than memory works.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.audio.framing import to_float
+from components.modeling.frontend import LogMel
+from schemas.records import DistillationWindow, iterate_examples, list_shards
+from schemas.reports import DistillationSetInfo
+from schemas.students import FrontEndSpec
+
+Array = np.ndarray[Any, Any]
+
+log = logging.getLogger("tinytrill.student_trainer")
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class WindowStore:
+    """One split, ready to train on.
+
+    Attributes:
+      log_mel: float16 ``(windows, frames, mels)``.
+      target: float16 ``(windows, target_dim)``, standardised.
+    """
+
+    log_mel: Array
+    target: Array
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def batches(self, order: Array, size: int) -> Iterator[tuple[Array, Array]]:
+        """Whole batches of windows in the given order; what does not fill a batch is left out."""
+        for start in range(0, len(order) - size + 1, size):
+            chosen = np.sort(order[start : start + size])
+            yield self.log_mel[chosen].astype(np.float32), self.target[chosen].astype(np.float32)
+
+    def sequential(self, size: int) -> Iterator[tuple[Array, Array]]:
+        """All windows in stored order; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield self.log_mel[part].astype(np.float32), self.target[part].astype(np.float32)
+
+
+def open_store(uri: str, split: str, front_end: FrontEndSpec, scratch: Path) -> WindowStore:
+    """Opens a split of a distillation set, computing its log-mels if nobody has yet.
+
+    Args:
+      uri: Folder of a ``DistillationSet`` artifact.
+      split: train or eval.
+      front_end: The student's front end.
+      scratch: Folder for the arrays; they can be deleted at any time.
+
+    Raises:
+      ValueError: If the split is empty or its windows do not fit the front end.
+    """
+    info = DistillationSetInfo.load(uri)
+    if info.window_samples != front_end.window_samples:
+        raise ValueError(
+            f"the distillation set's windows have {info.window_samples} samples, "
+            f"but a patch of the front end needs {front_end.window_samples}"
+        )
+    if not info.windows.get(split):
+        raise ValueError(f"split {split!r} of the distillation set holds no windows")
+    folder = scratch / f"windows-{_digest(uri, info, front_end)}" / split
+    if not folder.is_dir():
+        _compute(uri, split, info, front_end, folder)
+    return WindowStore(
+        np.load(folder / "log_mel.npy", mmap_mode="r"), np.load(folder / "target.npy", mmap_mode="r")
+    )
+
+
+def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEndSpec, folder: Path) -> None:
+    log.info("computing log-mels of %d %s windows", info.windows[split], split)
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    count = info.windows[split]
+    log_mel = np.lib.format.open_memmap(
+        partial / "log_mel.npy", "w+", np.float16, (count, front_end.frames, front_end.mels)
+    )
+    target = np.lib.format.open_memmap(partial / "target.npy", "w+", np.float16, (count, info.target_dim))
+    layer = LogMel(front_end)
+    mean, std = np.array(info.target_mean, np.float32), np.array(info.target_std, np.float32)
+    windows = map(DistillationWindow.from_example, iterate_examples(list_shards(uri, split)))
+    start = 0
+    while batch := list(islice(windows, _BATCH)):
+        part = slice(start, start + len(batch))
+        log_mel[part] = layer(to_float(np.stack([window.audio for window in batch]))).numpy()
+        target[part] = (np.stack([window.target for window in batch]).astype(np.float32) - mean) / std
+        start += len(batch)
+    if start != count:
+        raise ValueError(f"split {split!r} of {uri} should hold {count} windows, but holds {start}")
+    log_mel.flush()
+    target.flush()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial.rename(folder)
+
+
+def _digest(uri: str, info: DistillationSetInfo, front_end: FrontEndSpec) -> str:
+    identity = [uri, info.model_dump(mode="json"), front_end.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

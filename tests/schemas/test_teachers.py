@@ -1,0 +1,117 @@
+"""Teacher specifications: kinds, paths, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.teachers import (
+    ConcatTeacher,
+    SavedModelTeacher,
+    SlidingWindows,
+    TeacherSpec,
+    TfliteStage,
+    TfliteTeacher,
+    TrainedTeacher,
+    check_teacher,
+    needs_training,
+    parse_teacher,
+    resolve_paths,
+    teacher_files,
+)
+
+PAIR: dict[str, Any] = {
+    "kind": "concat",
+    "teachers": [
+        {"kind": "tflite", "name": "YAMNet", "stages": [{"file": "yamnet.tflite"}]},
+        {
+            "kind": "tflite",
+            "stages": [
+                {"file": "mel.tflite", "scale": 32768},
+                {"file": "embed.tflite", "scale": 0.1, "offset": 2, "windows": {"frames": 76, "hop": 8}},
+            ],
+        },
+        {"kind": "savedmodel", "path": "trill", "arguments": {"sample_rate": 16000}},
+    ],
+}
+
+
+def read(value: Any) -> TeacherSpec:
+    spec: TeacherSpec = TypeAdapter(TeacherSpec).validate_python(value)
+    return spec
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"kind": "trained", "output": "features"},
+        {"kind": "savedmodel", "path": "a", "window_samples": 16000, "hop_samples": 8000},
+        {"kind": "tfhub", "handle": "https://tfhub.dev/a/b/1", "output": "layer19"},
+        PAIR,
+    ],
+)
+def test_survives_the_way_through_a_parameter(value: Any) -> None:
+    spec = read(value)
+    assert parse_teacher(spec.to_parameter()) == spec
+
+
+def test_windows_are_averaged_by_default() -> None:
+    assert SlidingWindows(frames=76, hop=8).pool == "mean"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"kind": "pickle", "path": "a"}, "'trained', 'savedmodel', 'tfhub', 'tflite', 'concat'"),
+        ({"kind": "concat", "teachers": []}, "at least 1 item"),
+        ({"kind": "concat", "teachers": [{"kind": "concat", "teachers": []}]}, "does not match any of"),
+        ({"kind": "tflite", "stages": []}, "at least 1 item"),
+        (
+            {"kind": "tflite", "stages": [{"file": "a", "windows": {"frames": 1, "hop": 1}}]},
+            "the first stage hears the waveform",
+        ),
+        ({"kind": "savedmodel", "path": "a", "widow_samples": 1}, "widow_samples"),
+        ({"kind": "savedmodel", "path": "a", "window_samples": 10, "hop_samples": 11}, "must not exceed"),
+    ],
+)
+def test_refuses(value: Any, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        read(value)
+
+
+def test_relative_paths_are_taken_from_the_root(tmp_path: Path) -> None:
+    absolute = str(tmp_path / "x" / "absolute.tflite")
+    spec = ConcatTeacher(
+        teachers=(
+            SavedModelTeacher(path="trill"),
+            TfliteTeacher(stages=(TfliteStage(file="a/mel.tflite"), TfliteStage(file=absolute))),
+            TrainedTeacher(),
+        )
+    )
+    resolved = resolve_paths(spec, tmp_path)
+    assert teacher_files(resolved) == [tmp_path / "trill", tmp_path / "a/mel.tflite", Path(absolute)]
+    assert needs_training(resolved)
+    assert not needs_training(spec.teachers[0])
+
+
+def test_names_the_key_of_a_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "yamnet.tflite").touch()
+    (tmp_path / "mel.tflite").touch()
+    with pytest.raises(ValueError, match=r"teacher\.teachers\.1\.stages\.1\.file: .*embed\.tflite does not"):
+        check_teacher(resolve_paths(read(PAIR), tmp_path))
+
+
+def test_names_the_key_of_a_folder_that_is_no_saved_model(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"distil\.teacher\.path: .*a folder with saved_model\.pb"):
+        check_teacher(SavedModelTeacher(path=str(tmp_path)), key="distil.teacher")
+
+
+def test_accepts_files_that_are_there(tmp_path: Path) -> None:
+    for name in ("yamnet.tflite", "mel.tflite", "embed.tflite"):
+        (tmp_path / name).touch()
+    (tmp_path / "trill").mkdir()
+    (tmp_path / "trill" / "saved_model.pb").touch()
+    check_teacher(resolve_paths(read(PAIR), tmp_path))

@@ -1,1 +1,1 @@
-"""Sound itself: decoding files and cutting windows. No TFX and no TensorFlow here."""
+"""Sound itself: decoding files, taking clips in, cutting windows. No TFX here."""

@@ -1,0 +1,34 @@
+"""Why a clip is left out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The closed set of reasons for which a clip is quarantined."""
+
+    MISSING = "missing"
+    EMPTY = "empty"
+    UNDECODABLE = "undecodable"
+    NON_FINITE = "non_finite"
+    TOO_SHORT = "too_short"
+    SILENT = "silent"
+    DUPLICATE = "duplicate"
+
+
+class AudioError(Exception):
+    """A clip that cannot be used.
+
+    Attributes:
+      reason: Which of the known reasons.
+      detail: What the decoder or the check said, with the value that was wrong.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"

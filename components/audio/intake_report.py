@@ -1,0 +1,109 @@
+"""The report of an ingestion, its quarantine file, and when it is too bad to go on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from components.audio.errors import Reason
+from components.audio.resample import TARGET_RATE
+from components.audio.settings import IntakeSettings
+from components.audio.shard_writer import ShardSummary
+from schemas.reports import IngestReport, QuarantinedClip, SplitCounts
+
+_EXAMPLES_IN_MESSAGE = 3
+
+
+class IngestError(ValueError):
+    """The sources cannot be taken in, or too little of them is usable."""
+
+
+def merge_counts(
+    rows: Mapping[str, int],
+    filtered: Mapping[str, int],
+    left_out: Mapping[str, Sequence[QuarantinedClip]],
+    summaries: Sequence[ShardSummary],
+) -> tuple[dict[str, SplitCounts], dict[str, list[QuarantinedClip]]]:
+    """Adds up what became of the rows of each group.
+
+    Args:
+      rows: Rows that were to be taken in, by group.
+      filtered: Rows that the label filter left out, by group.
+      left_out: Clips that were left out before decoding, by group.
+      summaries: What became of the others.
+
+    Returns:
+      The counts, and all clips that were left out, by group.
+    """
+    bad = {group: list(left_out.get(group, ())) for group in rows}
+    clips: Counter[str] = Counter()
+    samples: Counter[str] = Counter()
+    for summary in summaries:
+        clips.update(summary.clips)
+        samples.update(summary.samples)
+        for group, more in summary.quarantined.items():
+            bad[group].extend(more)
+    counts = {
+        group: SplitCounts(
+            rows=rows[group],
+            filtered=filtered.get(group, 0),
+            clips=clips[group],
+            hours=samples[group] / TARGET_RATE / 3600,
+            quarantined=dict(sorted(Counter(clip.reason for clip in bad[group]).items())),
+        )
+        for group in rows
+    }
+    return counts, bad
+
+
+def save_report(folder: str, report: IngestReport, bad: Mapping[str, Sequence[QuarantinedClip]]) -> Path:
+    """Writes the report and the quarantine file; returns the path of the latter."""
+    report.save(folder)
+    path = Path(folder) / IngestReport.QUARANTINE
+    with path.open("w", encoding="utf-8") as file:
+        for clips in bad.values():
+            file.writelines(clip.model_dump_json() + "\n" for clip in clips)
+    return path
+
+
+def check_usable(
+    counts: Mapping[str, SplitCounts],
+    bad: Mapping[str, Sequence[QuarantinedClip]],
+    settings: IntakeSettings,
+    quarantine: Path,
+) -> None:
+    """Refuses an ingestion of which too much was left out.
+
+    Raises:
+      IngestError: If a group has no clip left, too many rows without a file, or too many bad clips
+        among those that have one.
+    """
+    for group, count in counts.items():
+        missing = count.quarantined.get(Reason.MISSING, 0)
+        unusable = sum(count.quarantined.values()) - missing
+        found = count.rows - missing
+        if not count.clips:
+            problem = "nothing is left"
+        elif missing > settings.max_missing_share * count.rows:
+            problem = (
+                f"{missing} of {count.rows} rows have no file ({missing / count.rows:.1%}), "
+                f"max_missing_share allows {settings.max_missing_share:.1%}"
+            )
+        elif unusable > settings.max_bad_share * found:
+            problem = (
+                f"{unusable} of {found} clips are bad ({unusable / found:.1%}), "
+                f"max_bad_share allows {settings.max_bad_share:.1%}"
+            )
+        else:
+            continue
+        raise IngestError(f"{group}: {problem}; {_summary(count, bad.get(group, ()))}; all in {quarantine}")
+
+
+def _summary(count: SplitCounts, bad: Sequence[QuarantinedClip]) -> str:
+    reasons = ", ".join(f"{reason} {number}" for reason, number in count.quarantined.items())
+    worst = sorted(bad, key=lambda clip: clip.reason == Reason.MISSING)[:_EXAMPLES_IN_MESSAGE]
+    examples = "; ".join(f"{clip.clip_id} ({clip.source}): {clip.reason}, {clip.detail}" for clip in worst)
+    return f"{count.rows} rows, {count.filtered} filtered out, left out: {reasons or 'none'}" + (
+        f"; for example {examples}" if examples else ""
+    )

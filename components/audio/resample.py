@@ -1,0 +1,35 @@
+"""From any rate and any number of channels to mono 16 kHz int16."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+TARGET_RATE = 16_000
+
+FloatAudio = np.ndarray[Any, np.dtype[np.float32]]
+Pcm = np.ndarray[Any, np.dtype[np.int16]]
+
+
+def to_mono(frames: FloatAudio) -> FloatAudio:
+    """The mean of the channels of ``(frames, channels)``."""
+    if frames.shape[1] == 1:
+        return frames[:, 0]
+    return frames.mean(axis=1, dtype=np.float32)
+
+
+def resample(samples: FloatAudio, rate: int) -> FloatAudio:
+    """Mono samples at ``rate`` Hz to 16 kHz by soxr's HQ recipe (https://sourceforge.net/p/soxr)."""
+    if rate == TARGET_RATE:
+        return samples
+    import soxr
+
+    resampled: FloatAudio = soxr.resample(samples, rate, TARGET_RATE, quality="HQ")
+    return resampled
+
+
+def to_pcm(samples: FloatAudio) -> Pcm:
+    """Float samples in [-1, 1] to int16; what lies outside is clipped, never wrapped."""
+    scaled = np.rint(samples * np.float32(32768.0))
+    return np.clip(scaled, -32768.0, 32767.0).astype(np.int16)

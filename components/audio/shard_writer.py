@@ -1,0 +1,148 @@
+"""The Beam step that decodes a whole shard and writes it.
+
+No sound goes through a shuffle: an element is the list of a shard's clips, and what comes back is a
+small summary file. A retried shard overwrites its own files with the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from pydantic import Field
+
+from components.audio.decode import DecodedAudio, decode
+from components.audio.errors import AudioError
+from components.audio.progress import Progress
+from components.audio.requests import ClipRequest, Shard, quarantined
+from components.audio.settings import IntakeSettings
+from schemas.reports import QuarantinedClip
+from schemas.settings import Report
+
+_PARTIAL = ".partial"
+
+
+class ContentDigest(Report):
+    """What a clip sounds like: equal digests are the same samples."""
+
+    digest: str = Field(description="BLAKE2b over the samples of the record.")
+    group: str = Field(description="What the clip is counted under.")
+    source: str = Field(description="Where it was asked for, as file:line.")
+
+
+class ShardSummary(Report):
+    """What became of the clips of one shard."""
+
+    clips: dict[str, int] = Field(description="Clips written, by group.")
+    samples: dict[str, int] = Field(description="Samples written, by group.")
+    quarantined: dict[str, list[QuarantinedClip]] = Field(description="Clips left out, by group.")
+    digests: list[ContentDigest] = Field(description="Of the clips written, where asked for.")
+
+
+class ShardWriter(beam.DoFn):  # type: ignore[misc]
+    """Writes each shard it is given to ``examples_uri`` and its summary to ``summaries``.
+
+    Args:
+      examples_uri: The Examples artifact.
+      summaries: Folder for the summaries.
+      settings: Which clips are good enough.
+      to_example: Makes the serialised record of a request and its audio; a module-level function.
+      what: Name in the progress lines.
+      total: Clips of all shards.
+      with_digests: Whether summaries say what each clip sounds like.
+    """
+
+    def __init__(
+        self,
+        examples_uri: str,
+        summaries: str,
+        settings: IntakeSettings,
+        to_example: Callable[[Any, DecodedAudio], bytes],
+        what: str,
+        total: int,
+        with_digests: bool = False,
+    ) -> None:
+        self._examples_uri, self._summaries = examples_uri, summaries
+        self._settings = settings.to_parameter()
+        self._settings_class = type(settings)
+        self._to_example = to_example
+        self._what, self._total, self._with_digests = what, total, with_digests
+        self._progress: Progress | None = None
+
+    def process(self, element: Shard[ClipRequest]) -> None:
+        """Decodes and writes one shard."""
+        from schemas.records import shard_path, write_shard
+
+        if self._progress is None:
+            self._progress = Progress(logging.getLogger("tinytrill.ingest"), self._what, self._total)
+        tally = _Tally(self._settings_class.from_parameter(self._settings), self._with_digests)
+        path = shard_path(self._examples_uri, element.split, element.index, element.count)
+        write_shard(path, self._examples(element, tally, self._progress))
+        _write_summary(Path(self._summaries), f"{element.split}-{element.index:05d}.json", tally.summary())
+
+    def _examples(self, shard: Shard[ClipRequest], tally: _Tally, progress: Progress) -> Iterator[bytes]:
+        for request in shard.requests:
+            audio = tally.take(request)
+            if audio is not None:
+                yield self._to_example(request, audio)
+            progress.step()
+
+
+class _Tally:
+    """Decodes clips and keeps count of them."""
+
+    def __init__(self, settings: IntakeSettings, with_digests: bool) -> None:
+        self._settings, self._with_digests = settings, with_digests
+        self._clips: Counter[str] = Counter()
+        self._samples: Counter[str] = Counter()
+        self._quarantined: dict[str, list[QuarantinedClip]] = {}
+        self._digests: list[ContentDigest] = []
+
+    def take(self, request: ClipRequest) -> DecodedAudio | None:
+        """The clip's audio, or None if it had to be left out."""
+        try:
+            audio = decode(
+                request.path,
+                max_seconds=request.max_seconds,
+                min_seconds=self._settings.min_seconds,
+                silence_peak=self._settings.silence_peak,
+            )
+        except AudioError as error:
+            left_out = quarantined(request.clip_id, request.source, error.reason, error.detail)
+            self._quarantined.setdefault(request.group, []).append(left_out)
+            return None
+        self._clips[request.group] += 1
+        self._samples[request.group] += len(audio.samples)
+        if self._with_digests:
+            digest = hashlib.blake2b(audio.samples.tobytes(), digest_size=16).hexdigest()
+            self._digests.append(ContentDigest(digest=digest, group=request.group, source=request.source))
+        return audio
+
+    def summary(self) -> ShardSummary:
+        return ShardSummary(
+            clips=dict(self._clips),
+            samples=dict(self._samples),
+            quarantined=self._quarantined,
+            digests=self._digests,
+        )
+
+
+def _write_summary(folder: Path, name: str, summary: ShardSummary) -> None:
+    partial = summary.write(folder, f".{name}{_PARTIAL}")
+    partial.replace(folder / name)
+
+
+def collect_summaries(folder: str | Path) -> list[ShardSummary]:
+    """Reads the summaries of all shards, in the order of splits and shards, and removes the folder."""
+    folder = Path(folder)
+    names = sorted(path.name for path in folder.glob("*.json"))
+    summaries = [ShardSummary.read(folder, name) for name in names]
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    return summaries

@@ -1,0 +1,54 @@
+# `make help` lists the targets. Everything is installed into .venv and nowhere else.
+
+SHELL := /bin/bash
+PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3))
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+PYTEST := $(PY) -m pytest --ignore=tests/benchmarks
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install demo test lint format unit slow bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+$(INSTALLED): requirements.lock infra/install.sh
+	@infra/install.sh "$(PYTHON)" $(VENV) requirements.lock
+	@touch $@
+
+install: $(INSTALLED) ## make .venv from requirements.lock (PYTHON=/path/to/python3.11 chooses the interpreter)
+
+demo: $(INSTALLED) ## the whole road on a synthesised corpus: output/demo
+	@$(PY) pipeline_runner.py demo $(ARGS)
+
+test: lint unit slow ## lint and all tests
+
+lint: $(INSTALLED) ## formatting, style and types
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+format: $(INSTALLED) ## put formatting and imports in order
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+unit: $(INSTALLED) ## the fast tests
+	$(PYTEST) -m "not slow" $(ARGS)
+
+slow: $(INSTALLED) ## the slow tests: whole pipelines, trained models
+	$(PYTEST) -m slow $(ARGS)
+
+bench: $(INSTALLED) ## measure throughput against bare loops
+	$(PY) -m pytest tests/benchmarks $(ARGS)
+
+lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock (versions move only where they must)
+	$(PY) -m uv pip compile --quiet --system-certs --python $(PY) --python-version 3.11 --no-emit-index-url \
+		--no-emit-find-links --generate-hashes --custom-compile-command "make lock" --extra dev \
+		pyproject.toml -o requirements.lock > /dev/null
+	@$(MAKE) --no-print-directory install
+
+clean: ## remove .venv, caches and output/demo (other runs in output/ stay)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis output/demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,143 @@
+"""Reading a configuration: YAML, overrides, and errors that say where and what would do.
+
+Every key's place is named as in ``training.learning_rate``; the same form sets it on the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.config import RunConfig
+
+CONFIGS = Path(__file__).resolve().parent / "configs"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot run; the message lists every fault, one a line."""
+
+
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Reads, overrides and validates a configuration.
+
+    Args:
+      source: A YAML file, or the name of a ready configuration such as ``demo``.
+      overrides: ``key.path=value`` strings; the value is YAML.
+
+    Raises:
+      ConfigError: If the file is missing or is no YAML mapping, or any key or value is refused.
+    """
+    path = _find(source)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not readable as YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of settings, not {type(data).__name__}")
+    for override in overrides:
+        _apply(data, override)
+    return validate(data, str(path))
+
+
+def validate(data: dict[str, Any], source: str) -> RunConfig:
+    """Turns a mapping into a configuration.
+
+    Raises:
+      ConfigError: Listing each fault with its place, its value, what is accepted and, for an unknown
+        key, the nearest known one.
+    """
+    try:
+        return RunConfig.model_validate(data)
+    except ValidationError as error:
+        faults = "\n".join(f"  {_describe(fault)}" for fault in error.errors())
+        raise ConfigError(f"{source} is refused:\n{faults}") from error
+
+
+def dump(config: RunConfig) -> str:
+    """The configuration as YAML, complete with defaults."""
+    text: str = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _find(source: str | Path) -> Path:
+    path = Path(source)
+    if path.is_file():
+        return path
+    ready = CONFIGS / f"{source}.yaml"
+    if ready.is_file():
+        return ready
+    names = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
+    raise ConfigError(f"no configuration {str(source)!r}: give a YAML file or one of {names}")
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {override!r} must have the form key.path=value")
+    *parents, last = key.strip().split(".")
+    node: Any = data
+    for depth, part in enumerate(parents):
+        if isinstance(node, list):
+            node = node[_index(part, node, key)]
+            continue
+        node = node.setdefault(part, {})
+        if node is None or not isinstance(node, (dict, list)):
+            place = ".".join(parents[: depth + 1])
+            raise ConfigError(f"--set {key}: {place} is {node!r} and has no keys below it")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {key}: {value!r} is not a YAML value: {error}") from error
+    if isinstance(node, list):
+        node[_index(last, node, key)] = parsed
+    else:
+        node[last] = parsed
+
+
+def _index(part: str, node: list[Any], key: str) -> int:
+    if part.isdigit() and int(part) < len(node):
+        return int(part)
+    raise ConfigError(f"--set {key}: {part!r} must be an index from 0 to {len(node) - 1}")
+
+
+def _describe(fault: Any) -> str:
+    place = ".".join(str(part) for part in fault["loc"]) or "the configuration"
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(fault["loc"][:-1])
+        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{place}: unknown key{hint} (known here: {', '.join(sorted(known))})"
+    if fault["type"] == "missing":
+        return f"{place}: is required"
+    message = fault["msg"].removeprefix("Value error, ")
+    if isinstance(fault["input"], (dict, BaseModel)):
+        return f"{place}: {message}"
+    return f"{place}: {fault['input']!r} is refused: {message}"
+
+
+def _known_keys(path: Iterable[Any]) -> list[str]:
+    """Keys of the model at a place of the configuration."""
+    models: list[Any] = [RunConfig]
+    for part in path:
+        following: list[Any] = []
+        for model in models:
+            field = model.model_fields.get(part) if isinstance(part, str) else None
+            if field is not None:
+                following += _models_of(field.annotation)
+        models = following or models
+    return sorted({key for model in models for key in model.model_fields})
+
+
+def _models_of(annotation: Any) -> list[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if typing.get_origin(annotation) in (list, dict, tuple, typing.Union, types.UnionType, typing.Annotated):
+        return [model for part in typing.get_args(annotation) for model in _models_of(part)]
+    return []

@@ -1,0 +1,265 @@
+"""The pipeline: which component feeds which.
+
+One branch a candidate, so that lineage, cache and parallelism are per student; all variants are timed
+in one node, so that they are timed together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types import BaseChannel
+
+from components.audio_ingest.component import AudioIngest
+from components.corpus_synthesizer.component import CorpusSynthesizer
+from components.frontier_gate.component import FrontierGate
+from components.frontier_pusher.component import FrontierPusher
+from components.latency_benchmark.component import LatencyBenchmark
+from components.noss_evaluator.component import NossEvaluator
+from components.noss_ingest.component import NossIngest
+from components.record_validator.component import RecordValidator
+from components.record_validator.statistics import statistics_options
+from components.student_trainer.component import StudentTrainer
+from components.teacher_embedder.component import TeacherEmbedder
+from components.teacher_trainer.component import TeacherTrainer
+from components.tflite_converter.component import TfliteConverter
+from pipeline.code_digest import code_digest
+from pipeline.config import RunConfig
+from pipeline.layout import RunLayout
+from schemas.students import StudentSpec
+
+_Node = TypeVar("_Node", bound=BaseNode)
+
+_SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
+
+
+@dataclass(frozen=True)
+class DataDigests:
+    """Fingerprints of what a run reads from outside: the cache sees changes by them."""
+
+    corpus: str = ""
+    noss: str = ""
+    teacher: str = ""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The nodes of one candidate."""
+
+    trainer: StudentTrainer
+    converter: TfliteConverter
+    evaluator: NossEvaluator
+
+
+def create_pipeline(config: RunConfig, layout: RunLayout, digests: DataDigests) -> tfx.dsl.Pipeline:
+    """Builds the pipeline of a run.
+
+    Args:
+      config: Resolved: places of files are absolute.
+      layout: Where the run keeps things.
+      digests: Of the sound and the teacher that lie outside the pipeline.
+    """
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(layout.artifacts),
+        components=_Builder(config, layout, digests).nodes(),
+        enable_cache=config.execution.cache,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(layout.metadata)
+        ),
+        beam_pipeline_args=beam_args(config),
+    )
+
+
+def beam_args(config: RunConfig) -> list[str]:
+    """Beam's options: in-process by default; an option given in the configuration comes last and wins."""
+    args = ["--runner=FnApiRunner"]
+    if config.execution.beam_workers > 1:
+        args += [
+            f"--direct_num_workers={config.execution.beam_workers}",
+            "--direct_running_mode=multi_processing",
+        ]
+    return args + config.execution.beam_args
+
+
+class _Builder:
+    """Makes the nodes in the order of the data."""
+
+    def __init__(self, config: RunConfig, layout: RunLayout, digests: DataDigests) -> None:
+        self._config, self._layout, self._digests = config, layout, digests
+        self._nodes: list[BaseNode] = []
+
+    def nodes(self) -> list[BaseNode]:
+        config = self._config
+        sound = self._synthesizer()
+        corpus = self._add(
+            AudioIngest(
+                settings=config.corpus,
+                corpus=sound,
+                code_digest=code_digest("audio_ingest"),
+                data_digest=self._digests.corpus,
+            )
+        )
+        noss = self._add(
+            NossIngest(
+                settings=config.noss,
+                corpus=sound,
+                code_digest=code_digest("noss_ingest"),
+                data_digest=self._digests.noss,
+            )
+        )
+        self._validate("corpus", corpus.outputs["examples"], _SCHEMAS / "clip.pbtxt")
+        self._validate("noss", noss.outputs["examples"], _SCHEMAS / "noss_clip.pbtxt")
+        teacher = self._teacher(corpus.outputs["examples"])
+        windows = self._add(
+            TeacherEmbedder(
+                examples=corpus.outputs["examples"],
+                settings=config.distillation,
+                seed=config.seed,
+                teacher=teacher,
+                code_digest=code_digest("teacher_embedder"),
+                data_digest=self._digests.teacher,
+            )
+        ).outputs["windows"]
+        branches = [
+            self._branch(candidate, windows, noss.outputs["examples"])
+            for candidate in config.students.expand()
+        ]
+        teacher_noss = self._evaluator("teacher", noss.outputs["examples"], teacher=teacher)
+        baseline = self._evaluator("logmel", noss.outputs["examples"])
+        self._decide(branches, teacher_noss, baseline, windows)
+        return self._nodes
+
+    def _synthesizer(self) -> BaseChannel | None:
+        if self._config.synthetic is None:
+            return None
+        node = CorpusSynthesizer(
+            settings=self._config.synthetic, code_digest=code_digest("corpus_synthesizer")
+        )
+        channel: BaseChannel = self._add(node).outputs["corpus"]
+        return channel
+
+    def _validate(self, name: str, examples: BaseChannel, schema_file: Path) -> None:
+        schema = self._add(
+            tfx.components.ImportSchemaGen(schema_file=str(schema_file)).with_id(f"Schema.{name}")
+        )
+        statistics = self._add(
+            tfx.components.StatisticsGen(
+                examples=examples, schema=schema.outputs["schema"], stats_options=statistics_options()
+            ).with_id(f"StatisticsGen.{name}")
+        )
+        self._add(
+            RecordValidator(
+                statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+            ).with_id(f"RecordValidator.{name}")
+        )
+
+    def _teacher(self, examples: BaseChannel) -> BaseChannel | None:
+        if self._config.teacher_training is None:
+            return None
+        node = TeacherTrainer(
+            examples=examples,
+            settings=self._config.teacher_training,
+            seed=self._config.seed,
+            code_digest=code_digest("teacher_trainer"),
+        )
+        channel: BaseChannel = self._add(node).outputs["model"]
+        return channel
+
+    def _branch(self, candidate: StudentSpec, windows: BaseChannel, noss: BaseChannel) -> Branch:
+        config, name = self._config, candidate.candidate_id
+        trainer = self._add(
+            StudentTrainer(
+                windows=windows,
+                spec=candidate,
+                settings=config.training,
+                front_end=config.front_end,
+                seed=config.seed,
+                scratch_dir=str(self._layout.scratch),
+                code_digest=code_digest("student_trainer"),
+            ).with_id(f"StudentTrainer.{name}")
+        )
+        converter = self._add(
+            TfliteConverter(
+                model=trainer.outputs["model"],
+                windows=windows,
+                settings=config.conversion,
+                code_digest=code_digest("tflite_converter"),
+            ).with_id(f"TfliteConverter.{name}")
+        )
+        evaluator = self._evaluator(name, noss, variants=converter.outputs["variants"])
+        return Branch(trainer, converter, evaluator)
+
+    def _evaluator(
+        self,
+        name: str,
+        noss: BaseChannel,
+        variants: BaseChannel | None = None,
+        teacher: BaseChannel | None = None,
+    ) -> NossEvaluator:
+        config = self._config
+        is_teacher = name == "teacher"
+        node = NossEvaluator(
+            examples=noss,
+            settings=config.evaluation,
+            subject="student" if variants else name,
+            seed=config.seed,
+            variants=variants,
+            teacher=teacher,
+            teacher_spec=config.distillation.teacher if is_teacher else None,
+            code_digest=code_digest("noss_evaluator"),
+            data_digest=self._digests.teacher if is_teacher else "",
+        )
+        return self._add(node.with_id(f"NossEvaluator.{name}"))
+
+    def _decide(
+        self, branches: list[Branch], teacher: NossEvaluator, baseline: NossEvaluator, windows: BaseChannel
+    ) -> None:
+        config = self._config
+        variants = [branch.converter.outputs["variants"] for branch in branches]
+        noss = [branch.evaluator.outputs["report"] for branch in branches]
+        students = [branch.trainer.outputs["model"] for branch in branches]
+        latency = self._add(
+            LatencyBenchmark(
+                variants=variants,
+                settings=config.latency,
+                seed=config.seed,
+                code_digest=code_digest("latency_benchmark"),
+            )
+        ).outputs["report"]
+        verdict = self._add(
+            FrontierGate(
+                variants=variants,
+                noss=noss,
+                students=students,
+                teacher=teacher.outputs["report"],
+                baselines=[baseline.outputs["report"]],
+                latency=latency,
+                settings=config.gate,
+                run_name=config.name,
+                code_digest=code_digest("frontier_gate"),
+            )
+        ).outputs["verdict"]
+        self._add(
+            FrontierPusher(
+                verdict=verdict,
+                variants=variants,
+                students=students,
+                noss=noss,
+                latency=latency,
+                teacher=teacher.outputs["report"],
+                windows=windows,
+                settings=config.push,
+                run_name=config.name,
+                config_json=config.to_parameter(),
+                code_digest=code_digest("frontier_pusher"),
+            )
+        )
+
+    def _add(self, node: _Node) -> _Node:
+        self._nodes.append(node)
+        return node

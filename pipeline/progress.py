@@ -1,0 +1,116 @@
+"""What a person sees while a run works: component, candidate k of N, elapsed time.
+
+TFX says what it does in its log; this turns those lines into progress and lets the project's own log
+lines through, while TensorFlow, Beam and absl stay silent unless asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+import warnings
+from collections.abc import Sequence
+
+from rich.console import Console
+
+_RUNNING = re.compile(r"Component (\S+) is running\.")
+_FINISHED = re.compile(r"Component (\S+) is finished\.")
+_CACHED = re.compile(r"A cached execution \d+ is used\.")
+
+
+class Progress(logging.Handler):
+    """Prints a line when a component starts and when it ends, and the project's own lines between.
+
+    Attributes:
+      executed: Ids of the nodes that really ran, in order.
+      cached: Ids of the nodes that were answered from the cache.
+    """
+
+    def __init__(self, console: Console, nodes: Sequence[str], candidates: Sequence[str]) -> None:
+        """Prepares for a run of the given nodes; a node ``<Component>.<candidate>`` counts candidates."""
+        super().__init__(level=logging.INFO)
+        self._console = console
+        self._total = len(nodes)
+        self._candidates = {candidate: index for index, candidate in enumerate(candidates, start=1)}
+        self._begun = time.monotonic()
+        self._node, self._node_begun, self._from_cache = "", 0.0, False
+        self.executed: list[str] = []
+        self.cached: list[str] = []
+        self.seconds: dict[str, float] = {}
+
+    @property
+    def current(self) -> str:
+        """The node that runs, or ran last."""
+        return self._node or "the pipeline"
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Turns a log record into a line, or into nothing."""
+        message = record.getMessage()
+        if record.name.startswith("tinytrill"):
+            style = "yellow" if record.levelno >= logging.WARNING else "dim"
+            self._print(f"    {message}", style)
+        elif match := _RUNNING.fullmatch(message):
+            self._node, self._node_begun, self._from_cache = match[1], time.monotonic(), False
+            self._print(f"{self._position()} {self._node}{self._candidate()} ...", "bold")
+        elif _CACHED.fullmatch(message):
+            self._from_cache = True
+        elif (match := _FINISHED.fullmatch(message)) and match[1] == self._node:
+            seconds = time.monotonic() - self._node_begun
+            (self.cached if self._from_cache else self.executed).append(self._node)
+            self.seconds[self._node] = seconds
+            how = "from the cache" if self._from_cache else f"done in {seconds:.1f} s"
+            self._print(f"{self._position(done=True)} {self._node} {how}", "green")
+
+    def _position(self, done: bool = False) -> str:
+        number = len(self.executed) + len(self.cached) + (0 if done else 1)
+        elapsed = int(time.monotonic() - self._begun)
+        return f"[{number}/{self._total} {elapsed // 60:02d}:{elapsed % 60:02d}]"
+
+    def _candidate(self) -> str:
+        index = self._candidates.get(self._node.partition(".")[2])
+        return f" (candidate {index} of {len(self._candidates)})" if index else ""
+
+    def _print(self, text: str, style: str) -> None:
+        self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def quiet_native_logs() -> None:
+    """Silences the native libraries; must be called before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+
+
+def attach(handler: logging.Handler, verbose: bool) -> None:
+    """Makes the handler the place where log records arrive.
+
+    Args:
+      handler: Usually a :class:`Progress`.
+      verbose: Leave the other libraries' own logging as it is, beside the progress.
+    """
+    from absl import logging as absl_logging
+
+    root = logging.getLogger()
+    absl_logger = absl_logging.get_absl_logger()
+    absl_logging.set_verbosity(absl_logging.INFO)
+    if not verbose:
+        absl_logging.get_absl_handler().setLevel(logging.FATAL)
+        for existing in list(root.handlers):
+            root.removeHandler(existing)
+        warnings.filterwarnings("ignore")
+        absl_logger.propagate = False
+    absl_logger.addHandler(handler)
+    project = logging.getLogger("tinytrill")
+    project.setLevel(logging.INFO)
+    project.propagate = False
+    project.addHandler(handler)
+
+
+def detach(handler: logging.Handler) -> None:
+    """Undoes :func:`attach` for the handler."""
+    from absl import logging as absl_logging
+
+    absl_logging.get_absl_logger().removeHandler(handler)
+    logging.getLogger("tinytrill").removeHandler(handler)

@@ -1,0 +1,174 @@
+"""The command line of TinyTrill: parse, call ``pipeline``, print.
+
+    python pipeline_runner.py --help
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.progress import quiet_native_logs
+
+_DESCRIPTION = """\
+TinyTrill distils a big speech-embedding teacher into small TFLite students, measures each on the file
+that ships, and pushes the Pareto frontier of quality and latency to a folder and to MLflow.
+"""
+_RUN_HELP = """\
+Runs the pipeline on this machine. Everything a run makes lies in one folder (--output): the same command
+again answers from the cache what did not change, and goes on where a killed run stopped.
+
+  pipeline_runner.py run --config demo
+  pipeline_runner.py run --config real_audio --set data_root=/sound --set training.epochs=20
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code: 0 done, 1 failed, 2 refused."""
+    options = _parser().parse_args(arguments)
+    if not options.verbose:
+        quiet_native_logs()
+
+    from pipeline.config_file import ConfigError
+    from pipeline.local_runner import RunFailed
+
+    try:
+        code: int = options.command(options)
+    except ConfigError as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return 2
+    except RunFailed as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="pipeline_runner.py", description=_DESCRIPTION, formatter_class=raw)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the pipeline", description=_RUN_HELP, formatter_class=raw)
+    _add_config(run)
+    _add_output(run)
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser(
+        "demo",
+        help="run on synthesised speech: no data, no teacher, some minutes",
+        description="Synthesises a corpus and three tasks, trains a teacher and eight students, and shows "
+        "their frontier. The figures are about synthetic speech; what is shown is the whole road.",
+    )
+    demo.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting")
+    _add_output(demo)
+    demo.set_defaults(command=_run, config="demo")
+
+    validate = commands.add_parser(
+        "validate",
+        help="check a configuration and list its candidates",
+        description="Checks a configuration without running it: keys, values, folders and files.",
+    )
+    _add_config(validate)
+    validate.set_defaults(command=_validate)
+
+    report = commands.add_parser(
+        "report",
+        help="show the frontier of a finished run",
+        description="Prints the frontier of a finished run and where its page is.",
+    )
+    report.add_argument("--output", required=True, type=Path, metavar="DIR", help="the run's folder")
+    report.set_defaults(command=_report)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what of this machine is usable",
+        description="Checks TensorFlow, LiteRT, audio formats, adb, Docker, MLflow, disk and memory, and says "
+        "what to do about what is missing.",
+    )
+    doctor.add_argument("--output", type=Path, default=Path("output"), metavar="DIR", help="where runs would go")
+    doctor.add_argument("--tracking-uri", default="", help="the MLflow tracking URI to check")
+    doctor.set_defaults(command=_doctor)
+
+    for command in (run, demo, validate, report, doctor):
+        command.add_argument("--verbose", action="store_true", help="show the libraries' own logs")
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", required=True, metavar="FILE", help="a YAML file, or demo, real_audio, frill144"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting, as in training.epochs=20; may be given again",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="the run's folder (default: output/<name of the configuration>)"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipeline.config_file import load_config
+    from pipeline.layout import RunLayout
+    from pipeline.local_runner import run_locally
+    from pipeline.summary import print_summary
+
+    config = load_config(options.config, options.set)
+    layout = RunLayout((options.output or Path("output") / config.name).resolve())
+    console = Console(stderr=True)
+    result = run_locally(config, layout, console, options.verbose)
+    print_summary(Console(), result.layout, result.verdict, result.pushed)
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from pipeline.config_file import load_config
+    from pipeline.layout import RunLayout
+    from pipeline.sources import check_sources, resolve
+
+    config = load_config(options.config, options.set)
+    check_sources(resolve(config, RunLayout(Path("output") / config.name)))
+    candidates = config.students.expand()
+    print(f"{config.name}: valid, {len(candidates)} candidates")
+    for candidate in candidates:
+        print(f"  {candidate.candidate_id}")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipeline.layout import RunLayout
+    from pipeline.local_runner import publish_report
+    from pipeline.summary import print_summary
+
+    layout = RunLayout(options.output.resolve())
+    print_summary(Console(), layout, publish_report(layout), None)
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipeline.doctor import examine, render
+
+    checks = examine(options.output, options.tracking_uri)
+    Console().print(render(checks))
+    return 0 if all(check.status != "missing" or not check.required for check in checks) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

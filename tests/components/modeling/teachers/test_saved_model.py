@@ -1,0 +1,129 @@
+"""SavedModels and hub handles as teachers."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.modeling.teachers import TeacherError, load_teacher
+from schemas.teachers import SavedModelTeacher, TfHubTeacher
+
+HANDLE = "https://tfhub.dev/google/nonsemantic-speech-benchmark/trill/3"
+
+
+@pytest.fixture(scope="module")
+def level_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives the mean and the peak of each 100-sample frame, times ``gain``."""
+    import tensorflow as tf
+
+    class Levels(tf.Module):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec((None, None), tf.float32, name="samples"),
+                tf.TensorSpec((), tf.int32, name="gain"),
+            ]
+        )
+        def __call__(self, samples: Any, gain: Any) -> Any:
+            frames = tf.signal.frame(samples, 100, 100)
+            levels = tf.stack([tf.reduce_mean(frames, -1), tf.reduce_max(frames, -1)], axis=-1)
+            return {"embedding": levels * tf.cast(gain, tf.float32), "frames": frames}
+
+    class Single(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32)])
+        def __call__(self, waveform: Any) -> Any:
+            frames = tf.signal.frame(waveform, 100, 100)
+            return tf.reduce_max(frames, axis=1), tf.reduce_mean(frames, axis=1, keepdims=True)
+
+    folder = tmp_path_factory.mktemp("saved_models")
+    levels = Levels()
+    tf.saved_model.save(levels, str(folder / "levels"), signatures={"serving_default": levels.__call__})
+    tf.saved_model.save(Single(), str(folder / "single"))
+    return folder
+
+
+@pytest.mark.parametrize("signature", ["", "serving_default"])
+def test_averages_the_output_over_time(level_model: Path, signature: str) -> None:
+    spec = SavedModelTeacher(path=str(level_model / "levels"), arguments={"gain": 10}, signature=signature)
+    waveforms = np.random.default_rng(0).uniform(-1, 1, (3, 400)).astype(np.float32)
+    teacher = load_teacher(spec)
+    frames = waveforms.reshape(3, 4, 100)
+    expected = 10 * np.stack([frames.mean((1, 2)), frames.max(2).mean(1)], axis=1)
+    np.testing.assert_allclose(teacher.embed(waveforms), expected, rtol=1e-5, atol=1e-6)
+    assert teacher.dim == 2
+    assert len(teacher.digest) == 64
+
+
+def test_window_slides_and_pads(level_model: Path) -> None:
+    spec = SavedModelTeacher(path=str(level_model / "levels"), arguments={"gain": 1}, window_samples=200)
+    teacher = load_teacher(spec)
+    ramp = np.linspace(0, 1, 600, dtype=np.float32)[None]
+    np.testing.assert_allclose(teacher.embed(ramp)[0, 0], ramp.mean(), rtol=1e-5)
+    np.testing.assert_allclose(teacher.embed(np.ones((1, 50), np.float32)), [[0.25, 0.5]])
+
+
+def test_model_that_takes_one_waveform_and_returns_a_tuple(level_model: Path) -> None:
+    spec = SavedModelTeacher(path=str(level_model / "single"), output="1", batched=False)
+    waveforms = np.stack([np.full(300, 0.25), np.full(300, 0.5)]).astype(np.float32)
+    np.testing.assert_allclose(load_teacher(spec).embed(waveforms), [[0.25], [0.5]])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"signature": "embed"}, r"has no signature 'embed', only \['serving_default'\]"),
+        ({"signature": "serving_default"}, r"has the inputs \['gain', 'samples'\]; say by `input`"),
+        ({"arguments": {"gain": 1}, "output": "layer19"}, r"no output 'layer19', only \['embedding', 'frames'\]"),
+    ],
+)
+def test_says_what_the_model_has_instead(level_model: Path, options: dict[str, Any], message: str) -> None:
+    spec = SavedModelTeacher.model_validate({"path": str(level_model / "levels"), **options})
+    with pytest.raises(TeacherError, match=message):
+        load_teacher(spec).embed(np.zeros((1, 400), np.float32))
+
+
+def test_names_an_index_that_is_not_there(level_model: Path) -> None:
+    spec = SavedModelTeacher(path=str(level_model / "single"), output="2", batched=False)
+    with pytest.raises(TeacherError, match="must be an index from 0 to 1, not '2'"):
+        load_teacher(spec).embed(np.zeros((1, 400), np.float32))
+
+
+def test_names_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(TeacherError, match=r"is not a SavedModel: it holds no saved_model\.pb"):
+        load_teacher(SavedModelTeacher(path=str(tmp_path)))
+
+
+def test_hub_without_a_network_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(socket, "create_connection", no_network)
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    started = time.monotonic()
+    with pytest.raises(TeacherError, match=rf"{HANDLE}(.|\n)*kind: savedmodel(.|\n)*TFHUB_CACHE_DIR"):
+        load_teacher(TfHubTeacher(handle=HANDLE))
+    assert time.monotonic() - started < 25
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_hub_uses_what_the_cache_holds(
+    tmp_path: Path, level_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
+    shutil.copytree(level_model / "levels", tmp_path / hashlib.sha1(HANDLE.encode()).hexdigest())
+    teacher = load_teacher(TfHubTeacher(handle=HANDLE, arguments={"gain": 1}))
+    assert teacher.embed(np.zeros((1, 400), np.float32)).shape == (1, 2)
+    assert teacher.description == HANDLE
+
+
+def test_hub_handle_must_be_an_address() -> None:
+    with pytest.raises(TeacherError, match="expected an address that starts with https://"):
+        load_teacher(TfHubTeacher(handle="google/trill"))

@@ -1,0 +1,131 @@
+"""Decodes the clips of the NOSS tasks into labelled records."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils
+
+from components.audio.decode import DecodedAudio
+from components.audio.intake_report import check_usable, merge_counts, save_report
+from components.audio.requests import make_shards
+from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries
+from components.noss_ingest.leaks import check_contents
+from components.noss_ingest.manifest import SPLITS
+from components.noss_ingest.plan import NossPlan, NossRequest, plan_ingestion
+from components.noss_ingest.settings import NossIngestSettings
+from components.noss_ingest.sources import CORPUS_FOLDER, TaskSource, find_tasks
+from schemas.reports import IngestReport
+
+CORPUS_KEY = "corpus"
+EXAMPLES_KEY = "examples"
+REPORT_KEY = "report"
+SETTINGS_KEY = "settings"
+CODE_DIGEST_KEY = "code_digest"
+DATA_DIGEST_KEY = "data_digest"
+
+_SUMMARIES = "shards"
+_SYNTHETIC = "synthetic"
+
+_logger = logging.getLogger("tinytrill.noss_ingest")
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
+    """Executor of NossIngest."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Takes the tasks in.
+
+        Args:
+          input_dict: ``corpus``, if the tasks are synthesised.
+          output_dict: ``examples`` and ``report``.
+          exec_properties: ``settings``, a JSON string.
+
+        Raises:
+          ManifestError: If a manifest is malformed, incomplete or leaks.
+          IngestError: If tasks are absent, or too little of one is usable; report and quarantine file
+            are written before that.
+        """
+        settings = NossIngestSettings.from_parameter(exec_properties[SETTINGS_KEY])
+        corpus = input_dict.get(CORPUS_KEY)
+        root = Path(corpus[0].uri) / CORPUS_FOLDER if corpus else Path(settings.root)
+        examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
+        report_uri = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
+
+        tasks = find_tasks(settings, root, synthetic=bool(corpus))
+        plan = plan_ingestion(tasks, settings.max_seconds)
+        _logger.info("%d tasks, %d clips to decode", len(tasks), sum(map(len, plan.requests.values())))
+        summaries = self._write_records(plan, settings, examples.uri, report_uri)
+        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        _report(plan, summaries, tasks, settings, str(root), bool(corpus), report_uri)
+
+    def _write_records(
+        self, plan: NossPlan, settings: NossIngestSettings, examples_uri: str, report_uri: str
+    ) -> list[ShardSummary]:
+        shards = [
+            shard for split in SPLITS for shard in make_shards(split, plan.requests[split], settings.shard_clips)
+        ]
+        total = sum(len(shard.requests) for shard in shards)
+        folder = Path(report_uri) / _SUMMARIES
+        folder.mkdir(parents=True)
+        writer = ShardWriter(
+            examples_uri, str(folder), settings, to_example, "NossIngest", total, with_digests=True
+        )
+        with self._make_beam_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Shards" >> beam.Create(shards, reshuffle=True)
+                | "DecodeAndWrite" >> beam.ParDo(writer)
+            )
+        return collect_summaries(folder)
+
+
+def to_example(request: NossRequest, audio: DecodedAudio) -> bytes:
+    """The serialised NOSS record of a decoded clip."""
+    from schemas.records import NossClip
+
+    return NossClip(
+        clip_id=request.clip_id,
+        audio=audio.samples,
+        task=request.task,
+        split=request.split,
+        label=request.label,
+        speaker_id=request.speaker_id,
+        group=request.fold,
+        source_rate=audio.source_rate,
+    ).to_example()
+
+
+def _report(
+    plan: NossPlan,
+    summaries: list[ShardSummary],
+    tasks: list[TaskSource],
+    settings: NossIngestSettings,
+    root: str,
+    synthetic: bool,
+    report_uri: str,
+) -> None:
+    counts, bad = merge_counts(plan.rows, {}, plan.left_out, summaries)
+    licences = {source.task.name: _SYNTHETIC if synthetic else source.task.licence for source in tasks}
+    report = IngestReport(
+        source=_SYNTHETIC if synthetic else root,
+        synthetic=synthetic or any(source.task.synthetic for source in tasks),
+        splits=counts,
+        licences={name: licence for name, licence in licences.items() if licence},
+    )
+    quarantine = save_report(report_uri, report, bad)
+    check_contents(digest for summary in summaries for digest in summary.digests)
+    check_usable(counts, bad, settings, quarantine)
+    for source in tasks:
+        splits = {split: counts[f"{source.task.name}/{split}"].clips for split in SPLITS}
+        _logger.info("%s: %s", source.task.name, ", ".join(f"{split} {n}" for split, n in splits.items()))

@@ -21,6 +21,7 @@ from components.tflite_converter.settings import ConverterSettings
 from pipeline.grid import StudentGrid
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
+from schemas.teachers import needs_training
 
 
 class ExecutionSettings(Settings):
@@ -84,7 +85,7 @@ class RunConfig(Settings):
     def _fits_together(self) -> Self:
         for candidate in self.students.expand():
             plan_phases(candidate, self.training)
-        trained = "trained" in teacher_kinds(self.distillation.teacher)
+        trained = needs_training(self.distillation.teacher)
         if trained and self.teacher_training is None:
             raise ValueError("distillation.teacher is 'trained', so teacher_training must be given")
         if self.teacher_training is not None and not trained:
@@ -95,11 +96,3 @@ class RunConfig(Settings):
                 f"front end needs {self.front_end.window_samples}"
             )
         return self
-
-
-def teacher_kinds(teacher: object) -> set[str]:
-    """Kinds of a teacher and of those it is concatenated from."""
-    kinds = {str(getattr(teacher, "kind"))}
-    for part in getattr(teacher, "teachers", []):
-        kinds |= teacher_kinds(part)
-    return kinds

@@ -7,7 +7,6 @@ in one node, so that they are timed together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from tfx import v1 as tfx
@@ -21,7 +20,8 @@ from components.frontier_pusher.component import FrontierPusher
 from components.latency_benchmark.component import LatencyBenchmark
 from components.noss_evaluator.component import NossEvaluator
 from components.noss_ingest.component import NossIngest
-from components.record_validator.component import RecordValidator
+from components.record_validator.component import CuratedSchema, RecordValidator
+from components.record_validator.curated_schema import RecordKind
 from components.record_validator.statistics import statistics_options
 from components.student_trainer.component import StudentTrainer
 from components.teacher_embedder.component import TeacherEmbedder
@@ -30,20 +30,10 @@ from components.tflite_converter.component import TfliteConverter
 from pipeline.code_digest import code_digest
 from pipeline.config import RunConfig
 from pipeline.layout import RunLayout
+from pipeline.sources import DataDigests
 from schemas.students import StudentSpec
 
 _Node = TypeVar("_Node", bound=BaseNode)
-
-_SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
-
-
-@dataclass(frozen=True)
-class DataDigests:
-    """Fingerprints of what a run reads from outside: the cache sees changes by them."""
-
-    corpus: str = ""
-    noss: str = ""
-    teacher: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,8 +102,8 @@ class _Builder:
                 data_digest=self._digests.noss,
             )
         )
-        self._validate("corpus", corpus.outputs["examples"], _SCHEMAS / "clip.pbtxt")
-        self._validate("noss", noss.outputs["examples"], _SCHEMAS / "noss_clip.pbtxt")
+        self._validate("corpus", corpus.outputs["examples"], "clip")
+        self._validate("noss", noss.outputs["examples"], "noss_clip")
         teacher = self._teacher(corpus.outputs["examples"])
         windows = self._add(
             TeacherEmbedder(
@@ -143,14 +133,12 @@ class _Builder:
         channel: BaseChannel = self._add(node).outputs["corpus"]
         return channel
 
-    def _validate(self, name: str, examples: BaseChannel, schema_file: Path) -> None:
-        schema = self._add(
-            tfx.components.ImportSchemaGen(schema_file=str(schema_file)).with_id(f"Schema.{name}")
-        )
+    def _validate(self, name: str, examples: BaseChannel, kind: RecordKind) -> None:
+        schema = self._add(CuratedSchema(kind).with_id(f"CuratedSchema.{name}"))
         statistics = self._add(
-            tfx.components.StatisticsGen(
-                examples=examples, schema=schema.outputs["schema"], stats_options=statistics_options()
-            ).with_id(f"StatisticsGen.{name}")
+            tfx.components.StatisticsGen(examples=examples, stats_options=statistics_options(kind)).with_id(
+                f"StatisticsGen.{name}"
+            )
         )
         self._add(
             RecordValidator(
@@ -241,6 +229,7 @@ class _Builder:
                 latency=latency,
                 settings=config.gate,
                 run_name=config.name,
+                config_json=config.to_parameter(),
                 code_digest=code_digest("frontier_gate"),
             )
         ).outputs["verdict"]

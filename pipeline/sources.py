@@ -1,0 +1,95 @@
+"""What a run reads from outside: where it lies, whether it is there, whether it changed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.audio.fingerprint import fingerprint
+from components.audio.intake_report import IngestError
+from components.audio_ingest import sources as corpus_sources
+from components.noss_ingest import sources as noss_sources
+from pipeline.config import RunConfig
+from pipeline.config_file import ConfigError
+from pipeline.layout import RunLayout
+from schemas.teachers import check_teacher, resolve_paths, teacher_files
+
+DATA_ROOT = "TINYTRILL_DATA_ROOT"
+TEACHER_ROOT = "TINYTRILL_TEACHER_ROOT"
+
+
+@dataclass(frozen=True)
+class DataDigests:
+    """Fingerprints of what a run reads from outside: the cache sees changes by them."""
+
+    corpus: str = ""
+    noss: str = ""
+    teacher: str = ""
+
+
+def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
+    """The configuration with absolute places, and with what one section takes from another filled in.
+
+    Relative places of sound and of teachers are taken from ``data_root`` and ``teacher_root``, which come
+    from the configuration, else from the environment, else are the working folder.
+    """
+    data_root = _root(config.data_root, DATA_ROOT)
+    teacher_root = _root(config.teacher_root, TEACHER_ROOT)
+    synthetic = config.synthetic is not None
+    updates: dict[str, object] = {
+        "data_root": str(data_root),
+        "teacher_root": str(teacher_root),
+        "distillation": config.distillation.model_copy(
+            update={"teacher": resolve_paths(config.distillation.teacher, teacher_root)}
+        ),
+        "evaluation": config.evaluation.model_copy(
+            update={"front_end": config.front_end, "synthetic": synthetic}
+        ),
+        "push": config.push.model_copy(
+            update={
+                "destination": config.push.destination or str(layout.pushed),
+                "tracking_uri": config.push.tracking_uri or f"sqlite:///{layout.mlflow}",
+            }
+        ),
+    }
+    if not synthetic:
+        updates["corpus"] = config.corpus.model_copy(update={"root": str(data_root / config.corpus.root)})
+        updates["noss"] = config.noss.model_copy(update={"root": str(data_root / config.noss.root)})
+    return config.model_copy(update=updates)
+
+
+def check_sources(config: RunConfig) -> None:
+    """Refuses a resolved configuration whose sound or teacher is not there, before anything runs.
+
+    Raises:
+      ConfigError: With the setting's key, its value and what is accepted.
+    """
+    try:
+        if config.synthetic is None:
+            corpus_sources.check_sources(config.corpus, key="corpus")
+            noss_sources.check_sources(config.noss, key="noss")
+        check_teacher(config.distillation.teacher, key="distillation.teacher")
+    except (IngestError, ValueError) as error:
+        raise ConfigError(f"{error}\n  {_where(config)}") from error
+
+
+def data_digests(config: RunConfig) -> DataDigests:
+    """Fingerprints of what a resolved configuration names outside the pipeline."""
+    synthetic = config.synthetic is not None
+    return DataDigests(
+        corpus="" if synthetic else corpus_sources.sources_digest(config.corpus),
+        noss="" if synthetic else noss_sources.sources_digest(config.noss),
+        teacher=fingerprint(teacher_files(config.distillation.teacher)),
+    )
+
+
+def _root(configured: str, variable: str) -> Path:
+    return Path(configured or os.environ.get(variable, ".")).expanduser().resolve()
+
+
+def _where(config: RunConfig) -> str:
+    return (
+        f"relative places of sound start at {config.data_root} (data_root or {DATA_ROOT}), of teachers at "
+        f"{config.teacher_root} (teacher_root or {TEACHER_ROOT})"
+    )

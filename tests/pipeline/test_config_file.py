@@ -1,0 +1,108 @@
+"""Every bad value is refused with its place, itself, what is accepted, and the nearest known key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config_file import CONFIGS, ConfigError, dump, load_config, validate
+from pipeline.layout import RunLayout
+from pipeline.sources import check_sources, resolve
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+def test_ready_configurations_are_valid(name: str) -> None:
+    config = load_config(name)
+    assert config.name == name
+    assert len(config.students.expand()) >= 8
+
+
+def test_a_dumped_configuration_reads_back() -> None:
+    config = load_config("demo")
+    assert validate(yaml.safe_load(dump(config)), "dump") == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainin.epochs=3", r"trainin: unknown key; did you mean 'training'\?"),
+        ("training.epoch=3", r"training.epoch: unknown key; did you mean 'epochs'\? \(known here: .*batch_size"),
+        ("training.svd.start=0.1", r"training.svd.start: unknown key"),
+        ("training.epochs=many", r"training.epochs: 'many' is refused: Input should be a valid integer"),
+        ("training.epochs=0", r"training.epochs: 0 is refused: .* greater than or equal to 1"),
+        ("training.learning_rate=-1", r"training.learning_rate: -1 is refused: .*greater than 0"),
+        ("training.learning_rate=.nan", r"training.learning_rate: nan is refused: .*finite"),
+        ("students.explicit.0.width=0", r"students.explicit.0.width: 0 is refused: .*greater than 0"),
+        ("students.explicit.0.size=huge", r"'huge' is refused: Input should be 'tiny', 'small' or 'large'"),
+        ("students.explicit.0.widht=1", r"explicit.0.widht: unknown key; did you mean 'width'\?"),
+        ("students.explicit=[]", r"students: no candidates"),
+        ("training.epochs=2", r"training.epochs is 2, but its phases .* need at least 4"),
+        ("name=Has Spaces", r"name: 'Has Spaces' is refused"),
+        ("gate.goals=[{metric: latency_ms, limit: -1}]", r"gate.goals.0.limit: -1 is refused: .*greater than or equal"),
+        ("distillation.teacher.kind=oracle", r"distillation.teacher: .*'oracle'.*tflite"),
+        ("distillation.window_samples=8000", r"distillation.window_samples is 8000, but a patch .* 15600"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_place(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config("demo", [override])
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config("demo", ["training.epochs=0", "seed=-1"])
+    assert "training.epochs" in str(error.value)
+    assert "seed" in str(error.value)
+
+
+def test_false_as_text_is_false() -> None:
+    config = load_config("demo", ["students.explicit.2.qat='False'"])
+    assert config.students.explicit[2].qat is False
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs", r"--set 'epochs' must have the form key.path=value"),
+        ("name.deep.x=1", r"--set name.deep.x: name is 'demo' and has no keys below it"),
+        ("students.explicit.99.width=1", r"'99' must be an index from 0 to 7"),
+        ("training={", r"--set training: '{' is not a YAML value"),
+    ],
+)
+def test_a_malformed_override_is_refused(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config("demo", [override])
+
+
+def test_an_unknown_configuration_names_the_ready_ones() -> None:
+    with pytest.raises(ConfigError, match=r"no configuration 'demmo'.* one of demo, frill144, real_audio"):
+        load_config("demmo")
+
+
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text("- 1\n")
+    with pytest.raises(ConfigError, match=r"must hold a mapping of settings, not list"):
+        load_config(path)
+
+
+def test_missing_folders_are_refused_with_their_keys(tmp_path: Path) -> None:
+    config = load_config("real_audio", [f"data_root={tmp_path}", f"teacher_root={tmp_path}"])
+    with pytest.raises(ConfigError, match=r"corpus.root: there is no folder .*mini_audioset") as error:
+        check_sources(resolve(config, RunLayout(tmp_path)))
+    assert "TINYTRILL_DATA_ROOT" in str(error.value)
+
+
+def test_a_missing_teacher_file_is_refused_with_its_key(tmp_path: Path, shared_data: Path) -> None:
+    config = load_config("real_audio", [f"data_root={shared_data}", f"teacher_root={tmp_path}"])
+    with pytest.raises(ConfigError, match=r"distillation.teacher.teachers.0.stages.0.file: .*yamnet"):
+        check_sources(resolve(config, RunLayout(tmp_path)))
+
+
+def test_roots_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINYTRILL_DATA_ROOT", str(tmp_path / "sound"))
+    resolved = resolve(load_config("real_audio"), RunLayout(tmp_path / "run"))
+    assert resolved.corpus.root == str(tmp_path / "sound" / "mini_audioset")
+    assert resolved.push.tracking_uri == f"sqlite:///{tmp_path}/run/mlflow.db"

@@ -140,6 +140,9 @@ class Parity(Report):
     cosine_mean: float
     cosine_min: float
     max_abs_difference: float
+    centred_cosine: float = Field(
+        1.0, description="Mean cosine after the student's mean embedding is taken away: what a probe can see."
+    )
 
 
 class Behaviour(Report):
@@ -233,6 +236,9 @@ class NossReport(_File):
 
     protocol: str = Field(description="Which protocol chose and measured.")
     results: list[NossModelResult]
+    refused: dict[str, str] = Field(
+        default_factory=dict, description="Variants that could not be evaluated, with the reason."
+    )
 
     def result(self, variant: str) -> NossModelResult | None:
         """The result of one variant, or None if it was not evaluated."""
@@ -285,6 +291,9 @@ class LatencyReport(_File):
     reference: LatencyMeasurement
     rounds: int
     measurements: list[LatencyMeasurement]
+    failures: dict[str, str] = Field(
+        default_factory=dict, description="Why a variant has no measurement, by <candidate id>/<variant>."
+    )
 
     def measurement(self, candidate_id: str, variant: str) -> LatencyMeasurement | None:
         """The measurement of one variant, or None if it has none."""
@@ -322,14 +331,18 @@ class FrontierPoint(Report):
     latency_low_ms: float
     latency_high_ms: float
     latency_ratio: float = Field(description="Latency over the reference model's.")
+    latency_ratio_low: float = Field(0.0, description="Lower end of the ratio's interval.")
+    latency_ratio_high: float = Field(0.0, description="Upper end of the ratio's interval.")
     peak_mib: float
     bytes: int
     parameters: int
     goals: list[GoalResult]
     goals_met: bool
     on_frontier: bool = Field(description="Nothing beats it in quality and latency together.")
-    dominated_by: list[str] = Field(description="Points that beat it.")
-    blessed: bool = Field(description="On the frontier and all goals met: it is pushed.")
+    dominated_by: list[str] = Field(description="Points of the frontier that beat it, best first.")
+    blessed: bool = Field(
+        description="Meets all goals, and nothing that meets them beats it: it is pushed."
+    )
     reasons: list[str] = Field(description="Why it is not blessed; empty if it is.")
 
 
@@ -364,6 +377,9 @@ class Verdict(_File):
     baselines: list[ReferenceQuality]
     points: list[FrontierPoint]
     refused: list[RefusedVariant]
+    quality_margin: float = Field(0.0, description="Difference in quality that did not count.")
+    latency_margin: float = Field(0.0, description="Relative difference in latency that did not count.")
+    summary: str = Field("", description="The outcome in a sentence.")
 
     @property
     def blessed(self) -> list[FrontierPoint]:

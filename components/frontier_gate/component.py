@@ -1,0 +1,93 @@
+"""The gate as a TFX component: all reports in, one verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+
+import schemas
+from components import fan_in
+from components.frontier_gate import executor
+from components.frontier_gate.settings import GateSettings
+
+
+class FrontierGate(base_component.BaseComponent):
+    """Decides which TFLite variants are the frontier and which are blessed."""
+
+    SPEC_CLASS = types.ComponentSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        variants: Sequence[types.BaseChannel],
+        noss: Sequence[types.BaseChannel],
+        teacher: types.BaseChannel,
+        latency: types.BaseChannel,
+        settings: GateSettings,
+        run_name: str,
+        baselines: Sequence[types.BaseChannel] = (),
+        students: Sequence[types.BaseChannel] = (),
+        config_json: str = "",
+        code_digest: str = "",
+    ) -> None:
+        """Wires the gate.
+
+        Args:
+          variants: ``TfliteVariants`` of each candidate.
+          noss: ``NossReport`` of each candidate, in the same order.
+          teacher: ``NossReport`` of the teacher.
+          latency: ``LatencyReport`` of all variants.
+          settings: Goals and margins.
+          run_name: Name of the run, as the page shows it.
+          baselines: ``NossReport`` of each baseline.
+          students: ``StudentModel`` of each candidate in the same order, for the training curves; or none.
+          config_json: The run's resolved configuration as JSON, for the page; may be empty.
+          code_digest: Digest of the component's code, for the cache.
+
+        Raises:
+          ValueError: If the lists do not have one channel a candidate.
+        """
+        if len(noss) != len(variants):
+            raise ValueError(f"one NOSS report a candidate: {len(variants)} candidates, {len(noss)} reports")
+        if students and len(students) != len(variants):
+            raise ValueError(f"one student a candidate, or none: {len(variants)} candidates, {len(students)} students")
+        roles = {executor.VARIANTS_ROLE: schemas.TfliteVariants, executor.NOSS_ROLE: schemas.NossReport}
+        if students:
+            roles[executor.STUDENT_ROLE] = schemas.StudentModel
+        baseline_channels = fan_in.channels(executor.BASELINE_ROLE, baselines)
+        spec = fan_in.make_spec(
+            "FrontierGateSpec",
+            parameters={
+                executor.SETTINGS_PARAMETER: str,
+                executor.RUN_NAME_PARAMETER: str,
+                executor.CONFIG_PARAMETER: str,
+                executor.CODE_DIGEST_PARAMETER: str,
+            },
+            inputs={
+                executor.TEACHER_KEY: schemas.NossReport,
+                executor.LATENCY_KEY: schemas.LatencyReport,
+                **{key: schemas.NossReport for key in baseline_channels},
+            },
+            per_candidate=roles,
+            candidates=len(variants),
+            outputs={executor.VERDICT_KEY: schemas.FrontierVerdict},
+        )
+        super().__init__(
+            spec(
+                **{
+                    executor.SETTINGS_PARAMETER: settings.to_parameter(),
+                    executor.RUN_NAME_PARAMETER: run_name,
+                    executor.CONFIG_PARAMETER: config_json,
+                    executor.CODE_DIGEST_PARAMETER: code_digest,
+                    executor.TEACHER_KEY: teacher,
+                    executor.LATENCY_KEY: latency,
+                    **baseline_channels,
+                    **fan_in.channels(executor.VARIANTS_ROLE, variants),
+                    **fan_in.channels(executor.NOSS_ROLE, noss),
+                    **fan_in.channels(executor.STUDENT_ROLE, students),
+                    executor.VERDICT_KEY: types.Channel(type=schemas.FrontierVerdict),
+                }
+            )
+        )

@@ -1,0 +1,73 @@
+"""Reads all reports, judges, and writes the verdict, the picture and the page."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+
+from components import fan_in
+from components.frontier_gate import page, picture
+from components.frontier_gate.points import teacher_result
+from components.frontier_gate.settings import GateSettings
+from components.frontier_gate.verdict import reach_verdict
+from schemas.reports import LatencyReport, NossReport, StudentInfo, TfliteReport
+
+VARIANTS_ROLE = "variants"
+NOSS_ROLE = "noss"
+STUDENT_ROLE = "student"
+BASELINE_ROLE = "baseline"
+TEACHER_KEY = "teacher"
+LATENCY_KEY = "latency"
+VERDICT_KEY = "verdict"
+SETTINGS_PARAMETER = "settings"
+RUN_NAME_PARAMETER = "run_name"
+CONFIG_PARAMETER = "config_json"
+CODE_DIGEST_PARAMETER = "code_digest"
+
+logger = logging.getLogger("tinytrill.frontier_gate")
+
+
+class Executor(base_executor.BaseExecutor):
+    """See :class:`components.frontier_gate.component.FrontierGate`."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes ``verdict.json``, ``frontier.png`` and ``index.html``.
+
+        Raises:
+          ValueError: If the teacher has no result, a report is inconsistent, or no variant can compete.
+        """
+        settings = GateSettings.from_parameter(exec_properties[SETTINGS_PARAMETER])
+        converted = [TfliteReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, VARIANTS_ROLE)]
+        noss = [NossReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, NOSS_ROLE)]
+        students = [StudentInfo.load(artifact.uri) for artifact in fan_in.gather(input_dict, STUDENT_ROLE)]
+        latency = LatencyReport.load(input_dict[LATENCY_KEY][0].uri)
+        teacher = teacher_result(NossReport.load(input_dict[TEACHER_KEY][0].uri))
+        baselines = [
+            result
+            for artifact in fan_in.gather(input_dict, BASELINE_ROLE)
+            for result in NossReport.load(artifact.uri).results
+        ]
+
+        run_name = exec_properties[RUN_NAME_PARAMETER]
+        verdict = reach_verdict(converted, noss, latency, teacher, baselines, settings, run_name)
+
+        folder = output_dict[VERDICT_KEY][0].uri
+        verdict.save(folder)
+        picture.draw(verdict, folder)
+        page.write(
+            page.Material(
+                verdict, converted, noss, latency, teacher, baselines, students, settings,
+                exec_properties.get(CONFIG_PARAMETER) or "",
+            ),
+            folder,
+        )
+        log = logger.info if verdict.blessed else logger.warning
+        log("verdict: %s", verdict.summary)

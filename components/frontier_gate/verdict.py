@@ -1,0 +1,54 @@
+"""The gate's decision as a pure function of the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from components.frontier_gate.judge import judge, summarise
+from components.frontier_gate.points import find_contenders, reference_quality
+from components.frontier_gate.settings import GateSettings
+from schemas.reports import LatencyReport, NossModelResult, NossReport, TfliteReport, Verdict
+
+
+def reach_verdict(
+    converted: Sequence[TfliteReport],
+    noss: Sequence[NossReport],
+    latency: LatencyReport,
+    teacher: NossModelResult,
+    baselines: Sequence[NossModelResult],
+    settings: GateSettings,
+    run_name: str,
+) -> Verdict:
+    """Judges a run; see :mod:`components.frontier_gate.judge` and ``dominance``.
+
+    Raises:
+      ValueError: If no variant can compete, or teacher and baselines were evaluated on different tasks.
+    """
+    tasks = [task.task for task in teacher.tasks]
+    teacher_line = reference_quality(teacher)
+    for baseline in baselines:
+        if {task.task for task in baseline.tasks} != set(tasks):
+            raise ValueError(
+                f"baseline {baseline.model!r} was evaluated on {sorted(task.task for task in baseline.tasks)}, "
+                f"the teacher on {sorted(tasks)}: their means cannot be compared"
+            )
+    contenders, refused = find_contenders(converted, noss, latency, tasks)
+    if not contenders:
+        why = "; ".join(f"{variant.point_id}: {variant.reason}" for variant in refused[:10])
+        raise ValueError(
+            f"no variant can compete: all {len(refused)} were refused, so there is no frontier. {why}"
+            + (" ..." if len(refused) > 10 else "")
+        )
+    judged, latency_margin = judge(contenders, teacher_line, settings)
+    return Verdict(
+        run_name=run_name,
+        synthetic=any(task.synthetic for task in teacher.tasks),
+        machine=latency.machine,
+        teacher=teacher_line,
+        baselines=[reference_quality(baseline) for baseline in baselines],
+        points=judged,
+        refused=refused,
+        quality_margin=settings.quality_margin,
+        latency_margin=latency_margin,
+        summary=summarise(judged, refused),
+    )

@@ -1,0 +1,248 @@
+"""Made-up but valid reports of a whole run, for tests of what comes after the measurements."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from schemas.reports import (
+    Behaviour,
+    EpochMetrics,
+    LatencyMeasurement,
+    LatencyReport,
+    Machine,
+    NossModelResult,
+    NossReport,
+    Parity,
+    StudentInfo,
+    TaskResult,
+    TensorInfo,
+    TfliteReport,
+    TfliteVariant,
+)
+from schemas.students import FrontEndSpec, StudentSpec
+
+TASKS = ("language", "speaker", "keyword")
+PROTOCOL = "logistic regression, C chosen on validation"
+
+
+@dataclass(frozen=True)
+class Made:
+    """One made-up variant.
+
+    Attributes:
+      quality: Mean accuracy.
+      latency_ms: p50; the reference takes 10 ms.
+      name: Variant name; its input is what stands before the dash.
+      spread: Half width of the latency intervals, as a share.
+      size: Bytes said to be in the file.
+      content: Bytes of the file, or None for made-up ones.
+    """
+
+    quality: float
+    latency_ms: float
+    name: str = "wave-float32"
+    spread: float = 0.01
+    size: int = 1_000_000
+    content: bytes | None = None
+
+
+@dataclass
+class Run:
+    """All reports of a run, in memory."""
+
+    converted: list[TfliteReport]
+    noss: list[NossReport]
+    students: list[StudentInfo]
+    latency: LatencyReport
+    teacher: NossReport
+    baselines: list[NossReport]
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+def make_run(
+    candidates: dict[StudentSpec, Sequence[Made]],
+    *,
+    teacher: float = 0.8,
+    baseline: float | None = 0.6,
+    synthetic: bool = True,
+    device: bool = False,
+) -> Run:
+    """A run in which each candidate has the given variants."""
+    converted, noss, students, measured = [], [], [], []
+    files: dict[str, bytes] = {}
+    for spec, made in candidates.items():
+        name = spec.candidate_id
+        for variant in made:
+            files[f"{name}/{variant.name}"] = variant.content or f"{name}/{variant.name}".encode()
+        variants = [make_variant(variant, files[f"{name}/{variant.name}"]) for variant in made]
+        results = [make_result(name, v.quality, t.name, t.sha256, synthetic=synthetic) for v, t in zip(made, variants)]
+        converted.append(
+            TfliteReport(
+                candidate_id=name, spec=spec, front_end=FrontEndSpec(), parameters=123_456, variants=variants
+            )
+        )
+        noss.append(NossReport(protocol=PROTOCOL, results=results))
+        students.append(make_student(spec))
+        measured.extend(make_measurement(name, v, t.sha256) for v, t in zip(made, variants))
+    return Run(
+        converted,
+        noss,
+        students,
+        LatencyReport(
+            machine=Machine(
+                backend="adb" if device else "host", name="Test CPU", os="Linux 6", runtime="LiteRT 2.3.0, XNNPACK",
+                threads=1, is_device=device,
+            ),
+            reference=make_measurement("reference", Made(0, 10.0), "r" * 64),
+            rounds=5,
+            measurements=measured,
+        ),
+        NossReport(
+            protocol=PROTOCOL, results=[make_result("teacher", teacher, kind="teacher", synthetic=synthetic)]
+        ),
+        [] if baseline is None
+        else [NossReport(protocol=PROTOCOL, results=[make_result("logmel", baseline, kind="baseline", synthetic=synthetic)])],
+        files,
+    )  # fmt: skip
+
+
+def make_variant(made: Made, content: bytes) -> TfliteVariant:
+    """An accepted variant."""
+    kind, precision = made.name.split("-")
+    shape = [1, 15600] if kind == "wave" else [1, 96, 64]
+    return TfliteVariant(
+        name=made.name,
+        input="wave" if kind == "wave" else "core",
+        precision="dynamic" if precision == "dynamic" else "float32",
+        file=f"{made.name}.tflite",
+        golden=f"{made.name}.golden.npz",
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=made.size if made.content is None else len(content),
+        inputs=[TensorInfo(name="waveform" if kind == "wave" else "log_mel", shape=shape, dtype="float32")],
+        outputs=[TensorInfo(name="embedding", shape=[1, 8], dtype="float32")],
+        operators={"CONV_2D": 3},
+        int8_tensors=[],
+        parity=Parity(n=16, cosine_mean=0.9999, cosine_min=0.999, max_abs_difference=1e-4),
+        behaviour=[Behaviour(sound="silence", finite=True, norm=1.0)],
+        accepted=True,
+    )
+
+
+def make_result(
+    model: str,
+    mean: float,
+    variant: str = "",
+    sha256: str = "",
+    *,
+    kind: str = "student",
+    synthetic: bool = True,
+    tasks: Sequence[str] = TASKS,
+) -> NossModelResult:
+    """A model whose accuracies on all tasks lie around ``mean``."""
+    offsets = np.linspace(-0.05, 0.05, len(tasks))
+    return NossModelResult(
+        model=model,
+        kind=kind,  # type: ignore[arg-type]
+        variant=variant,
+        sha256=sha256,
+        embedding_dim=8,
+        tasks=[
+            TaskResult(
+                task=task, value=mean + offset, low=mean + offset - 0.04, high=mean + offset + 0.04,
+                validation=mean, chance=0.2, c=1.0, n_train=100, n_validation=50, n_test=60, n_classes=5,
+                n_speakers_test=6, synthetic=synthetic,
+            )
+            for task, offset in zip(tasks, offsets, strict=True)
+        ],
+        mean=mean, mean_low=mean - 0.02, mean_high=mean + 0.02, clips=210, windows=300, embed_seconds=1.5,
+    )  # fmt: skip
+
+
+def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurement:
+    """A measurement with intervals of ``made.spread``."""
+    ms, low, high = made.latency_ms, 1 - made.spread, 1 + made.spread
+    return LatencyMeasurement(
+        candidate_id=candidate, variant=made.name, sha256=sha256, bytes=made.size, n=250,
+        p50_ms=ms, p90_ms=ms * 1.1, p99_ms=ms * 1.4, mean_ms=ms * 1.02, spread_low_ms=ms * low, spread_high_ms=ms * high,
+        ratio=ms / 10, ratio_low=ms / 10 * low, ratio_high=ms / 10 * high, init_ms=2.0, first_ms=ms * 2,
+        peak_mib=5.0 + made.size / 2**20, samples_us=[[ms * 1000] * 5] * 5,
+    )  # fmt: skip
+
+
+def make_student(spec: StudentSpec) -> StudentInfo:
+    """A student that was trained for six epochs, the last two in another phase."""
+    last = "qat" if spec.qat else "factored" if spec.svd_rank else "float"
+    slow = 0.2 * spec.width
+    epochs = [
+        EpochMetrics(
+            epoch=i + 1, phase="float" if i < 4 else last, loss=0.4 + 0.6 / (1 + i * slow * 4),
+            validation_loss=0.45 + 0.55 / (1 + i * slow * 3) + (0.02 if i == 5 else 0), learning_rate=1e-3, seconds=4.0,
+        )
+        for i in range(6)
+    ]  # fmt: skip
+    return StudentInfo(
+        candidate_id=spec.candidate_id, spec=spec, front_end=FrontEndSpec(), parameters=123_456, target_dim=16,
+        target_variance_explained=0.45, seed=1, best_epoch=5, epochs=epochs, steps=600, windows_per_second=250.0,
+    )  # fmt: skip
+
+
+def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
+    """Writes all reports and files below ``root``.
+
+    Returns:
+      An ``input_dict`` as TFX gives it to the gate and the pusher.
+    """
+    inputs: dict[str, list[Any]] = {}
+
+    def folder(key: str) -> str:
+        path = root / key
+        path.mkdir(parents=True, exist_ok=True)
+        inputs[key] = [SimpleNamespace(uri=str(path))]
+        return str(path)
+
+    for i, (converted, noss, student) in enumerate(zip(run.converted, run.noss, run.students, strict=True)):
+        where = folder(f"variants_{i:03d}")
+        converted.save(where)
+        for variant in converted.variants:
+            Path(where, variant.file).write_bytes(run.files[f"{converted.candidate_id}/{variant.name}"])
+            shape = variant.inputs[0].shape
+            np.savez(
+                Path(where, variant.golden), input=np.zeros(shape, np.float32), embedding=np.zeros((1, 8), np.float32)
+            )
+        noss.save(folder(f"noss_{i:03d}"))
+        student.save(folder(f"student_{i:03d}"))
+    for i, baseline in enumerate(run.baselines):
+        baseline.save(folder(f"baseline_{i:03d}"))
+    run.teacher.save(folder("teacher"))
+    run.latency.save(folder("latency"))
+    return inputs
+
+
+def demo_run(**options: Any) -> Run:
+    """Eight candidates with four variants each, not unlike a real run."""
+    rng = np.random.default_rng(3)
+    candidates: dict[StudentSpec, list[Made]] = {}
+    grid = [
+        ("tiny", 0.5, "gap", 0, False), ("tiny", 1.0, "gap", 0, False), ("tiny", 1.0, "flatten", 0, True),
+        ("small", 0.5, "gap", 0, False), ("small", 0.5, "gap", 32, True), ("small", 1.0, "gap", 0, False),
+        ("small", 1.0, "flatten", 64, False), ("large", 0.5, "gap", 0, False),
+    ]  # fmt: skip
+    for i, (size, width, pooling, rank, qat) in enumerate(grid):
+        spec = StudentSpec(size=size, width=width, pooling=pooling, embedding_width=256, svd_rank=rank, qat=qat)
+        base = 0.58 + 0.02 * i - 0.02 * (rank > 0) + rng.normal(0, 0.008)
+        ms = 0.35 * 1.35**i * (0.9 if rank else 1)
+        size_bytes = int(9e5 * 1.45**i)
+        candidates[spec] = [
+            Made(base, ms + 0.4, "wave-float32", 0.015, size_bytes + 80_000),
+            Made(base - 0.0015, (ms + 0.4) * 0.95, "wave-dynamic", 0.02, size_bytes // 4 + 80_000),
+            Made(base, ms, "core-float32", 0.015, size_bytes),
+            Made(base - 0.004, ms * 0.97, "core-dynamic", 0.03, size_bytes // 4),
+        ]
+    return make_run(candidates, **options)

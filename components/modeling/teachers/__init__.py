@@ -1,0 +1,48 @@
+"""Teachers of any kind behind one interface."""
+
+from __future__ import annotations
+
+from components.modeling.teachers.base import Teacher, TeacherError
+from schemas.teachers import (
+    ConcatTeacher,
+    SavedModelTeacher,
+    TeacherSpec,
+    TfHubTeacher,
+    TfliteTeacher,
+)
+
+__all__ = ["Teacher", "TeacherError", "load_teacher"]
+
+
+def load_teacher(spec: TeacherSpec, trained_uri: str | None = None) -> Teacher:
+    """Loads a teacher, ready to embed.
+
+    Args:
+      spec: What it is, its paths resolved.
+      trained_uri: Folder of the ``TeacherModel`` artifact, for teachers of kind ``trained``.
+
+    Raises:
+      TeacherError: If it cannot be loaded.
+    """
+    if isinstance(spec, ConcatTeacher):
+        from components.modeling.teachers.concatenation import ConcatenatedTeacher
+
+        return ConcatenatedTeacher([load_teacher(one, trained_uri) for one in spec.teachers], spec.name)
+    if isinstance(spec, TfliteTeacher):
+        from components.modeling.teachers.litert_chain import LiteRtChain
+
+        return LiteRtChain(spec)
+    if isinstance(spec, SavedModelTeacher):
+        from components.modeling.teachers.saved_model import SavedModelEmbedder
+
+        return SavedModelEmbedder(spec, spec.path)
+    if isinstance(spec, TfHubTeacher):
+        from components.modeling.teachers.hub import resolve_handle
+        from components.modeling.teachers.saved_model import SavedModelEmbedder
+
+        return SavedModelEmbedder(spec, resolve_handle(spec.handle))
+    if not trained_uri:
+        raise TeacherError("a teacher of kind 'trained' needs the output of TeacherTrainer")
+    from components.modeling.teachers.trained import TrainedEmbedder
+
+    return TrainedEmbedder(spec, trained_uri)

@@ -1,0 +1,76 @@
+"""TensorFlow Hub handles, resolved in the hub library's own cache.
+
+The folder of a module is named by the SHA-1 of its handle, as ``tensorflow_hub`` names it, so either
+finds what the other downloaded. The library itself is not used: its 0.15 does not import beside a
+setuptools without ``pkg_resources``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from components.modeling.teachers.base import TeacherError
+
+CACHE_VARIABLE = "TFHUB_CACHE_DIR"
+
+_TIMEOUT_S = 20.0
+
+log = logging.getLogger("tinytrill.modeling")
+
+
+def resolve_handle(handle: str) -> Path:
+    """Folder of a module's SavedModel; downloaded if the cache does not hold it.
+
+    The cache is ``TFHUB_CACHE_DIR``, else ``tfhub_modules`` among the temporary files.
+
+    Raises:
+      TeacherError: If the handle is no web address or the module cannot be had.
+    """
+    if not handle.startswith(("http://", "https://")):
+        raise TeacherError(
+            f"TensorFlow Hub handle {handle!r}: expected an address that starts with https://; "
+            "for a folder use kind: savedmodel"
+        )
+    cache = Path(os.environ.get(CACHE_VARIABLE) or Path(tempfile.gettempdir()) / "tfhub_modules")
+    folder = cache / hashlib.sha1(handle.encode(), usedforsecurity=False).hexdigest()
+    if not (folder / "saved_model.pb").is_file():
+        log.info("downloading %s", handle)
+        try:
+            _download(handle, folder)
+        except (OSError, tarfile.TarError, urllib.error.URLError) as error:
+            raise TeacherError(
+                f"cannot download the teacher {handle} ({error}). Without a network: download the module "
+                "elsewhere (the address with ?tf-hub-format=compressed gives a .tar.gz), unpack it and either "
+                f"give its folder as `kind: savedmodel, path: <folder>`, or unpack it into {folder} "
+                f"({CACHE_VARIABLE} chooses the cache, now {cache})"
+            ) from error
+    return folder
+
+
+def _download(handle: str, folder: Path) -> None:
+    address = urllib.parse.urlsplit(handle)
+    query = "&".join(part for part in (address.query, "tf-hub-format=compressed") if part)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        url = urllib.parse.urlunsplit(address._replace(query=query))
+        with (
+            urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response,
+            tarfile.open(fileobj=response, mode="r|*") as archive,
+        ):
+            archive.extractall(partial, filter="data")
+        if not (partial / "saved_model.pb").is_file():
+            raise OSError("the archive holds no saved_model.pb")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,20 @@
+"""The node: types of its outputs and parameters."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.types import standard_artifacts
+
+from components.teacher_trainer import executor
+from components.teacher_trainer.component import TeacherTrainer
+from components.teacher_trainer.settings import TeacherTrainerSettings
+from schemas.artifacts import TeacherModel
+
+
+def test_construct() -> None:
+    settings = TeacherTrainerSettings(epochs=3)
+    node = TeacherTrainer(types.Channel(type=standard_artifacts.Examples), settings, 7, "digest")
+    assert node.outputs[executor.MODEL_KEY].type is TeacherModel
+    assert TeacherTrainerSettings.from_parameter(node.exec_properties[executor.SETTINGS_KEY]) == settings
+    assert node.exec_properties[executor.SEED_KEY] == 7
+    assert node.exec_properties[executor.CODE_DIGEST_KEY] == "digest"

@@ -1,0 +1,115 @@
+"""A small teacher is really trained, written, read and better than chance on clips it never heard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.components.teacher_trainer.conftest import write_clips
+from tfx.types import standard_artifacts
+
+from components.modeling.teachers import TeacherError, load_teacher
+from components.teacher_trainer import executor
+from components.teacher_trainer.executor import Executor
+from components.teacher_trainer.settings import TeacherTrainerSettings
+from schemas.artifacts import TeacherModel
+from schemas.records import Clip, iterate_examples, list_shards
+from schemas.teachers import TrainedTeacher
+from schemas.trained_teacher import ResNetSpec, TrainedTeacherInfo
+
+SMALL = ResNetSpec(depths=(1, 1, 1), width=8, expansion=2, embedding_dim=16)
+TINY = ResNetSpec(depths=(1,), width=4, expansion=1, embedding_dim=8)
+
+
+def train(clips_uri: str, folder: Path, seed: int = 1, **options: Any) -> TrainedTeacherInfo:
+    examples, model = standard_artifacts.Examples(), TeacherModel()
+    examples.uri, model.uri = clips_uri, str(folder)
+    settings = TeacherTrainerSettings.model_validate({"network": SMALL, "batch_clips": 16, **options})
+    Executor().Do(
+        {executor.EXAMPLES_KEY: [examples]},
+        {executor.MODEL_KEY: [model]},
+        {
+            executor.SETTINGS_KEY: settings.to_parameter(),
+            executor.SEED_KEY: seed,
+            executor.CODE_DIGEST_KEY: "",
+        },
+    )
+    return TrainedTeacherInfo.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def trained(clips: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, TrainedTeacherInfo]:
+    folder = tmp_path_factory.mktemp("teacher")
+    return str(folder), train(clips, folder, epochs=12)
+
+
+def test_loss_falls(trained: tuple[str, TrainedTeacherInfo]) -> None:
+    info = trained[1]
+    assert info.epochs[-1].loss < 0.7 * info.epochs[0].loss
+    assert info.epochs[-1].validation_loss < 0.7 * info.epochs[0].validation_loss
+    assert info.epochs[info.best_epoch - 1].validation_loss == min(e.validation_loss for e in info.epochs)
+    assert info.clips == {"train": 64, "eval": 24}
+    assert info.steps == 12 * 4
+    assert [e.epoch for e in info.epochs] == list(range(1, 13))
+
+
+def test_windows_of_a_clip_lie_together(clips: str, trained: tuple[str, TrainedTeacherInfo]) -> None:
+    """Nearest neighbour among held-out clips: chance is 1 of 24."""
+    teacher = load_teacher(TrainedTeacher(), trained[0])
+    audio = np.stack([Clip.from_example(e).audio for e in iterate_examples(list_shards(clips, "eval"))])
+    waves = audio.astype(np.float32) / 32768
+    first, last = teacher.embed(waves[:, :15_600]), teacher.embed(waves[:, -15_600:])
+    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    last /= np.linalg.norm(last, axis=1, keepdims=True)
+    right = np.mean((first @ last.T).argmax(axis=1) == np.arange(24))
+    assert right > 0.4
+    assert trained[1].triplet_accuracy > 0.85
+
+
+def test_evaluation_is_the_saved_network_in_inference_mode(
+    trained: tuple[str, TrainedTeacherInfo],
+) -> None:
+    teacher = load_teacher(TrainedTeacher(), trained[0])
+    sound = np.random.default_rng(0).normal(0, 0.1, (3, 15_600)).astype(np.float32)
+    alone = np.concatenate([teacher.embed(one[None]) for one in sound])
+    np.testing.assert_allclose(teacher.embed(sound), alone, rtol=1e-4, atol=1e-5)
+    assert teacher.dim == 16
+    assert load_teacher(TrainedTeacher(output="features"), trained[0]).dim == 32 * 2 * 6 * 4
+    assert teacher.embed(sound[:, :100]).shape == (3, 16)
+
+
+def test_same_seed_same_teacher(clips: str, tmp_path: Path) -> None:
+    sound = np.random.default_rng(0).normal(0, 0.1, (2, 15_600)).astype(np.float32)
+    embeddings = []
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        train(clips, tmp_path / name, seed=seed, epochs=1, network=TINY)
+        embeddings.append(load_teacher(TrainedTeacher(), str(tmp_path / name)).embed(sound))
+    np.testing.assert_array_equal(embeddings[0], embeddings[1])
+    assert (embeddings[0] != embeddings[2]).any()
+
+
+def test_says_how_many_clips_are_needed(tmp_path: Path) -> None:
+    uri = write_clips(tmp_path / "clips", 4, 4)
+    with pytest.raises(ValueError, match=r"the train split has 4 clips .* at least 16 are needed"):
+        train(uri, tmp_path / "teacher")
+
+
+def test_names_a_folder_without_a_teacher(tmp_path: Path) -> None:
+    with pytest.raises(TeacherError, match=r"holds no trained teacher: teacher\.json or teacher\.weights"):
+        load_teacher(TrainedTeacher(), str(tmp_path))
+
+
+def test_refuses_weights_of_another_network(trained: tuple[str, TrainedTeacherInfo], tmp_path: Path) -> None:
+    other = trained[1].model_copy(update={"network": SMALL.model_copy(update={"width": 12})})
+    other.save(str(tmp_path))
+    weights = Path(trained[0]) / TrainedTeacherInfo.WEIGHTS
+    (tmp_path / TrainedTeacherInfo.WEIGHTS).write_bytes(weights.read_bytes())
+    with pytest.raises(TeacherError, match="does not hold the weights of the network"):
+        load_teacher(TrainedTeacher(), str(tmp_path))
+
+
+def test_needs_the_output_of_the_trainer() -> None:
+    with pytest.raises(TeacherError, match="needs the output of TeacherTrainer"):
+        load_teacher(TrainedTeacher())

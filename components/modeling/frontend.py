@@ -14,6 +14,8 @@ import tf_keras as keras
 
 from schemas.students import FrontEndSpec
 
+NAME = "front_end"
+
 
 class LogMel(keras.layers.Layer):
     """Waveform ``(batch, samples)`` in [-1, 1] to log-mel ``(batch, frames, mels)``.

@@ -161,7 +161,7 @@ class _Builder:
         gate = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
         gate = keras.layers.Conv2D(channels(width * 0.25), 1, activation="relu", name=f"{name}_reduce")(gate)
         gate = keras.layers.Conv2D(width, 1, name=f"{name}_expand")(gate)
-        gate = keras.layers.ReLU(6.0, name=f"{name}_relu6")(gate + 3.0) * (1.0 / 6.0)
+        gate = keras.layers.Activation(hard_sigmoid, name=f"{name}_gate")(gate)
         return keras.layers.Multiply(name=f"{name}_scale")([x, gate])
 
 
@@ -175,3 +175,13 @@ def _activation(kind: Activation, name: str) -> Any:
 def hard_swish(x: Any) -> Any:
     """``x * relu6(x + 3) / 6`` (Howard et al. 2019, equation 3)."""
     return x * keras.activations.relu(x + 3.0, max_value=6.0) * (1.0 / 6.0)
+
+
+@keras.saving.register_keras_serializable(package="tinytrill")
+def hard_sigmoid(x: Any) -> Any:
+    """``relu6(x + 3) / 6`` (Howard et al. 2019, section 5.2).
+
+    A layer of its own, because operators on tensors make layers that Keras numbers through the whole
+    process: names in a converted file would depend on what else the process built.
+    """
+    return keras.activations.relu(x + 3.0, max_value=6.0) * (1.0 / 6.0)

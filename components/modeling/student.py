@@ -15,6 +15,7 @@ import numpy as np
 import tf_keras as keras
 
 from components.modeling import bottleneck as bottlenecks
+from components.modeling import frontend
 from components.modeling.frontend import LogMel
 from components.modeling.mobilenet_v3 import build_backbone
 from schemas.reports import StudentInfo
@@ -45,7 +46,7 @@ class Student:
     def wave(self) -> keras.Model:
         """Waveform ``(batch, window_samples)`` in [-1, 1] to embedding."""
         waveform = keras.Input((self.front_end.window_samples,), name="waveform")
-        return keras.Model(waveform, self.core(LogMel(self.front_end, name="front_end")(waveform)), name="wave")
+        return keras.Model(waveform, self.core(LogMel(self.front_end, name=frontend.NAME)(waveform)), name="wave")
 
     @property
     def parameters(self) -> int:

@@ -1,0 +1,1 @@
+"""Turns one student into TFLite files and proves each against its Keras original."""

@@ -1,0 +1,164 @@
+"""Dynamic-range quantisation of a TFLite file: int8 weights, float32 in between.
+
+The rule is TensorFlow's own ("hybrid" kernels of the TFLite quantisation specification): symmetric
+int8 weights with one scale an output channel, inputs quantised while the model runs. It is applied to
+the converted file and not asked of the converter for two reasons: the converter switches dynamic range
+off as soon as a model holds a quantisation-aware layer, and it would also quantise the mel matrix of
+the front end, whose input spans too many decades for eight bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from components.modeling import flatbuffer
+
+WEIGHTS = 1
+RUNTIME_METADATA = "min_runtime_version"
+RUNTIME_VERSION = b"2.17.0"
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """How an operator takes int8 weights: version of the hybrid kernel and axis of its channels."""
+
+    version: int
+    channel_axis: int
+
+
+_KERNELS = {
+    schema.BuiltinOperator.CONV_2D: _Kernel(version=5, channel_axis=0),
+    schema.BuiltinOperator.DEPTHWISE_CONV_2D: _Kernel(version=6, channel_axis=3),
+    schema.BuiltinOperator.FULLY_CONNECTED: _Kernel(version=12, channel_axis=0),
+}
+
+
+def quantise(content: bytes, min_elements: int, keep_float: str) -> bytes:
+    """Stores the float32 weights of convolutions and dense layers as int8.
+
+    Layers that are int8 already stay as they are.
+
+    Args:
+      content: A TFLite file.
+      min_elements: Weights with fewer elements stay float32.
+      keep_float: Layer (name scope) whose weights stay float32.
+
+    Returns:
+      The new file; the same bytes as ``content`` re-serialised if there was nothing to quantise.
+    """
+    model = flatbuffer.parse(content)
+    changed = False
+    for graph in model.subgraphs:
+        for index, users in _weight_users(model, graph).items():
+            weights = graph.tensors[index]
+            if not _is_candidate(model, graph, weights, users, min_elements, keep_float):
+                continue
+            kernel = _KERNELS[_builtin(model, users[0])]
+            _store_int8(model, weights, kernel.channel_axis)
+            for operator in users:
+                _use_hybrid_kernel(model, operator, kernel.version)
+            changed = True
+    if changed:
+        _drop_unused_buffers(model)
+        _require_runtime(model)
+    return flatbuffer.serialize(model)
+
+
+def quantise_weights(
+    weights: np.ndarray[Any, np.dtype[np.float32]], channel_axis: int
+) -> tuple[np.ndarray[Any, np.dtype[np.int8]], np.ndarray[Any, np.dtype[np.float32]]]:
+    """Symmetric int8 weights and the scale of each channel; an all-zero channel has scale 1."""
+    others = tuple(axis for axis in range(weights.ndim) if axis != channel_axis)
+    largest = np.abs(weights).max(axis=others, keepdims=True)
+    largest = np.where(largest > 0, largest, np.float32(127))
+    scale = (largest / np.float32(127)).astype(np.float32)
+    scaled = weights / scale
+    # Halves away from zero, as TensorFlow rounds.
+    rounded = np.copysign(np.floor(np.abs(scaled) + np.float32(0.5)), scaled)
+    return np.clip(rounded, -127, 127).astype(np.int8), scale.reshape(-1)
+
+
+def _weight_users(model: Any, graph: Any) -> dict[int, list[Any]]:
+    """Tensors that are nothing but the weights of one kind of operator, and these operators."""
+    users: dict[int, list[Any]] = {}
+    mixed: set[int] = set()
+    for operator in graph.operators:
+        for position, index in enumerate(int(index) for index in operator.inputs):
+            others = users.setdefault(index, [])
+            others.append(operator)
+            if position != WEIGHTS or _builtin(model, operator) != _builtin(model, others[0]):
+                mixed.add(index)
+    return {
+        index: operators
+        for index, operators in users.items()
+        if index not in mixed and _builtin(model, operators[0]) in _KERNELS
+    }
+
+
+def _is_candidate(
+    model: Any, graph: Any, weights: Any, users: list[Any], min_elements: int, keep_float: str
+) -> bool:
+    return (
+        flatbuffer.constant(model, weights) is not None
+        and weights.type == schema.TensorType.FLOAT32
+        and all(graph.tensors[user.inputs[0]].type == schema.TensorType.FLOAT32 for user in users)
+        and int(np.prod(weights.shape)) >= min_elements
+        and keep_float not in flatbuffer.text(weights.name).replace(";", "/").split("/")
+    )
+
+
+def _builtin(model: Any, operator: Any) -> int:
+    return int(model.operatorCodes[operator.opcodeIndex].builtinCode)
+
+
+def _store_int8(model: Any, tensor: Any, channel_axis: int) -> None:
+    weights = model.buffers[tensor.buffer].data.view(np.float32).reshape(tensor.shape)
+    values, scale = quantise_weights(weights, channel_axis)
+    # A buffer of its own: the converter may have let two tensors share one.
+    model.buffers.append(schema.BufferT(values.reshape(-1).view(np.uint8)))
+    tensor.buffer = len(model.buffers) - 1
+    tensor.type = schema.TensorType.INT8
+    tensor.quantization = schema.QuantizationParametersT(
+        scale=scale, zeroPoint=np.zeros(len(scale), np.int64), quantizedDimension=channel_axis
+    )
+
+
+def _use_hybrid_kernel(model: Any, operator: Any, version: int) -> None:
+    code = model.operatorCodes[operator.opcodeIndex]
+    operator.opcodeIndex = _operator_code(model, code, version)
+    if code.builtinCode == schema.BuiltinOperator.FULLY_CONNECTED:
+        operator.builtinOptions.asymmetricQuantizeInputs = True
+
+
+def _operator_code(model: Any, like: Any, version: int) -> int:
+    for index, code in enumerate(model.operatorCodes):
+        if (code.builtinCode, code.version) == (like.builtinCode, version):
+            return index
+    model.operatorCodes.append(
+        schema.OperatorCodeT(
+            deprecatedBuiltinCode=like.deprecatedBuiltinCode, version=version, builtinCode=like.builtinCode
+        )
+    )
+    return len(model.operatorCodes) - 1
+
+
+def _drop_unused_buffers(model: Any) -> None:
+    """Empties the buffers nobody refers to any more; their numbers stay."""
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in model.metadata or []}
+    for index, buffer in enumerate(model.buffers):
+        if index not in used:
+            buffer.data = None
+
+
+def _require_runtime(model: Any) -> None:
+    """Records the first TFLite runtime that has these kernels, as the converter does."""
+    for entry in model.metadata or []:
+        if flatbuffer.text(entry.name) == RUNTIME_METADATA:
+            version = np.zeros(16, np.uint8)
+            version[: len(RUNTIME_VERSION)] = np.frombuffer(RUNTIME_VERSION, np.uint8)
+            model.buffers[entry.buffer].data = version

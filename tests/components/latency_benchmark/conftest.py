@@ -1,0 +1,49 @@
+"""Small TFLite files and the reports that speak of them; no TensorFlow."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from components.latency_benchmark.reference import reference_model
+from schemas.reports import TensorInfo, TfliteReport, TfliteVariant
+from schemas.students import FrontEndSpec, StudentSpec
+
+
+def write_variants(folder: Path, candidate_id: str, files: dict[str, bytes]) -> str:
+    """Writes a ``TfliteVariants`` folder whose variants all hear log-mel patches."""
+    folder.mkdir(parents=True)
+    variants = []
+    for name, content in files.items():
+        (folder / f"{name}.tflite").write_bytes(content)
+        variants.append(
+            TfliteVariant(
+                name=name,
+                input="core",
+                precision="float32",
+                file=f"{name}.tflite",
+                golden="",
+                sha256=hashlib.sha256(content).hexdigest(),
+                bytes=len(content),
+                inputs=[TensorInfo(name="log_mel", shape=[1, 96, 64], dtype="float32")],
+                outputs=[],
+                operators={},
+                int8_tensors=[],
+                parity=None,
+                behaviour=[],
+                accepted=True,
+            )
+        )
+    TfliteReport(
+        candidate_id=candidate_id,
+        spec=StudentSpec(),
+        front_end=FrontEndSpec(),
+        parameters=1,
+        variants=variants,
+    ).save(str(folder))
+    return str(folder)
+
+
+def model_file() -> bytes:
+    """A file that LiteRT runs in a fraction of a millisecond."""
+    return reference_model()

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from components.latency_benchmark.reference import reference_model
+from components.modeling import flatbuffer
+from components.modeling.litert import LiteRtModel
+
+
+def test_every_constant_is_aligned() -> None:
+    content = reference_model()
+    model = schema.Model.GetRootAs(content, 0)
+    whole = np.frombuffer(content, np.uint8)
+    starts = [
+        model.Buffers(index).DataAsNumpy().ctypes.data - whole.ctypes.data
+        for index in range(model.BuffersLength())
+        if not model.Buffers(index).DataIsNone()
+    ]
+    assert len(starts) > 10
+    assert all(start % flatbuffer.ALIGNMENT == 0 for start in starts)
+
+
+def test_a_round_trip_changes_nothing() -> None:
+    content = reference_model()
+    assert flatbuffer.serialize(flatbuffer.parse(content)) == content
+
+
+def test_renaming() -> None:
+    model = flatbuffer.parse(reference_model())
+    flatbuffer.rename(model, "heard", "said")
+    file = LiteRtModel(flatbuffer.serialize(model))
+    assert [tensor.name for tensor in file.inputs + file.outputs] == ["heard", "said"]
+    model.subgraphs[0].outputs = np.array([0, 1], np.int32)
+    with pytest.raises(ValueError, match="1 and 2"):
+        flatbuffer.rename(model, "heard", "said")
+
+
+def test_custom_operators_are_listed() -> None:
+    model = flatbuffer.parse(reference_model())
+    assert flatbuffer.foreign_operators(model) == []
+    code = model.operatorCodes[0]
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode = b"FlexErf"
+    assert flatbuffer.foreign_operators(model) == ["custom:FlexErf"]
+
+
+def test_other_files_are_refused() -> None:
+    with pytest.raises(ValueError, match="not a TFLite file"):
+        flatbuffer.parse(b"RIFF....WAVE")

@@ -1,0 +1,122 @@
+"""Small students with random weights, saved as their trainer would save them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.modeling.frontend import LogMel
+from components.modeling.student import Student, build_deployed, save_weights
+from components.tflite_converter.executor import convert_student
+from components.tflite_converter.settings import ConverterSettings, ParityFloor
+from schemas.records import DistillationWindow, shard_path, write_shard
+from schemas.reports import StudentInfo, TfliteReport
+from schemas.students import FrontEndSpec, StudentSpec
+
+FRONT_END = FrontEndSpec()
+WINDOWS = 10
+
+
+def made_up_waveforms(count: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Noise bursts and chirps ``(count, window_samples)`` that differ much in level and pitch."""
+    random, time = np.random.default_rng(seed), np.arange(FRONT_END.window_samples) / FRONT_END.sample_rate
+    waves = []
+    for _ in range(count):
+        noise = random.standard_normal(len(time)) * 10 ** random.uniform(-3, -1)
+        tone = np.sin(2 * np.pi * random.uniform(100, 3000) * time * (1 + time)) * random.uniform(0, 0.3)
+        waves.append(noise + tone * (np.sin(2 * np.pi * random.uniform(1, 6) * time) > 0))
+    return np.clip(waves, -1, 1).astype(np.float32)
+
+
+def write_windows(folder: Path, count: int = WINDOWS, samples: int = FRONT_END.window_samples) -> str:
+    """Writes an eval split."""
+    waves = made_up_waveforms(count)[:, :samples]
+    write_shard(
+        shard_path(str(folder), "eval", 0, 1),
+        [
+            DistillationWindow(
+                clip_id=f"clip_{index}",
+                offset=0,
+                audio=(wave * 32767).astype(np.int16),
+                target=np.zeros(4, np.float16),
+            ).to_example()
+            for index, wave in enumerate(waves)
+        ],
+    )
+    return str(folder)
+
+
+def make_student(spec: StudentSpec) -> Student:
+    """A student whose random weights give embeddings that differ from window to window."""
+    import tensorflow as tf
+
+    tf.keras.utils.set_random_seed(7)
+    student = build_deployed(spec, FRONT_END)
+    head = next(layer for layer in student.features.submodules if getattr(layer, "name", "") == "conv_2")
+    head.kernel.assign(head.kernel * 20)
+    patches = LogMel(FRONT_END)(made_up_waveforms(8, seed=1))
+    settle = tf.function(lambda: student.core(patches, training=True))
+    for _ in range(80):  # lets the moving averages and the quantisers' ranges arrive
+        settle()
+    return student
+
+
+def save_student(student: Student, folder: Path) -> str:
+    """Writes ``student.json`` and the weights."""
+    folder.mkdir(parents=True)
+    save_weights(student, str(folder))
+    StudentInfo(
+        candidate_id=student.spec.candidate_id,
+        spec=student.spec,
+        front_end=student.front_end,
+        parameters=student.parameters,
+        target_dim=4,
+        target_variance_explained=0.0,
+        seed=0,
+        best_epoch=1,
+        epochs=[],
+        steps=1,
+        windows_per_second=1.0,
+    ).save(str(folder))
+    return str(folder)
+
+
+class Converted:
+    """A student, where it lies, and what the converter made of it."""
+
+    def __init__(self, root: Path, spec: StudentSpec) -> None:
+        self.student = make_student(spec)
+        self.model_uri = save_student(self.student, root / "model")
+        self.windows_uri = write_windows(root / "windows")
+        self.folder = root / "variants"
+        loose = ParityFloor(cosine_mean=0.9, cosine_min=0.8)
+        self.settings = ConverterSettings(dynamic_floor=loose, golden_windows=3)
+        self.report: TfliteReport = convert_student(
+            self.model_uri, self.windows_uri, str(self.folder), self.settings
+        )
+
+    def content(self, name: str) -> bytes:
+        """The file of a variant."""
+        return (self.folder / self.variant(name).file).read_bytes()
+
+    def variant(self, name: str) -> Any:
+        """The report's entry of a variant."""
+        return next(variant for variant in self.report.variants if variant.name == name)
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+    """A float student."""
+    return Converted(
+        tmp_path_factory.mktemp("plain"), StudentSpec(size="tiny", width=0.5, embedding_width=64)
+    )
+
+
+@pytest.fixture(scope="session")
+def quantised(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+    """A student with a compressed bottleneck that was trained for int8."""
+    spec = StudentSpec(size="tiny", width=0.5, embedding_width=64, svd_rank=16, qat=True)
+    return Converted(tmp_path_factory.mktemp("quantised"), spec)

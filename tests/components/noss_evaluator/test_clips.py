@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.noss_evaluator.clips import ClipStream, WindowBatch, read_clips
+from schemas.records import shard_path, write_shard
+from tests.components.noss_evaluator.helpers import make_clip, tone, tone_tasks, write_examples
+
+
+def test_the_same_sound_comes_once() -> None:
+    one, two = tone(400, 0), tone(500, 1)
+    clips = [
+        make_clip("x", "train", 0, one, "a"),
+        make_clip("x", "test", 1, two, "b"),
+        make_clip("y", "test", 2, one.copy(), "c"),
+    ]
+    stream = ClipStream(clips)
+    assert [clip.clip_id for clip in stream.sounds()] == ["x/train0", "x/test1"]
+    assert [(entry.clip_id, entry.sound) for entry in stream.entries] == [
+        ("x/train0", 0),
+        ("x/test1", 1),
+        ("y/test2", 0),
+    ]
+
+
+def test_batches_hold_whole_clips_in_order() -> None:
+    # 10, 26 and 7 samples in windows of 10 every 10: 1, 3 (the last one ends with the clip) and 1.
+    sounds = [np.arange(length, dtype=np.int16) + length for length in (10, 26, 7)]
+    clips = [make_clip("x", "train", i, sound, "a") for i, sound in enumerate(sounds)]
+    batches = list(ClipStream(clips).batches(window=10, hop=10, batch_windows=2))
+    assert [batch.counts for batch in batches] == [[1, 3], [1]]
+    assert [batch.clip_ids for batch in batches] == [["x/train0", "x/train1"], ["x/train2"]]
+    np.testing.assert_array_equal(batches[0].windows[3] * 32768, sounds[1][16:])
+    np.testing.assert_array_equal(batches[1].windows[0] * 32768, [7, 8, 9, 10, 11, 12, 13, 0, 0, 0])
+
+
+def test_windows_are_averaged_over_their_clip() -> None:
+    batch = WindowBatch(np.zeros((4, 2), np.float32), [1, 3], ["a", "b"])
+    vectors = np.array([[1.0, 2.0], [1.0, 0.0], [2.0, 0.0], [6.0, 3.0]], np.float32)
+    np.testing.assert_allclose(batch.mean_by_clip(vectors), [[1.0, 2.0], [3.0, 1.0]])
+
+
+def test_reads_all_shards(tmp_path: Path) -> None:
+    clips = tone_tasks()
+    write_examples(tmp_path, clips)
+    assert sorted(clip.clip_id for clip in read_clips(str(tmp_path))) == sorted(
+        clip.clip_id for clip in clips
+    )
+
+
+def test_an_absent_split_is_named(tmp_path: Path) -> None:
+    write_shard(shard_path(str(tmp_path), "train", 0, 1), [tone_tasks()[0].to_example()])
+    with pytest.raises(
+        ValueError, match="no records of split 'validation'; needed are train, validation, test"
+    ):
+        list(read_clips(str(tmp_path)))

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+from tfx import types
+from tfx.types import standard_artifacts
+
+import schemas
+from components.modeling.frontend import LogMel
+from components.noss_evaluator import executor as executor_module
+from components.noss_evaluator.component import NossEvaluator
+from components.noss_evaluator.executor import Executor
+from components.noss_evaluator.settings import NossEvaluatorSettings
+from schemas.reports import NossReport, TfliteReport, TfliteVariant
+from schemas.students import FrontEndSpec, StudentSpec
+from schemas.teachers import TfliteStage, TfliteTeacher
+from tests.components.noss_evaluator.helpers import PER_SPLIT, tone_tasks, write_examples
+
+SETTINGS = NossEvaluatorSettings(
+    resamples=100, batch_windows=20, tfma="off", synthetic=True, require_tasks=("pitch", "voice")
+)
+CLIPS = sum(PER_SPLIT.values())
+# Clips of 2.2 s (every third) have two windows a hop apart, the others one.
+WINDOWS = sum(2 if i % 3 == 0 else 1 for count in PER_SPLIT.values() for i in range(count))
+
+
+def _tflite(kind: str, broken: bool = False) -> bytes:
+    """A file that averages the log-mel patch over time; a broken one divides 0 by 0 for loud sound."""
+    front_end = FrontEndSpec()
+    if kind == "wave":
+        inputs = keras.Input((front_end.window_samples,), batch_size=1)
+        patch = LogMel(front_end)(inputs)
+    else:
+        inputs = patch = keras.Input((front_end.frames, front_end.mels), batch_size=1)
+    outputs = tf.reduce_mean(patch, axis=1)
+    if broken:
+        quiet = tf.nn.relu(-3.0 - tf.reduce_max(outputs, axis=1, keepdims=True))
+        outputs = outputs * (quiet / quiet)
+    content: bytes = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, outputs)).convert()
+    return content
+
+
+def _variant(folder: Path, name: str, content: bytes, accepted: bool = True) -> TfliteVariant:
+    (folder / f"{name}.tflite").write_bytes(content)
+    return TfliteVariant(
+        name=name,
+        input="wave" if name.startswith("wave") else "core",
+        precision="float32",
+        file=f"{name}.tflite",
+        golden="",
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        inputs=[],
+        outputs=[],
+        operators={},
+        int8_tensors=[],
+        parity=None,
+        behaviour=[],
+        accepted=accepted,
+    )
+
+
+def _artifact(kind: type[types.Artifact], uri: Path) -> list[types.Artifact]:
+    artifact = kind()
+    artifact.uri = str(uri)
+    return [artifact]
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("examples")
+    write_examples(folder, tone_tasks())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("variants")
+    TfliteReport(
+        candidate_id="small-x",
+        spec=StudentSpec(),
+        front_end=FrontEndSpec(),
+        parameters=1,
+        variants=[
+            _variant(folder, "wave-float32", _tflite("wave")),
+            _variant(folder, "core-float32", _tflite("core")),
+            _variant(folder, "core-broken", _tflite("core", broken=True)),
+            _variant(folder, "core-refused", b"", accepted=False),
+        ],
+    ).save(str(folder))
+    return folder
+
+
+def _run(
+    examples: Path,
+    output: Path,
+    subject: str,
+    settings: NossEvaluatorSettings = SETTINGS,
+    teacher_spec: str = "",
+    **inputs: list[types.Artifact],
+) -> NossReport:
+    parameters: dict[str, Any] = {
+        executor_module.SETTINGS_KEY: settings.to_parameter(),
+        executor_module.SUBJECT_KEY: subject,
+        executor_module.TEACHER_SPEC_KEY: teacher_spec,
+        executor_module.SEED_KEY: 1,
+    }
+    Executor().Do(
+        {executor_module.EXAMPLES_KEY: _artifact(standard_artifacts.Examples, examples), **inputs},
+        {executor_module.REPORT_KEY: _artifact(schemas.NossReport, output)},
+        parameters,
+    )
+    return NossReport.load(str(output))
+
+
+@pytest.fixture(scope="module")
+def student(
+    examples: Path, variants: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, NossReport]:
+    output = tmp_path_factory.mktemp("student")
+    settings = SETTINGS.model_copy(update={"tfma": "best"})
+    return output, _run(
+        examples, output, "student", settings, variants=_artifact(schemas.TfliteVariants, variants)
+    )
+
+
+def test_every_accepted_variant_is_evaluated(student: tuple[Path, NossReport], variants: Path) -> None:
+    output, report = student
+    assert [result.variant for result in report.results] == ["wave-float32", "core-float32"]
+    for result in report.results:
+        content = (variants / f"{result.variant}.tflite").read_bytes()
+        assert (result.model, result.kind, result.embedding_dim) == ("small-x", "student", 64)
+        assert result.sha256 == hashlib.sha256(content).hexdigest()
+        assert [task.task for task in result.tasks] == ["pitch", "voice"]
+        assert all(task.synthetic for task in result.tasks)
+        assert result.tasks[0].value == 1.0  # two tones three octaves apart
+        assert result.mean == pytest.approx(np.mean([task.value for task in result.tasks]))
+        assert result.mean_low <= result.mean <= result.mean_high
+        for task in ("pitch", "voice"):
+            lines = (output / "predictions" / result.variant / f"{task}.csv").read_text().splitlines()
+            assert len(lines) == 1 + PER_SPLIT["test"]
+
+
+def test_shared_sounds_are_embedded_once(student: tuple[Path, NossReport]) -> None:
+    result = student[1].results[0]
+    assert (result.clips, result.windows) == (CLIPS, WINDOWS)
+
+
+def test_wave_and_core_of_one_network_agree(student: tuple[Path, NossReport]) -> None:
+    wave, core = student[1].results
+    assert [task.value for task in wave.tasks] == [task.value for task in core.tasks]
+
+
+def test_a_variant_that_is_not_finite_is_refused_and_the_others_go_on(
+    student: tuple[Path, NossReport],
+) -> None:
+    report = student[1]
+    assert list(report.refused) == ["core-broken"]
+    assert report.refused["core-broken"].startswith("its embedding is not finite on pitch/train")
+    assert report.refused["core-broken"].endswith("more")
+    assert report.result("core-broken") is None
+
+
+def test_tfma_holds_the_best(student: tuple[Path, NossReport]) -> None:
+    folders = [folder.name for folder in (student[0] / "tfma").iterdir()]
+    assert folders == ["wave-float32"]
+
+
+def test_a_file_that_changed_is_refused(examples: Path, tmp_path: Path) -> None:
+    variant = _variant(tmp_path, "core-float32", _tflite("core"))
+    report = TfliteReport(
+        candidate_id="x", spec=StudentSpec(), front_end=FrontEndSpec(), parameters=1, variants=[variant]
+    )
+    report.save(str(tmp_path))
+    (tmp_path / variant.file).write_bytes(b"something else")
+    with pytest.raises(ValueError, match=f"sha256 .*, the converter reported {variant.sha256}"):
+        _run(examples, tmp_path / "out", "student", variants=_artifact(schemas.TfliteVariants, tmp_path))
+
+
+def test_the_teacher_is_asked(examples: Path, tmp_path: Path) -> None:
+    (tmp_path / "teacher.tflite").write_bytes(_tflite("wave"))
+    spec = TfliteTeacher(stages=(TfliteStage(file=str(tmp_path / "teacher.tflite")),))
+    report = _run(examples, tmp_path / "out", "teacher", teacher_spec=spec.to_parameter())
+    (result,) = report.results
+    assert (result.model, result.kind, result.variant) == ("teacher", "teacher", "")
+    assert len(result.sha256) == 64
+    assert result.tasks[0].value == 1.0
+    assert (tmp_path / "out" / "predictions" / "teacher" / "pitch.csv").is_file()
+
+
+def test_a_teacher_that_is_not_finite_stops_the_run(examples: Path, tmp_path: Path) -> None:
+    (tmp_path / "teacher.tflite").write_bytes(_nan_for_every_sound())
+    spec = TfliteTeacher(stages=(TfliteStage(file=str(tmp_path / "teacher.tflite")),))
+    with pytest.raises(ValueError, match=r"teacher cannot be evaluated: .* not finite on pitch/train"):
+        _run(examples, tmp_path / "out", "teacher", teacher_spec=spec.to_parameter())
+
+
+def _nan_for_every_sound() -> bytes:
+    waveform = keras.Input((FrontEndSpec().window_samples,), batch_size=1)
+    nothing = tf.nn.relu(-1.0 - tf.reduce_max(tf.abs(waveform), axis=1, keepdims=True))
+    model = keras.Model(waveform, nothing / nothing)
+    content: bytes = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    return content
+
+
+def test_log_mel_statistics_are_the_floor(examples: Path, tmp_path: Path) -> None:
+    (result,) = _run(examples, tmp_path, "logmel").results
+    assert (result.model, result.kind, result.sha256, result.embedding_dim) == ("logmel", "baseline", "", 128)
+    assert result.tasks[0].value == 1.0
+
+
+def test_a_required_task_must_be_there(examples: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"require_tasks": ("emodb",)})
+    with pytest.raises(
+        ValueError, match=r"require_tasks asks for .*emodb.*, the records hold .*pitch.*voice"
+    ):
+        _run(examples, tmp_path, "logmel", settings)
+
+
+def _channel(kind: type[types.Artifact]) -> types.Channel:
+    return types.Channel(type=kind)
+
+
+def test_construct_for_a_student() -> None:
+    component = NossEvaluator(
+        examples=_channel(standard_artifacts.Examples),
+        settings=SETTINGS,
+        subject="student",
+        seed=3,
+        variants=_channel(schemas.TfliteVariants),
+        code_digest="abc",
+    )
+    assert component.outputs["report"].type_name == "schemas.NossReport"
+    properties = component.exec_properties
+    assert NossEvaluatorSettings.from_parameter(properties["settings"]) == SETTINGS
+    assert (properties["subject"], properties["seed"], properties["code_digest"]) == ("student", 3, "abc")
+
+
+def test_construct_for_a_teacher_and_a_baseline() -> None:
+    spec = TfliteTeacher(stages=(TfliteStage(file="x.tflite"),))
+    examples = _channel(standard_artifacts.Examples)
+    teacher = NossEvaluator(examples, SETTINGS, "teacher", 3, teacher_spec=spec)
+    assert teacher.exec_properties["teacher_spec"] == spec.to_parameter()
+    assert list(NossEvaluator(examples, SETTINGS, "logmel", 3).inputs) == ["examples"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"subject": "student"}, "variants go with subject 'student'"),
+        ({"subject": "logmel", "variants": schemas.TfliteVariants}, "variants go with subject 'student'"),
+        ({"subject": "teacher"}, "teacher_spec goes with subject 'teacher'"),
+        (
+            {"subject": "logmel", "teacher": schemas.TeacherModel},
+            "a teacher model goes with subject 'teacher'",
+        ),
+        ({"subject": "mfcc"}, "subject is 'mfcc', accepted are student, teacher, logmel"),
+    ],
+)
+def test_construct_fails(arguments: dict[str, Any], message: str) -> None:
+    given = {key: value if isinstance(value, str) else _channel(value) for key, value in arguments.items()}
+    with pytest.raises(ValueError, match=message):
+        NossEvaluator(examples=_channel(standard_artifacts.Examples), settings=SETTINGS, seed=1, **given)
+
+
+@pytest.mark.parametrize("grid", [(1.0, 0.1), (0.1, 0.1)])
+def test_a_grid_must_rise(grid: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="c_grid must rise"):
+        NossEvaluatorSettings(c_grid=grid)

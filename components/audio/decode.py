@@ -90,7 +90,9 @@ def decode(
         raise AudioError(Reason.TOO_SHORT, f"{seconds:.6f} s is less than one sample at {TARGET_RATE} Hz")
     peak = (int(samples.max()) - int(samples.min())) / 2 / 32768
     if peak <= silence_peak:
-        raise AudioError(Reason.SILENT, f"peak {peak:.6f} of full scale, more than {silence_peak:g} is needed")
+        raise AudioError(
+            Reason.SILENT, f"peak {peak:.6f} of full scale, more than {silence_peak:g} is needed"
+        )
     return DecodedAudio(samples, frames.rate, frames.data.shape[1])
 
 
@@ -160,7 +162,7 @@ def _read_pyav(path: Path, max_seconds: float) -> _Frames:
             detail = f"FFmpeg: {getattr(error, 'strerror', None) or error}"
             raise AudioError(Reason.UNDECODABLE, detail) from error
     if not blocks:
-        raise AudioError(Reason.EMPTY, "the file holds no samples")
+        raise AudioError(Reason.UNDECODABLE, "FFmpeg: not one frame of sound could be decoded")
     data = np.concatenate(blocks, axis=1).T
     return _Frames(data[: int(wanted)] if math.isfinite(wanted) else data, rate)
 

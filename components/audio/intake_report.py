@@ -57,27 +57,23 @@ def merge_counts(
     return counts, bad
 
 
-def save_report(folder: str, report: IngestReport, bad: Mapping[str, Sequence[QuarantinedClip]]) -> Path:
-    """Writes the report and the quarantine file; returns the path of the latter."""
+def save_report(folder: str, report: IngestReport, bad: Mapping[str, Sequence[QuarantinedClip]]) -> None:
+    """Writes the report and the quarantine file."""
     report.save(folder)
-    path = Path(folder) / IngestReport.QUARANTINE
-    with path.open("w", encoding="utf-8") as file:
+    with (Path(folder) / IngestReport.QUARANTINE).open("w", encoding="utf-8") as file:
         for clips in bad.values():
             file.writelines(clip.model_dump_json() + "\n" for clip in clips)
-    return path
 
 
-def check_usable(
+def refusal(
     counts: Mapping[str, SplitCounts],
     bad: Mapping[str, Sequence[QuarantinedClip]],
     settings: IntakeSettings,
-    quarantine: Path,
-) -> None:
-    """Refuses an ingestion of which too much was left out.
+) -> str | None:
+    """Why the run must not go on with what is left, or None if it may.
 
-    Raises:
-      IngestError: If a group has no clip left, too many rows without a file, or too many bad clips
-        among those that have one.
+    It may not if a group has no clip left, too many rows without a file, or too many bad clips among
+    those that have one.
     """
     for group, count in counts.items():
         missing = count.quarantined.get(Reason.MISSING, 0)
@@ -97,7 +93,8 @@ def check_usable(
             )
         else:
             continue
-        raise IngestError(f"{group}: {problem}; {_summary(count, bad.get(group, ()))}; all in {quarantine}")
+        return f"{group}: {problem}; {_summary(count, bad.get(group, ()))}"
+    return None
 
 
 def _summary(count: SplitCounts, bad: Sequence[QuarantinedClip]) -> str:

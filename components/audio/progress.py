@@ -32,5 +32,10 @@ class Progress:
             rate = self._done / max(now - self._started, 1e-9)
             share = self._done / max(self._total, 1)
             self._logger.info(
-                "%s: %d of %d clips (%.0f %%), %.0f clips/s", self._what, self._done, self._total, 100 * share, rate
+                "%s: %d of %d clips (%.0f %%), %.0f clips/s",
+                self._what,
+                self._done,
+                self._total,
+                100 * share,
+                rate,
             )

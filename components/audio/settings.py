@@ -12,7 +12,10 @@ class IntakeSettings(Settings):
 
     min_seconds: float = Field(0.1, ge=0.01, le=60, description="Shorter clips are left out, in seconds.")
     silence_peak: float = Field(
-        1e-4, ge=1e-5, lt=1, description="Clips that never leave this share of full scale are left out as silent."
+        1e-4,
+        ge=1e-5,
+        lt=1,
+        description="Clips that never leave this share of full scale are left out as silent.",
     )
     max_bad_share: float = Field(
         0.05, ge=0, le=1, description="The run stops if more of the clips found in a split than this are bad."

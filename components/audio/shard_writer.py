@@ -44,7 +44,7 @@ class ShardSummary(Report):
     digests: list[ContentDigest] = Field(description="Of the clips written, where asked for.")
 
 
-class ShardWriter(beam.DoFn):  # type: ignore[misc]
+class ShardWriter(beam.DoFn):
     """Writes each shard it is given to ``examples_uri`` and its summary to ``summaries``.
 
     Args:

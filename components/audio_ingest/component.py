@@ -20,22 +20,22 @@ from components.audio_ingest.settings import AudioIngestSettings
 from schemas.artifacts import IngestReport, SoundCorpus
 
 
-class AudioIngestSpec(types.ComponentSpec):  # type: ignore[misc]
+class AudioIngestSpec(types.ComponentSpec):
     """Specification of AudioIngest."""
 
-    PARAMETERS = {  # noqa: RUF012
+    PARAMETERS = {
         SETTINGS_KEY: ExecutionParameter(type=str),
         CODE_DIGEST_KEY: ExecutionParameter(type=str),
         DATA_DIGEST_KEY: ExecutionParameter(type=str),
     }
-    INPUTS = {CORPUS_KEY: ChannelParameter(type=SoundCorpus, optional=True)}  # noqa: RUF012
-    OUTPUTS = {  # noqa: RUF012
+    INPUTS = {CORPUS_KEY: ChannelParameter(type=SoundCorpus, optional=True)}
+    OUTPUTS = {
         EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
         REPORT_KEY: ChannelParameter(type=IngestReport),
     }
 
 
-class AudioIngest(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
+class AudioIngest(base_beam_component.BaseBeamComponent):
     """Takes an AudioSet-shaped corpus in: segments CSVs and a folder of clips to clip records."""
 
     SPEC_CLASS = AudioIngestSpec

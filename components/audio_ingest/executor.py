@@ -12,12 +12,13 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
-from components.audio.intake_report import check_usable, merge_counts, save_report
+from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
 from components.audio.requests import make_shards
 from components.audio.shard_writer import ShardWriter, collect_summaries
 from components.audio_ingest.plan import CorpusRequest, SplitPlan, plan_ingestion
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CORPUS_FOLDER, CorpusSources, check_sources
+from components.evidence import keep_evidence
 from schemas.reports import IngestReport
 
 CORPUS_KEY = "corpus"
@@ -33,7 +34,7 @@ _SYNTHETIC_LICENCE = "synthetic"
 _logger = logging.getLogger("tinytrill.audio_ingest")
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
+class Executor(base_beam_executor.BaseBeamExecutor):
     """Executor of AudioIngest."""
 
     def Do(
@@ -51,8 +52,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
 
         Raises:
           SegmentsError: If a segments CSV is malformed.
-          IngestError: If sources are absent, or too little of them is usable; report and quarantine file
-            are written before that.
+          IngestError: If sources are absent, or too little of them is usable; report and quarantine
+            file are kept beside the report artifact.
         """
         settings = AudioIngestSettings.from_parameter(exec_properties[SETTINGS_KEY])
         corpus = input_dict.get(CORPUS_KEY)
@@ -100,7 +101,9 @@ def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:
     return Clip(request.clip_id, audio.samples, request.labels, audio.source_rate).to_example()
 
 
-def _report(plans: dict[str, SplitPlan], settings: AudioIngestSettings, synthetic: bool, report_uri: str) -> None:
+def _report(
+    plans: dict[str, SplitPlan], settings: AudioIngestSettings, synthetic: bool, report_uri: str
+) -> None:
     counts, bad = merge_counts(
         rows={split: plan.rows for split, plan in plans.items()},
         filtered={split: plan.filtered for split, plan in plans.items()},
@@ -114,7 +117,9 @@ def _report(plans: dict[str, SplitPlan], settings: AudioIngestSettings, syntheti
         splits=counts,
         licences={"corpus": licence} if licence else {},
     )
-    quarantine = save_report(report_uri, report, bad)
-    check_usable(counts, bad, settings, quarantine)
+    save_report(report_uri, report, bad)
+    problem = refusal(counts, bad, settings)
+    if problem:
+        raise IngestError(f"{problem}; all in {keep_evidence(report_uri) / IngestReport.QUARANTINE}")
     for split, count in counts.items():
         _logger.info("%s: %d clips, %.2f h, left out: %s", split, count.clips, count.hours, count.quarantined)

@@ -1,6 +1,7 @@
 """AudioSet's segments CSV (https://research.google.com/audioset/download.html).
 
-Three header lines that begin with ``#``, then rows such as ``--PJHxphWEs, 30.000, 40.000, "/m/09x0r,/t/dd00088"``.
+Three header lines that begin with ``#``, then rows such as
+``--PJHxphWEs, 30.000, 40.000, "/m/09x0r,/t/dd00088"``.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ def read_segments(path: str | Path) -> list[Segment]:
     except UnicodeDecodeError as error:
         raise SegmentsError(f"{path}: not UTF-8 text: {error}") from error
     if not segments:
-        raise SegmentsError(f'{path}: no row; accepted are rows like: --PJHxphWEs, 30.000, 40.000, "/m/09x0r"')
+        raise SegmentsError(
+            f'{path}: no row; accepted are rows like: --PJHxphWEs, 30.000, 40.000, "/m/09x0r"'
+        )
     return segments
 
 
@@ -94,7 +97,9 @@ def _segment(row: list[str], source: str, path: Path) -> Segment:
         raise SegmentsError(f"{place}: {ytid!r} is no YouTube id; accepted are letters, digits, '-' and '_'")
     start_s, end_s = _seconds(start, "start", place), _seconds(end, "end", place)
     if end_s <= start_s:
-        raise SegmentsError(f"{place}: the segment ends at {end} s, which is not after its start at {start} s")
+        raise SegmentsError(
+            f"{place}: the segment ends at {end} s, which is not after its start at {start} s"
+        )
     mids = tuple(mid.strip() for mid in labels.split(","))
     for mid in mids:
         if not _MID.fullmatch(mid):

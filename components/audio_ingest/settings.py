@@ -35,5 +35,7 @@ class AudioIngestSettings(IntakeSettings):
         (SPEECH,), min_length=1, description="Mids of the labels to take, or 'all'."
     )
     children: bool = Field(True, description="Whether the ontology's children of the labels count too.")
-    limit: int = Field(0, ge=0, description="Rows to take of each split at most, chosen by a stable hash; 0: all.")
+    limit: int = Field(
+        0, ge=0, description="Rows to take of each split at most, chosen by a stable hash; 0: all."
+    )
     licence: str = Field("", description="Licence of the sound, as reports should state it.")

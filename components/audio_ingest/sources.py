@@ -52,13 +52,18 @@ def check_sources(settings: AudioIngestSettings, key: str = "audio_ingest") -> N
     sources = CorpusSources.of(settings, settings.root)
     if not sources.root.is_dir():
         raise IngestError(
-            f"{key}.root: there is no folder {settings.root!r}; accepted is a folder with segments CSVs and clips"
+            f"{key}.root: there is no folder {settings.root!r}; "
+            "accepted is a folder with segments CSVs and clips"
         )
     for split, path in sources.segments.items():
         if not path.is_file():
-            raise IngestError(f"{key}.segments.{split}: there is no file {str(path)!r}; accepted is a segments CSV")
+            raise IngestError(
+                f"{key}.segments.{split}: there is no file {str(path)!r}; accepted is a segments CSV"
+            )
     if not sources.audio.is_dir():
-        raise IngestError(f"{key}.audio: there is no folder {str(sources.audio)!r}; accepted is a folder of clips")
+        raise IngestError(
+            f"{key}.audio: there is no folder {str(sources.audio)!r}; accepted is a folder of clips"
+        )
     wanted_labels(settings, sources.ontology, key)
 
 

@@ -20,22 +20,22 @@ from components.noss_ingest.settings import NossIngestSettings
 from schemas.artifacts import IngestReport, SoundCorpus
 
 
-class NossIngestSpec(types.ComponentSpec):  # type: ignore[misc]
+class NossIngestSpec(types.ComponentSpec):
     """Specification of NossIngest."""
 
-    PARAMETERS = {  # noqa: RUF012
+    PARAMETERS = {
         SETTINGS_KEY: ExecutionParameter(type=str),
         CODE_DIGEST_KEY: ExecutionParameter(type=str),
         DATA_DIGEST_KEY: ExecutionParameter(type=str),
     }
-    INPUTS = {CORPUS_KEY: ChannelParameter(type=SoundCorpus, optional=True)}  # noqa: RUF012
-    OUTPUTS = {  # noqa: RUF012
+    INPUTS = {CORPUS_KEY: ChannelParameter(type=SoundCorpus, optional=True)}
+    OUTPUTS = {
         EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
         REPORT_KEY: ChannelParameter(type=IngestReport),
     }
 
 
-class NossIngest(base_beam_component.BaseBeamComponent):  # type: ignore[misc]
+class NossIngest(base_beam_component.BaseBeamComponent):
     """Takes NOSS tasks in: manifests and the clips they name to labelled records."""
 
     SPEC_CLASS = NossIngestSpec

@@ -12,9 +12,10 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
-from components.audio.intake_report import check_usable, merge_counts, save_report
+from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
 from components.audio.requests import make_shards
 from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries
+from components.evidence import keep_evidence
 from components.noss_ingest.leaks import check_contents
 from components.noss_ingest.manifest import SPLITS
 from components.noss_ingest.plan import NossPlan, NossRequest, plan_ingestion
@@ -35,7 +36,7 @@ _SYNTHETIC = "synthetic"
 _logger = logging.getLogger("tinytrill.noss_ingest")
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
+class Executor(base_beam_executor.BaseBeamExecutor):
     """Executor of NossIngest."""
 
     def Do(
@@ -53,8 +54,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
 
         Raises:
           ManifestError: If a manifest is malformed, incomplete or leaks.
-          IngestError: If tasks are absent, or too little of one is usable; report and quarantine file
-            are written before that.
+          IngestError: If tasks are absent, or too little of one is usable; report and quarantine
+            file are kept beside the report artifact.
         """
         settings = NossIngestSettings.from_parameter(exec_properties[SETTINGS_KEY])
         corpus = input_dict.get(CORPUS_KEY)
@@ -73,7 +74,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
         self, plan: NossPlan, settings: NossIngestSettings, examples_uri: str, report_uri: str
     ) -> list[ShardSummary]:
         shards = [
-            shard for split in SPLITS for shard in make_shards(split, plan.requests[split], settings.shard_clips)
+            shard
+            for split in SPLITS
+            for shard in make_shards(split, plan.requests[split], settings.shard_clips)
         ]
         total = sum(len(shard.requests) for shard in shards)
         folder = Path(report_uri) / _SUMMARIES
@@ -123,9 +126,11 @@ def _report(
         splits=counts,
         licences={name: licence for name, licence in licences.items() if licence},
     )
-    quarantine = save_report(report_uri, report, bad)
+    save_report(report_uri, report, bad)
     check_contents(digest for summary in summaries for digest in summary.digests)
-    check_usable(counts, bad, settings, quarantine)
+    problem = refusal(counts, bad, settings)
+    if problem:
+        raise IngestError(f"{problem}; all in {keep_evidence(report_uri) / IngestReport.QUARANTINE}")
     for source in tasks:
         splits = {split: counts[f"{source.task.name}/{split}"].clips for split in SPLITS}
         _logger.info("%s: %s", source.task.name, ", ".join(f"{split} {n}" for split, n in splits.items()))

@@ -59,8 +59,8 @@ def check_contents(digests: Iterable[ContentDigest]) -> None:
         if seen.group != digest.group:
             seen_split = seen.group.rpartition("/")[2]
             raise ManifestError(
-                f"{digest.source}: leak: the clip of split {split!r} sounds the same, sample by sample, as the one "
-                f"of split {seen_split!r} at {seen.source}; accepted is a clip in one split"
+                f"{digest.source}: leak: the clip of split {split!r} sounds the same, sample by sample, "
+                f"as the one of split {seen_split!r} at {seen.source}; accepted is a clip in one split"
             )
 
 

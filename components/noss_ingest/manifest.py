@@ -58,7 +58,7 @@ def read_manifest(path: str | Path) -> list[ManifestRow]:
             reader.fieldnames = given
             return [_row(row, path, reader.line_num) for row in reader]
     except csv.Error as error:
-        raise ManifestError(f"{path}:{reader.line_num}: not a CSV row: {error}") from error
+        raise ManifestError(f"{path}:{reader.reader.line_num}: not a CSV row: {error}") from error
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path}: not UTF-8 text: {error}") from error
 
@@ -71,7 +71,9 @@ def _row(row: dict[str, str | None], path: Path, line: int) -> ManifestRow:
         if not values[name]:
             raise ManifestError(f"{path}:{line}: the {name} is empty")
     if values["split"] not in SPLITS:
-        raise ManifestError(f"{path}:{line}: unknown split {values['split']!r}; accepted are {', '.join(SPLITS)}")
+        raise ManifestError(
+            f"{path}:{line}: unknown split {values['split']!r}; accepted are {', '.join(SPLITS)}"
+        )
     return ManifestRow(
         file=values["file"],
         path=os.path.normpath(path.parent.absolute() / values["file"]),

@@ -19,13 +19,17 @@ _DISJOINT = (
 class NossTask(Settings):
     """One labelled task."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Name of the task in records and reports.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Name of the task in records and reports."
+    )
     manifest: str = Field(min_length=1, description="Its manifest CSV, relative to the root.")
     speaker_disjoint: SpeakerDisjoint = Field(False, description=_DISJOINT)
     synthetic: bool = Field(False, description="Whether its sound is synthesised.")
     licence: str = Field("", description="Licence of the sound, as reports should state it.")
     limit: int | None = Field(
-        None, ge=0, description="Clips to take at most, stratified by split and label; 0: all; none: as for all tasks."
+        None,
+        ge=0,
+        description="Clips to take at most, stratified by split and label; 0: all; none: as for all tasks.",
     )
 
 

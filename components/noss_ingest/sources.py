@@ -43,8 +43,8 @@ def find_tasks(
     for index, task in enumerate(settings.tasks):
         if not (root / task.manifest).is_file():
             raise IngestError(
-                f"{key}.tasks.{index}.manifest: there is no file {str(root / task.manifest)!r} for task {task.name!r}; "
-                "accepted is a manifest CSV"
+                f"{key}.tasks.{index}.manifest: there is no file {str(root / task.manifest)!r} "
+                f"for task {task.name!r}; accepted is a manifest CSV"
             )
     tasks = settings.tasks or tuple(
         NossTask(
@@ -57,9 +57,12 @@ def find_tasks(
         if (folder / MANIFEST).is_file() and not folder.name.startswith(".")
     )
     if not tasks:
-        raise IngestError(f"{key}.root: no sub-folder of {str(root)!r} has a {MANIFEST}; accepted is a folder of tasks")
+        raise IngestError(
+            f"{key}.root: no sub-folder of {str(root)!r} has a {MANIFEST}; accepted is a folder of tasks"
+        )
     return [
-        TaskSource(task, root / task.manifest, settings.limit if task.limit is None else task.limit) for task in tasks
+        TaskSource(task, root / task.manifest, settings.limit if task.limit is None else task.limit)
+        for task in tasks
     ]
 
 

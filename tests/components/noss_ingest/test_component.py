@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tfx import types
+from tfx.types import standard_artifacts
+
+import schemas
+from components.audio.intake_report import IngestError
+from components.noss_ingest.component import NossIngest
+from components.noss_ingest.executor import Executor
+from components.noss_ingest.manifest import ManifestError
+from components.noss_ingest.settings import NossIngestSettings, NossTask
+from schemas.records import NossClip, iterate_examples, list_shards
+from tests.components.audio.sounds import write_soundfile
+from tests.components.executors import folder_bytes, run_ingest
+from tests.components.noss_ingest.tasks import edit, make_task
+
+
+def clips(examples: types.Artifact, split: str) -> list[NossClip]:
+    return [NossClip.from_example(example) for example in iterate_examples(list_shards(examples.uri, split))]
+
+
+def test_construct() -> None:
+    component = NossIngest(NossIngestSettings(root="data"), code_digest="c", data_digest="d")
+    assert component.outputs["examples"].type is standard_artifacts.Examples
+    assert component.outputs["report"].type is schemas.IngestReport
+    assert NossIngestSettings.from_parameter(component.exec_properties["settings"]).root == "data"
+    assert (component.exec_properties["code_digest"], component.exec_properties["data_digest"]) == ("c", "d")
+
+
+def test_construct_without_source_fails() -> None:
+    with pytest.raises(
+        ValueError, match=r"NossIngest takes either settings\.root or a corpus, got root='' and no"
+    ):
+        NossIngest(NossIngestSettings())
+
+
+def test_records(tmp_path: Path) -> None:
+    make_task(tmp_path / "tasks/a")
+    make_task(tmp_path / "tasks/b", first_hertz=1000)
+    tasks = (
+        NossTask(name="a", manifest="a/manifest.csv", licence="CC0", speaker_disjoint=True),
+        NossTask(name="b", manifest="b/manifest.csv", synthetic=True),
+    )
+    settings = NossIngestSettings(root=str(tmp_path / "tasks"), tasks=tasks, shard_clips=3)
+    examples, report = run_ingest(Executor, settings, tmp_path)
+    assert examples.split_names == '["train", "validation", "test"]'
+    assert len(list_shards(examples.uri, "train")) == 3
+    (clip,) = [clip for clip in clips(examples, "test") if clip.clip_id == "a/audio/low3.wav"]
+    assert (clip.task, clip.split, clip.label) == ("a", "test", "low")
+    assert (clip.speaker_id, clip.group, clip.source_rate) == ("test_speaker", "3", 8_000)
+    assert len(clip.audio) == 8_000
+    assert {split: len(clips(examples, split)) for split in ("train", "validation", "test")} == {
+        "train": 8, "validation": 4, "test": 4,
+    }  # fmt: skip
+    assert report.splits["b/train"].clips == 4
+    assert (report.synthetic, report.licences) == (True, {"a": "CC0"})
+
+
+def test_synthetic_corpus(tmp_path: Path) -> None:
+    make_task(tmp_path / "made/noss/keyword")
+    _, report = run_ingest(Executor, NossIngestSettings(), tmp_path, corpus=tmp_path / "made")
+    assert (report.synthetic, report.licences) == (True, {"keyword": "synthetic"})
+
+
+def test_same_bytes_twice(tmp_path: Path) -> None:
+    make_task(tmp_path / "tasks/a", 12)
+    settings = NossIngestSettings(root=str(tmp_path / "tasks"), shard_clips=5)
+    first = folder_bytes(run_ingest(Executor, settings, tmp_path / "1")[0].uri)
+    assert first == folder_bytes(run_ingest(Executor, settings, tmp_path / "2")[0].uri)
+
+
+def test_the_same_sound_under_two_names_in_two_splits_is_a_leak(tmp_path: Path) -> None:
+    folder = make_task(tmp_path / "tasks/a")
+    # As FLAC, so that no byte of the file is the same.
+    samples, rate = soundfile.read(folder / "audio/high0.wav", dtype="int16")
+    soundfile.write(folder / "audio/copy.flac", samples, rate)
+    manifest = edit(folder, "audio/high3.wav", "audio/copy.flac")
+    with pytest.raises(ManifestError) as caught:
+        run_ingest(Executor, NossIngestSettings(root=str(tmp_path / "tasks")), tmp_path)
+    lines = {f"{manifest}:2", f"{manifest}:5"}
+    assert "sounds the same, sample by sample" in str(caught.value)
+    assert all(line in str(caught.value) for line in lines)
+
+
+def test_the_same_sound_in_one_split_or_in_two_tasks_is_none(tmp_path: Path) -> None:
+    folder = make_task(tmp_path / "tasks/a")
+    shutil.copy(folder / "audio/high0.wav", folder / "audio/high1.wav")
+    make_task(tmp_path / "tasks/b")
+    _, report = run_ingest(Executor, NossIngestSettings(root=str(tmp_path / "tasks")), tmp_path)
+    assert report.splits["a/train"].clips == 4
+
+
+def test_bad_clips_are_quarantined(tmp_path: Path) -> None:
+    folder = make_task(tmp_path / "tasks/a", 40)
+    (folder / "audio/high0.wav").write_bytes(b"")
+    write_soundfile(folder / "audio/high4.wav", np.zeros((8_000, 1), np.float32), 8_000)
+    (folder / "audio/high5.wav").unlink()
+    edit(folder, "audio/high8.wav", "audio/high9.wav")
+    settings = NossIngestSettings(root=str(tmp_path / "tasks"), max_bad_share=0.1)
+    examples, report = run_ingest(Executor, settings, tmp_path)
+    assert report.splits["a/train"].quarantined == {"duplicate": 1, "empty": 1, "missing": 1, "silent": 1}
+    assert report.splits["a/train"].clips == len(clips(examples, "train")) == 36
+
+
+def test_too_many_bad_clips_stop_the_run(tmp_path: Path) -> None:
+    folder = make_task(tmp_path / "tasks/a")
+    (folder / "audio/high3.wav").write_bytes(b"")
+    with pytest.raises(
+        IngestError, match=r"a/test: 1 of 2 clips are bad \(50\.0%\), max_bad_share allows 5\.0%"
+    ):
+        run_ingest(Executor, NossIngestSettings(root=str(tmp_path / "tasks")), tmp_path)
+    assert (tmp_path / "report-refused/quarantine.jsonl").is_file()
+
+
+def test_a_leak_in_the_part_that_the_limit_leaves_out_is_found_too(tmp_path: Path) -> None:
+    folder = make_task(tmp_path / "tasks/a", 40)
+    edit(folder, "audio/low39.wav", "audio/high0.wav")
+    with pytest.raises(ManifestError, match=r"leak: file 'audio/high0\.wav'"):
+        run_ingest(Executor, NossIngestSettings(root=str(tmp_path / "tasks"), limit=8), tmp_path)
+
+
+def test_real_tasks(shared_data: Path, tmp_path: Path) -> None:
+    settings = NossIngestSettings(root=str(shared_data / "noss"), limit=30, speaker_disjoint="auto")
+    examples, report = run_ingest(Executor, settings, tmp_path)
+    tasks = Counter(clip.task for split in ("train", "validation", "test") for clip in clips(examples, split))
+    assert len(tasks) == 7
+    assert min(tasks.values()) >= 20
+    assert not any(counts.quarantined for counts in report.splits.values())

@@ -1,0 +1,66 @@
+"""Speaks the demo corpus and the demo tasks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+from components.corpus_synthesizer import espeak
+from components.corpus_synthesizer.audioset import write_corpus
+from components.corpus_synthesizer.settings import SynthesizerSettings
+from components.corpus_synthesizer.tasks import write_tasks
+
+CORPUS_KEY = "corpus"
+SETTINGS_KEY = "settings"
+CODE_DIGEST_KEY = "code_digest"
+
+CORPUS_FOLDER = "corpus"
+TASKS_FOLDER = "noss"
+LICENCE_FILE = "LICENCE.txt"
+
+_LICENCE = """\
+All sound in this folder is synthetic: spoken by eSpeak NG {version} from sentences that TinyTrill puts
+together, with computed rooms and noise. No recording of a person is in it. Figures measured on it say
+nothing about real speech.
+
+eSpeak NG is licensed under the GNU General Public License 3 or later, which covers the program and its
+data, not what it speaks. Labels and their names are AudioSet's (CC BY 4.0,
+https://research.google.com/audioset).
+"""
+
+_logger = logging.getLogger("tinytrill.corpus_synthesizer")
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of CorpusSynthesizer."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Synthesises.
+
+        Args:
+          input_dict: Nothing.
+          output_dict: ``corpus``.
+          exec_properties: ``settings``, a JSON string.
+
+        Raises:
+          EspeakError: If eSpeak NG cannot be loaded or does not speak.
+        """
+        started = time.monotonic()
+        settings = SynthesizerSettings.from_parameter(exec_properties[SETTINGS_KEY])
+        root = Path(artifact_utils.get_single_uri(output_dict[CORPUS_KEY]))
+        version = espeak.version()
+        write_corpus(root / CORPUS_FOLDER, settings)
+        write_tasks(root / TASKS_FOLDER, settings)
+        (root / LICENCE_FILE).write_text(_LICENCE.format(version=version), encoding="utf-8")
+        _logger.info("synthesised in %.0f s", time.monotonic() - started)

@@ -1,0 +1,127 @@
+"""Three tasks in the form of NOSS: folders with a manifest ``file,label,speaker_id,split,fold``."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.audio.resample import TARGET_RATE, FloatAudio
+from components.corpus_synthesizer.espeak import ESPEAK_RATE
+from components.corpus_synthesizer.languages import OTHER_WORDS, sentence
+from components.corpus_synthesizer.settings import SynthesizerSettings
+from components.corpus_synthesizer.sound_file import write_sound
+from components.corpus_synthesizer.studio import Studio, open_studio, random_source
+from components.corpus_synthesizer.voices import Speaker, draw_speakers, split_speakers
+
+LANGUAGE = "language"
+SPEAKER = "speaker"
+KEYWORD = "keyword"
+UNKNOWN = "_unknown_"
+
+_COLUMNS = ("file", "label", "speaker_id", "split", "fold")
+_SPLIT_SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
+_TASK_SPEAKERS = 30
+_LANGUAGE_SECONDS = 3.0
+_WORD_SECONDS = 1.0
+
+_logger = logging.getLogger("tinytrill.corpus_synthesizer")
+
+
+@dataclass(frozen=True)
+class TaskClip:
+    """A clip of a task.
+
+    Attributes:
+      label: Its class.
+      speaker_id: Who speaks.
+      split: train, validation or test.
+      audio: ``(samples,)`` at 22,050 Hz.
+    """
+
+    label: str
+    speaker_id: str
+    split: str
+    audio: FloatAudio
+
+
+def write_tasks(folder: Path, settings: SynthesizerSettings) -> None:
+    """Writes a sub-folder for each task.
+
+    Raises:
+      EspeakError: If eSpeak NG cannot be loaded or does not speak.
+    """
+    for task, record in _TASKS.items():
+        with open_studio(settings, task) as studio:
+            clips = _write_task(folder / task, record(settings, studio))
+        _logger.info("task %s: %d clips", task, clips)
+
+
+def _write_task(folder: Path, clips: Iterator[TaskClip]) -> int:
+    (folder / "audio").mkdir(parents=True)
+    rows: list[tuple[str, ...]] = []
+    for index, clip in enumerate(clips):
+        name = f"audio/{clip.label}_{index:05d}.flac"
+        write_sound(folder / name, clip.audio, ESPEAK_RATE, TARGET_RATE)
+        rows.append((name, clip.label, clip.speaker_id, clip.split, ""))
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([_COLUMNS, *rows])
+    return len(rows)
+
+
+def _languages(settings: SynthesizerSettings, studio: Studio) -> Iterator[TaskClip]:
+    """Which language is spoken, as in VoxForge; each split has speakers of its own."""
+    speakers = _speakers_by_split(settings, LANGUAGE)
+    for language in settings.languages:
+        for index, split in enumerate(_splits(settings.language_clips)):
+            rng = random_source(settings.seed, LANGUAGE, language, index)
+            speaker = speakers[split][int(rng.integers(len(speakers[split])))]
+            audio = studio.monologue(rng, speaker, language, _LANGUAGE_SECONDS)
+            yield TaskClip(language, speaker.speaker_id, split, audio)
+
+
+def _speakers(settings: SynthesizerSettings, studio: Studio) -> Iterator[TaskClip]:
+    """Who speaks, as in VoxCeleb's identification task; the splits differ in what is said."""
+    for speaker in draw_speakers(
+        random_source(settings.seed, SPEAKER, "speakers"), settings.speakers, pitches=2
+    ):
+        for index, split in enumerate(_splits(settings.speaker_clips)):
+            rng = random_source(settings.seed, SPEAKER, speaker.speaker_id, index)
+            audio = studio.utterance(rng, sentence(rng, "en"), speaker.voice(rng, "en"))
+            yield TaskClip(speaker.speaker_id, speaker.speaker_id, split, audio)
+
+
+def _keywords(settings: SynthesizerSettings, studio: Studio) -> Iterator[TaskClip]:
+    """Which word is said, as in Speech Commands: one second each; each split has speakers of its own."""
+    speakers = _speakers_by_split(settings, KEYWORD)
+    others = [word for word in OTHER_WORDS if word not in settings.keywords]
+    for label in (*settings.keywords, UNKNOWN):
+        for index, split in enumerate(_splits(settings.keyword_clips)):
+            rng = random_source(settings.seed, KEYWORD, label, index)
+            speaker = speakers[split][int(rng.integers(len(speakers[split])))]
+            word = others[int(rng.integers(len(others)))] if label == UNKNOWN else label
+            audio = studio.word(rng, word, speaker.voice(rng, "en"), _WORD_SECONDS)
+            yield TaskClip(label, speaker.speaker_id, split, audio)
+
+
+_TASKS: dict[str, Callable[[SynthesizerSettings, Studio], Iterator[TaskClip]]] = {
+    LANGUAGE: _languages,
+    SPEAKER: _speakers,
+    KEYWORD: _keywords,
+}
+
+
+def _speakers_by_split(settings: SynthesizerSettings, task: str) -> dict[str, list[Speaker]]:
+    speakers = draw_speakers(random_source(settings.seed, task, "speakers"), _TASK_SPEAKERS)
+    return split_speakers(speakers, _SPLIT_SHARES)
+
+
+def _splits(clips: int) -> list[str]:
+    """The split of each clip of a class; every split gets at least one."""
+    held_out = {split: max(1, round(_SPLIT_SHARES[split] * clips)) for split in ("validation", "test")}
+    return ["train"] * (clips - sum(held_out.values())) + [
+        split for split, count in held_out.items() for _ in range(count)
+    ]

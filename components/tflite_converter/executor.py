@@ -21,6 +21,8 @@ VARIANTS_KEY = "variants"
 SETTINGS = "settings"
 CODE_DIGEST = "code_digest"
 
+NOTHING_TO_QUANTISE = "no float weights are left to quantise: the file would be the float32 one again"
+
 _log = logging.getLogger("tinytrill.tflite_converter")
 
 
@@ -69,7 +71,6 @@ def convert_student(
         content = contents[name]
         if isinstance(content, bytes):
             variant = _proven(name, content, proof, folder)
-            variant = _refuse_duplicate(variant, variants)
         else:
             variant = _refused(name, str(content))
         _log.info("%s %s: %s", info.candidate_id, name, _summary(variant))
@@ -102,19 +103,24 @@ def make_files(student: Any, settings: ConverterSettings) -> Mapping[VariantName
                 converted[kind] = error
         content = converted[kind]
         if precision == "dynamic" and isinstance(content, bytes):
-            content = quantise(content, settings.min_quantised_elements, frontend.NAME)
+            smaller = quantise(content, settings.min_quantised_elements, frontend.NAME)
+            content = smaller if smaller != content else ConversionRefused(NOTHING_TO_QUANTISE)
         files[name] = content
     return files
 
 
 def _proven(name: VariantName, content: bytes, proof: Any, folder: Path) -> TfliteVariant:
     from components.modeling import flatbuffer
+    from components.tflite_converter.proof import Evidence
 
     kind, precision = split_name(name)
     file, golden = f"{name}.tflite", f"{name}.golden.npz"
     (folder / file).write_bytes(content)
     model = flatbuffer.parse(content)
-    evidence = proof.of(content, kind, precision, folder / golden)
+    try:
+        evidence = proof.of(content, kind, precision, folder / golden)
+    except (ValueError, RuntimeError) as error:
+        evidence, golden = Evidence(None, [], f"LiteRT does not run the file: {error}"), ""
     return TfliteVariant(
         name=name,
         input=kind,
@@ -154,15 +160,6 @@ def _refused(name: VariantName, reason: str) -> TfliteVariant:
         accepted=False,
         reason=reason,
     )
-
-
-def _refuse_duplicate(variant: TfliteVariant, earlier: list[TfliteVariant]) -> TfliteVariant:
-    """The same bytes are never shipped under two names."""
-    for other in earlier:
-        if other.sha256 == variant.sha256:
-            reason = f"the file is the same as {other.name}: nothing was left to quantise"
-            return variant.model_copy(update={"accepted": False, "reason": reason})
-    return variant
 
 
 def _summary(variant: TfliteVariant) -> str:

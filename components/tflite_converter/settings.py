@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.reports import Precision, VariantInput
 from schemas.settings import Settings
@@ -48,6 +48,13 @@ class ConverterSettings(Settings):
         1024, ge=1, description="Smallest weight tensor that a dynamic variant stores as int8."
     )
     seed: int = Field(0, ge=0, description="Chooses the held-out windows and makes the noise.")
+
+    @field_validator("variants")
+    @classmethod
+    def _distinct(cls, variants: tuple[VariantName, ...]) -> tuple[VariantName, ...]:
+        if len(set(variants)) < len(variants):
+            raise ValueError(f"a variant stands there twice: {', '.join(variants)}")
+        return variants
 
     def floor(self, precision: Precision) -> ParityFloor:
         """The parity floor of a precision."""

@@ -75,11 +75,7 @@ def test_a_bottleneck_trained_for_int8_computes_in_int8(quantised: Converted, na
     model = flatbuffer.parse(quantised.content(name))
     graph = model.subgraphs[0]
     for operator in graph.operators:
-        if flatbuffer.text(graph.tensors[operator.inputs[-1]].name) in bottleneck or any(
-            flatbuffer.text(graph.tensors[index].name) in bottleneck
-            for index in operator.inputs
-            if index >= 0
-        ):
+        if any(flatbuffer.text(graph.tensors[index].name) in bottleneck for index in operator.inputs):
             kinds = {graph.tensors[operator.inputs[0]].type, graph.tensors[operator.outputs[0]].type}
             assert kinds == {flatbuffer.schema.TensorType.INT8}, "int8 in, int8 out: no hybrid kernel"
 
@@ -133,11 +129,29 @@ def test_do_again_gives_the_same_bytes_and_refuses_what_is_below_its_floor(
     )
 
 
-def test_the_same_bytes_are_not_shipped_twice(plain: Converted, tmp_path: Path) -> None:
-    settings = ConverterSettings(variants=("core-float32", "core-dynamic"), min_quantised_elements=10**9)
+def test_the_float_file_is_not_shipped_again_as_dynamic(plain: Converted, tmp_path: Path) -> None:
+    settings = ConverterSettings(variants=("core-dynamic",), min_quantised_elements=10**9)
     report = convert_student(plain.model_uri, plain.windows_uri, str(tmp_path), settings)
-    assert [variant.name for variant in report.accepted] == ["core-float32"]
-    assert report.variants[1].reason == "the file is the same as core-float32: nothing was left to quantise"
+    (variant,) = report.variants
+    assert not variant.accepted
+    assert "no float weights are left to quantise" in variant.reason
+    assert (variant.file, variant.sha256) == ("", "")
+
+
+def test_a_file_that_does_not_run_is_refused(
+    plain: Converted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beyond_the_runtime(*_: object) -> bytes:
+        model = flatbuffer.parse(plain.content("core-float32"))
+        model.operatorCodes[1].version = 99
+        return flatbuffer.serialize(model)
+
+    monkeypatch.setattr("components.tflite_converter.conversion.convert", beyond_the_runtime)
+    settings = ConverterSettings(variants=("core-float32",))
+    (variant,) = convert_student(plain.model_uri, plain.windows_uri, str(tmp_path), settings).variants
+    assert not variant.accepted
+    assert variant.reason.startswith("LiteRT does not run the file")
+    assert variant.golden == ""
 
 
 def test_an_unreadable_student_is_an_error(plain: Converted, tmp_path: Path) -> None:

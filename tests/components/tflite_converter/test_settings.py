@@ -23,7 +23,12 @@ def test_settings_survive_the_way_through_a_parameter() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "place"),
-    [({"variants": ["wave-int4"]}, "variants.0"), ({"variants": []}, "variants"), ({"seed": -1}, "seed")],
+    [
+        ({"variants": ["wave-int4"]}, "variants.0"),
+        ({"variants": []}, "variants"),
+        ({"seed": -1}, "seed"),
+        ({"variants": ["core-dynamic", "core-dynamic"]}, "twice"),
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, object], place: str) -> None:
     with pytest.raises(ValidationError, match=place):

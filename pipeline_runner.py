@@ -10,8 +10,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.progress import quiet_native_logs
-
 _DESCRIPTION = """\
 TinyTrill distils a big speech-embedding teacher into small TFLite students, measures each on the file
 that ships, and pushes the Pareto frontier of quality and latency to a folder and to MLflow.
@@ -28,8 +26,6 @@ again answers from the cache what did not change, and goes on where a killed run
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code: 0 done, 1 failed, 2 refused."""
     options = _parser().parse_args(arguments)
-    if not options.verbose:
-        quiet_native_logs()
 
     from pipeline.config_file import ConfigError
     from pipeline.local_runner import RunFailed
@@ -128,8 +124,7 @@ def _run(options: argparse.Namespace) -> int:
 
     config = load_config(options.config, options.set)
     layout = RunLayout((options.output or Path("output") / config.name).resolve())
-    console = Console(stderr=True)
-    result = run_locally(config, layout, console, options.verbose)
+    result = run_locally(config, layout, options.verbose)
     print_summary(Console(), result.layout, result.verdict, result.pushed)
     return 0
 

@@ -67,7 +67,8 @@ def create_pipeline(config: RunConfig, layout: RunLayout, digests: DataDigests) 
 
 def beam_args(config: RunConfig) -> list[str]:
     """Beam's options: in-process by default; an option given in the configuration comes last and wins."""
-    args = ["--runner=FnApiRunner"]
+    # Without the name of an image TFX packs its whole installation for remote workers, at every component.
+    args = ["--runner=FnApiRunner", "--sdk_container_image=local"]
     if config.execution.beam_workers > 1:
         args += [
             f"--direct_num_workers={config.execution.beam_workers}",

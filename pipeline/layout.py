@@ -48,6 +48,11 @@ class RunLayout:
         return self.root / "config.yaml"
 
     @property
+    def log(self) -> Path:
+        """What the libraries printed while runs went on."""
+        return self.root / "log.txt"
+
+    @property
     def lock(self) -> Path:
         """Held while a run writes into the folder."""
         return self.root / ".lock"

@@ -14,11 +14,11 @@ from typing import ClassVar
 from pydantic import Field
 from rich.console import Console
 
-from pipeline import progress as progress_lines
 from pipeline.config import RunConfig
 from pipeline.config_file import dump
 from pipeline.layout import RunLayout
 from pipeline.metadata import newest_run
+from pipeline.progress import Progress, listening, terminal
 from pipeline.sources import check_sources, data_digests, resolve
 from schemas.reports import PushReport, Verdict
 from schemas.settings import Report
@@ -48,44 +48,43 @@ class RunFailed(RuntimeError):
     """A component failed; the message names it and says why."""
 
 
-def run_locally(config: RunConfig, layout: RunLayout, console: Console, verbose: bool = False) -> RunResult:
+def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> RunResult:
     """Runs the pipeline to the end, answering from the cache what did not change.
 
     Args:
       config: As loaded; places are resolved here.
       layout: The run's folder; made if it is not there.
-      console: Where progress goes.
       verbose: Let the libraries' own logs through.
 
     Raises:
       ConfigError: If sound or a teacher that the configuration names is not there.
       RunFailed: If a component failed, or another run holds the folder.
     """
-    progress_lines.quiet_native_logs()
     resolved = resolve(config, layout)
     check_sources(resolved)
     layout.root.mkdir(parents=True, exist_ok=True)
-    with _exclusive(layout):
-        from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
-        from pipeline.dag import create_pipeline
-
+    with _exclusive(layout), terminal(layout.log, verbose) as console:
         layout.config.write_text(dump(resolved), encoding="utf-8")
-        pipeline = create_pipeline(resolved, layout, data_digests(resolved))
-        nodes = [node.id for node in pipeline.components]
-        candidates = [candidate.candidate_id for candidate in resolved.students.expand()]
-        progress = progress_lines.Progress(console, nodes, candidates)
-        progress_lines.attach(progress, verbose)
+        times = _run_pipeline(resolved, layout, console, verbose)
+        return _publish(layout, times)
+
+
+def _run_pipeline(config: RunConfig, layout: RunLayout, console: Console, verbose: bool) -> RunTimes:
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    from pipeline.dag import create_pipeline
+
+    pipeline = create_pipeline(config, layout, data_digests(config))
+    nodes = [node.id for node in pipeline.components]
+    candidates = [candidate.candidate_id for candidate in config.students.expand()]
+    progress = Progress(console, nodes, candidates)
+    with listening(progress, verbose):
         try:
             LocalDagRunner().run(pipeline)
         except Exception as error:
-            if verbose:
-                raise
-            raise RunFailed(f"{progress.current}: {_reason(error)}") from error
-        finally:
-            progress_lines.detach(progress)
-        times = RunTimes(executed=progress.executed, cached=progress.cached, seconds=progress.seconds)
-        return _publish(layout, times)
+            logging.getLogger().exception("%s failed", progress.current)
+            raise RunFailed(f"{progress.current}: {_reason(error)}\n  more in {layout.log}") from error
+    return RunTimes(executed=progress.executed, cached=progress.cached, seconds=progress.seconds)
 
 
 def publish_report(layout: RunLayout) -> Verdict:
@@ -131,5 +130,4 @@ def _reason(error: BaseException) -> str:
     """The innermost message: what the component said, without TFX's and Beam's wrapping."""
     while error.__cause__ is not None:
         error = error.__cause__
-    logging.getLogger(__name__).debug("the run failed", exc_info=error)
     return f"{error}" or type(error).__name__

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 import time
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
@@ -76,41 +78,54 @@ class Progress(logging.Handler):
         self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def quiet_native_logs() -> None:
-    """Silences the native libraries; must be called before TensorFlow is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+@contextmanager
+def terminal(log_file: Path, verbose: bool) -> Iterator[Console]:
+    """Keeps the terminal for progress: what libraries print to standard error goes to a file.
 
-
-def attach(handler: logging.Handler, verbose: bool) -> None:
-    """Makes the handler the place where log records arrive.
+    Native code (TensorFlow, LiteRT, gRPC) writes to the file descriptor itself, so that is what is
+    turned away; it comes back at the end.
 
     Args:
-      handler: Usually a :class:`Progress`.
-      verbose: Leave the other libraries' own logging as it is, beside the progress.
+      log_file: Where the rest goes; appended to.
+      verbose: Turn nothing away.
+
+    Yields:
+      The console that still reaches the terminal.
+    """
+    if verbose:
+        yield Console(stderr=True)
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with log_file.open("ab") as log, os.fdopen(os.dup(kept), "w", buffering=1) as stream:
+            os.dup2(log.fileno(), 2)
+            yield Console(file=stream, force_terminal=os.isatty(kept) or None)
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
+def listening(progress: logging.Handler, verbose: bool) -> Iterator[None]:
+    """Sends log records to the progress while the block runs; the libraries' own go to standard error.
+
+    Args:
+      progress: Usually a :class:`Progress`.
+      verbose: Whether the libraries' own records below warnings are wanted too.
     """
     from absl import logging as absl_logging
 
-    root = logging.getLogger()
-    absl_logger = absl_logging.get_absl_logger()
     absl_logging.set_verbosity(absl_logging.INFO)
-    if not verbose:
-        absl_logging.get_absl_handler().setLevel(logging.FATAL)
-        for existing in list(root.handlers):
-            root.removeHandler(existing)
-        warnings.filterwarnings("ignore")
-        absl_logger.propagate = False
-    absl_logger.addHandler(handler)
-    project = logging.getLogger("tinytrill")
+    absl_logging.get_absl_handler().setLevel(logging.INFO if verbose else logging.WARNING)
+    absl_logger, project = absl_logging.get_absl_logger(), logging.getLogger("tinytrill")
     project.setLevel(logging.INFO)
     project.propagate = False
-    project.addHandler(handler)
-
-
-def detach(handler: logging.Handler) -> None:
-    """Undoes :func:`attach` for the handler."""
-    from absl import logging as absl_logging
-
-    absl_logging.get_absl_logger().removeHandler(handler)
-    logging.getLogger("tinytrill").removeHandler(handler)
+    for logger in (absl_logger, project):
+        logger.addHandler(progress)
+    try:
+        yield
+    finally:
+        for logger in (absl_logger, project):
+            logger.removeHandler(progress)

@@ -46,6 +46,7 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
         "evaluation": config.evaluation.model_copy(
             update={"front_end": config.front_end, "synthetic": synthetic}
         ),
+        "conversion": config.conversion.model_copy(update={"seed": config.seed}),
         "push": config.push.model_copy(
             update={
                 "destination": config.push.destination or str(layout.pushed),
@@ -53,7 +54,9 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
             }
         ),
     }
-    if not synthetic:
+    if config.synthetic is not None:
+        updates["synthetic"] = config.synthetic.model_copy(update={"seed": config.seed})
+    else:
         updates["corpus"] = config.corpus.model_copy(update={"root": str(data_root / config.corpus.root)})
         updates["noss"] = config.noss.model_copy(update={"root": str(data_root / config.noss.root)})
     return config.model_copy(update=updates)

@@ -45,6 +45,12 @@ class StudentSpec(Settings):
     )
     qat: bool = Field(False, description="Quantisation-aware training of the bottleneck (int8).")
 
+    statistics_skip: bool = Field(
+        False,
+        description="Join the patch's log-mel mean and deviation to the pooled features: level and timbre, "
+        "which a teacher of events or words may have dropped, reach the embedding directly.",
+    )
+
     @property
     def candidate_id(self) -> str:
         """Readable and unique; never parsed back, parameters travel as this record."""
@@ -53,4 +59,6 @@ class StudentSpec(Settings):
             parts.append(f"svd{self.svd_rank}")
         if self.qat:
             parts.append("qat")
+        if self.statistics_skip:
+            parts.append("stat")
         return "-".join(parts)

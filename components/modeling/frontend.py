@@ -42,6 +42,16 @@ class LogMel(keras.layers.Layer):
         return tf.math.log(mel + spec.log_offset)
 
 
+class LogMelStatistics(keras.layers.Layer):
+    """Mean and deviation over time of each mel band: ``(batch, frames, mels)`` to ``(batch, 2 * mels)``."""
+
+    def call(self, log_mel: tf.Tensor) -> tf.Tensor:
+        """Computes the statistics; a little is added to the variance, whose root has no slope at 0."""
+        mean = tf.reduce_mean(log_mel, axis=1)
+        variance = tf.reduce_mean(tf.math.squared_difference(log_mel, mean[:, tf.newaxis]), axis=1)
+        return tf.concat([mean, tf.sqrt(variance + 1e-4)], axis=1)
+
+
 def mel_matrix(spec: FrontEndSpec) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Weights ``(fft_size / 2 + 1, mels)`` from magnitude spectrum to mel bands."""
     weights = tf.signal.linear_to_mel_weight_matrix(

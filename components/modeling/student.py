@@ -16,7 +16,7 @@ import tf_keras as keras
 
 from components.modeling import bottleneck as bottlenecks
 from components.modeling import frontend
-from components.modeling.frontend import LogMel
+from components.modeling.frontend import LogMel, LogMelStatistics
 from components.modeling.mobilenet_v3 import build_backbone
 from schemas.reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
@@ -130,7 +130,13 @@ def _features(spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: f
     log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
     x = backbone(keras.layers.Reshape((front_end.frames, front_end.mels, 1), name="channel")(log_mel))
     pool = keras.layers.GlobalAveragePooling2D if spec.pooling == "gap" else keras.layers.Flatten
-    return keras.Model(log_mel, pool(name=spec.pooling)(x), name="features")
+    features = pool(name=spec.pooling)(x)
+    if spec.statistics_skip:
+        levels = keras.layers.BatchNormalization(
+            momentum=batch_norm_momentum, center=False, scale=False, name="statistics_bn"
+        )(LogMelStatistics(name="statistics")(log_mel))
+        features = keras.layers.Concatenate(name="features")([features, levels])
+    return keras.Model(log_mel, features, name="features")
 
 
 def _assemble(

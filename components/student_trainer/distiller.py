@@ -8,11 +8,14 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from components.modeling.frontend import LogMelStatistics
 from components.modeling.student import Student
 from components.student_trainer.settings import TrainingSettings
+from schemas.reports import DistillationSetInfo
 
 Array = np.ndarray[Any, Any]
 
+DEAD_SHARE = 0.02
 
 class Distiller:
     """Trains a student by regression on the teacher's standardised embeddings.
@@ -29,7 +32,7 @@ class Distiller:
     def __init__(
         self,
         student: Student,
-        target_blocks: list[int],
+        target_info: DistillationSetInfo,
         levels: tuple[Array, Array] | None,
         settings: TrainingSettings,
     ) -> None:
@@ -37,15 +40,15 @@ class Distiller:
 
         Args:
           student: With fresh weights.
-          target_blocks: Dimensions of each concatenated teacher.
+          target_info: What the targets are.
           levels: Mean and deviation, each ``(2 * mels,)``, that standardise the auxiliary target.
           settings: Of the training.
         """
         width = student.spec.embedding_width
         self._settings = settings
-        self._weights = tf.constant(target_weights(target_blocks, settings.target_weighting))
+        self._weights = tf.constant(target_weights(target_info, settings.target_weighting))
         self._levels = None if levels is None else tuple(tf.constant(value) for value in levels)
-        self.target_head = _linear_head(width, sum(target_blocks), "target_head")
+        self.target_head = _linear_head(width, target_info.target_dim, "target_head")
         self.level_head = None if levels is None else _linear_head(width, len(levels[0]), "level_head")
         self._optimizer = _adam()
         self._optimizer.build(self._shared_variables(student))
@@ -112,28 +115,30 @@ class Distiller:
     def _level_targets(self, log_mel: tf.Tensor) -> tf.Tensor:
         assert self._levels is not None
         mean, deviation = self._levels
-        return (log_mel_levels(log_mel) - mean) / deviation
+        return (LogMelStatistics()(log_mel) - mean) / deviation
 
     def _shared_variables(self, student: Student) -> list[tf.Variable]:
         heads = self.level_head.trainable_variables if self.level_head else []
         return [*student.features.trainable_variables, *self.target_head.trainable_variables, *heads]
 
 
-def log_mel_levels(log_mel: tf.Tensor) -> tf.Tensor:
-    """Mean and deviation over time of each mel band: ``(batch, frames, mels)`` to ``(batch, 2 * mels)``."""
-    return tf.concat([tf.reduce_mean(log_mel, axis=1), tf.math.reduce_std(log_mel, axis=1)], axis=1)
-
-
-def target_weights(blocks: list[int], weighting: str) -> Array:
+def target_weights(info: DistillationSetInfo, weighting: str) -> Array:
     """Weights of the target dimensions, summing to 1.
 
+    A dimension that hardly moves beside the others of its teacher weighs nothing: standardised, it would be
+    noise as loud as the rest.
+
     Args:
-      blocks: Dimensions of each concatenated teacher.
-      weighting: ``dimension``: all dimensions alike; ``teacher``: all teachers alike.
+      info: Of the distillation set.
+      weighting: ``dimension``: all live dimensions alike; ``teacher``: all teachers alike.
     """
+    ends = np.cumsum(info.target_blocks)
+    blocks = np.split(np.array(info.target_std, np.float32), ends[:-1])
+    live = [(std > DEAD_SHARE * std.mean()).astype(np.float32) for std in blocks]
     if weighting == "teacher":
-        return np.concatenate([np.full(block, 1 / (block * len(blocks)), np.float32) for block in blocks])
-    return np.full(sum(blocks), 1 / sum(blocks), np.float32)
+        live = [block / block.sum() for block in live]
+    weights: Array = np.concatenate(live)
+    return weights / weights.sum()
 
 
 def _linear_head(width: int, outputs: int, name: str) -> keras.Model:

@@ -28,7 +28,7 @@ class TrainingSettings(Settings):
 
     epochs: int = Field(12, ge=1, description="Passes over the distillation windows.")
     batch_size: int = Field(128, ge=2, description="Windows a step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of Adam.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of Adam.")
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the rate rises.")
     final_rate: float = Field(
         0.01, ge=0, le=1, description="Last learning rate as a share of the peak (cosine decay)."
@@ -39,7 +39,7 @@ class TrainingSettings(Settings):
         description="dimension: each target dimension counts alike; teacher: each concatenated teacher does.",
     )
     auxiliary_log_mel: float = Field(
-        0.3,
+        0.5,
         ge=0,
         description="Weight of predicting the window's log-mel mean and deviation beside the teacher.",
     )

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from components.modeling.frontend import LogMelStatistics
 from components.modeling.student import Student, Weights, build_student
 from components.student_trainer.checkpoint import Checkpoints, Progress
-from components.student_trainer.distiller import Distiller, log_mel_levels, target_weights
+from components.student_trainer.distiller import Distiller, target_weights
 from components.student_trainer.forms import enter_phase
 from components.student_trainer.phases import Phase, learning_rate, plan_phases, refit_steps, svd_alpha
 from components.student_trainer.settings import TrainingSettings
@@ -85,9 +86,9 @@ class Training:
         levels = None
         if self.settings.auxiliary_log_mel:
             sample = self.train.log_mel[:_LEVEL_WINDOWS].astype(np.float32)
-            values = log_mel_levels(tf.constant(sample)).numpy()
+            values = LogMelStatistics()(tf.constant(sample)).numpy()
             levels = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
-        return Distiller(student, self.target_info.target_blocks, levels, self.settings)
+        return Distiller(student, self.target_info, levels, self.settings)
 
     def _resume(self, distiller: Distiller, phases: list[Phase]) -> None:
         state = self.checkpoints.load()
@@ -216,7 +217,7 @@ class Training:
         )
 
     def _null_loss(self) -> float:
-        weights = target_weights(self.target_info.target_blocks, self.settings.target_weighting)
+        weights = target_weights(self.target_info, self.settings.target_weighting)
         squares = [np.square(target) @ weights for _, target in self.held_out.sequential(512)]
         return float(np.concatenate(squares).mean())
 

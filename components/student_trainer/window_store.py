@@ -30,6 +30,7 @@ Array = np.ndarray[Any, Any]
 log = logging.getLogger("tinytrill.student_trainer")
 
 _BATCH = 256
+_OUTLIER = 8.0  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class WindowStore:
 
     Attributes:
       log_mel: float16 ``(windows, frames, mels)``.
-      target: float16 ``(windows, target_dim)``, standardised.
+      target: float16 ``(windows, target_dim)``, standardised, outliers cut.
     """
 
     log_mel: Array
@@ -105,7 +106,8 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
     while batch := list(islice(windows, _BATCH)):
         part = slice(start, start + len(batch))
         log_mel[part] = layer(to_float(np.stack([window.audio for window in batch]))).numpy()
-        target[part] = (np.stack([window.target for window in batch]).astype(np.float32) - mean) / std
+        raw = np.stack([window.target for window in batch]).astype(np.float32)
+        target[part] = np.clip((raw - mean) / std, -_OUTLIER, _OUTLIER)
         start += len(batch)
     if start != count:
         raise ValueError(f"split {split!r} of {uri} should hold {count} windows, but holds {start}")

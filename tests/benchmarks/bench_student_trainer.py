@@ -37,10 +37,10 @@ def main() -> None:
         windows = write_distillation_set(Path(folder) / "windows", train=2048)
         front_end = FrontEndSpec()
         store = open_store(windows, "train", front_end, Path(folder))
-        blocks = DistillationSetInfo.load(windows).target_blocks
+        info = DistillationSetInfo.load(windows)
         spec = StudentSpec.model_validate({"size": options.size, "width": options.width})
         student = build_student(spec, front_end)
-        distiller = Distiller(student, blocks, None, TrainingSettings(auxiliary_log_mel=0))
+        distiller = Distiller(student, info, None, TrainingSettings(auxiliary_log_mel=0))
         rates = [_round(distiller, store, options.batch, index) for index in range(options.rounds + 1)][1:]
     ratios = [trainer / memory for trainer, memory in rates]
     print(f"{spec.candidate_id}, batch {options.batch}, {len(rates)} rounds of {STEPS} steps each:")

@@ -38,7 +38,7 @@ def test_a_dumped_configuration_reads_back() -> None:
         ("students.explicit.0.size=huge", r"'huge' is refused: Input should be 'tiny', 'small' or 'large'"),
         ("students.explicit.0.widht=1", r"explicit.0.widht: unknown key; did you mean 'width'\?"),
         ("students.explicit=[]", r"students: no candidates"),
-        ("training.epochs=2", r"training.epochs is 2, but its phases .* need at least 4"),
+        ("training.epochs=2", r"training.epochs is 2, but its phases .* need at least 3"),
         ("name=Has Spaces", r"name: 'Has Spaces' is refused"),
         ("gate.goals=[{metric: latency_ms, limit: -1}]", r"gate.goals.0.limit: -1 is refused: .*greater than or equal"),
         ("distillation.teacher.kind=oracle", r"distillation.teacher: .*'oracle'.*tflite"),

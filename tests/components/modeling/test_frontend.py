@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.modeling.frontend import LogMel, mel_matrix
+from components.modeling.frontend import LogMel, LogMelStatistics, mel_matrix
 from schemas.students import FrontEndSpec
 
 
@@ -36,3 +36,10 @@ def test_a_tone_lights_its_band() -> None:
     # and band b is centred at 185 + 39.8 (b + 1): 1000 is nearest to b = 19.
     patch = LogMel(spec)(tone[None]).numpy()[0]
     assert set(patch.argmax(axis=1)) <= {19, 20}
+
+
+def test_statistics_are_mean_and_deviation_over_time() -> None:
+    log_mel = np.random.default_rng(2).normal(-3, 2, (2, 96, 64)).astype(np.float32)
+    statistics = LogMelStatistics()(log_mel).numpy()
+    np.testing.assert_allclose(statistics[:, :64], log_mel.mean(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(statistics[:, 64:], log_mel.std(axis=1), rtol=1e-3)

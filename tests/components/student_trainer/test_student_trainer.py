@@ -23,7 +23,9 @@ from schemas.artifacts import DistillationSet, StudentModel
 from schemas.reports import DistillationSetInfo, EpochMetrics, StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 
-COMPRESSED = StudentSpec(size="tiny", width=0.25, embedding_width=32, svd_rank=8, qat=True)
+COMPRESSED = StudentSpec(
+    size="tiny", width=0.25, embedding_width=32, svd_rank=8, qat=True, statistics_skip=True
+)
 PLAIN = StudentSpec(size="tiny", width=0.25, embedding_width=32)
 SETTINGS = TrainingSettings(epochs=4, batch_size=32, batch_norm_momentum=0.8)
 

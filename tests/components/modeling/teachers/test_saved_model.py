@@ -79,7 +79,10 @@ def test_model_that_takes_one_waveform_and_returns_a_tuple(level_model: Path) ->
     [
         ({"signature": "embed"}, r"has no signature 'embed', only \['serving_default'\]"),
         ({"signature": "serving_default"}, r"has the inputs \['gain', 'samples'\]; say by `input`"),
-        ({"arguments": {"gain": 1}, "output": "layer19"}, r"no output 'layer19', only \['embedding', 'frames'\]"),
+        (
+            {"arguments": {"gain": 1}, "output": "layer19"},
+            r"no output 'layer19', only \['embedding', 'frames'\]",
+        ),
     ],
 )
 def test_says_what_the_model_has_instead(level_model: Path, options: dict[str, Any], message: str) -> None:

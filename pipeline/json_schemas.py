@@ -1,0 +1,49 @@
+"""Writes the published JSON schemas of the configuration and of all reports: ``schemas/json``.
+
+    python -m pipeline.json_schemas
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from pipeline.config import RunConfig
+from schemas import reports
+
+FOLDER = Path(__file__).resolve().parent.parent / "schemas" / "json"
+MODELS: dict[str, type[BaseModel]] = {
+    "config": RunConfig,
+    "ingest_report": reports.IngestReport,
+    "distillation_set": reports.DistillationSetInfo,
+    "student": reports.StudentInfo,
+    "variants": reports.TfliteReport,
+    "noss_report": reports.NossReport,
+    "latency_report": reports.LatencyReport,
+    "verdict": reports.Verdict,
+    "pushed": reports.PushReport,
+}
+
+
+def render(name: str) -> str:
+    """The schema of one record as JSON text."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **MODELS[name].model_json_schema()}
+    return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def schema_file(name: str) -> Path:
+    """Where the schema of one record lies."""
+    return FOLDER / f"{name}.schema.json"
+
+
+def main() -> None:
+    """Writes all schemas."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in MODELS:
+        schema_file(name).write_text(render(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

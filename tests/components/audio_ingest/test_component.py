@@ -60,7 +60,7 @@ def test_construct_without_or_with_two_sources_fails(root: str) -> None:
 )
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        AudioIngestSettings(**wrong)  # type: ignore[arg-type]
+        AudioIngestSettings(**wrong)
 
 
 def test_records(tmp_path: Path) -> None:

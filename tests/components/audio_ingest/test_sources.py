@@ -16,7 +16,7 @@ from tests.components.audio_ingest.corpora import HEADER, make_corpus, row, ytid
 
 
 def plan(root: Path, **settings: object) -> dict[str, SplitPlan]:
-    made = AudioIngestSettings(root=str(root), **settings)  # type: ignore[arg-type]
+    made = AudioIngestSettings(root=str(root), **settings)
     return plan_ingestion(made, CorpusSources.of(made, root))
 
 
@@ -188,7 +188,7 @@ def test_absent_sources_are_refused(
     if remove:
         (root / remove).unlink()
     with pytest.raises(IngestError) as caught:
-        check_sources(AudioIngestSettings(**{"root": str(root), **settings}), "corpus")  # type: ignore[arg-type]
+        check_sources(AudioIngestSettings(**{"root": str(root), **settings}), "corpus")
     assert message in str(caught.value)
 
 

@@ -99,7 +99,7 @@ def test_one_speaker_in_two_splits(tmp_path: Path) -> None:
         with pytest.raises(
             ManifestError, match=r"csv:9: leak: speaker 'train_speaker' is in split 'test' and, at lin"
         ):
-            check(folder, setting)  # type: ignore[arg-type]
+            check(folder, setting)
 
 
 def test_auto_accepts_tasks_whose_speakers_are_shared_by_design(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_settings_refuse_two_tasks_of_one_name_and_a_third_truth() -> None:
     with pytest.raises(ValidationError):
         NossTask(name="a/b", manifest="m.csv")
     with pytest.raises(ValidationError):
-        NossTask(name="a", manifest="m.csv", speaker_disjoint="maybe")  # type: ignore[arg-type]
+        NossTask(name="a", manifest="m.csv", speaker_disjoint="maybe")
     assert (
         NossTask.model_validate({"name": "a", "manifest": "m", "speaker_disjoint": "False"}).speaker_disjoint
         is False

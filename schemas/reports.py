@@ -119,7 +119,9 @@ class StudentInfo(_File):
     best_epoch: int = Field(description="The epoch whose weights were kept.")
     epochs: list[EpochMetrics] = Field(description="The whole training.")
     steps: int = Field(description="Optimiser steps taken.")
-    windows_per_second: float = Field(description="Training speed over all epochs, on the machine that trained.")
+    windows_per_second: float = Field(
+        description="Training speed over all epochs, on the machine that trained."
+    )
 
 
 # --- conversion --------------------------------------------------------------------------------
@@ -340,9 +342,7 @@ class FrontierPoint(Report):
     goals_met: bool
     on_frontier: bool = Field(description="Nothing beats it in quality and latency together.")
     dominated_by: list[str] = Field(description="Points of the frontier that beat it, best first.")
-    blessed: bool = Field(
-        description="Meets all goals, and nothing that meets them beats it: it is pushed."
-    )
+    blessed: bool = Field(description="Meets all goals, and nothing that meets them beats it: it is pushed.")
     reasons: list[str] = Field(description="Why it is not blessed; empty if it is.")
 
 
@@ -401,6 +401,48 @@ class PushedModel(Report):
     registered_model: str = Field(description="Name in the MLflow registry.")
     registered_version: str
     run_id: str = Field(description="The candidate's MLflow run.")
+
+
+class ModelDescription(_File):
+    """What a pushed or registered TFLite file is, how to feed it and what it was judged to be."""
+
+    FILE: ClassVar[str] = "model.json"
+
+    point_id: str = Field(description="<candidate id>/<variant>.")
+    candidate_id: str
+    variant: str
+    input: VariantInput = Field(description="wave: waveform in; core: log-mel patch in.")
+    precision: Precision
+    sha256: str = Field(description="Of model.tflite.")
+    bytes: int
+    parameters: int
+    spec: StudentSpec
+    front_end: FrontEndSpec
+    window_samples: int = Field(description="Samples of a window: what one invocation hears.")
+    hop_samples: int = Field(description="Samples between the windows of a longer clip.")
+    inputs: list[TensorInfo]
+    outputs: list[TensorInfo]
+    parity: Parity | None = Field(description="Agreement with the Keras student.")
+    quality: NossModelResult = Field(description="NOSS results of this very file.")
+    point: FrontierPoint = Field(description="The gate's decision.")
+    machine: Machine = Field(description="What the latency was measured on.")
+    teacher: str = Field(description="The teacher in words.")
+    teacher_digest: str = Field(description="sha256 over the teacher's files.")
+    synthetic: bool = Field(description="Whether the figures come from synthesised sound.")
+    run_name: str
+    run_key: str = Field(description="Names the pipeline run in MLflow (tag tinytrill.run_key).")
+
+
+class FrontierIndex(_File):
+    """What the latest verdict that blessed anything blessed, at the top of the push destination."""
+
+    FILE: ClassVar[str] = "frontier.json"
+
+    run_name: str
+    run_key: str
+    synthetic: bool
+    machine: Machine
+    models: list[PushedModel]
 
 
 class PushReport(_File):

@@ -13,6 +13,7 @@ import numpy as np
 
 from schemas.reports import (
     Behaviour,
+    DistillationSetInfo,
     EpochMetrics,
     LatencyMeasurement,
     LatencyReport,
@@ -82,7 +83,10 @@ def make_run(
         for variant in made:
             files[f"{name}/{variant.name}"] = variant.content or f"{name}/{variant.name}".encode()
         variants = [make_variant(variant, files[f"{name}/{variant.name}"]) for variant in made]
-        results = [make_result(name, v.quality, t.name, t.sha256, synthetic=synthetic) for v, t in zip(made, variants)]
+        results = [
+            make_result(name, v.quality, t.name, t.sha256, synthetic=synthetic)
+            for v, t in zip(made, variants)
+        ]
         converted.append(
             TfliteReport(
                 candidate_id=name, spec=spec, front_end=FrontEndSpec(), parameters=123_456, variants=variants
@@ -97,8 +101,12 @@ def make_run(
         students,
         LatencyReport(
             machine=Machine(
-                backend="adb" if device else "host", name="Test CPU", os="Linux 6", runtime="LiteRT 2.3.0, XNNPACK",
-                threads=1, is_device=device,
+                backend="adb" if device else "host",
+                name="Test CPU",
+                os="Linux 6",
+                runtime="LiteRT 2.3.0, XNNPACK",
+                threads=1,
+                is_device=device,
             ),
             reference=make_measurement("reference", Made(0, 10.0), "r" * 64),
             rounds=5,
@@ -107,10 +115,16 @@ def make_run(
         NossReport(
             protocol=PROTOCOL, results=[make_result("teacher", teacher, kind="teacher", synthetic=synthetic)]
         ),
-        [] if baseline is None
-        else [NossReport(protocol=PROTOCOL, results=[make_result("logmel", baseline, kind="baseline", synthetic=synthetic)])],
+        []
+        if baseline is None
+        else [
+            NossReport(
+                protocol=PROTOCOL,
+                results=[make_result("logmel", baseline, kind="baseline", synthetic=synthetic)],
+            )
+        ],
         files,
-    )  # fmt: skip
+    )
 
 
 def make_variant(made: Made, content: bytes) -> TfliteVariant:
@@ -155,25 +169,54 @@ def make_result(
         embedding_dim=8,
         tasks=[
             TaskResult(
-                task=task, value=mean + offset, low=mean + offset - 0.04, high=mean + offset + 0.04,
-                validation=mean, chance=0.2, c=1.0, n_train=100, n_validation=50, n_test=60, n_classes=5,
-                n_speakers_test=6, synthetic=synthetic,
+                task=task,
+                value=mean + offset,
+                low=mean + offset - 0.04,
+                high=mean + offset + 0.04,
+                validation=mean,
+                chance=0.2,
+                c=1.0,
+                n_train=100,
+                n_validation=50,
+                n_test=60,
+                n_classes=5,
+                n_speakers_test=6,
+                synthetic=synthetic,
             )
             for task, offset in zip(tasks, offsets, strict=True)
         ],
-        mean=mean, mean_low=mean - 0.02, mean_high=mean + 0.02, clips=210, windows=300, embed_seconds=1.5,
-    )  # fmt: skip
+        mean=mean,
+        mean_low=mean - 0.02,
+        mean_high=mean + 0.02,
+        clips=210,
+        windows=300,
+        embed_seconds=1.5,
+    )
 
 
 def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurement:
     """A measurement with intervals of ``made.spread``."""
     ms, low, high = made.latency_ms, 1 - made.spread, 1 + made.spread
     return LatencyMeasurement(
-        candidate_id=candidate, variant=made.name, sha256=sha256, bytes=made.size, n=250,
-        p50_ms=ms, p90_ms=ms * 1.1, p99_ms=ms * 1.4, mean_ms=ms * 1.02, spread_low_ms=ms * low, spread_high_ms=ms * high,
-        ratio=ms / 10, ratio_low=ms / 10 * low, ratio_high=ms / 10 * high, init_ms=2.0, first_ms=ms * 2,
-        peak_mib=5.0 + made.size / 2**20, samples_us=[[ms * 1000] * 5] * 5,
-    )  # fmt: skip
+        candidate_id=candidate,
+        variant=made.name,
+        sha256=sha256,
+        bytes=made.size,
+        n=250,
+        p50_ms=ms,
+        p90_ms=ms * 1.1,
+        p99_ms=ms * 1.4,
+        mean_ms=ms * 1.02,
+        spread_low_ms=ms * low,
+        spread_high_ms=ms * high,
+        ratio=ms / 10,
+        ratio_low=ms / 10 * low,
+        ratio_high=ms / 10 * high,
+        init_ms=2.0,
+        first_ms=ms * 2,
+        peak_mib=5.0 + made.size / 2**20,
+        samples_us=[[ms * 1000] * 5] * 5,
+    )
 
 
 def make_student(spec: StudentSpec) -> StudentInfo:
@@ -182,15 +225,28 @@ def make_student(spec: StudentSpec) -> StudentInfo:
     slow = 0.2 * spec.width
     epochs = [
         EpochMetrics(
-            epoch=i + 1, phase="float" if i < 4 else last, loss=0.4 + 0.6 / (1 + i * slow * 4),
-            validation_loss=0.45 + 0.55 / (1 + i * slow * 3) + (0.02 if i == 5 else 0), learning_rate=1e-3, seconds=4.0,
+            epoch=i + 1,
+            phase="float" if i < 4 else last,
+            loss=0.4 + 0.6 / (1 + i * slow * 4),
+            validation_loss=0.45 + 0.55 / (1 + i * slow * 3) + (0.02 if i == 5 else 0),
+            learning_rate=1e-3,
+            seconds=4.0,
         )
         for i in range(6)
-    ]  # fmt: skip
+    ]
     return StudentInfo(
-        candidate_id=spec.candidate_id, spec=spec, front_end=FrontEndSpec(), parameters=123_456, target_dim=16,
-        target_variance_explained=0.45, seed=1, best_epoch=5, epochs=epochs, steps=600, windows_per_second=250.0,
-    )  # fmt: skip
+        candidate_id=spec.candidate_id,
+        spec=spec,
+        front_end=FrontEndSpec(),
+        parameters=123_456,
+        target_dim=16,
+        target_variance_explained=0.45,
+        seed=1,
+        best_epoch=5,
+        epochs=epochs,
+        steps=600,
+        windows_per_second=250.0,
+    )
 
 
 def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
@@ -214,7 +270,9 @@ def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
             Path(where, variant.file).write_bytes(run.files[f"{converted.candidate_id}/{variant.name}"])
             shape = variant.inputs[0].shape
             np.savez(
-                Path(where, variant.golden), input=np.zeros(shape, np.float32), embedding=np.zeros((1, 8), np.float32)
+                Path(where, variant.golden),
+                input=np.zeros(shape, np.float32),
+                embedding=np.zeros((1, 8), np.float32),
             )
         noss.save(folder(f"noss_{i:03d}"))
         student.save(folder(f"student_{i:03d}"))
@@ -222,7 +280,26 @@ def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
         baseline.save(folder(f"baseline_{i:03d}"))
     run.teacher.save(folder("teacher"))
     run.latency.save(folder("latency"))
+    make_windows().save(folder("windows"))
     return inputs
+
+
+def make_windows() -> DistillationSetInfo:
+    """A small distillation set."""
+    return DistillationSetInfo(
+        teacher="a made-up teacher",
+        teacher_digest="t" * 64,
+        window_samples=15600,
+        hop_samples=15360,
+        target_dim=2,
+        target_blocks=[2],
+        target_mean=[0.0, 0.0],
+        target_std=[1.0, 1.0],
+        windows={"train": 8, "eval": 2},
+        augmented={"train": 0, "eval": 0},
+        synthetic=True,
+        seconds=1.0,
+    )
 
 
 def demo_run(**options: Any) -> Run:
@@ -230,12 +307,19 @@ def demo_run(**options: Any) -> Run:
     rng = np.random.default_rng(3)
     candidates: dict[StudentSpec, list[Made]] = {}
     grid = [
-        ("tiny", 0.5, "gap", 0, False), ("tiny", 1.0, "gap", 0, False), ("tiny", 1.0, "flatten", 0, True),
-        ("small", 0.5, "gap", 0, False), ("small", 0.5, "gap", 32, True), ("small", 1.0, "gap", 0, False),
-        ("small", 1.0, "flatten", 64, False), ("large", 0.5, "gap", 0, False),
-    ]  # fmt: skip
+        ("tiny", 0.5, "gap", 0, False),
+        ("tiny", 1.0, "gap", 0, False),
+        ("tiny", 1.0, "flatten", 0, True),
+        ("small", 0.5, "gap", 0, False),
+        ("small", 0.5, "gap", 32, True),
+        ("small", 1.0, "gap", 0, False),
+        ("small", 1.0, "flatten", 64, False),
+        ("large", 0.5, "gap", 0, False),
+    ]
     for i, (size, width, pooling, rank, qat) in enumerate(grid):
-        spec = StudentSpec(size=size, width=width, pooling=pooling, embedding_width=256, svd_rank=rank, qat=qat)
+        spec = StudentSpec(
+            size=size, width=width, pooling=pooling, embedding_width=256, svd_rank=rank, qat=qat
+        )
         base = 0.58 + 0.02 * i - 0.02 * (rank > 0) + rng.normal(0, 0.008)
         ms = 0.35 * 1.35**i * (0.9 if rank else 1)
         size_bytes = int(9e5 * 1.45**i)

@@ -126,7 +126,11 @@ def curves(students: Sequence[StudentInfo]) -> list[Curve]:
     """Training curves, all on one scale so that they can be compared."""
     students = [student for student in students if student.epochs]
     losses = [
-        value for s in students for e in s.epochs for value in (e.loss, e.validation_loss) if math.isfinite(value)
+        value
+        for s in students
+        for e in s.epochs
+        for value in (e.loss, e.validation_loss)
+        if math.isfinite(value)
     ]
     if not losses:
         return []

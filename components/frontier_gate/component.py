@@ -52,7 +52,9 @@ class FrontierGate(base_component.BaseComponent):
         if len(noss) != len(variants):
             raise ValueError(f"one NOSS report a candidate: {len(variants)} candidates, {len(noss)} reports")
         if students and len(students) != len(variants):
-            raise ValueError(f"one student a candidate, or none: {len(variants)} candidates, {len(students)} students")
+            raise ValueError(
+                f"one student a candidate, or none: {len(variants)} candidates, {len(students)} students"
+            )
         roles = {executor.VARIANTS_ROLE: schemas.TfliteVariants, executor.NOSS_ROLE: schemas.NossReport}
         if students:
             roles[executor.STUDENT_ROLE] = schemas.StudentModel

@@ -21,7 +21,7 @@ Such a relation is not transitive: a chain of near ties may lead far away. Two p
   *directly* by the frontier points it names: what was cut has a replacement that is clearly better on one
   axis and within the margin on the others. A point whose only winners are losers themselves stays.
 
-Positions are integers in millionths of a margin, so comparisons are exact. Sorting takes O(n log n), the rest
+Positions are integers, 720,720 to a margin, so comparisons are exact. Sorting takes O(n log n), the rest
 one vectorised comparison with the frontier so far for each point.
 """
 
@@ -37,7 +37,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
-STEPS_PER_MARGIN = 1_000_000
+# Highly composite, so that simple fractions of a margin are whole steps.
+STEPS_PER_MARGIN = 720_720
 LARGEST_POSITION = 2**50
 
 
@@ -174,7 +175,9 @@ def _oriented(axis: Axis) -> tuple[Floats, Floats, Floats]:
     for end in (values, low, high):
         bad = np.flatnonzero(~np.isfinite(end))
         if len(bad):
-            raise ValueError(f"axis {axis.name!r}: point {bad[0]} is {end[bad[0]]}; only finite figures compete")
+            raise ValueError(
+                f"axis {axis.name!r}: point {bad[0]} is {end[bad[0]]}; only finite figures compete"
+            )
     if axis.relative and (low <= 0).any():
         bad = np.flatnonzero(low <= 0)
         raise ValueError(f"axis {axis.name!r}: point {bad[0]} is {low[bad[0]]}; a ratio needs more than 0")
@@ -190,7 +193,7 @@ def _oriented(axis: Axis) -> tuple[Floats, Floats, Floats]:
 
 
 def _positions(axis: Axis, values: Floats) -> Integers:
-    """Oriented values as integers: ranks without a margin, else in millionths of the margin."""
+    """Oriented values as integers: ranks without a margin, else in steps of the margin."""
     if axis.margin == 0:
         return np.unique(values, return_inverse=True)[1].astype(np.int64).reshape(len(values))
     if axis.relative:

@@ -33,7 +33,7 @@ logger = logging.getLogger("tinytrill.frontier_gate")
 class Executor(base_executor.BaseExecutor):
     """See :class:`components.frontier_gate.component.FrontierGate`."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
@@ -64,7 +64,14 @@ class Executor(base_executor.BaseExecutor):
         picture.draw(verdict, folder)
         page.write(
             page.Material(
-                verdict, converted, noss, latency, teacher, baselines, students, settings,
+                verdict,
+                converted,
+                noss,
+                latency,
+                teacher,
+                baselines,
+                students,
+                settings,
                 exec_properties.get(CONFIG_PARAMETER) or "",
             ),
             folder,

@@ -55,7 +55,8 @@ def judge(
         everyone = stand(group, settings, margin)
         among_feasible = stand(feasible, settings, margin)
         points.extend(
-            _point(contender, teacher, goals[contender.point_id], everyone, among_feasible) for contender in group
+            _point(contender, teacher, goals[contender.point_id], everyone, among_feasible)
+            for contender in group
         )
     return points, margin
 

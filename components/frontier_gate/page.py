@@ -126,7 +126,8 @@ def task_rows(material: Material) -> list[TaskRow]:
                 best[result.model] = result
     students = sorted(best.values(), key=lambda result: -result.mean)
     return [
-        _task_row(result, tasks, material.baselines) for result in (*material.baselines, material.teacher, *students)
+        _task_row(result, tasks, material.baselines)
+        for result in (*material.baselines, material.teacher, *students)
     ]
 
 

@@ -63,9 +63,17 @@ def render(verdict: Verdict) -> bytes:
             _label_frontier(panel, [p for p in verdict.points if p.input == kind], levels, canvas)
             if verdict.synthetic:
                 panel.text(
-                    0.985, 0.02, "SYNTHETIC SOUND", transform=panel.transAxes, ha="right", va="bottom",
-                    fontsize=10, fontweight="bold", color="#b91c1c", alpha=0.75,
-                )  # fmt: skip
+                    0.985,
+                    0.02,
+                    "SYNTHETIC SOUND",
+                    transform=panel.transAxes,
+                    ha="right",
+                    va="bottom",
+                    fontsize=10,
+                    fontweight="bold",
+                    color="#b91c1c",
+                    alpha=0.75,
+                )
         stream = io.BytesIO()
         # No software version or date: the same verdict gives the same bytes.
         canvas.print_png(stream, metadata={"Software": None})
@@ -85,15 +93,22 @@ def _panel(panel: Any, kind: VariantInput, verdict: Verdict) -> None:
     panel.plot(
         [point.latency_ms for point in frontier],
         [point.quality for point in frontier],
-        color=FRONTIER_COLOUR, linewidth=1.4, alpha=0.8, zorder=3, label="_frontier line",
-    )  # fmt: skip
+        color=FRONTIER_COLOUR,
+        linewidth=1.4,
+        alpha=0.8,
+        zorder=3,
+        label="_frontier line",
+    )
     panel.axhline(verdict.teacher.quality, color=TEACHER_COLOUR, linewidth=1.2, label="teacher")
     for index, baseline in enumerate(verdict.baselines):
         style = ("--", ":", "-.")[index % 3]
         panel.axhline(
-            baseline.quality, color=BASELINE_COLOUR, linewidth=1.2, linestyle=style,
+            baseline.quality,
+            color=BASELINE_COLOUR,
+            linewidth=1.2,
+            linestyle=style,
             label=f"baseline {baseline.model}",
-        )  # fmt: skip
+        )
     panel.set_title(PANEL_TITLES[kind], loc="left", color="#374151")
     panel.set_xlabel(latency_label(verdict.machine))
     panel.grid(True, color="#e5e7eb", linewidth=0.8)
@@ -119,11 +134,16 @@ def _scatter(
     x = [point.latency_ms for point in points]
     y = [point.quality for point in points]
     panel.errorbar(
-        x, y,
+        x,
+        y,
         xerr=_arms(x, [p.latency_low_ms for p in points], [p.latency_high_ms for p in points]),
         yerr=_arms(y, [p.quality_low for p in points], [p.quality_high for p in points]),
-        fmt="none", ecolor=colour, elinewidth=0.8, alpha=0.35, zorder=zorder - 1,
-    )  # fmt: skip
+        fmt="none",
+        ecolor=colour,
+        elinewidth=0.8,
+        alpha=0.35,
+        zorder=zorder - 1,
+    )
     panel.scatter(x, y, s=size, color=colour, edgecolors="white", linewidths=0.8, zorder=zorder, label=label)
 
 
@@ -154,7 +174,10 @@ def _label_frontier(
     marks = [panel.transData.transform((point.latency_ms, point.quality)) for point in points]
     ordered = sorted(named, key=lambda point: point.latency_ms)
     lines = [
-        (panel.transData.transform((a.latency_ms, a.quality)), panel.transData.transform((b.latency_ms, b.quality)))
+        (
+            panel.transData.transform((a.latency_ms, a.quality)),
+            panel.transData.transform((b.latency_ms, b.quality)),
+        )
         for a, b in pairwise(point for point in ordered if point.on_frontier)
     ]
     edge = panel.get_window_extent(renderer)
@@ -164,46 +187,68 @@ def _label_frontier(
     ]
     taken: list[Any] = []
     for point in sorted(named, key=lambda p: -p.quality):
-        best: tuple[float, Any] | None = None
-        for dx, dy, ha, va in _OFFSETS:
-            text = panel.annotate(
-                f"{point.candidate_id}\n{point.variant}", (point.latency_ms, point.quality), xytext=(dx, dy),
-                textcoords="offset points", ha=ha, va=va, fontsize=7, color="#1f2933", zorder=6, linespacing=1.05,
-                path_effects=[withStroke(linewidth=2.2, foreground="white", alpha=0.85)],
-                arrowprops={"arrowstyle": "-", "color": "#9aa3ad", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
-            )  # fmt: skip
-            text.set_in_layout(False)
-            box = _words(text, renderer)
-            cost = _crowding(box, taken, marks, lines, edge) + (dx * dx + dy * dy) / 1e4
-            if best is None or cost < best[0]:
-                if best is not None:
-                    best[1].remove()
-                best = (cost, text)
-            else:
-                text.remove()
-        if best is not None:
-            taken.append(_words(best[1], renderer))
+        spot = panel.transData.transform((point.latency_ms, point.quality))
+        words = f"{point.candidate_id}\n{point.variant}"
+        width, height = _size(panel, words, renderer)
+        best = min(
+            _OFFSETS,
+            key=lambda at: (
+                _crowding(_box(spot, at, width, height, panel.figure.dpi), taken, marks, lines, edge)
+                + (at[0] ** 2 + at[1] ** 2) / 1e4
+            ),
+        )
+        taken.append(_box(spot, best, width, height, panel.figure.dpi))
+        label = panel.annotate(
+            words,
+            (point.latency_ms, point.quality),
+            xytext=best,
+            textcoords="offset points",
+            ha=_SIDES[_sign(best[0])],
+            va=_LEVELS[_sign(best[1])],
+            zorder=6,
+            color="#1f2933",
+            **_FONT,
+            path_effects=[withStroke(linewidth=2.2, foreground="white", alpha=0.85)],
+            arrowprops={"arrowstyle": "-", "color": "#9aa3ad", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
+        )
+        label.set_in_layout(False)
 
 
+_FONT: dict[str, Any] = {"fontsize": 7, "linespacing": 1.05}
+_SIDES = {1: "left", 0: "center", -1: "right"}
+_LEVELS = {1: "bottom", 0: "center", -1: "top"}
 _OFFSETS = [
-    (dx, dy, "left" if dx > 0 else "right" if dx < 0 else "center", "bottom" if dy > 0 else "top" if dy < 0 else "center")
+    (dx * reach, dy * reach)
     for reach in (9, 22, 38, 58, 80, 105)
-    for dx, dy in (
-        (-reach, reach), (reach, -reach), (0, reach), (0, -reach), (reach, reach), (-reach, -reach),
-        (reach, 0), (-reach, 0),
-    )
-]  # fmt: skip
+    for dx, dy in ((-1, 1), (1, -1), (0, 1), (0, -1), (1, 1), (-1, -1), (1, 0), (-1, 0))
+]
 
 
-def _words(label: Any, renderer: Any) -> Any:
-    """The box of a label's words; an annotation's own extent would count its leader line."""
-    from matplotlib.text import Text
-
-    label.update_positions(renderer)
-    return Text.get_window_extent(label, renderer).padded(2)
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)
 
 
-def _crowding(box: Any, taken: Sequence[Any], marks: Sequence[Any], lines: Sequence[Any], panel: Any) -> float:
+def _size(panel: Any, words: str, renderer: Any) -> tuple[float, float]:
+    """Width and height of a label in pixels."""
+    probe = panel.text(0, 0, words, **_FONT)
+    extent = probe.get_window_extent(renderer)
+    probe.remove()
+    return extent.width, extent.height
+
+
+def _box(spot: Any, offset: tuple[float, float], width: float, height: float, dpi: float) -> Any:
+    """Box in pixels of a label whose edge or corner stands ``offset`` points from ``spot``."""
+    from matplotlib.transforms import Bbox
+
+    x, y = (pixel + points * dpi / 72 for pixel, points in zip(spot, offset, strict=True))
+    left = x + (_sign(offset[0]) - 1) * width / 2
+    bottom = y + (_sign(offset[1]) - 1) * height / 2
+    return Bbox.from_bounds(left, bottom, width, height).padded(2)
+
+
+def _crowding(
+    box: Any, taken: Sequence[Any], marks: Sequence[Any], lines: Sequence[Any], panel: Any
+) -> float:
     """How much a label at ``box`` would hide: labels and the panel's edge weigh most, then points, then lines."""
     cost = 100.0 * sum(box.overlaps(other) for other in taken)
     around = box.padded(MARK_RADIUS_PX)

@@ -46,7 +46,10 @@ def point_id(converted: TfliteReport, variant: TfliteVariant) -> str:
 
 
 def find_contenders(
-    converted: Sequence[TfliteReport], noss: Sequence[NossReport], latency: LatencyReport, tasks: Sequence[str]
+    converted: Sequence[TfliteReport],
+    noss: Sequence[NossReport],
+    latency: LatencyReport,
+    tasks: Sequence[str],
 ) -> tuple[list[Contender], list[RefusedVariant]]:
     """Puts each variant together with its figures.
 
@@ -60,7 +63,9 @@ def find_contenders(
       ValueError: If the reports do not belong together, or two candidates share a name.
     """
     if len(converted) != len(noss):
-        raise ValueError(f"{len(converted)} converter reports but {len(noss)} NOSS reports; one of each a candidate")
+        raise ValueError(
+            f"{len(converted)} converter reports but {len(noss)} NOSS reports; one of each a candidate"
+        )
     names = [report.candidate_id for report in converted]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -69,10 +74,17 @@ def find_contenders(
     refused: list[RefusedVariant] = []
     for report, benchmark in zip(converted, noss, strict=True):
         if not report.variants:
-            refused.append(RefusedVariant(point_id=report.candidate_id, reason="the converter made no variant"))
+            refused.append(
+                RefusedVariant(point_id=report.candidate_id, reason="the converter made no variant")
+            )
         for variant in report.variants:
             quality = next(
-                (r for r in benchmark.results if r.variant == variant.name and r.model == report.candidate_id), None
+                (
+                    r
+                    for r in benchmark.results
+                    if r.variant == variant.name and r.model == report.candidate_id
+                ),
+                None,
             )
             measured = latency.measurement(report.candidate_id, variant.name)
             reason = _refusal(variant, quality, measured, tasks)
@@ -141,7 +153,9 @@ def _refusal(
     if latency is None:
         return "no latency measurement"
     if latency.sha256 != variant.sha256:
-        return f"latency was measured on another file: sha256 {latency.sha256[:12]}, not {variant.sha256[:12]}"
+        return (
+            f"latency was measured on another file: sha256 {latency.sha256[:12]}, not {variant.sha256[:12]}"
+        )
     flaw = _flaw_in_latency(latency)
     return f"latency: {flaw}" if flaw else ""
 

@@ -1,0 +1,1 @@
+"""A verdict in; versioned folders and MLflow registry versions of the blessed variants out."""

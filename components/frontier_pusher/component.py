@@ -1,0 +1,102 @@
+"""The pusher as a TFX component: a verdict and the models in, pushed and registered versions out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+
+import schemas
+from components import fan_in
+from components.frontier_pusher import executor
+from components.frontier_pusher.settings import PusherSettings
+
+
+class FrontierPusher(base_component.BaseComponent):  # type: ignore[misc]
+    """Pushes and registers the blessed variants, and only them."""
+
+    SPEC_CLASS = types.ComponentSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        verdict: types.BaseChannel,
+        variants: Sequence[types.BaseChannel],
+        students: Sequence[types.BaseChannel],
+        noss: Sequence[types.BaseChannel],
+        latency: types.BaseChannel,
+        teacher: types.BaseChannel,
+        windows: types.BaseChannel,
+        settings: PusherSettings,
+        run_name: str,
+        config_json: str = "",
+        sources: Sequence[types.BaseChannel] = (),
+        code_digest: str = "",
+    ) -> None:
+        """Wires the pusher.
+
+        Args:
+          verdict: ``FrontierVerdict``.
+          variants: ``TfliteVariants`` of each candidate.
+          students: ``StudentModel`` of each candidate, in the same order.
+          noss: ``NossReport`` of each candidate, in the same order.
+          latency: ``LatencyReport``.
+          teacher: ``NossReport`` of the teacher.
+          windows: ``DistillationSet``.
+          settings: Destination and MLflow store.
+          run_name: Name of the run.
+          config_json: The run's resolved configuration as JSON, without credentials; may be empty.
+          sources: ``IngestReport`` channels, for the licences in the notice; or none.
+          code_digest: Digest of the component's code, for the cache.
+
+        Raises:
+          ValueError: If the lists do not have one channel a candidate.
+        """
+        if not len(variants) == len(students) == len(noss):
+            raise ValueError(
+                f"one of each a candidate: {len(variants)} variants, {len(students)} students, {len(noss)} NOSS reports"
+            )
+        source_channels = fan_in.channels(executor.SOURCE_ROLE, sources)
+        spec = fan_in.make_spec(
+            "FrontierPusherSpec",
+            parameters={
+                executor.SETTINGS_PARAMETER: str,
+                executor.RUN_NAME_PARAMETER: str,
+                executor.CONFIG_PARAMETER: str,
+                executor.CODE_DIGEST_PARAMETER: str,
+            },
+            inputs={
+                executor.VERDICT_KEY: schemas.FrontierVerdict,
+                executor.LATENCY_KEY: schemas.LatencyReport,
+                executor.TEACHER_KEY: schemas.NossReport,
+                executor.WINDOWS_KEY: schemas.DistillationSet,
+                **{key: schemas.IngestReport for key in source_channels},
+            },
+            per_candidate={
+                executor.VARIANTS_ROLE: schemas.TfliteVariants,
+                executor.STUDENT_ROLE: schemas.StudentModel,
+                executor.NOSS_ROLE: schemas.NossReport,
+            },
+            candidates=len(variants),
+            outputs={executor.PUSHED_KEY: schemas.PushedFrontier},
+        )
+        super().__init__(
+            spec(
+                **{
+                    executor.SETTINGS_PARAMETER: settings.to_parameter(),
+                    executor.RUN_NAME_PARAMETER: run_name,
+                    executor.CONFIG_PARAMETER: config_json,
+                    executor.CODE_DIGEST_PARAMETER: code_digest,
+                    executor.VERDICT_KEY: verdict,
+                    executor.LATENCY_KEY: latency,
+                    executor.TEACHER_KEY: teacher,
+                    executor.WINDOWS_KEY: windows,
+                    **source_channels,
+                    **fan_in.channels(executor.VARIANTS_ROLE, variants),
+                    **fan_in.channels(executor.STUDENT_ROLE, students),
+                    **fan_in.channels(executor.NOSS_ROLE, noss),
+                    executor.PUSHED_KEY: types.Channel(type=schemas.PushedFrontier),
+                }
+            )
+        )

@@ -1,0 +1,123 @@
+"""Reports as MLflow parameters and metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from components.frontier_pusher.tracking import Point
+from schemas.reports import (
+    LatencyMeasurement,
+    LatencyReport,
+    NossModelResult,
+    NossReport,
+    StudentInfo,
+    TfliteReport,
+    Verdict,
+)
+
+LATENCY_FIGURES = (
+    "p50_ms",
+    "p90_ms",
+    "p99_ms",
+    "mean_ms",
+    "spread_low_ms",
+    "spread_high_ms",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "init_ms",
+    "first_ms",
+    "peak_mib",
+    "bytes",
+)
+EPOCH_FIGURES = ("loss", "validation_loss", "learning_rate", "svd_alpha", "seconds")
+
+
+def candidate_parameters(converted: TfliteReport, student: StudentInfo) -> dict[str, Any]:
+    """The typed parameters of one candidate."""
+    return {
+        **converted.spec.model_dump(mode="json"),
+        "parameters": converted.parameters,
+        "seed": student.seed,
+        "target_dim": student.target_dim,
+    }
+
+
+def candidate_metrics(
+    student: StudentInfo, converted: TfliteReport, noss: NossReport, latency: LatencyReport
+) -> list[Point]:
+    """Training by epoch; parity, NOSS and latency of each variant under the variant's name."""
+    points = training_metrics(student)
+    for variant in converted.variants:
+        prefix = f"{variant.name}/"
+        if variant.parity:
+            points.append(Point(f"{prefix}parity/cosine_min", variant.parity.cosine_min))
+        quality = noss.result(variant.name)
+        if quality:
+            points.extend(noss_metrics(quality, prefix))
+        measured = latency.measurement(converted.candidate_id, variant.name)
+        if measured:
+            points.extend(latency_metrics(measured, prefix))
+    return finite(points)
+
+
+def training_metrics(student: StudentInfo) -> list[Point]:
+    """Every epoch, at its place in the training."""
+    points, second = [], 0.0
+    for epoch in student.epochs:
+        second += epoch.seconds
+        points.extend(
+            Point(f"training/{name}", float(getattr(epoch, name)), epoch.epoch, second)
+            for name in EPOCH_FIGURES
+        )
+    points.append(Point("training/target_variance_explained", student.target_variance_explained, 0, second))
+    points.append(Point("training/best_epoch", student.best_epoch, 0, second))
+    return finite(points)
+
+
+def noss_metrics(result: NossModelResult, prefix: str = "") -> list[Point]:
+    """Mean and tasks, each with its interval and n."""
+    points = [
+        Point(f"{prefix}noss/mean", result.mean),
+        Point(f"{prefix}noss/mean/low", result.mean_low),
+        Point(f"{prefix}noss/mean/high", result.mean_high),
+    ]
+    for task in result.tasks:
+        name = f"{prefix}noss/{task.task}"
+        points += [
+            Point(name, task.value),
+            Point(f"{name}/low", task.low),
+            Point(f"{name}/high", task.high),
+            Point(f"{name}/n_test", task.n_test),
+        ]
+    return points
+
+
+def latency_metrics(measured: LatencyMeasurement, prefix: str) -> list[Point]:
+    """All figures of one file but the raw samples."""
+    return [Point(f"{prefix}latency/{name}", float(getattr(measured, name))) for name in LATENCY_FIGURES]
+
+
+def run_metrics(verdict: Verdict, teacher: NossReport) -> list[Point]:
+    """The run as a whole."""
+    points = [
+        Point("points", len(verdict.points)),
+        Point("frontier", sum(point.on_frontier for point in verdict.points)),
+        Point("blessed", len(verdict.blessed)),
+        Point("refused", len(verdict.refused)),
+        Point("best_quality", max((point.quality for point in verdict.points), default=math.nan)),
+        Point(
+            "best_quality_of_teacher", max((p.quality_of_teacher for p in verdict.points), default=math.nan)
+        ),
+    ]
+    for result in teacher.results:
+        points.extend(noss_metrics(result, "teacher/"))
+    points.extend(Point(f"baseline/{line.model}/noss/mean", line.quality) for line in verdict.baselines)
+    return finite(points)
+
+
+def finite(points: Iterable[Point]) -> list[Point]:
+    """Only figures that are numbers; NaN is no measurement."""
+    return [point for point in points if math.isfinite(point.value)]

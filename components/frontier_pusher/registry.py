@@ -1,0 +1,254 @@
+"""Registered versions of blessed variants: pyfunc models-from-code around the TFLite file.
+
+A logged model, then a version, is found again by the tags it was created with, so for one run key there is
+never a second version of one sha256.
+
+Aliases: MLflow lets an alias name one version only. ``candidate`` names the best blessed version (waveform in
+before log-mel in, then quality); ``candidate-1`` ... ``candidate-<n>`` name every blessed version of the latest
+verdict in that order. Leftover numbers of a longer earlier frontier are removed; other aliases, above all
+``champion``, are never touched: promotion is somebody's decision.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.frontier_pusher.serving import SCRIPT
+from components.frontier_pusher.tracking import CANDIDATE_TAG, RUN_KEY_TAG, RUN_NAME_TAG, Tracker
+from schemas.reports import FrontierPoint, ModelDescription
+
+SHA256_TAG = "tinytrill.sha256"
+POINT_TAG = "tinytrill.point"
+PARENT_RUN_TAG = "tinytrill.pipeline_run_id"
+MODEL_TYPE = "tflite-embedding"
+TFLITE_ARTIFACT = "tflite"
+DESCRIPTION_ARTIFACT = "description"
+GOLDEN_ARTIFACT = "golden"
+SERVING_PACKAGES = ("numpy", "ai-edge-litert")
+WAVEFORM_COLUMN = "waveform"
+RATE_COLUMN = "sample_rate"
+# A tenth of a second of silence: long enough to show the form.
+EXAMPLE_SAMPLES = 1600
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version in the registry.
+
+    Attributes:
+      point: What was registered.
+      version: Its number.
+    """
+
+    point: FrontierPoint
+    version: str
+
+
+class Registry:
+    """The registered model of a run."""
+
+    def __init__(self, tracker: Tracker, name: str, alias: str) -> None:
+        self._tracker = tracker
+        self._client = tracker.client
+        self._name = name
+        self._alias = alias
+
+    def ensure_model(self) -> None:
+        """Makes the registered model if it is new."""
+        from mlflow.exceptions import MlflowException
+
+        if not self._client.search_registered_models(filter_string=f"name = '{self._name}'"):
+            try:
+                self._client.create_registered_model(
+                    self._name, description="Small on-device speech-embedding models of TinyTrill's frontier."
+                )
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+
+    def ensure_version(
+        self, description: ModelDescription, folder: Path, candidate_run_id: str, parent_run_id: str
+    ) -> Registered:
+        """The version of one blessed variant, made if this run has none of its sha256 yet.
+
+        Args:
+          description: Of the variant.
+          folder: Its pushed version folder.
+          candidate_run_id: The candidate's run, which the version comes from.
+          parent_run_id: The pipeline's run, which holds verdict and page.
+        """
+        tags = self._tags(description, parent_run_id)
+        identity = {RUN_KEY_TAG: tags[RUN_KEY_TAG], SHA256_TAG: tags[SHA256_TAG], POINT_TAG: tags[POINT_TAG]}
+        for version in self._client.search_model_versions(f"name = '{self._name}'", max_results=10_000):
+            if identity.items() <= version.tags.items():
+                return Registered(description.point, str(version.version))
+        model_id = self._ensure_logged_model(description, folder, candidate_run_id, identity)
+        with self._tracker.as_default():
+            version = self._client.create_model_version(
+                self._name,
+                source=f"models:/{model_id}",
+                run_id=candidate_run_id,
+                tags=tags,
+                model_id=model_id,
+                description=_in_words(description),
+            )
+        return Registered(description.point, str(version.version))
+
+    def set_aliases(self, registered: Sequence[Registered]) -> None:
+        """Points the aliases at the versions of the latest verdict; none without a version."""
+        if not registered:
+            return
+        wanted = {f"{self._alias}-{i}": r.version for i, r in enumerate(in_alias_order(registered), start=1)}
+        wanted[self._alias] = wanted[f"{self._alias}-1"]
+        present = self._client.get_registered_model(self._name).aliases
+        numbered = re.compile(re.escape(self._alias) + r"-\d+")
+        for alias, version in wanted.items():
+            if str(present.get(alias)) != version:
+                self._client.set_registered_model_alias(self._name, alias, version)
+        for alias in present:
+            if numbered.fullmatch(alias) and alias not in wanted:
+                self._client.delete_registered_model_alias(self._name, alias)
+
+    def _ensure_logged_model(
+        self, description: ModelDescription, folder: Path, run_id: str, identity: dict[str, str]
+    ) -> str:
+        """The finished logged model of a variant; an unfinished one, left by a kill, is replaced."""
+        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
+        found = self._client.search_logged_models([self._tracker.experiment_id], filter_string=query)
+        for model in found:
+            if model.status == LoggedModelStatus.READY:
+                ready: str = model.model_id
+                return ready
+            self._client.delete_logged_model(model.model_id)
+        model = self._client.create_logged_model(
+            self._tracker.experiment_id,
+            name=f"{description.candidate_id}_{description.variant}".replace(".", "_"),
+            source_run_id=run_id,
+            tags={**identity, CANDIDATE_TAG: description.candidate_id},
+            params={key: str(value) for key, value in description.spec.model_dump(mode="json").items()},
+            model_type=MODEL_TYPE,
+        )
+        with tempfile.TemporaryDirectory() as aside:
+            local = Path(aside) / "model"
+            save_pyfunc(local, description, folder, model.model_id, run_id)
+            self._client.log_model_artifacts(model.model_id, str(local))
+        self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+        self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+        model_id: str = model.model_id
+        return model_id
+
+    def _tags(self, description: ModelDescription, parent_run_id: str) -> dict[str, str]:
+        """What a person, or a promotion, needs to know of a version; all of it set when it is created."""
+        point = description.point
+        return {
+            RUN_KEY_TAG: self._tracker.run_key,
+            SHA256_TAG: description.sha256,
+            POINT_TAG: description.point_id,
+            CANDIDATE_TAG: description.candidate_id,
+            RUN_NAME_TAG: description.run_name,
+            PARENT_RUN_TAG: parent_run_id,
+            "tinytrill.variant": description.variant,
+            "tinytrill.input": description.input,
+            "tinytrill.quality": f"{point.quality:.4f}",
+            "tinytrill.quality_of_teacher": f"{point.quality_of_teacher:.4f}",
+            "tinytrill.latency_p50_ms": f"{point.latency_ms:.4g}",
+            "tinytrill.latency_ratio": f"{point.latency_ratio:.4g}",
+            "tinytrill.machine": description.machine.name,
+            "tinytrill.is_device": str(description.machine.is_device).lower(),
+            "tinytrill.bytes": str(description.bytes),
+            "tinytrill.synthetic": str(description.synthetic).lower(),
+            "tinytrill.teacher_digest": description.teacher_digest,
+        }
+
+
+def in_alias_order(registered: Sequence[Registered]) -> list[Registered]:
+    """Waveform in first, then the best quality, then the fastest."""
+    return sorted(
+        registered,
+        key=lambda r: (r.point.input != "wave", -r.point.quality, r.point.latency_ratio, r.point.point_id),
+    )
+
+
+def save_pyfunc(
+    path: Path,
+    description: ModelDescription,
+    folder: Path,
+    model_id: str | None = None,
+    run_id: str | None = None,
+) -> None:
+    """Writes an MLflow model: the serving script, the TFLite file, its description and golden vectors.
+
+    Requirements are given, not inferred, and nothing is pickled.
+    """
+    import mlflow.pyfunc
+    import pandas
+    from mlflow.models import Model
+
+    from components.frontier_pusher.folders import GOLDEN_FILE, MODEL_FILE
+
+    with warnings.catch_warnings():
+        # MLflow asks for type hints; arrays, ragged lists and tables cannot be one typed list.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"mlflow\..*")
+        mlflow.pyfunc.save_model(
+            str(path),
+            python_model=SCRIPT,
+            artifacts={
+                TFLITE_ARTIFACT: str(folder / MODEL_FILE),
+                DESCRIPTION_ARTIFACT: str(folder / ModelDescription.FILE),
+                GOLDEN_ARTIFACT: str(folder / GOLDEN_FILE),
+            },
+            signature=signature(description),
+            input_example=pandas.DataFrame({WAVEFORM_COLUMN: [[0.0] * EXAMPLE_SAMPLES]}),
+            pip_requirements=requirements(),
+            mlflow_model=Model(run_id=run_id, model_uuid=model_id, model_id=model_id),
+        )
+
+
+def requirements() -> list[str]:
+    """What serving needs, pinned to what the model was judged with."""
+    return [f"{name}=={importlib.metadata.version(name)}" for name in SERVING_PACKAGES]
+
+
+def signature(description: ModelDescription) -> Any:
+    """Columns ``waveform`` and optional ``sample_rate`` in, ``(clips, dimensions)`` out.
+
+    MLflow would turn a 2-D array or a ragged list into a table of one column a sample before checking it
+    against the columns. It leaves the input alone where a signature counts as taken from type hints; the
+    script checks each form itself, with a message for each.
+    """
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types.schema import Array
+
+    made = ModelSignature(
+        inputs=Schema(
+            [
+                ColSpec(Array(DataType.double), name=WAVEFORM_COLUMN),
+                ColSpec(DataType.long, name=RATE_COLUMN, required=False),
+            ]
+        ),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, description.outputs[0].shape[-1]))]),
+    )
+    made._is_signature_from_type_hint = True
+    return made
+
+
+def _in_words(description: ModelDescription) -> str:
+    point, machine = description.point, description.machine
+    where = "device" if machine.is_device else "host, not a device"
+    return (
+        f"{description.point_id}: mean NOSS accuracy {point.quality:.3f} ({point.quality_of_teacher:.1%} of the "
+        f"teacher), {point.latency_ms:.3g} ms p50 on {machine.name} ({where}), {description.bytes / 2**20:.2f} MiB"
+        + (", judged on synthetic sound" if description.synthetic else "")
+        + f". Run {description.run_name}."
+    )

@@ -21,7 +21,9 @@ class ResNetSpec(Settings):
     depths: tuple[int, ...] = Field(
         (3, 4, 6, 3), min_length=1, max_length=5, description="Blocks of each stage."
     )
-    width: int = Field(64, ge=4, description="Channels of the stem and of the first stage's inner convolutions.")
+    width: int = Field(
+        64, ge=4, description="Channels of the stem and of the first stage's inner convolutions."
+    )
     expansion: int = Field(4, ge=1, description="Outer channels of a block as a multiple of its inner ones.")
     embedding_dim: int = Field(512, ge=8, description="Dimensions of the embedding.")
     batch_norm_momentum: float = Field(

@@ -13,7 +13,9 @@ class TeacherTrainerSettings(Settings):
     """How a teacher is trained: triplets of windows, two of one clip and one of another."""
 
     network: ResNetSpec = Field(default_factory=ResNetSpec, description="The network.")
-    front_end: FrontEndSpec = Field(default_factory=FrontEndSpec, description="The front end it hears through.")
+    front_end: FrontEndSpec = Field(
+        default_factory=FrontEndSpec, description="The front end it hears through."
+    )
     epochs: int = Field(20, ge=1, description="Passes over the clips; each gives one pair of windows a pass.")
     batch_clips: int = Field(32, ge=2, description="Clips a step; the others of the step are the negatives.")
     learning_rate: float = Field(1e-3, gt=0, description="First learning rate of Adam.")
@@ -21,7 +23,10 @@ class TeacherTrainerSettings(Settings):
         0.05, ge=0, le=1, description="Last learning rate as a share of the first (cosine decay)."
     )
     margin: float = Field(
-        0.2, gt=0, le=4, description="How much farther than the positive a negative shall be (squared distance)."
+        0.2,
+        gt=0,
+        le=4,
+        description="How much farther than the positive a negative shall be (squared distance).",
     )
     max_distance_s: float = Field(
         10.0, gt=0, description="Seconds between the two windows of a clip at the most."

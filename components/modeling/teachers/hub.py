@@ -49,8 +49,8 @@ def resolve_handle(handle: str) -> Path:
         except (OSError, tarfile.TarError, urllib.error.URLError) as error:
             raise TeacherError(
                 f"cannot download the teacher {handle} ({error}). Without a network: download the module "
-                "elsewhere (the address with ?tf-hub-format=compressed gives a .tar.gz), unpack it and either "
-                f"give its folder as `kind: savedmodel, path: <folder>`, or unpack it into {folder} "
+                "elsewhere (the address with ?tf-hub-format=compressed gives a .tar.gz), unpack it and "
+                f"either give its folder as `kind: savedmodel, path: <folder>`, or unpack it into {folder} "
                 f"({CACHE_VARIABLE} chooses the cache, now {cache})"
             ) from error
     return folder

@@ -133,10 +133,8 @@ class _Stage:
     def _fit(self, values: Array) -> Array:
         """The values in the input's rank; a fixed dimension must come out as the file wants it."""
         wanted = self._shape
-        if len(wanted) == values.ndim:
-            shape = list(values.shape)
-        else:
-            shape = [values.shape[0], *wanted[1:]]
+        same_rank = len(wanted) == values.ndim
+        shape = list(values.shape) if same_rank else [values.shape[0], *wanted[1:]]
         if shape.count(-1) > 1 or any(
             want not in (-1, have) for want, have in zip(wanted[1:], shape[1:], strict=True)
         ):

@@ -35,9 +35,13 @@ class TrainedEmbedder(Teacher):
         from components.modeling.frontend import LogMel
         from components.modeling.resnet import build_resnet
 
-        report, weights = (Path(folder) / name for name in (TrainedTeacherInfo.FILE, TrainedTeacherInfo.WEIGHTS))
+        report, weights = (
+            Path(folder) / name for name in (TrainedTeacherInfo.FILE, TrainedTeacherInfo.WEIGHTS)
+        )
         if not report.is_file() or not weights.is_file():
-            raise TeacherError(f"{folder} holds no trained teacher: {report.name} or {weights.name} is missing")
+            raise TeacherError(
+                f"{folder} holds no trained teacher: {report.name} or {weights.name} is missing"
+            )
         info = TrainedTeacherInfo.load(folder)
         window = info.front_end.window_samples
         super().__init__(spec.name or "trained teacher", digest_files([report, weights]), window)

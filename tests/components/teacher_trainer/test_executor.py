@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.components.teacher_trainer.conftest import write_clips
 from tfx.types import standard_artifacts
 
 from components.modeling.teachers import TeacherError, load_teacher
@@ -18,6 +17,7 @@ from schemas.artifacts import TeacherModel
 from schemas.records import Clip, iterate_examples, list_shards
 from schemas.teachers import TrainedTeacher
 from schemas.trained_teacher import ResNetSpec, TrainedTeacherInfo
+from tests.components.teacher_trainer.conftest import write_clips
 
 SMALL = ResNetSpec(depths=(1, 1, 1), width=8, expansion=2, embedding_dim=16)
 TINY = ResNetSpec(depths=(1,), width=4, expansion=1, embedding_dim=8)

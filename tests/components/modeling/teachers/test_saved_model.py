@@ -127,6 +127,35 @@ def test_hub_uses_what_the_cache_holds(
     assert teacher.description == HANDLE
 
 
+def test_hub_downloads_once(tmp_path: Path, level_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = shutil.make_archive(str(tmp_path / "module"), "gztar", level_model / "levels")
+    asked: list[str] = []
+
+    def urlopen(url: str, timeout: float) -> Any:
+        asked.append(url)
+        return Path(archive).open("rb")
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    spec = TfHubTeacher(handle=HANDLE, arguments={"gain": 1})
+    for _ in range(2):
+        assert load_teacher(spec).dim == 2
+    assert asked == [HANDLE + "?tf-hub-format=compressed"]
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [
+        hashlib.sha1(HANDLE.encode()).hexdigest()
+    ]
+
+
+def test_hub_refuses_an_archive_without_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other").mkdir()
+    archive = shutil.make_archive(str(tmp_path / "module"), "gztar", tmp_path / "other")
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: Path(archive).open("rb"))
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(TeacherError, match=r"the archive holds no saved_model\.pb"):
+        load_teacher(TfHubTeacher(handle=HANDLE))
+    assert not list((tmp_path / "cache").iterdir())
+
+
 def test_hub_handle_must_be_an_address() -> None:
     with pytest.raises(TeacherError, match="expected an address that starts with https://"):
         load_teacher(TfHubTeacher(handle="google/trill"))

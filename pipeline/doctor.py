@@ -100,12 +100,11 @@ def check_tensorflow() -> Check:
         import tensorflow as tf
     except Exception as error:
         return _broken("TensorFlow", error)
-    version = str(tf.keras.__version__)
-    if not version.startswith("2."):
-        advice = "unset TF_USE_LEGACY_KERAS, and import schemas before tensorflow"
-        return Check("TensorFlow", "missing", f"{tf.__version__} with Keras {version}", advice)
+    if not tf.keras.layers.Layer.__module__.startswith("tf_keras"):
+        advice = "import schemas before tensorflow: it sets TF_USE_LEGACY_KERAS, which is too late now"
+        return Check("TensorFlow", "missing", f"{tf.__version__} with Keras 3 instead of tf_keras", advice)
     devices = len(tf.config.list_physical_devices("GPU"))
-    return Check("TensorFlow", "ok", f"{tf.__version__}, Keras {version}, {devices} GPUs")
+    return Check("TensorFlow", "ok", f"{tf.__version__} with tf_keras, {devices} GPUs")
 
 
 def check_tfx() -> Check:

@@ -115,9 +115,12 @@ class Espeak:
         self._blocks.clear()
         data = text.encode() + b"\0"
         status = library.espeak_Synth(data, len(data), 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None)
-        if status != _EE_OK or library.espeak_Synchronize() != _EE_OK or not self._blocks:
-            raise EspeakError(f"eSpeak said nothing for {text!r} with voice {voice.name!r} (status {status})")
-        return np.frombuffer(b"".join(self._blocks), dtype="<i2").astype(np.float32) / np.float32(32768.0)
+        if status != _EE_OK or library.espeak_Synchronize() != _EE_OK:
+            raise EspeakError(f"eSpeak failed at {text!r} with voice {voice.name!r}")
+        samples = np.frombuffer(b"".join(self._blocks), dtype="<i2")
+        if not samples.any():
+            raise EspeakError(f"eSpeak said nothing for {text!r} with voice {voice.name!r}")
+        return samples.astype(np.float32) / np.float32(32768.0)
 
     def _collect(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:

@@ -61,7 +61,7 @@ def embedding_against_bare_litert() -> dict[str, float]:
 
     ratios = {}
     for kind in ("wave", "core"):
-        content = convert(student, kind)  # type: ignore[arg-type]
+        content = convert(student, kind)
         models = [LiteRtModel(content) for _ in range(WORKERS)]
         networks = tuple(
             lambda inputs, model=model: np.concatenate([model.run(one[None])[0] for one in inputs])
@@ -87,7 +87,7 @@ def embedding_against_bare_litert() -> dict[str, float]:
 
 def seconds_of_probes(dim: int) -> float:
     """Wall time of all seven tasks for one model."""
-    entries = []
+    entries: list[Entry] = []
     for task, (*counts, classes) in enumerate(SIZES):
         for split, count in zip(SPLITS, counts, strict=True):
             for i in range(count):
@@ -95,7 +95,7 @@ def seconds_of_probes(dim: int) -> float:
                 entries.append(Entry(f"{task}/{split}{i}", f"task{task}", split, f"{i % classes}", "", sound))
     rng = np.random.default_rng(0)
     spread = np.linspace(3, 0.05, dim)
-    places = rng.normal(0, 1, (12, dim)) * spread * 0.2
+    places = rng.normal(0, 1, (12, dim)) * spread * 0.06
     noise = rng.normal(0, 1, (len(entries), dim)) * spread
     matrix = (places[[int(entry.label) for entry in entries]] + noise).astype(np.float32)
     embedded = Embeddings(logmel_subject(WORKERS), parts=[matrix])

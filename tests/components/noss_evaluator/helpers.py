@@ -17,7 +17,7 @@ def make_entries(
     task: str, per_split: dict[str, int], classes: Sequence[str] = ("a", "b"), speakers: int = 0
 ) -> list[Entry]:
     """Clips whose labels (and speakers) take turns; every clip has its own sound."""
-    entries = []
+    entries: list[Entry] = []
     for split in SPLITS:
         for i in range(per_split[split]):
             speaker = f"s{i % speakers}" if speakers else ""
@@ -49,7 +49,7 @@ def write_examples(folder: Path, clips: Sequence[NossClip]) -> None:
 
 def tone_tasks() -> list[NossClip]:
     """'pitch' (low or high) and 'voice' (its speaker), which uses the same sounds."""
-    clips = []
+    clips: list[NossClip] = []
     for split, count in PER_SPLIT.items():
         for i in range(count):
             high = i % 2 == 1

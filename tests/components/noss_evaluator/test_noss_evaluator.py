@@ -264,7 +264,9 @@ def test_construct_for_a_teacher_and_a_baseline() -> None:
     ],
 )
 def test_construct_fails(arguments: dict[str, Any], message: str) -> None:
-    given = {key: value if isinstance(value, str) else _channel(value) for key, value in arguments.items()}
+    given: dict[str, Any] = {
+        key: value if isinstance(value, str) else _channel(value) for key, value in arguments.items()
+    }
     with pytest.raises(ValueError, match=message):
         NossEvaluator(examples=_channel(standard_artifacts.Examples), settings=SETTINGS, seed=1, **given)
 

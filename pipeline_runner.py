@@ -1,6 +1,6 @@
 """The command line of TinyTrill: parse, call ``pipeline``, print.
 
-    python pipeline_runner.py --help
+python pipeline_runner.py --help
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Checks TensorFlow, LiteRT, audio formats, adb, Docker, MLflow, disk and memory, and says "
         "what to do about what is missing.",
     )
-    doctor.add_argument("--output", type=Path, default=Path("output"), metavar="DIR", help="where runs would go")
+    doctor.add_argument(
+        "--output", type=Path, default=Path("output"), metavar="DIR", help="where runs would go"
+    )
     doctor.add_argument("--tracking-uri", default="", help="the MLflow tracking URI to check")
     doctor.set_defaults(command=_doctor)
 
@@ -110,7 +112,10 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="the run's folder (default: output/<name of the configuration>)"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="the run's folder (default: output/<name of the configuration>)",
     )
 
 

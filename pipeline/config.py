@@ -27,7 +27,9 @@ from schemas.teachers import needs_training
 class ExecutionSettings(Settings):
     """How a run uses the machine."""
 
-    cache: bool = Field(True, description="Answer components whose inputs and code did not change from the cache.")
+    cache: bool = Field(
+        True, description="Answer components whose inputs and code did not change from the cache."
+    )
     beam_workers: int = Field(1, ge=1, description="Processes that Beam components share their shards among.")
     beam_args: list[str] = Field(
         default_factory=list, description="Further Beam options, as on Beam's own command line."

@@ -19,6 +19,7 @@ from components.frontier_gate.component import FrontierGate
 from components.frontier_pusher.component import FrontierPusher
 from components.latency_benchmark.component import LatencyBenchmark
 from components.noss_evaluator.component import NossEvaluator
+from components.noss_evaluator.settings import Subject
 from components.noss_ingest.component import NossIngest
 from components.record_validator.component import CuratedSchema, RecordValidator
 from components.record_validator.curated_schema import RecordKind
@@ -192,10 +193,11 @@ class _Builder:
     ) -> NossEvaluator:
         config = self._config
         is_teacher = name == "teacher"
+        subject: Subject = "student" if variants else "teacher" if is_teacher else "logmel"
         node = NossEvaluator(
             examples=noss,
             settings=config.evaluation,
-            subject="student" if variants else name,
+            subject=subject,
             seed=config.seed,
             variants=variants,
             teacher=teacher,

@@ -14,20 +14,20 @@ from schemas.students import Pooling, Size, StudentSpec
 class StudentGrid(Settings):
     """The Cartesian product of the lists, and single candidates beside it."""
 
-    sizes: list[Size] = Field(default_factory=list, description="MobileNetV3 sizes of the grid.")
-    widths: list[float] = Field(default_factory=list, description="Width multipliers of the grid.")
-    poolings: list[Pooling] = Field(
-        default_factory=lambda: ["gap"], description="Poolings of the grid: gap, flatten."
+    sizes: tuple[Size, ...] = Field((), description="MobileNetV3 sizes of the grid.")
+    widths: tuple[float, ...] = Field((), description="Width multipliers of the grid.")
+    poolings: tuple[Pooling, ...] = Field(
+        ("gap",), description="Poolings of the grid: gap, flatten."
     )
-    svd_ranks: list[int] = Field(
-        default_factory=lambda: [0], description="Bottleneck ranks of the grid; 0: not compressed."
+    svd_ranks: tuple[int, ...] = Field(
+        (0,), description="Bottleneck ranks of the grid; 0: not compressed."
     )
-    qat: list[bool] = Field(
-        default_factory=lambda: [False], description="Quantisation-aware training in the grid: true, false."
+    qat: tuple[bool, ...] = Field(
+        (False,), description="Quantisation-aware training in the grid: true, false."
     )
     embedding_width: int = Field(2048, ge=8, le=16384, description="Embedding dimensions of the grid.")
-    explicit: list[StudentSpec] = Field(
-        default_factory=list, description="Candidates beside the grid, each with all its parameters."
+    explicit: tuple[StudentSpec, ...] = Field(
+        (), description="Candidates beside the grid, each with all its parameters."
     )
     max_candidates: int | Literal["all"] = Field(
         "all", description="Refuse a run that would train more candidates than this."
@@ -61,7 +61,7 @@ class StudentGrid(Settings):
                 embedding_width=self.embedding_width,
             )
             for size, width, pooling, rank, qat in grid
-        ] + self.explicit
+        ] + list(self.explicit)
         seen: set[str] = set()
         for candidate in candidates:
             if candidate.candidate_id in seen:

@@ -1,6 +1,6 @@
 """Writes the published JSON schemas of the configuration and of all reports: ``schemas/json``.
 
-    python -m pipeline.json_schemas
+python -m pipeline.json_schemas
 """
 
 from __future__ import annotations

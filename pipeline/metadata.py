@@ -45,9 +45,7 @@ def _node_run(store: Any, execution: Any) -> NodeRun:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
     contexts = store.get_contexts_by_execution(execution.id)
-    node_id = next(
-        context.name.partition(".")[2] for context in contexts if context.type == "node"
-    )
+    node_id = next(context.name.partition(".")[2] for context in contexts if context.type == "node")
     outputs = {}
     for event in store.get_events_by_execution_ids([execution.id]):
         if event.type == mlmd.Event.OUTPUT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
@@ -37,7 +38,7 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
     data_root = _root(config.data_root, DATA_ROOT)
     teacher_root = _root(config.teacher_root, TEACHER_ROOT)
     synthetic = config.synthetic is not None
-    updates: dict[str, object] = {
+    updates: dict[str, Any] = {
         "data_root": str(data_root),
         "teacher_root": str(teacher_root),
         "distillation": config.distillation.model_copy(
@@ -54,6 +55,10 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
             }
         ),
     }
+    if config.teacher_training is not None:
+        updates["teacher_training"] = config.teacher_training.model_copy(
+            update={"front_end": config.front_end}
+        )
     if config.synthetic is not None:
         updates["synthetic"] = config.synthetic.model_copy(update={"seed": config.seed})
     else:

@@ -13,7 +13,9 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
     """Prints the frontier as a table, then the places of the report, the models and the store."""
     measured = "synthetic speech" if verdict.synthetic else "real sound"
     where = "device" if verdict.machine.is_device else "host"
-    table = Table(title=f"{verdict.run_name}: the frontier ({measured}, {where} latency)", title_justify="left")
+    table = Table(
+        title=f"{verdict.run_name}: the frontier ({measured}, {where} latency)", title_justify="left"
+    )
     for heading in ("point", "NOSS mean", "of teacher", f"{where} p50 [ms]", "size [MB]", "pushed"):
         table.add_column(heading, justify="left" if heading == "point" else "right")
     frontier = [point for point in verdict.points if point.on_frontier]
@@ -29,7 +31,8 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
     console.print(table)
     others = len(verdict.points) - len(frontier)
     console.print(
-        f"teacher {verdict.teacher.quality:.3f}; {others} variants are beaten, {len(verdict.refused)} were refused"
+        f"teacher {verdict.teacher.quality:.3f}; {others} variants are beaten, "
+        f"{len(verdict.refused)} were refused"
     )
     for name, place in (
         ("report", layout.report / Verdict.PAGE),

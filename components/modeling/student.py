@@ -46,7 +46,9 @@ class Student:
     def wave(self) -> keras.Model:
         """Waveform ``(batch, window_samples)`` in [-1, 1] to embedding."""
         waveform = keras.Input((self.front_end.window_samples,), name="waveform")
-        return keras.Model(waveform, self.core(LogMel(self.front_end, name=frontend.NAME)(waveform)), name="wave")
+        return keras.Model(
+            waveform, self.core(LogMel(self.front_end, name=frontend.NAME)(waveform)), name="wave"
+        )
 
     @property
     def parameters(self) -> int:
@@ -65,9 +67,7 @@ class Student:
         return _assemble(self.spec, self.front_end, self.features, bottleneck)
 
 
-def build_student(
-    spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float = 0.95
-) -> Student:
+def build_student(spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float = 0.95) -> Student:
     """Builds a student with a full bottleneck and fresh weights."""
     features = _features(spec, front_end, batch_norm_momentum)
     return _assemble(
@@ -114,7 +114,7 @@ def load_student(folder: str) -> Student:
 def write_arrays(path: Path, arrays: Iterable[np.ndarray[Any, Any]]) -> None:
     """Writes arrays in order as ``.npz``."""
     with path.open("wb") as file:
-        np.savez(file, **{f"{index:05d}": array for index, array in enumerate(arrays)})
+        np.savez(file, allow_pickle=False, **{f"{index:05d}": array for index, array in enumerate(arrays)})
 
 
 def read_arrays(path: Path) -> Weights:
@@ -124,9 +124,7 @@ def read_arrays(path: Path) -> Weights:
 
 
 def _features(spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float) -> keras.Model:
-    backbone = build_backbone(
-        spec.size, spec.width, front_end.frames, front_end.mels, batch_norm_momentum
-    )
+    backbone = build_backbone(spec.size, spec.width, front_end.frames, front_end.mels, batch_norm_momentum)
     log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
     x = backbone(keras.layers.Reshape((front_end.frames, front_end.mels, 1), name="channel")(log_mel))
     pool = keras.layers.GlobalAveragePooling2D if spec.pooling == "gap" else keras.layers.Flatten

@@ -17,6 +17,7 @@ Array = np.ndarray[Any, Any]
 
 DEAD_SHARE = 0.02
 
+
 class Distiller:
     """Trains a student by regression on the teacher's standardised embeddings.
 
@@ -47,6 +48,7 @@ class Distiller:
         width = student.spec.embedding_width
         self._settings = settings
         self._weights = tf.constant(target_weights(target_info, settings.target_weighting))
+        self._statistics = LogMelStatistics()
         self._levels = None if levels is None else tuple(tf.constant(value) for value in levels)
         self.target_head = _linear_head(width, target_info.target_dim, "target_head")
         self.level_head = None if levels is None else _linear_head(width, len(levels[0]), "level_head")
@@ -115,7 +117,7 @@ class Distiller:
     def _level_targets(self, log_mel: tf.Tensor) -> tf.Tensor:
         assert self._levels is not None
         mean, deviation = self._levels
-        return (LogMelStatistics()(log_mel) - mean) / deviation
+        return (self._statistics(log_mel) - mean) / deviation
 
     def _shared_variables(self, student: Student) -> list[tf.Variable]:
         heads = self.level_head.trainable_variables if self.level_head else []

@@ -50,8 +50,8 @@ def _calibrate(student: Student, quantised: Any, features: Iterable[Array]) -> N
     TFMOT starts every range at -6 to 6 and moves it by a thousandth a step: without this, a short
     training would ship ranges that have nothing to do with the activations.
     """
-    import tf_keras as keras
     import tensorflow as tf
+    import tf_keras as keras
 
     dense = [layer for layer in student.bottleneck.layers if isinstance(layer, keras.layers.Dense)]
     probe = keras.Model(student.bottleneck.input, [layer.output for layer in dense])

@@ -33,7 +33,9 @@ class TrainingSettings(Settings):
     final_rate: float = Field(
         0.01, ge=0, le=1, description="Last learning rate as a share of the peak (cosine decay)."
     )
-    clip_norm: float = Field(1.0, ge=0, description="Gradients are cut to this global norm; 0 switches it off.")
+    clip_norm: float = Field(
+        1.0, ge=0, description="Gradients are cut to this global norm; 0 switches it off."
+    )
     target_weighting: Literal["dimension", "teacher"] = Field(
         "teacher",
         description="dimension: each target dimension counts alike; teacher: each concatenated teacher does.",
@@ -47,7 +49,9 @@ class TrainingSettings(Settings):
         0.95, gt=0, lt=1, description="Of the moving averages; near 1 they never arrive in short trainings."
     )
     patience: int = Field(
-        0, ge=0, description="Epochs of the last phase without a better validation loss before it stops; 0: never."
+        0,
+        ge=0,
+        description="Epochs of the last phase without a better validation loss before it stops; 0: never.",
     )
     svd: SvdSchedule = Field(default_factory=SvdSchedule, description="Compression of the bottleneck.")
     qat_begin: float = Field(

@@ -98,7 +98,9 @@ class Training:
         done = len(progress.epochs)
         for phase in phases:
             if phase.first < done and phase.name != "float":
-                distiller.take(enter_phase(distiller.student, phase.name, self.seed, self._features(distiller)))
+                distiller.take(
+                    enter_phase(distiller.student, phase.name, self.seed, self._features(distiller))
+                )
         for variable, value in zip(distiller.variables(), variables, strict=True):
             variable.assign(value)
         self._progress, self._best = progress, best
@@ -147,7 +149,9 @@ class Training:
             loss=loss,
             validation_loss=error,
             learning_rate=rate,
-            svd_alpha=alpha if phase.name == "annealed" else float(not self.spec.svd_rank or phase.name == "float"),
+            svd_alpha=alpha
+            if phase.name == "annealed"
+            else float(not self.spec.svd_rank or phase.name == "float"),
             seconds=time.monotonic() - started,
         )
         log.info(
@@ -163,7 +167,9 @@ class Training:
         return metrics
 
     def _keep(self, distiller: Distiller, metrics: EpochMetrics, last: bool) -> None:
-        better = last and (not self._progress.best_epoch or metrics.validation_loss < self._progress.best_loss)
+        better = last and (
+            not self._progress.best_epoch or metrics.validation_loss < self._progress.best_loss
+        )
         if better:
             self._best = distiller.student.core.get_weights()
         self._progress = Progress(

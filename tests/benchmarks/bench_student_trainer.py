@@ -44,8 +44,12 @@ def main() -> None:
         rates = [_round(distiller, store, options.batch, index) for index in range(options.rounds + 1)][1:]
     ratios = [trainer / memory for trainer, memory in rates]
     print(f"{spec.candidate_id}, batch {options.batch}, {len(rates)} rounds of {STEPS} steps each:")
-    print(f"  StudentTrainer  {np.median([rate[0] for rate in rates]) * options.batch:7.0f} windows/s (median)")
-    print(f"  in memory       {np.median([rate[1] for rate in rates]) * options.batch:7.0f} windows/s (median)")
+    print(
+        f"  StudentTrainer  {np.median([rate[0] for rate in rates]) * options.batch:7.0f} windows/s (median)"
+    )
+    print(
+        f"  in memory       {np.median([rate[1] for rate in rates]) * options.batch:7.0f} windows/s (median)"
+    )
     print(f"  ratio           {np.median(ratios):.3f} (median), {min(ratios):.3f} to {max(ratios):.3f}")
 
 

@@ -28,7 +28,10 @@ def test_a_dumped_configuration_reads_back() -> None:
     ("override", "message"),
     [
         ("trainin.epochs=3", r"trainin: unknown key; did you mean 'training'\?"),
-        ("training.epoch=3", r"training.epoch: unknown key; did you mean 'epochs'\? \(known here: .*batch_size"),
+        (
+            "training.epoch=3",
+            r"training.epoch: unknown key; did you mean 'epochs'\? \(known here: .*batch_size",
+        ),
         ("training.svd.start=0.1", r"training.svd.start: unknown key"),
         ("training.epochs=many", r"training.epochs: 'many' is refused: Input should be a valid integer"),
         ("training.epochs=0", r"training.epochs: 0 is refused: .* greater than or equal to 1"),
@@ -40,7 +43,10 @@ def test_a_dumped_configuration_reads_back() -> None:
         ("students.explicit=[]", r"students: no candidates"),
         ("training.epochs=2", r"training.epochs is 2, but its phases .* need at least 3"),
         ("name=Has Spaces", r"name: 'Has Spaces' is refused"),
-        ("gate.goals=[{metric: latency_ms, limit: -1}]", r"gate.goals.0.limit: -1 is refused: .*greater than or equal"),
+        (
+            "gate.goals=[{metric: latency_ms, limit: -1}]",
+            r"gate.goals.0.limit: -1 is refused: .*greater than or equal",
+        ),
         ("distillation.teacher.kind=oracle", r"distillation.teacher: .*'oracle'.*tflite"),
         ("distillation.window_samples=8000", r"distillation.window_samples is 8000, but a patch .* 15600"),
     ],

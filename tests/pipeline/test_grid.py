@@ -19,13 +19,13 @@ def test_frills_grid_is_144_students() -> None:
 
 
 def test_explicit_candidates_stand_beside_the_grid() -> None:
-    grid = StudentGrid(sizes=["tiny"], widths=[0.5, 1.0], explicit=[StudentSpec(size="large")])
+    grid = StudentGrid(sizes=("tiny",), widths=(0.5, 1.0), explicit=(StudentSpec(size="large"),))
     assert [candidate.size for candidate in grid.expand()] == ["tiny", "tiny", "large"]
 
 
 def test_a_candidate_cannot_stand_there_twice() -> None:
-    with pytest.raises(ValidationError, match="candidate tiny-w0.5-gap-e2048 is there twice"):
-        StudentGrid(sizes=["tiny"], widths=[0.5], explicit=[StudentSpec(size="tiny", width=0.5)])
+    with pytest.raises(ValidationError, match=r"candidate tiny-w0.5-gap-e2048 is there twice"):
+        StudentGrid(sizes=("tiny",), widths=(0.5,), explicit=(StudentSpec(size="tiny", width=0.5),))
 
 
 def test_an_empty_grid_is_refused() -> None:
@@ -35,4 +35,4 @@ def test_an_empty_grid_is_refused() -> None:
 
 def test_more_candidates_than_wanted_are_refused() -> None:
     with pytest.raises(ValidationError, match="2 candidates, but max_candidates is 1"):
-        StudentGrid(sizes=["tiny"], widths=[0.5, 1.0], max_candidates=1)
+        StudentGrid(sizes=("tiny",), widths=(0.5, 1.0), max_candidates=1)

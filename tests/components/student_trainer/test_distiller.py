@@ -10,7 +10,20 @@ from schemas.reports import DistillationSetInfo
 
 
 def _info(blocks: list[int], std: list[float]) -> DistillationSetInfo:
-    return DistillationSetInfo.model_construct(target_blocks=blocks, target_std=std, target_dim=len(std))
+    return DistillationSetInfo(
+        teacher="made up",
+        teacher_digest="",
+        window_samples=15_600,
+        hop_samples=15_360,
+        target_dim=len(std),
+        target_blocks=blocks,
+        target_mean=[0.0] * len(std),
+        target_std=std,
+        windows={},
+        augmented={},
+        synthetic=True,
+        seconds=0.0,
+    )
 
 
 def test_teachers_weigh_alike() -> None:

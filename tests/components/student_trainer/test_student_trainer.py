@@ -73,7 +73,7 @@ def test_construct(distillation_set: str) -> None:
 
 
 def test_construct_with_too_few_epochs_fails(distillation_set: str) -> None:
-    with pytest.raises(ValueError, match="training.epochs is 2, but its phases"):
+    with pytest.raises(ValueError, match=r"training.epochs is 2, but its phases"):
         StudentTrainer(
             windows=channel_utils.as_channel([DistillationSet()]),
             spec=COMPRESSED,

@@ -57,7 +57,7 @@ def _overrides(project: dict[str, object]) -> list[Requirement]:
 
 def _locked(text: str) -> dict[str, Version]:
     """Name and version of every entry of a lock; every entry must be pinned and have a hash."""
-    locked = {}
+    locked: dict[str, Version] = {}
     for entry in re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"^\s*#.*\n", "", text, flags=re.M)):
         match = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", entry)
         assert match, f"not pinned: {entry.splitlines()[0]!r}"

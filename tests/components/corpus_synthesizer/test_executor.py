@@ -147,7 +147,8 @@ def test_tasks_can_be_learnt_but_are_not_trivial(
 ) -> None:
     """Mean and deviation of the log-mels over time, logistic regression.
 
-    With the default seed: language 0.42 (chance 0.17), speaker 0.83 (0.10), keyword 0.44 (0.09).
+    Test accuracy with the default seed and C chosen on validation: language 0.42 (chance 0.17), speaker
+    0.83 (0.10), keyword 0.44 (0.09); here validation and test are one, which steadies the figure.
     """
     rows = _manifest(default_tasks / task)
     assert len({row["label"] for row in rows}) == classes

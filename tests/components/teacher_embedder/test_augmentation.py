@@ -84,6 +84,12 @@ def test_room_rings_after_the_sound_at_the_same_level() -> None:
     np.testing.assert_allclose(10 * np.log10(np.divide(tails[:-1], tails[1:])), 18, atol=1)
 
 
+def test_room_leaves_the_direct_sound() -> None:
+    clip = sine(440, WINDOW)
+    changed = change(clip, only("reverberation", direct_db=(20, 20)))
+    assert 0.97 < np.corrcoef(changed, clip)[0, 1] < 0.99999
+
+
 def test_noise_comes_at_its_level() -> None:
     clip = sine(440, WINDOW, 0.1)
     changed = change(clip, only("noise", snr_db=(10, 10)))
@@ -92,7 +98,7 @@ def test_noise_comes_at_its_level() -> None:
 
 
 def test_mixing_adds_the_other_window_at_its_level() -> None:
-    clip, other = sine(440, WINDOW, 0.1), sine(1500, WINDOW).astype(np.float32) / 32768
+    clip, other = sine(440, WINDOW, 0.1), sine(1500, WINDOW).astype(np.float32) / np.float32(32768)
     settings = only("mixing", snr_db=(6, 6))
     changed = augment(clip, 0, WINDOW, settings, np.random.default_rng(0), lambda rng: other)
     added = changed.astype(np.float64) - clip

@@ -59,7 +59,7 @@ def test_windows_of_a_clip_lie_together(clips: str, trained: tuple[str, TrainedT
     """Nearest neighbour among held-out clips: chance is 1 of 24."""
     teacher = load_teacher(TrainedTeacher(), trained[0])
     audio = np.stack([Clip.from_example(e).audio for e in iterate_examples(list_shards(clips, "eval"))])
-    waves = audio.astype(np.float32) / 32768
+    waves = audio.astype(np.float32) / np.float32(32768)
     first, last = teacher.embed(waves[:, :15_600]), teacher.embed(waves[:, -15_600:])
     first /= np.linalg.norm(first, axis=1, keepdims=True)
     last /= np.linalg.norm(last, axis=1, keepdims=True)

@@ -24,13 +24,15 @@ def test_distances_ignore_length() -> None:
 
 
 def test_takes_the_nearest_negative_beyond_the_positive() -> None:
-    anchors, positives = unit(0, 100, 180), unit(30, 110, 150)
-    # Anchors against positives (degrees):  0: 30 110 150 | 100: 70 10 50 | 180: 150 70 30
-    # rows: positive 30, 10, 30; nearest beyond: 110, 50, 70
-    # columns: 30: (30) 70 150 -> 70 | 110: 110 (10) 70 -> 70 | 150: 150 50 (30) -> 50
+    anchors, positives = unit(0, 90, 200), unit(40, 110, 20)
+    # Angles, anchors down, positives across, those of the same clip in brackets:
+    #     0: (40) 110   20   -> 110, for 20 is nearer than the positive
+    #    90:  50 (20)   70   -> 50
+    #   200: 160   90 (180)  -> all nearer: 160
+    # columns: 40 against 50, 160 -> 50; 20 against 110, 90 -> 90; 180 against 20, 70 -> all nearer: 70
     margin = 1.0
-    rows = [chord(30) - chord(110), chord(10) - chord(50), chord(30) - chord(70)]
-    columns = [chord(30) - chord(70), chord(10) - chord(70), chord(30) - chord(50)]
+    rows = [chord(40) - chord(110), chord(20) - chord(50), chord(180) - chord(160)]
+    columns = [chord(40) - chord(50), chord(20) - chord(90), chord(180) - chord(70)]
     expected = np.mean([max(0.0, value + margin) for value in rows + columns])
     assert float(semi_hard_loss(anchors, positives, margin)) == pytest.approx(expected, abs=1e-5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import shutil
 import socket
 import time
@@ -128,12 +129,12 @@ def test_hub_uses_what_the_cache_holds(
 
 
 def test_hub_downloads_once(tmp_path: Path, level_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = shutil.make_archive(str(tmp_path / "module"), "gztar", level_model / "levels")
+    archive = Path(shutil.make_archive(str(tmp_path / "module"), "gztar", level_model / "levels"))
     asked: list[str] = []
 
     def urlopen(url: str, timeout: float) -> Any:
         asked.append(url)
-        return Path(archive).open("rb")
+        return io.BytesIO(archive.read_bytes())
 
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
@@ -148,8 +149,8 @@ def test_hub_downloads_once(tmp_path: Path, level_model: Path, monkeypatch: pyte
 
 def test_hub_refuses_an_archive_without_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "other").mkdir()
-    archive = shutil.make_archive(str(tmp_path / "module"), "gztar", tmp_path / "other")
-    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: Path(archive).open("rb"))
+    archive = Path(shutil.make_archive(str(tmp_path / "module"), "gztar", tmp_path / "other"))
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: io.BytesIO(archive.read_bytes()))
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
     with pytest.raises(TeacherError, match=r"the archive holds no saved_model\.pb"):
         load_teacher(TfHubTeacher(handle=HANDLE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,7 +68,7 @@ class Run:
 
 
 def make_run(
-    candidates: dict[StudentSpec, Sequence[Made]],
+    candidates: Mapping[StudentSpec, Sequence[Made]],
     *,
     teacher: float = 0.8,
     baseline: float | None = 0.6,
@@ -76,7 +76,8 @@ def make_run(
     device: bool = False,
 ) -> Run:
     """A run in which each candidate has the given variants."""
-    converted, noss, students, measured = [], [], [], []
+    converted, noss, students = [], [], []
+    measured: list[LatencyMeasurement] = []
     files: dict[str, bytes] = {}
     for spec, made in candidates.items():
         name = spec.candidate_id
@@ -85,7 +86,7 @@ def make_run(
         variants = [make_variant(variant, files[f"{name}/{variant.name}"]) for variant in made]
         results = [
             make_result(name, v.quality, t.name, t.sha256, synthetic=synthetic)
-            for v, t in zip(made, variants)
+            for v, t in zip(made, variants, strict=True)
         ]
         converted.append(
             TfliteReport(
@@ -94,7 +95,7 @@ def make_run(
         )
         noss.append(NossReport(protocol=PROTOCOL, results=results))
         students.append(make_student(spec))
-        measured.extend(make_measurement(name, v, t.sha256) for v, t in zip(made, variants))
+        measured.extend(make_measurement(name, v, t.sha256) for v, t in zip(made, variants, strict=True))
     return Run(
         converted,
         noss,
@@ -163,7 +164,7 @@ def make_result(
     offsets = np.linspace(-0.05, 0.05, len(tasks))
     return NossModelResult(
         model=model,
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         variant=variant,
         sha256=sha256,
         embedding_dim=8,

@@ -144,7 +144,8 @@ def summarise(points: Sequence[FrontierPoint], refused: Sequence[RefusedVariant]
     """The outcome in a sentence; says why if nothing is blessed."""
     frontier = [point for point in points if point.on_frontier]
     blessed = [point for point in points if point.blessed]
-    counts = f"{len(points)} points, {len(frontier)} on the frontier, {len(refused)} {'variant' if len(refused) == 1 else 'variants'} refused"
+    files = "variant" if len(refused) == 1 else "variants"
+    counts = f"{len(points)} points, {len(frontier)} on the frontier, {len(refused)} {files} refused"
     if blessed:
         return f"{len(blessed)} blessed ({counts})."
     missed = Counter(goal.goal for point in points for goal in point.goals if not goal.met)

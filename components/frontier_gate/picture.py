@@ -249,7 +249,7 @@ def _box(spot: Any, offset: tuple[float, float], width: float, height: float, dp
 def _crowding(
     box: Any, taken: Sequence[Any], marks: Sequence[Any], lines: Sequence[Any], panel: Any
 ) -> float:
-    """How much a label at ``box`` would hide: labels and the panel's edge weigh most, then points, then lines."""
+    """How much a label at ``box`` would hide: labels and the edge weigh most, then points, lines."""
     cost = 100.0 * sum(box.overlaps(other) for other in taken)
     around = box.padded(MARK_RADIUS_PX)
     cost += 8.0 * sum(around.contains(*mark) for mark in marks)

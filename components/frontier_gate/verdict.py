@@ -29,7 +29,7 @@ def reach_verdict(
     for baseline in baselines:
         if {task.task for task in baseline.tasks} != set(tasks):
             raise ValueError(
-                f"baseline {baseline.model!r} was evaluated on {sorted(task.task for task in baseline.tasks)}, "
+                f"baseline {baseline.model!r} was evaluated on {sorted(t.task for t in baseline.tasks)}, "
                 f"the teacher on {sorted(tasks)}: their means cannot be compared"
             )
     contenders, refused = find_contenders(converted, noss, latency, tasks)

@@ -13,7 +13,7 @@ from components.frontier_pusher import executor
 from components.frontier_pusher.settings import PusherSettings
 
 
-class FrontierPusher(base_component.BaseComponent):  # type: ignore[misc]
+class FrontierPusher(base_component.BaseComponent):
     """Pushes and registers the blessed variants, and only them."""
 
     SPEC_CLASS = types.ComponentSpec
@@ -55,7 +55,8 @@ class FrontierPusher(base_component.BaseComponent):  # type: ignore[misc]
         """
         if not len(variants) == len(students) == len(noss):
             raise ValueError(
-                f"one of each a candidate: {len(variants)} variants, {len(students)} students, {len(noss)} NOSS reports"
+                f"one of each a candidate: {len(variants)} variants, {len(students)} students, "
+                f"{len(noss)} NOSS reports"
             )
         source_channels = fan_in.channels(executor.SOURCE_ROLE, sources)
         spec = fan_in.make_spec(

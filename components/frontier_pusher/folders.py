@@ -49,7 +49,8 @@ def checked_file(folder: str | Path, variant: TfliteVariant, expected: str) -> P
     found = sha256_of(path)
     if found != expected:
         raise ValueError(
-            f"{path} is not the file that was judged: its sha256 is {found}, the verdict's {expected}; nothing is pushed"
+            f"{path} is not the file that was judged: its sha256 is {found}, the verdict's "
+            f"{expected}; nothing is pushed"
         )
     return path
 

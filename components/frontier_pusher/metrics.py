@@ -65,7 +65,8 @@ def candidate_metrics(
 
 def training_metrics(student: StudentInfo) -> list[Point]:
     """Every epoch, at its place in the training."""
-    points, second = [], 0.0
+    points: list[Point] = []
+    second = 0.0
     for epoch in student.epochs:
         second += epoch.seconds
         points.extend(

@@ -3,10 +3,10 @@
 A logged model, then a version, is found again by the tags it was created with, so for one run key there is
 never a second version of one sha256.
 
-Aliases: MLflow lets an alias name one version only. ``candidate`` names the best blessed version (waveform in
-before log-mel in, then quality); ``candidate-1`` ... ``candidate-<n>`` name every blessed version of the latest
-verdict in that order. Leftover numbers of a longer earlier frontier are removed; other aliases, above all
-``champion``, are never touched: promotion is somebody's decision.
+Aliases: MLflow lets an alias name one version only. ``candidate`` names the best blessed version (waveform
+in before log-mel in, then quality); ``candidate-1`` ... ``candidate-<n>`` name every blessed version of the
+latest verdict in that order. Leftover numbers of a longer earlier frontier are removed; other aliases,
+above all ``champion``, are never touched: promotion is somebody's decision.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def save_pyfunc(
 
     with warnings.catch_warnings():
         # MLflow asks for type hints; arrays, ragged lists and tables cannot be one typed list.
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"mlflow\..*")
+        warnings.simplefilter("ignore", UserWarning)
         mlflow.pyfunc.save_model(
             str(path),
             python_model=SCRIPT,
@@ -247,8 +247,9 @@ def _in_words(description: ModelDescription) -> str:
     point, machine = description.point, description.machine
     where = "device" if machine.is_device else "host, not a device"
     return (
-        f"{description.point_id}: mean NOSS accuracy {point.quality:.3f} ({point.quality_of_teacher:.1%} of the "
-        f"teacher), {point.latency_ms:.3g} ms p50 on {machine.name} ({where}), {description.bytes / 2**20:.2f} MiB"
+        f"{description.point_id}: mean NOSS accuracy {point.quality:.3f} ({point.quality_of_teacher:.1%} "
+        f"of the teacher), {point.latency_ms:.3g} ms p50 on {machine.name} ({where}), "
+        f"{description.bytes / 2**20:.2f} MiB"
         + (", judged on synthetic sound" if description.synthetic else "")
         + f". Run {description.run_name}."
     )

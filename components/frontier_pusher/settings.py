@@ -42,7 +42,7 @@ class PusherSettings(Settings):
         if "@" in urlsplit(uri).netloc:
             raise ValueError(
                 "tracking_uri holds credentials; accepted: the bare address, with user and password in "
-                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or the whole URI in MLFLOW_TRACKING_URI"
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or the whole in MLFLOW_TRACKING_URI"
             )
         return uri
 

@@ -63,7 +63,7 @@ def gate(run: Run, tmp_path: Path, goals: tuple[Goal, ...] = (), name: str = "a 
     out = tmp_path / "verdict"
     Executor().Do(
         write_run(run, tmp_path / "in"),
-        {"verdict": [SimpleNamespace(uri=str(out))]},  # type: ignore[list-item]
+        {"verdict": [SimpleNamespace(uri=str(out))]},
         {
             "settings": GateSettings(goals=goals).to_parameter(),
             "run_name": name,

@@ -154,7 +154,7 @@ def test_near_ties_do_not_erode_the_frontier() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_not_a_number_is_refused(bad: float) -> None:
-    with pytest.raises(ValueError, match="axis 'quality': point 1 is .*; only finite figures compete"):
+    with pytest.raises(ValueError, match=r"axis 'quality': point 1 is .*; only finite figures compete"):
         frontier([0.7, bad], [1.0, 1.0])
 
 

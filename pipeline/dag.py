@@ -113,6 +113,7 @@ class _Builder:
                 settings=config.distillation,
                 seed=config.seed,
                 teacher=teacher,
+                report=corpus.outputs["report"],
                 code_digest=code_digest("teacher_embedder"),
                 data_digest=self._digests.teacher,
             )

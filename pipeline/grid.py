@@ -16,12 +16,8 @@ class StudentGrid(Settings):
 
     sizes: tuple[Size, ...] = Field((), description="MobileNetV3 sizes of the grid.")
     widths: tuple[float, ...] = Field((), description="Width multipliers of the grid.")
-    poolings: tuple[Pooling, ...] = Field(
-        ("gap",), description="Poolings of the grid: gap, flatten."
-    )
-    svd_ranks: tuple[int, ...] = Field(
-        (0,), description="Bottleneck ranks of the grid; 0: not compressed."
-    )
+    poolings: tuple[Pooling, ...] = Field(("gap",), description="Poolings of the grid: gap, flatten.")
+    svd_ranks: tuple[int, ...] = Field((0,), description="Bottleneck ranks of the grid; 0: not compressed.")
     qat: tuple[bool, ...] = Field(
         (False,), description="Quantisation-aware training in the grid: true, false."
     )

@@ -1,0 +1,82 @@
+"""Whole runs, started as a user starts them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+COMPRESSED = "{size: tiny, width: 0.25, embedding_width: 32, svd_rank: 8, qat: true}"
+SKIPPING = "{size: tiny, width: 0.25, embedding_width: 32, statistics_skip: true, pooling: flatten}"
+
+# The demo's whole road on a handful of clips.
+SMALL = (
+    "synthetic.corpus_clips=48",
+    "synthetic.eval_clips=16",
+    "synthetic.language_clips=10",
+    "synthetic.speakers=4",
+    "synthetic.speaker_clips=10",
+    "synthetic.keywords=[yes, no, stop]",
+    "synthetic.keyword_clips=10",
+    "teacher_training.network={depths: [1, 1], width: 8, embedding_dim: 16}",
+    "teacher_training.epochs=1",
+    "training.epochs=4",
+    "training.batch_size=16",
+    "conversion.parity_windows=8",
+    "conversion.dynamic_floor={cosine_mean: 0.9, cosine_min: 0.8}",
+    "latency.rounds=4",
+    "latency.runs_per_round=5",
+    "evaluation.resamples=100",
+)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*arguments: str, overrides: tuple[str, ...] = ()) -> list[str]:
+    """The command line of ``pipeline_runner.py``."""
+    settings = [part for override in overrides for part in ("--set", override)]
+    return [sys.executable, str(REPOSITORY / "pipeline_runner.py"), *arguments, *settings]
+
+
+def run(*arguments: str, overrides: tuple[str, ...] = (), cwd: Path | None = None) -> Finished:
+    """Runs a command to its end."""
+    done = subprocess.run(
+        command(*arguments, overrides=overrides), capture_output=True, text=True, cwd=cwd, check=False
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def kill_in(node: str, *arguments: str, overrides: tuple[str, ...] = ()) -> list[str]:
+    """Starts a run and kills it with SIGKILL, children too, as soon as ``node`` has begun.
+
+    Returns:
+      The lines of progress up to there; all of them if the run ended before the node began.
+    """
+    lines = []
+    with subprocess.Popen(
+        command(*arguments, overrides=overrides),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            lines.append(line.rstrip())
+            if f"] {node}" in line and line.rstrip().endswith("..."):
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+        process.wait()
+    return lines

@@ -1,0 +1,45 @@
+"""The command line: help, refusals, exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.runs import run
+
+
+def test_help_names_every_command() -> None:
+    done = run("--help")
+    assert done.code == 0
+    for command in ("run", "demo", "validate", "report", "doctor"):
+        assert f"\n    {command} " in done.out
+
+
+def test_a_valid_configuration_lists_its_candidates() -> None:
+    done = run("validate", "--config", "demo")
+    assert done.code == 0, done.err
+    assert "demo: valid, 8 candidates" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--config", "nowhere"), "refused: no configuration 'nowhere'"),
+        (("run", "--config", "demo", "--set", "traning.epochs=1"), "did you mean 'training'?"),
+        (("run", "--config", "real_audio", "--set", "data_root=/nowhere"), "corpus.root: there is no folder"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_anything_runs(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.code == 2
+    assert message in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_without_a_run_has_no_report(tmp_path: Path) -> None:
+    done = run("report", "--output", str(tmp_path))
+    assert done.code == 1
+    assert "holds no finished run" in done.err

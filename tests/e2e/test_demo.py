@@ -1,0 +1,123 @@
+"""The demo's road from sound to a registered frontier, and again from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.layout import RunLayout
+from pipeline.local_runner import RunTimes
+from pipeline.metadata import newest_run
+from schemas.reports import FrontierIndex, LatencyReport, NossReport, StudentInfo, TfliteReport, Verdict
+from tests.e2e.runs import COMPRESSED, SKIPPING, SMALL, Finished, run
+
+pytestmark = pytest.mark.slow
+
+OVERRIDES = (*SMALL, f"students.explicit=[{COMPRESSED}, {SKIPPING}]")
+CANDIDATES = ("tiny-w0.25-gap-e32-svd8-qat", "tiny-w0.25-flatten-e32-stat")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "run"
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path) -> Finished:
+    return run("demo", "--output", str(folder), overrides=OVERRIDES, cwd=folder.parent)
+
+
+@pytest.fixture(scope="module")
+def second(folder: Path, first: Finished) -> Finished:
+    assert first.code == 0, first.err
+    return run("demo", "--output", str(folder), overrides=OVERRIDES, cwd=folder.parent)
+
+
+def _versions(folder: Path) -> dict[str, str]:
+    """Registered versions and the point each of them is."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    return {
+        f"{version.name}/{version.version}": version.tags["tinytrill.point"]
+        for version in client.search_model_versions()
+    }
+
+
+def test_each_node_runs_exactly_once(folder: Path, first: Finished) -> None:
+    assert first.code == 0, first.err
+    times = RunTimes.read(folder / "report", RunTimes.FILE)
+    nodes = newest_run(RunLayout(folder))
+    assert sorted(times.executed) == sorted(nodes)
+    assert times.cached == []
+    assert {node.state for node in nodes.values()} == {"COMPLETE"}
+    for candidate in CANDIDATES:
+        assert {
+            f"{part}.{candidate}" for part in ("StudentTrainer", "TfliteConverter", "NossEvaluator")
+        } <= set(nodes)
+
+
+def test_the_terminal_shows_progress_and_no_noise(first: Finished) -> None:
+    assert "(candidate 2 of 2) ..." in first.err
+    assert "epoch 1/4 (float)" in first.err
+    for noise in ("oneDNN", "absl", "XNNPACK", "WARNING"):
+        assert noise not in first.err
+    assert "report:" in first.out
+    assert "synthetic speech" in first.out
+
+
+def test_only_the_blessed_are_pushed_and_as_measured(folder: Path, first: Finished) -> None:
+    verdict = Verdict.load(str(folder / "report"))
+    assert verdict.synthetic
+    assert verdict.blessed
+    index = FrontierIndex.load(str(folder / "pushed"))
+    assert {model.point_id for model in index.models} == {point.point_id for point in verdict.blessed}
+    for model in index.models:
+        content = (folder / "pushed" / model.folder / "model.tflite").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == model.sha256
+    assert sorted(_versions(folder).values()) == sorted(point.point_id for point in verdict.blessed)
+
+
+def test_what_was_measured_is_what_was_converted(folder: Path, first: Finished) -> None:
+    nodes = newest_run(RunLayout(folder))
+    latency = LatencyReport.load(nodes["LatencyBenchmark"].outputs["report"])
+    for candidate in CANDIDATES:
+        converted = TfliteReport.load(nodes[f"TfliteConverter.{candidate}"].outputs["variants"])
+        noss = NossReport.load(nodes[f"NossEvaluator.{candidate}"].outputs["report"])
+        assert converted.accepted
+        for variant in converted.accepted:
+            measured = latency.measurement(candidate, variant.name)
+            result = noss.result(variant.name)
+            assert measured is not None and result is not None
+            assert measured.sha256 == variant.sha256 == result.sha256
+    student = StudentInfo.load(nodes[f"StudentTrainer.{CANDIDATES[0]}"].outputs["model"])
+    assert [epoch.phase for epoch in student.epochs] == ["float", "annealed", "factored", "qat"]
+
+
+def test_nothing_is_written_elsewhere(folder: Path, first: Finished) -> None:
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_the_second_run_comes_from_the_cache(folder: Path, first: Finished, second: Finished) -> None:
+    assert second.code == 0, second.err
+    times = RunTimes.read(folder / "report", RunTimes.FILE)
+    assert times.executed == []
+    assert {node.state for node in newest_run(RunLayout(folder)).values()} == {"CACHED"}
+    verdict = Verdict.load(str(folder / "report"))
+    assert sorted(_versions(folder).values()) == sorted(point.point_id for point in verdict.blessed)
+
+
+def test_a_finished_run_can_be_shown_again(folder: Path, second: Finished) -> None:
+    shown = run("report", "--output", str(folder))
+    assert shown.code == 0, shown.err
+    assert Verdict.load(str(folder / "report")).blessed[0].candidate_id[:12] in shown.out
+
+
+def test_the_page_is_self_contained(folder: Path, first: Finished) -> None:
+    page = (folder / "report" / Verdict.PAGE).read_text()
+    for outside in ('src="http', "src='http", '<link rel="stylesheet" href="http', "@import"):
+        assert outside not in page
+    assert json.loads((folder / "report" / Verdict.FILE).read_text())["run_name"] == "demo"

@@ -1,0 +1,74 @@
+"""Killed during each component in turn, the same command goes on, and nothing is there twice."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.modeling.student import read_arrays
+from pipeline.layout import RunLayout
+from pipeline.local_runner import RunTimes
+from pipeline.metadata import newest_run
+from schemas.reports import FrontierIndex, StudentInfo
+from tests.e2e.runs import COMPRESSED, SMALL, kill_in, run
+
+pytestmark = pytest.mark.slow
+
+OVERRIDES = (*SMALL, f"students.explicit=[{COMPRESSED}]")
+CANDIDATE = "tiny-w0.25-gap-e32-svd8-qat"
+IN_TURN = (
+    "CorpusSynthesizer",
+    "AudioIngest",
+    "NossIngest",
+    "StatisticsGen.corpus",
+    "TeacherTrainer",
+    "TeacherEmbedder",
+    f"StudentTrainer.{CANDIDATE}",
+    f"TfliteConverter.{CANDIDATE}",
+    f"NossEvaluator.{CANDIDATE}",
+    "LatencyBenchmark",
+    "FrontierGate",
+    "FrontierPusher",
+)
+
+
+def _nodes(lines: list[str], how: str) -> list[str]:
+    found = (re.match(rf"\[\d+/\d+ \S+\] (\S+) {how}", line) for line in lines)
+    return [match[1] for match in found if match]
+
+
+def _weights(folder: Path) -> list[np.ndarray]:
+    uri = newest_run(RunLayout(folder))[f"StudentTrainer.{CANDIDATE}"].outputs["model"]
+    return read_arrays(Path(uri) / StudentInfo.WEIGHTS)
+
+
+def test_a_run_killed_in_each_component_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    finished: set[str] = set()
+    for node in IN_TURN:
+        lines = kill_in(node, "demo", "--output", str(folder), overrides=OVERRIDES)
+        assert node in lines[-1], lines
+        assert not finished & set(_nodes(lines, "done")), "a finished component ran again"
+        finished |= set(_nodes(lines, "done"))
+    last = run("demo", "--output", str(folder), overrides=OVERRIDES)
+    assert last.code == 0, last.err
+    times = RunTimes.read(folder / "report", RunTimes.FILE)
+    assert not finished & set(times.executed)
+    assert "FrontierPusher" in times.executed
+
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    pushed = FrontierIndex.load(str(folder / "pushed")).models
+    versions = [version.tags["tinytrill.sha256"] for version in client.search_model_versions()]
+    assert sorted(versions) == sorted(model.sha256 for model in pushed)
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert len(runs) == 2  # the pipeline run and its one candidate
+
+    straight = tmp_path / "straight"
+    assert run("demo", "--output", str(straight), overrides=OVERRIDES).code == 0
+    for killed, expected in zip(_weights(folder), _weights(straight), strict=True):
+        np.testing.assert_array_equal(killed, expected)

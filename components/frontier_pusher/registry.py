@@ -190,7 +190,6 @@ def save_pyfunc(
     Requirements are given, not inferred, and nothing is pickled.
     """
     import mlflow.pyfunc
-    import pandas
     from mlflow.models import Model
 
     from components.frontier_pusher.folders import GOLDEN_FILE, MODEL_FILE
@@ -207,7 +206,7 @@ def save_pyfunc(
                 GOLDEN_ARTIFACT: str(folder / GOLDEN_FILE),
             },
             signature=signature(description),
-            input_example=pandas.DataFrame({WAVEFORM_COLUMN: [[0.0] * EXAMPLE_SAMPLES]}),
+            input_example={WAVEFORM_COLUMN: [0.0] * EXAMPLE_SAMPLES},
             pip_requirements=requirements(),
             mlflow_model=Model(run_id=run_id, model_uuid=model_id, model_id=model_id),
         )
@@ -223,7 +222,7 @@ def signature(description: ModelDescription) -> Any:
 
     MLflow would turn a 2-D array or a ragged list into a table of one column a sample before checking it
     against the columns. It leaves the input alone where a signature counts as taken from type hints; the
-    script checks each form itself, with a message for each.
+    script checks each form itself, with a message for each. A served model then takes ``{"inputs": ...}``.
     """
     import numpy as np
     from mlflow.models import ModelSignature

@@ -206,6 +206,26 @@ def test_registered_model_embeds(scene: MakeScene) -> None:
     ]
 
 
+def test_registered_model_answers_requests(scene: MakeScene) -> None:
+    import mlflow
+    from mlflow.pyfunc import scoring_server
+
+    made = scene()
+    made.push()
+    mlflow.set_tracking_uri(made.settings.tracking_uri)
+    model = mlflow.pyfunc.load_model("models:/tinytrill@candidate")
+    folder = Path(mlflow.artifacts.download_artifacts("models:/tinytrill@candidate"))
+    example = (folder / "serving_input_example.json").read_text()
+    ragged = {"inputs": [[0.5] * 16_000, [0.25] * 9_000]}
+    table = {"inputs": {"waveform": [[0.5] * 16_000], "sample_rate": [16_000]}}
+    for body, clips in ((example, 1), (json.dumps(ragged), 2), (json.dumps(table), 1)):
+        answer = scoring_server.invocations(
+            body, "application/json", model, model.metadata.get_input_schema()
+        )
+        assert answer.status == 200
+        assert np.shape(json.loads(answer.response)["predictions"]) == (clips, 8)
+
+
 def test_new_verdict_makes_new_versions_but_no_new_folder(scene: MakeScene) -> None:
     made = scene()
     made.push()

@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser(
         "doctor",
         help="say what of this machine is usable",
-        description="Checks TensorFlow, LiteRT, audio formats, adb, Docker, MLflow, disk and memory, and says "
+        description="Checks TensorFlow, LiteRT, audio formats, adb, Docker, MLflow, disk and memory; says "
         "what to do about what is missing.",
     )
     doctor.add_argument(
@@ -131,6 +131,9 @@ def _run(options: argparse.Namespace) -> int:
     layout = RunLayout((options.output or Path("output") / config.name).resolve())
     result = run_locally(config, layout, options.verbose)
     print_summary(Console(), result.layout, result.verdict, result.pushed)
+    if not result.pushed.models:
+        print(f"nothing was pushed: {result.verdict.summary}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -124,7 +124,8 @@ class _Builder:
         ]
         teacher_noss = self._evaluator("teacher", noss.outputs["examples"], teacher=teacher)
         baseline = self._evaluator("logmel", noss.outputs["examples"])
-        self._decide(branches, teacher_noss, baseline, windows)
+        sources = [corpus.outputs["report"], noss.outputs["report"]]
+        self._decide(branches, teacher_noss, baseline, windows, sources)
         return self._nodes
 
     def _synthesizer(self) -> BaseChannel | None:
@@ -209,7 +210,12 @@ class _Builder:
         return self._add(node.with_id(f"NossEvaluator.{name}"))
 
     def _decide(
-        self, branches: list[Branch], teacher: NossEvaluator, baseline: NossEvaluator, windows: BaseChannel
+        self,
+        branches: list[Branch],
+        teacher: NossEvaluator,
+        baseline: NossEvaluator,
+        windows: BaseChannel,
+        sources: list[BaseChannel],
     ) -> None:
         config = self._config
         variants = [branch.converter.outputs["variants"] for branch in branches]
@@ -246,6 +252,7 @@ class _Builder:
                 latency=latency,
                 teacher=teacher.outputs["report"],
                 windows=windows,
+                sources=sources,
                 settings=config.push,
                 run_name=config.name,
                 config_json=config.to_parameter(),

@@ -25,9 +25,14 @@ class Settings(BaseModel):
 
 
 class Report(BaseModel):
-    """A JSON file with a published schema; ``FILE`` is its name inside the artifact's folder."""
+    """A JSON file with a published schema.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    A figure that is not finite is written as it is, so that the gate can refuse it by name.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), ser_json_inf_nan="constants"
+    )
 
     def write(self, folder: str | Path, name: str) -> Path:
         """Writes the report as ``folder/name``."""

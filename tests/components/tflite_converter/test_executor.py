@@ -113,15 +113,15 @@ def test_do_again_gives_the_same_bytes_and_refuses_what_is_below_its_floor(
 ) -> None:
     perfect = ParityFloor(cosine_mean=1, cosine_min=1)
     settings = ConverterSettings(variants=("core-float32", "core-dynamic"), dynamic_floor=perfect)
-    inputs = {MODEL_KEY: [StudentModel()], WINDOWS_KEY: [DistillationSet()]}
-    inputs[MODEL_KEY][0].uri, inputs[WINDOWS_KEY][0].uri = plain.model_uri, plain.windows_uri
-    output = TfliteVariants()
-    output.uri = str(tmp_path)
+    model, windows, output = StudentModel(), DistillationSet(), TfliteVariants()
+    model.uri, windows.uri, output.uri = plain.model_uri, plain.windows_uri, str(tmp_path)
+    inputs = {MODEL_KEY: [model], WINDOWS_KEY: [windows]}
 
     Executor().Do(inputs, {VARIANTS_KEY: [output]}, {SETTINGS: settings.to_parameter(), CODE_DIGEST: ""})
 
     report = TfliteReport.load(str(tmp_path))
     kept, refused = report.variants
+    assert refused.parity is not None
     assert kept.sha256 == plain.variant("core-float32").sha256
     assert [variant.name for variant in report.accepted] == ["core-float32"]
     assert refused.reason.startswith(

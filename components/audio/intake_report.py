@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.audio.errors import Reason
 from components.audio.resample import TARGET_RATE
 from components.audio.settings import IntakeSettings
-from components.audio.shard_writer import ShardSummary
 from schemas.reports import IngestReport, QuarantinedClip, SplitCounts
+
+if TYPE_CHECKING:  # with it comes Beam, which the command line can do without
+    from components.audio.shard_writer import ShardSummary
 
 _EXAMPLES_IN_MESSAGE = 3
 

@@ -19,6 +19,8 @@ from components.record_validator.statistics import statistics_options
 from tests.components.audio_ingest.corpora import make_corpus, ytid
 from tests.components.executors import BEAM_ARGS
 
+pytestmark = pytest.mark.slow
+
 
 def run_pipeline(folder: Path) -> None:
     ingest = AudioIngest(AudioIngestSettings(root=str(folder / "corpus")))

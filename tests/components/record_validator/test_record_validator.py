@@ -20,6 +20,8 @@ from components.record_validator.statistics import statistics_options
 from schemas.records import Clip, DistillationWindow, NossClip, shard_path, write_shard
 from tests.components.executors import BEAM_ARGS, artifact
 
+pytestmark = pytest.mark.slow
+
 Edit = Callable[[tf.train.Example], None]
 
 

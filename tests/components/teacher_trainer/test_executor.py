@@ -19,6 +19,8 @@ from schemas.teachers import TrainedTeacher
 from schemas.trained_teacher import ResNetSpec, TrainedTeacherInfo
 from tests.components.teacher_trainer.conftest import write_clips
 
+pytestmark = pytest.mark.slow
+
 SMALL = ResNetSpec(depths=(1, 1, 1), width=8, expansion=2, embedding_dim=16)
 TINY = ResNetSpec(depths=(1,), width=4, expansion=1, embedding_dim=8)
 

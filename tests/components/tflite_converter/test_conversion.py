@@ -7,6 +7,8 @@ import pytest
 from components.tflite_converter.conversion import ConversionRefused, convert
 from tests.components.tflite_converter.conftest import Converted
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_operator_outside_the_builtin_set_is_refused_by_name(plain: Converted) -> None:
     import tensorflow as tf

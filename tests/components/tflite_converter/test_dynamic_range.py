@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from components.modeling import flatbuffer
@@ -10,6 +11,8 @@ from components.modeling.litert import LiteRtModel
 from components.tflite_converter.conversion import _frozen
 from components.tflite_converter.dynamic_range import quantise, quantise_weights
 from tests.components.tflite_converter.conftest import Converted
+
+pytestmark = pytest.mark.slow
 
 Weights = dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
 

@@ -24,6 +24,11 @@ if ! is_3_11 "$python"; then
         "Install Python 3.11, or name it: make demo PYTHON=/path/to/python3.11"
 fi
 
+if ! command -v "${CXX:-c++}" >/dev/null; then
+    fail "One locked package (pyfarmhash, which TFX needs) has no wheel, and no C++ compiler '${CXX:-c++}' was found." \
+        "Install one (Debian and Ubuntu: build-essential), or name it: CXX=/path/to/compiler make demo"
+fi
+
 if ! is_3_11 "$venv/bin/python"; then
     "$python" -m venv --clear "$venv" ||
         fail "'$python -m venv' failed; Debian and Ubuntu have it in the package python3.11-venv."

@@ -6,6 +6,7 @@ python pipeline_runner.py --help
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -167,8 +168,10 @@ def _doctor(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from pipeline.doctor import examine, render
+    from pipeline.progress import terminal
 
-    checks = examine(options.output, options.tracking_uri)
+    with terminal(Path(os.devnull), options.verbose):
+        checks = examine(options.output, options.tracking_uri)
     Console().print(render(checks))
     return 0 if all(check.status != "missing" or not check.required for check in checks) else 1
 

@@ -43,3 +43,11 @@ def test_a_folder_without_a_run_has_no_report(tmp_path: Path) -> None:
     done = run("report", "--output", str(tmp_path))
     assert done.code == 1
     assert "holds no finished run" in done.err
+
+
+@pytest.mark.slow
+def test_the_doctor_answers_without_noise() -> None:
+    done = run("doctor")
+    assert done.code == 0, done.out
+    assert "LiteRT" in done.out
+    assert done.err == ""

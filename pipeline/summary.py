@@ -17,7 +17,7 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
         title=f"{verdict.run_name}: the frontier ({measured}, {where} latency)", title_justify="left"
     )
     for heading in ("point", "NOSS mean", "of teacher", f"{where} p50 [ms]", "size [MB]", "pushed"):
-        table.add_column(heading, justify="left" if heading == "point" else "right")
+        table.add_column(heading, justify="left" if heading == "point" else "right", overflow="fold")
     frontier = [point for point in verdict.points if point.on_frontier]
     for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms)):
         table.add_row(

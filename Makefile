@@ -41,7 +41,8 @@ slow: $(INSTALLED) ## the slow tests: whole pipelines, trained models
 	$(PYTEST) -m slow $(ARGS)
 
 bench: $(INSTALLED) ## measure throughput against bare loops
-	$(PY) -m pytest tests/benchmarks $(ARGS)
+	@for bench in $(notdir $(basename $(wildcard tests/benchmarks/bench_*.py))); do \
+		echo "$$bench"; TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m tests.benchmarks.$$bench $(ARGS) || exit 1; done
 
 lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock (versions move only where they must)
 	$(PY) -m uv pip compile --quiet --system-certs --python $(PY) --python-version 3.11 --no-emit-index-url \

@@ -28,6 +28,7 @@ class Progress(logging.Handler):
     Attributes:
       executed: Ids of the nodes that really ran, in order.
       cached: Ids of the nodes that were answered from the cache.
+      seconds: Wall time of each node.
     """
 
     def __init__(self, console: Console, nodes: Sequence[str], candidates: Sequence[str]) -> None:

@@ -31,6 +31,11 @@ class Checkpoints:
 
     folder: Path
 
+    @classmethod
+    def of(cls, scratch: str, key: str) -> Checkpoints:
+        """The checkpoints of the training with the given identity."""
+        return cls(Path(scratch) / "checkpoints" / key)
+
     def save(self, progress: Progress, variables: Weights, best: Weights) -> None:
         """Writes the state at the end of an epoch."""
         fresh, current, old = (self.folder / name for name in ("fresh", "current", "old"))

@@ -13,7 +13,7 @@ from tfx.types import Artifact, artifact_utils
 from components.modeling.student import save_weights
 from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.settings import TrainingSettings
-from components.student_trainer.training import Training, checkpoint_folder
+from components.student_trainer.training import Training
 from components.student_trainer.window_store import open_store
 from schemas.reports import DistillationSetInfo
 from schemas.students import FrontEndSpec, StudentSpec
@@ -42,7 +42,7 @@ class Executor(base_executor.BaseExecutor):
         model_uri = artifact_utils.get_single_uri(output_dict[MODEL_KEY])
         front_end = FrontEndSpec.from_parameter(exec_properties[FRONT_END_KEY])
         scratch = exec_properties[SCRATCH_KEY]
-        checkpoints = Checkpoints(checkpoint_folder(scratch, _identity(windows_uri, exec_properties)))
+        checkpoints = Checkpoints.of(scratch, _identity(windows_uri, exec_properties))
         student, info = Training(
             spec=StudentSpec.from_parameter(exec_properties[SPEC_KEY]),
             front_end=front_end,

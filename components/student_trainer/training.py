@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,7 +141,7 @@ class Training:
                 f"{self.spec.candidate_id}: the loss is {loss} in epoch {epoch + 1}; "
                 f"a lower training.learning_rate than {self.settings.learning_rate} may help"
             )
-        error, _ = self._validate(distiller)
+        error = self._validate(distiller)
         metrics = EpochMetrics(
             epoch=epoch + 1,
             phase=phase.name,
@@ -186,10 +185,8 @@ class Training:
         waited = len(self._progress.epochs) - self._progress.best_epoch
         return bool(self.settings.patience) and waited >= self.settings.patience
 
-    def _validate(self, distiller: Distiller) -> tuple[float, float]:
-        sums = [distiller.evaluate(*batch) for batch in self.held_out.sequential(512)]
-        error, nothing = np.sum(sums, axis=0) / len(self.held_out)
-        return float(error), float(nothing)
+    def _validate(self, distiller: Distiller) -> float:
+        return sum(distiller.evaluate(*batch) for batch in self.held_out.sequential(512)) / len(self.held_out)
 
     def _features(self, distiller: Distiller) -> Iterator[Array]:
         batches = self.train.sequential(self._batch_size)
@@ -226,8 +223,3 @@ class Training:
         weights = target_weights(self.target_info, self.settings.target_weighting)
         squares = [np.square(target) @ weights for _, target in self.held_out.sequential(512)]
         return float(np.concatenate(squares).mean())
-
-
-def checkpoint_folder(root: str, key: str) -> Path:
-    """Folder of the checkpoints of the training with the given identity."""
-    return Path(root) / "checkpoints" / key

@@ -39,7 +39,10 @@ def sources(component: str) -> set[Path]:
 
 
 def _imported(file: Path) -> Iterator[Path]:
-    """Files of the project's modules that a module names in its import statements, at any depth."""
+    """Files of the project's modules that a module names in its import statements, at any depth.
+
+    A package that finds its own modules imports all of them.
+    """
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -47,6 +50,8 @@ def _imported(file: Path) -> Iterator[Path]:
             names = [alias.name for alias in node.names]
         else:
             continue
+        if "pkgutil" in names:
+            yield from file.parent.glob("*.py")
         for name in names:
             path = _ROOT.joinpath(*name.split("."))
             yield from (place for place in (path.with_suffix(".py"), path / "__init__.py") if place.is_file())

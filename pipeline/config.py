@@ -86,15 +86,16 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         for candidate in self.students.expand():
+            candidate.check(self.front_end)
             plan_phases(candidate, self.training)
         trained = needs_training(self.distillation.teacher)
         if trained and self.teacher_training is None:
             raise ValueError("distillation.teacher is 'trained', so teacher_training must be given")
         if self.teacher_training is not None and not trained:
             raise ValueError("teacher_training is given, but distillation.teacher does not use it")
-        if self.distillation.window_samples != self.front_end.window_samples:
+        if self.distillation.window_samples < self.front_end.window_samples:
             raise ValueError(
                 f"distillation.window_samples is {self.distillation.window_samples}, but a patch of the "
-                f"front end needs {self.front_end.window_samples}"
+                f"front end needs {self.front_end.window_samples} at the least"
             )
         return self

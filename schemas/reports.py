@@ -15,7 +15,7 @@ from schemas.settings import Report
 from schemas.students import FrontEndSpec, StudentSpec
 
 VariantInput = Literal["wave", "core"]
-Precision = Literal["float32", "dynamic"]
+Precision = Literal["float32", "float16", "dynamic", "int8"]
 
 
 class _File(Report):
@@ -108,9 +108,13 @@ class StudentInfo(_File):
     WEIGHTS: ClassVar[str] = "student.weights.npz"
 
     candidate_id: str = Field(description="Readable name of the candidate.")
+    failure: str = Field("", description="Why the training failed; empty if it did not. No weights then.")
     spec: StudentSpec = Field(description="Its typed parameters.")
     front_end: FrontEndSpec = Field(description="The front end it was trained behind.")
     parameters: int = Field(description="Weights of the network that ships (without target heads).")
+    rank: int = Field(0, description="Rank of the bottleneck's factors; 0: a full matrix.")
+    sparsity: float = Field(0.0, description="Share of zeros among the weights that were pruned.")
+    warm_start: str = Field("", description="Digest of the weights it started from; empty: from scratch.")
     target_dim: int = Field(description="Dimensions of the teacher's embedding.")
     target_variance_explained: float = Field(
         description="1 - validation loss / variance, on the standardised targets of the eval split."
@@ -155,12 +159,26 @@ class Behaviour(Report):
     norm: float = Field(description="Euclidean norm of the embedding.")
 
 
+class LayerNoise(Report):
+    """What quantisation did to one layer's output."""
+
+    name: str = Field(description="Tensor of the file.")
+    operator: str = Field(description="Operator that computes it.")
+    low: float = Field(description="Least value of the float file.")
+    high: float = Field(description="Greatest value of the float file.")
+    snr_db: float = Field(
+        description="Power of the float file's values over that of the difference, in dB; capped at 120."
+    )
+
+
 class TfliteVariant(Report):
     """One TFLite file of one student."""
 
     name: str = Field(description="<input>-<precision>, unique within the student.")
     input: VariantInput = Field(description="wave: waveform in; core: log-mel patch in.")
-    precision: Precision = Field(description="float32, or dynamic-range int8 weights.")
+    precision: Precision = Field(
+        description="float32; float16 weights; dynamic-range int8 weights; int8 weights and activations."
+    )
     file: str = Field(description="File name beside this report; empty if conversion failed.")
     golden: str = Field(description="Golden-vector file (.npz with 'input' and 'embedding').")
     sha256: str
@@ -171,6 +189,9 @@ class TfliteVariant(Report):
     int8_tensors: list[str] = Field(description="Weight tensors stored as int8.")
     parity: Parity | None
     behaviour: list[Behaviour]
+    layers: list[LayerNoise] = Field(
+        default_factory=list, description="Noise of quantisation, layer by layer, in the order of the file."
+    )
     accepted: bool = Field(description="Whether the file may go on.")
     reason: str = Field("", description="Why it was refused.")
 
@@ -181,6 +202,7 @@ class TfliteReport(_File):
     FILE: ClassVar[str] = "variants.json"
 
     candidate_id: str
+    failure: str = Field("", description="Why there are no variants; empty if there are.")
     spec: StudentSpec
     front_end: FrontEndSpec
     parameters: int

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import reduce
+from importlib import import_module
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from schemas.architecture import Architecture
 from schemas.settings import Settings
 
-Size = Literal["tiny", "small", "large"]
-Pooling = Literal["gap", "flatten"]
+Pooling = Literal["gap", "flatten", "token"]
+Qat = Literal["none", "bottleneck", "network"]
+
+# By name and not by import: what merely reads reports about students does not depend on their networks.
+_ARCHITECTURES: dict[str, Any] = import_module("components.modeling.architectures").ARCHITECTURES
+
+if TYPE_CHECKING:
+    AnyArchitecture = Architecture
+else:
+    AnyArchitecture = Annotated[reduce(or_, _ARCHITECTURES.values()), Field(discriminator="name")]
 
 
 class FrontEndSpec(Settings):
@@ -28,37 +40,122 @@ class FrontEndSpec(Settings):
     @property
     def window_samples(self) -> int:
         """Samples that one patch needs (15,600 by default: 0.975 s)."""
-        return (self.frames - 1) * self.hop_samples + self.frame_samples
+        return self.samples_of(self.frames)
+
+    def samples_of(self, frames: int) -> int:
+        """Samples that so many frames need."""
+        return (frames - 1) * self.hop_samples + self.frame_samples
+
+    def frames_in(self, samples: int) -> int:
+        """Whole frames of so many samples."""
+        return max((samples - self.frame_samples) // self.hop_samples + 1, 0)
 
 
 class StudentSpec(Settings):
-    """One candidate: a MobileNetV3 student as FRILL describes it (Interspeech 2021, section 3)."""
+    """One candidate: an architecture, its pooling, and how its bottleneck and weights are compressed."""
 
-    size: Size = Field("small", description="MobileNetV3 size: tiny, small or large.")
-    width: float = Field(1.0, gt=0, le=4, description="Width multiplier ('alpha') of all channels.")
+    architecture: AnyArchitecture = Field(
+        _ARCHITECTURES["mobilenet_v3"](), description="The network, by name, with its own parameters."
+    )
     pooling: Pooling = Field(
-        "gap", description="gap: global average over the last map; flatten: keep its time-frequency order."
+        "gap",
+        description="gap: mean over the last map; flatten: keep its time-frequency order; token: the summary "
+        "token(s) of a transformer.",
     )
     embedding_width: int = Field(2048, ge=8, le=16384, description="Dimensions of the embedding.")
     svd_rank: int = Field(
         0, ge=0, description="Rank of the compressed bottleneck; 0 leaves the bottleneck a full matrix."
     )
-    qat: bool = Field(False, description="Quantisation-aware training of the bottleneck (int8).")
-
+    svd_energy: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="In place of a rank: share of the bottleneck's energy (squared singular values) to keep.",
+    )
+    qat: Qat = Field(
+        "none", description="Quantisation-aware training (int8): of nothing, the bottleneck, the network."
+    )
+    sparsity: float = Field(
+        0.0, ge=0, lt=1, description="Share of the weights that magnitude pruning sets to zero."
+    )
     statistics_skip: bool = Field(
         False,
         description="Join the patch's log-mel mean and deviation to the pooled features: level and timbre, "
         "which a teacher of events or words may have dropped, reach the embedding directly.",
     )
+    warm_start: str = Field(
+        "", description="Id of the candidate whose trained weights this one starts from; empty: from scratch."
+    )
+
+    @model_validator(mode="after")
+    def _compatible(self) -> Self:
+        if self.svd_rank and self.svd_energy:
+            raise ValueError("svd_rank and svd_energy exclude each other: give one of them")
+        if self.pooling == "token" and not self.architecture.HAS_TOKEN:
+            raise ValueError(f"pooling 'token' needs a summary token, {self.architecture.name} has none")
+        return self
+
+    def parameters(self) -> dict[str, Any]:
+        """All parameters by name, those of the architecture as ``architecture.<name>``."""
+        own = self.model_dump(mode="json", exclude={"architecture"})
+        of_network = self.architecture.model_dump(mode="json")
+        return {**{f"architecture.{name}": value for name, value in of_network.items()}, **own}
+
+    @property
+    def low_rank(self) -> bool:
+        """Whether the bottleneck is factored."""
+        return bool(self.svd_rank or self.svd_energy)
 
     @property
     def candidate_id(self) -> str:
         """Readable and unique; never parsed back, parameters travel as this record."""
-        parts = [self.size, f"w{self.width:g}", self.pooling, f"e{self.embedding_width}"]
+        parts = [self.architecture.label, self.pooling, f"e{self.embedding_width}"]
         if self.svd_rank:
             parts.append(f"svd{self.svd_rank}")
-        if self.qat:
-            parts.append("qat")
+        if self.svd_energy:
+            parts.append(f"svd{self.svd_energy:g}")
+        if self.qat != "none":
+            parts.append({"bottleneck": "qat", "network": "qatnet"}[self.qat])
+        if self.sparsity:
+            parts.append(f"sparse{self.sparsity:g}")
         if self.statistics_skip:
             parts.append("stat")
+        if self.warm_start:
+            parts.append("warm")
         return "-".join(parts)
+
+    def feature_width(self, front_end: FrontEndSpec) -> int:
+        """Features that the bottleneck takes.
+
+        Raises:
+          ValueError: If the architecture cannot take such patches.
+        """
+        shape = self.architecture.map_shape(front_end.frames, front_end.mels)
+        positions = shape.time * shape.frequency if self.pooling == "flatten" else 1
+        return positions * shape.channels + (2 * front_end.mels if self.statistics_skip else 0)
+
+    def check(self, front_end: FrontEndSpec) -> None:
+        """Makes sure, before any work, that the candidate can be built behind a front end.
+
+        Raises:
+          ValueError: Naming the candidate: a patch that is too short, or a rank that does not compress.
+        """
+        try:
+            features = self.feature_width(front_end)
+            if self.svd_rank:
+                check_rank(self.svd_rank, features, self.embedding_width)
+        except ValueError as error:
+            raise ValueError(f"{self.candidate_id}: {error}") from error
+
+
+def check_rank(rank: int, features: int, units: int) -> None:
+    """Refuses a rank at which two factors are no smaller than the matrix.
+
+    Raises:
+      ValueError: With the largest rank that would compress.
+    """
+    largest = (features * units - 1) // (features + units)
+    if not 0 < rank <= largest:
+        raise ValueError(
+            f"svd_rank {rank} does not compress a {features}x{units} bottleneck: use 1 to {largest}, or 0"
+        )

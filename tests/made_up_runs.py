@@ -28,6 +28,7 @@ from schemas.reports import (
     TfliteVariant,
 )
 from schemas.students import FrontEndSpec, StudentSpec
+from tests.students import mobilenet
 
 TASKS = ("language", "speaker", "keyword")
 PROTOCOL = "logistic regression, C chosen on validation"
@@ -222,8 +223,8 @@ def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurem
 
 def make_student(spec: StudentSpec) -> StudentInfo:
     """A student that was trained for six epochs, the last two in another phase."""
-    last = "qat" if spec.qat else "factored" if spec.svd_rank else "float"
-    slow = 0.2 * spec.width
+    last = "qat" if spec.qat != "none" else "factored" if spec.svd_rank else "float"
+    slow = 0.2 * getattr(spec.architecture, "width", 1.0)
     epochs = [
         EpochMetrics(
             epoch=i + 1,
@@ -308,19 +309,17 @@ def demo_run(**options: Any) -> Run:
     rng = np.random.default_rng(3)
     candidates: dict[StudentSpec, list[Made]] = {}
     grid = [
-        ("tiny", 0.5, "gap", 0, False),
-        ("tiny", 1.0, "gap", 0, False),
-        ("tiny", 1.0, "flatten", 0, True),
-        ("small", 0.5, "gap", 0, False),
-        ("small", 0.5, "gap", 32, True),
-        ("small", 1.0, "gap", 0, False),
-        ("small", 1.0, "flatten", 64, False),
-        ("large", 0.5, "gap", 0, False),
+        ("tiny", 0.5, "gap", 0, "none"),
+        ("tiny", 1.0, "gap", 0, "none"),
+        ("tiny", 1.0, "flatten", 0, "bottleneck"),
+        ("small", 0.5, "gap", 0, "none"),
+        ("small", 0.5, "gap", 32, "bottleneck"),
+        ("small", 1.0, "gap", 0, "none"),
+        ("small", 1.0, "flatten", 64, "none"),
+        ("large", 0.5, "gap", 0, "none"),
     ]
     for i, (size, width, pooling, rank, qat) in enumerate(grid):
-        spec = StudentSpec(
-            size=size, width=width, pooling=pooling, embedding_width=256, svd_rank=rank, qat=qat
-        )
+        spec = mobilenet(size, width, pooling=pooling, embedding_width=256, svd_rank=rank, qat=qat)
         base = 0.58 + 0.02 * i - 0.02 * (rank > 0) + rng.normal(0, 0.008)
         ms = 0.35 * 1.35**i * (0.9 if rank else 1)
         size_bytes = int(9e5 * 1.45**i)

@@ -107,7 +107,7 @@ def render(material: Material, picture: bytes) -> str:
         students=material.students,
         settings=material.settings,
         protocol=material.noss[0].protocol if material.noss else "",
-        specs=[(report.candidate_id, report.spec.model_dump(mode="json")) for report in material.converted],
+        specs=[(report.candidate_id, report.spec.parameters()) for report in material.converted],
         configuration=_pretty(material.configuration),
         gate_settings=json.dumps(material.settings.model_dump(mode="json"), indent=1),
         picture=base64.b64encode(picture).decode("ascii"),

@@ -38,7 +38,7 @@ EPOCH_FIGURES = ("loss", "validation_loss", "learning_rate", "svd_alpha", "secon
 def candidate_parameters(converted: TfliteReport, student: StudentInfo) -> dict[str, Any]:
     """The typed parameters of one candidate."""
     return {
-        **converted.spec.model_dump(mode="json"),
+        **converted.spec.parameters(),
         "parameters": converted.parameters,
         "seed": student.seed,
         "target_dim": student.target_dim,

@@ -134,7 +134,7 @@ class Registry:
             name=f"{description.candidate_id}_{description.variant}".replace(".", "_"),
             source_run_id=run_id,
             tags={**identity, CANDIDATE_TAG: description.candidate_id},
-            params={key: str(value) for key, value in description.spec.model_dump(mode="json").items()},
+            params={key: str(value) for key, value in description.spec.parameters().items()},
             model_type=MODEL_TYPE,
         )
         with tempfile.TemporaryDirectory() as aside:

@@ -19,6 +19,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from schemas.students import check_rank
+
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
 NAME = "bottleneck"
@@ -54,19 +56,6 @@ class AnnealedDense(keras.layers.Layer):
         reduce, expand = factorise(effective, self.rank, seed)
         self.reduce.assign(reduce)
         self.expand.assign(expand)
-
-
-def check_rank(rank: int, features: int, units: int) -> None:
-    """Refuses a rank at which two factors are no smaller than the matrix.
-
-    Raises:
-      ValueError: With the largest rank that would compress.
-    """
-    largest = (features * units - 1) // (features + units)
-    if not 0 < rank <= largest:
-        raise ValueError(
-            f"svd_rank {rank} does not compress a {features}x{units} bottleneck: use 1 to {largest}, or 0"
-        )
 
 
 def factorise(matrix: Matrix, rank: int, seed: int) -> tuple[Matrix, Matrix]:

@@ -31,15 +31,15 @@ def plan_phases(spec: StudentSpec, settings: TrainingSettings) -> list[Phase]:
       ValueError: If there are fewer epochs than phases.
     """
     shares: list[tuple[PhaseName, float]] = []
-    if spec.svd_rank:
+    if spec.low_rank:
         if settings.svd.begin > 0:
             shares.append(("float", settings.svd.begin))
         shares.append(("annealed", settings.svd.end))
-        if not spec.qat or settings.svd.end < settings.qat_begin:
-            shares.append(("factored", settings.qat_begin if spec.qat else 1.0))
+        if spec.qat == "none" or settings.svd.end < settings.qat_begin:
+            shares.append(("factored", settings.qat_begin if spec.qat != "none" else 1.0))
     else:
-        shares.append(("float", settings.qat_begin if spec.qat else 1.0))
-    if spec.qat:
+        shares.append(("float", settings.qat_begin if spec.qat != "none" else 1.0))
+    if spec.qat != "none":
         shares.append(("qat", 1.0))
     if settings.epochs < len(shares):
         names = ", ".join(name for name, _ in shares)

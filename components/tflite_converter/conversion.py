@@ -43,7 +43,7 @@ def convert(student: Student, kind: VariantInput) -> bytes:
     function = _frozen(student, kind)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if student.spec.qat:
+    if student.spec.qat != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
         content = converter.convert()

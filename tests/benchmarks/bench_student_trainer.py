@@ -19,8 +19,9 @@ from components.student_trainer.distiller import Distiller
 from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.window_store import WindowStore, open_store
 from schemas.reports import DistillationSetInfo
-from schemas.students import FrontEndSpec, StudentSpec
+from schemas.students import FrontEndSpec
 from tests.components.student_trainer.conftest import write_distillation_set
+from tests.students import mobilenet
 
 STEPS = 8
 
@@ -38,7 +39,7 @@ def main() -> None:
         front_end = FrontEndSpec()
         store = open_store(windows, "train", front_end, Path(folder))
         info = DistillationSetInfo.load(windows)
-        spec = StudentSpec.model_validate({"size": options.size, "width": options.width})
+        spec = mobilenet(options.size, options.width)
         student = build_student(spec, front_end)
         distiller = Distiller(student, info, None, TrainingSettings(auxiliary_log_mel=0))
         rates = [_round(distiller, store, options.batch, index) for index in range(options.rounds + 1)][1:]

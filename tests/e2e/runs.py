@@ -11,8 +11,9 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-COMPRESSED = "{size: tiny, width: 0.25, embedding_width: 32, svd_rank: 8, qat: true}"
-SKIPPING = "{size: tiny, width: 0.25, embedding_width: 32, statistics_skip: true, pooling: flatten}"
+_NETWORK = "architecture: {name: mobilenet_v3, size: tiny, width: 0.25}, embedding_width: 32"
+COMPRESSED = f"{{{_NETWORK}, svd_rank: 8, qat: bottleneck}}"
+SKIPPING = f"{{{_NETWORK}, statistics_skip: true, pooling: flatten}}"
 
 # The demo's whole road on a handful of clips.
 SMALL = (

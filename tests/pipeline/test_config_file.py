@@ -64,8 +64,8 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_false_as_text_is_false() -> None:
-    config = load_config("demo", ["students.explicit.2.qat='False'"])
-    assert config.students.explicit[2].qat is False
+    config = load_config("demo", ["students.explicit.2.statistics_skip='False'"])
+    assert config.students.explicit[2].statistics_skip is False
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from components.frontier_gate.verdict import reach_verdict
 from schemas.reports import FrontierPoint, NossReport, Verdict
 from schemas.students import StudentSpec
 from tests.made_up_runs import Made, Run, demo_run, make_result, make_run
+from tests.students import mobilenet
 
-SMALL, TINY, LARGE = (StudentSpec(size=size) for size in ("small", "tiny", "large"))
+SMALL, TINY, LARGE = (mobilenet(size) for size in ("small", "tiny", "large"))
 
 
 def verdict_of(run: Run, goals: tuple[Goal, ...] = (), **options: Any) -> Verdict:

@@ -15,11 +15,11 @@ from components.frontier_gate.settings import GateSettings, Goal
 from components.frontier_pusher.executor import Executor
 from components.frontier_pusher.settings import PusherSettings
 from schemas.reports import PushReport
-from schemas.students import StudentSpec
 from tests.made_up_runs import Made, make_run, write_run
+from tests.students import mobilenet
 
-SMALL = StudentSpec(size="small", embedding_width=64)
-TINY = StudentSpec(size="tiny", embedding_width=64)
+SMALL = mobilenet("small", embedding_width=64)
+TINY = mobilenet("tiny", embedding_width=64)
 
 
 @pytest.fixture(scope="session")

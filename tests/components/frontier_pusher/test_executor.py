@@ -112,7 +112,7 @@ def test_runs_hold_parameters_metrics_and_files(scene: MakeScene) -> None:
     run_id = next(m.run_id for m in report.models if m.candidate_id == TINY.candidate_id)
     run = client.get_run(run_id)
     assert run.data.tags["mlflow.parentRunId"] == report.parent_run_id
-    assert run.data.params["size"] == "tiny" and run.data.params["embedding_width"] == "64"
+    assert run.data.params["architecture.size"] == "tiny" and run.data.params["embedding_width"] == "64"
     assert run.data.metrics["core-float32/noss/mean"] == pytest.approx(0.60)
     assert run.data.metrics["wave-float32/latency/p50_ms"] == pytest.approx(2.0)
     history = client.get_metric_history(run_id, "training/validation_loss")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import tf_keras as keras
 
-from components.modeling.mobilenet_v3 import BLOCKS, build_backbone, channels
+from components.modeling.architectures.mobilenet_v3 import BLOCKS, MobileNetV3, channels
 from components.modeling.student import build_deployed
-from schemas.students import FrontEndSpec, StudentSpec
+from schemas.students import FrontEndSpec
+from tests.students import mobilenet
 
 # Counted by rebuilding the networks of 2021; FRILL itself (small 2.0) is published as 10.1 M, 38.5 MB.
 PUBLISHED = {
@@ -29,17 +30,19 @@ PUBLISHED = {
 
 @pytest.mark.parametrize(("size", "width", "pooling", "rank"), PUBLISHED)
 def test_parameters_are_as_published(size: str, width: float, pooling: str, rank: int) -> None:
-    spec = StudentSpec.model_validate({"size": size, "width": width, "pooling": pooling, "svd_rank": rank})
-    student = build_deployed(spec, FrontEndSpec())
+    spec = mobilenet(size, width, pooling=pooling, svd_rank=rank)
+    student = build_deployed(spec, FrontEndSpec(), rank)
     assert student.parameters == PUBLISHED[size, width, pooling, rank]
     assert student.core.output_shape == (None, 2048)
 
 
 def test_quantisers_do_not_count_as_parameters() -> None:
-    plain = StudentSpec(size="tiny", width=0.5, embedding_width=64, svd_rank=8)
-    quantised = plain.model_copy(update={"qat": True})
+    plain = mobilenet("tiny", 0.5, embedding_width=64, svd_rank=8)
+    quantised = plain.model_copy(update={"qat": "bottleneck"})
     front_end = FrontEndSpec()
-    assert build_deployed(quantised, front_end).parameters == build_deployed(plain, front_end).parameters
+    assert (
+        build_deployed(quantised, front_end, 8).parameters == build_deployed(plain, front_end, 8).parameters
+    )
 
 
 def test_tiny_is_small_without_two_blocks() -> None:
@@ -48,14 +51,14 @@ def test_tiny_is_small_without_two_blocks() -> None:
 
 
 def test_log_mels_are_not_rescaled_like_pixels() -> None:
-    layers = build_backbone("tiny", 0.5).layers
+    layers = MobileNetV3(size="tiny", width=0.5).build(96, 64, 0.95).layers
     assert not [layer for layer in layers if isinstance(layer, keras.layers.Rescaling)]
 
 
 def test_batch_norm_forgets_fast_enough() -> None:
     norms = [
         layer
-        for layer in build_backbone("tiny", 0.5, batch_norm_momentum=0.9).layers
+        for layer in MobileNetV3(size="tiny", width=0.5).build(96, 64, 0.9).layers
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     assert {layer.momentum for layer in norms} == {0.9}

@@ -15,7 +15,7 @@ def test_without_compression_there_is_one_phase() -> None:
 
 def test_svd_and_qat_come_one_after_the_other() -> None:
     # Shares 0.2, 0.6, 0.75, 1 of 20 epochs end at 4, 12, 15 and 20.
-    phases = plan_phases(StudentSpec(svd_rank=100, qat=True), TrainingSettings(epochs=20))
+    phases = plan_phases(StudentSpec(svd_rank=100, qat="bottleneck"), TrainingSettings(epochs=20))
     assert phases == [
         Phase("float", 0, 3),
         Phase("annealed", 4, 11),
@@ -26,7 +26,7 @@ def test_svd_and_qat_come_one_after_the_other() -> None:
 
 @pytest.mark.parametrize("epochs", [4, 5, 6, 7, 9, 13])
 def test_every_phase_has_an_epoch_and_every_epoch_a_phase(epochs: int) -> None:
-    phases = plan_phases(StudentSpec(svd_rank=100, qat=True), TrainingSettings(epochs=epochs))
+    phases = plan_phases(StudentSpec(svd_rank=100, qat="bottleneck"), TrainingSettings(epochs=epochs))
     covered = [epoch for phase in phases for epoch in range(phase.first, phase.last + 1)]
     assert covered == list(range(epochs))
     assert all(phase.first <= phase.last for phase in phases)
@@ -34,7 +34,7 @@ def test_every_phase_has_an_epoch_and_every_epoch_a_phase(epochs: int) -> None:
 
 def test_too_few_epochs_are_refused_with_the_phases() -> None:
     with pytest.raises(ValueError, match=r"small-w1-gap-e2048-svd100-qat: training.epochs is 3.*at least 4"):
-        plan_phases(StudentSpec(svd_rank=100, qat=True), TrainingSettings(epochs=3))
+        plan_phases(StudentSpec(svd_rank=100, qat="bottleneck"), TrainingSettings(epochs=3))
 
 
 def test_alpha_falls_from_one_to_exactly_zero() -> None:

@@ -22,11 +22,10 @@ from components.student_trainer.window_store import open_store
 from schemas.artifacts import DistillationSet, StudentModel
 from schemas.reports import DistillationSetInfo, EpochMetrics, StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
+from tests.students import mobilenet
 
-COMPRESSED = StudentSpec(
-    size="tiny", width=0.25, embedding_width=32, svd_rank=8, qat=True, statistics_skip=True
-)
-PLAIN = StudentSpec(size="tiny", width=0.25, embedding_width=32)
+COMPRESSED = mobilenet("tiny", 0.25, embedding_width=32, svd_rank=8, qat="bottleneck", statistics_skip=True)
+PLAIN = mobilenet("tiny", 0.25, embedding_width=32)
 SETTINGS = TrainingSettings(epochs=4, batch_size=32, batch_norm_momentum=0.8)
 
 

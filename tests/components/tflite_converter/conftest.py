@@ -15,6 +15,7 @@ from components.tflite_converter.settings import ConverterSettings, ParityFloor
 from schemas.records import DistillationWindow, shard_path, write_shard
 from schemas.reports import StudentInfo, TfliteReport
 from schemas.students import FrontEndSpec, StudentSpec
+from tests.students import mobilenet
 
 FRONT_END = FrontEndSpec()
 WINDOWS = 10
@@ -110,13 +111,11 @@ class Converted:
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     """A float student."""
-    return Converted(
-        tmp_path_factory.mktemp("plain"), StudentSpec(size="tiny", width=0.5, embedding_width=64)
-    )
+    return Converted(tmp_path_factory.mktemp("plain"), mobilenet("tiny", 0.5, embedding_width=64))
 
 
 @pytest.fixture(scope="session")
 def quantised(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     """A student with a compressed bottleneck that was trained for int8."""
-    spec = StudentSpec(size="tiny", width=0.5, embedding_width=64, svd_rank=16, qat=True)
+    spec = mobilenet("tiny", 0.5, embedding_width=64, svd_rank=16, qat="bottleneck")
     return Converted(tmp_path_factory.mktemp("quantised"), spec)

@@ -17,6 +17,7 @@ import tf_keras as keras
 
 from components.modeling import bottleneck as bottlenecks
 from components.modeling import frontend
+from components.modeling.architectures import build_network
 from components.modeling.frontend import LogMel, LogMelStatistics
 from schemas.reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
@@ -155,7 +156,7 @@ def _features(
 ) -> tuple[keras.Model, keras.Model | None]:
     """Log-mel to pooled features, and to the features of each moment where there are any."""
     spec.check(front_end)
-    network = spec.architecture.build(front_end.frames, front_end.mels, batch_norm_momentum)
+    network = build_network(spec.architecture, front_end.frames, front_end.mels, batch_norm_momentum)
     log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
     # The layers of the network, not the network as one layer: a form that TFMOT accepts is flat.
     x, token = network.call(log_mel) if spec.architecture.HAS_TOKEN else (network.call(log_mel), None)

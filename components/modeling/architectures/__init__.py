@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from typing import Any
 
 from schemas.architecture import Architecture
 
@@ -27,3 +28,17 @@ def _found() -> dict[str, type[Architecture]]:
 
 
 ARCHITECTURES = _found()
+
+
+def build_network(architecture: Architecture, frames: int, mels: int, batch_norm_momentum: float) -> Any:
+    """Builds a network and makes sure that its map is what its arithmetic promised.
+
+    Raises:
+      ValueError: If the parameters are impossible, the patch is too short, or the promise is not kept.
+    """
+    promised = architecture.map_shape(frames, mels)
+    network = architecture.build(frames, mels, batch_norm_momentum)
+    built = tuple((network.outputs[0] if architecture.HAS_TOKEN else network.output).shape[1:])
+    if built != promised:
+        raise ValueError(f"{architecture.label}: map_shape says {tuple(promised)}, the network gives {built}")
+    return network

@@ -74,9 +74,8 @@ def find_contenders(
     refused: list[RefusedVariant] = []
     for report, benchmark in zip(converted, noss, strict=True):
         if not report.variants:
-            refused.append(
-                RefusedVariant(point_id=report.candidate_id, reason="the converter made no variant")
-            )
+            reason = report.failure or "the converter made no variant"
+            refused.append(RefusedVariant(point_id=report.candidate_id, reason=reason))
         for variant in report.variants:
             quality = next(
                 (

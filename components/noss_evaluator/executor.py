@@ -67,6 +67,10 @@ class Executor(base_executor.BaseExecutor):
         folder = Path(artifact_utils.get_single_uri(output_dict[REPORT_KEY]))
 
         subjects, front_end = _subjects(input_dict, exec_properties, settings)
+        if not subjects:
+            _LOG.warning("nothing to evaluate: the candidate has no accepted variant")
+            NossReport(protocol=_protocol(settings), results=[]).save(str(folder))
+            return
         stream = ClipStream(read_clips(artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY])))
         batches = stream.batches(front_end.window_samples, settings.hop_samples, settings.batch_windows)
         embedded = embed(batches, subjects, make_front_end(front_end), settings.workers)

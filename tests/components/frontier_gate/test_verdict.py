@@ -164,6 +164,17 @@ def test_refused_by_the_converter(run: Run) -> None:
     assert refused_reason(run) == "refused by the converter: cosine 0.5 below 0.98"
 
 
+def test_a_failed_candidate_says_why_and_the_others_are_judged() -> None:
+    run = make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
+    failed = {"failure": f"{SMALL.candidate_id}: the loss is nan in epoch 2", "variants": []}
+    run.converted[0] = run.converted[0].model_copy(update=failed)
+    run.noss[0] = run.noss[0].model_copy(update={"results": []})
+    verdict = verdict_of(run)
+    refused = verdict.refused
+    assert [point.candidate_id for point in verdict.points] == [TINY.candidate_id]
+    assert [(each.point_id, each.reason) for each in refused] == [(SMALL.candidate_id, failed["failure"])]
+
+
 def test_refused_without_noss(run: Run) -> None:
     run.noss[0] = NossReport(protocol="p", results=run.noss[0].results[:1])
     assert refused_reason(run) == "no NOSS result"

@@ -172,6 +172,19 @@ def test_tfma_holds_the_best(student: tuple[Path, NossReport]) -> None:
     assert folders == ["wave-float32"]
 
 
+def test_a_candidate_that_failed_has_no_results(examples: Path, tmp_path: Path) -> None:
+    TfliteReport(
+        candidate_id="x",
+        failure="the loss is nan",
+        spec=StudentSpec(),
+        front_end=FrontEndSpec(),
+        parameters=1,
+        variants=[],
+    ).save(str(tmp_path))
+    artifact = _artifact(schemas.TfliteVariants, tmp_path)
+    assert _run(examples, tmp_path / "out", "student", variants=artifact).results == []
+
+
 def test_a_file_that_changed_is_refused(examples: Path, tmp_path: Path) -> None:
     variant = _variant(tmp_path, "core-float32", _tflite("core"))
     report = TfliteReport(

@@ -1,4 +1,4 @@
-"""One step of a distillation: the losses, the gradients, the two optimisers."""
+"""One step of a distillation: the loss, the gradients, the two optimisers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import tf_keras as keras
 
 from components.modeling.frontend import LogMelStatistics
 from components.modeling.student import Student
+from components.student_trainer.losses import distillation_loss, squared_error, target_weights
 from components.student_trainer.settings import TrainingSettings
 from schemas.reports import DistillationSetInfo
 
 Array = np.ndarray[Any, Any]
-
-DEAD_SHARE = 0.02
 
 
 class Distiller:
@@ -48,6 +47,7 @@ class Distiller:
         width = student.spec.embedding_width
         self._settings = settings
         self._weights = tf.constant(target_weights(target_info, settings.target_weighting))
+        self._blocks = target_info.target_blocks
         self._statistics = LogMelStatistics()
         self._levels = None if levels is None else tuple(tf.constant(value) for value in levels)
         self.target_head = _linear_head(width, target_info.target_dim, "target_head")
@@ -87,7 +87,9 @@ class Distiller:
     def _train_step(self, log_mel: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             embedding = self.student.core(log_mel, training=True)
-            loss = self._weighted_error(self.target_head(embedding), target)
+            loss = distillation_loss(
+                self.target_head(embedding), target, self._weights, self._blocks, self._settings.loss
+            )
             if self.level_head is not None:
                 expected = self._level_targets(log_mel)
                 error = tf.reduce_mean(tf.math.squared_difference(self.level_head(embedding), expected))
@@ -103,11 +105,7 @@ class Distiller:
 
     def _squared_error(self, log_mel: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         answer = self.target_head(self.student.core(log_mel, training=False))
-        return self._weighted_error(answer, target) * tf.cast(tf.shape(target)[0], tf.float32)
-
-    def _weighted_error(self, answer: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        per_dimension = tf.reduce_mean(tf.math.squared_difference(answer, target), axis=0)
-        return tf.reduce_sum(per_dimension * self._weights)
+        return squared_error(answer, target, self._weights) * tf.cast(tf.shape(target)[0], tf.float32)
 
     def _level_targets(self, log_mel: tf.Tensor) -> tf.Tensor:
         assert self._levels is not None
@@ -117,25 +115,6 @@ class Distiller:
     def _shared_variables(self, student: Student) -> list[tf.Variable]:
         heads = self.level_head.trainable_variables if self.level_head else []
         return [*student.features.trainable_variables, *self.target_head.trainable_variables, *heads]
-
-
-def target_weights(info: DistillationSetInfo, weighting: str) -> Array:
-    """Weights of the target dimensions, summing to 1.
-
-    A dimension that hardly moves beside the others of its teacher weighs nothing: standardised, it would be
-    noise as loud as the rest.
-
-    Args:
-      info: Of the distillation set.
-      weighting: ``dimension``: all live dimensions alike; ``teacher``: all teachers alike.
-    """
-    ends = np.cumsum(info.target_blocks)
-    blocks = np.split(np.array(info.target_std, np.float32), ends[:-1])
-    live = [(std > DEAD_SHARE * std.mean()).astype(np.float32) for std in blocks]
-    if weighting == "teacher":
-        live = [block / block.sum() for block in live]
-    weights: Array = np.concatenate(live)
-    return weights / weights.sum()
 
 
 def _linear_head(width: int, outputs: int, name: str) -> keras.Model:

@@ -23,6 +23,22 @@ class SvdSchedule(Settings):
         return self
 
 
+class LossWeights(Settings):
+    """How much each loss counts; validation is by the mean squared error alone, so that trainings compare."""
+
+    mse: float = Field(1.0, ge=0, description="Mean squared error of the standardised targets.")
+    cosine: float = Field(0.0, ge=0, description="1 - cosine of answer and target, teacher by teacher.")
+    relational: float = Field(
+        0.0, ge=0, description="Squared error of the cosines between the windows of a batch."
+    )
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> Self:
+        if not (self.mse or self.cosine or self.relational):
+            raise ValueError("loss.mse, loss.cosine and loss.relational are all 0: one must be above 0")
+        return self
+
+
 class TrainingSettings(Settings):
     """How a student is distilled."""
 
@@ -39,6 +55,9 @@ class TrainingSettings(Settings):
     target_weighting: Literal["dimension", "teacher"] = Field(
         "teacher",
         description="dimension: each target dimension counts alike; teacher: each concatenated teacher does.",
+    )
+    loss: LossWeights = Field(
+        default_factory=LossWeights, description="What is made small, and how much of each."
     )
     auxiliary_log_mel: float = Field(
         0.5,

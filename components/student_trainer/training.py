@@ -16,8 +16,9 @@ import tf_keras as keras
 from components.modeling.frontend import LogMelStatistics
 from components.modeling.student import Student, Weights, build_student
 from components.student_trainer.checkpoint import Checkpoints, Progress
-from components.student_trainer.distiller import Distiller, target_weights
+from components.student_trainer.distiller import Distiller
 from components.student_trainer.forms import enter_phase
+from components.student_trainer.losses import target_weights
 from components.student_trainer.phases import Phase, learning_rate, plan_phases, refit_steps, svd_alpha
 from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.window_store import WindowStore
@@ -150,7 +151,7 @@ class Training:
             learning_rate=rate,
             svd_alpha=alpha
             if phase.name == "annealed"
-            else float(not self.spec.svd_rank or phase.name == "float"),
+            else float(not self.spec.low_rank or phase.name == "float"),
             seconds=time.monotonic() - started,
         )
         log.info(
@@ -210,6 +211,7 @@ class Training:
             spec=self.spec,
             front_end=self.front_end,
             parameters=student.parameters,
+            rank=self.spec.svd_rank,
             target_dim=self.target_info.target_dim,
             target_variance_explained=1.0 - progress.best_loss / self._null_loss(),
             seed=self.seed,

@@ -154,8 +154,13 @@ def check_rank(rank: int, features: int, units: int) -> None:
     Raises:
       ValueError: With the largest rank that would compress.
     """
-    largest = (features * units - 1) // (features + units)
+    largest = largest_rank(features, units)
     if not 0 < rank <= largest:
         raise ValueError(
             f"svd_rank {rank} does not compress a {features}x{units} bottleneck: use 1 to {largest}, or 0"
         )
+
+
+def largest_rank(features: int, units: int) -> int:
+    """The largest rank at which two factors are smaller than the matrix."""
+    return (features * units - 1) // (features + units)

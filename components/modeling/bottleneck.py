@@ -13,15 +13,18 @@ Quantisation-aware training wraps the full or the factored form.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from schemas.students import check_rank
+from schemas.students import check_rank, largest_rank
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+log = logging.getLogger("tinytrill.modeling")
 
 NAME = "bottleneck"
 
@@ -74,6 +77,34 @@ def factorise(matrix: Matrix, rank: int, seed: int) -> tuple[Matrix, Matrix]:
     left, values, right = randomized_svd(matrix, n_components=rank, n_iter=4, random_state=seed)
     root = np.sqrt(values)
     return (left * root).astype(np.float32), (root[:, None] * right).astype(np.float32)
+
+
+def rank_for_energy(matrix: Matrix, energy: float) -> int:
+    """The least rank that keeps a share of a matrix.
+
+    Args:
+      matrix: ``(features, units)``.
+      energy: Share of the squared singular values to keep, above 0 and below 1.
+
+    Returns:
+      The rank, at most the largest one at which two factors are smaller than the matrix.
+    """
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    wide = wide.astype(np.float64)
+    squares = np.maximum(np.linalg.eigvalsh(wide @ wide.T)[::-1], 0.0)
+    kept = np.cumsum(squares)
+    rank = int(np.searchsorted(kept, energy * kept[-1])) + 1
+    largest = largest_rank(*matrix.shape)
+    if rank > largest:
+        log.warning(
+            "rank %d, which keeps %g of a %dx%d bottleneck, does not compress it: %d keeps %.3f",
+            rank,
+            energy,
+            *matrix.shape,
+            largest,
+            kept[largest - 1] / kept[-1],
+        )
+    return min(rank, largest)
 
 
 def full(features: int, units: int) -> keras.Model:

@@ -16,7 +16,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.modeling import bottleneck as bottlenecks
-from components.modeling import frontend
+from components.modeling import frontend, quantisation, whole_network
 from components.modeling.architectures import build_network
 from components.modeling.frontend import LogMel, LogMelStatistics
 from schemas.reports import StudentInfo
@@ -76,18 +76,24 @@ class Student:
     @property
     def parameters(self) -> int:
         """Weights that ship: moving averages count, state of the quantisers does not."""
-        quantisers = ("optimizer_step", "quantizer", "_min", "_max", "quantize_layer")
-        return int(
-            sum(
-                np.prod(weight.shape)
-                for weight in self.core.weights
-                if not any(part in weight.name for part in quantisers)
-            )
-        )
+        shipped = (weight for weight in self.core.weights if not quantisation.is_state(weight))
+        return sum(int(np.prod(weight.shape)) for weight in shipped)
 
     def with_bottleneck(self, bottleneck: keras.Model) -> Student:
         """The same features under another bottleneck."""
         return _assemble(self.spec, self.front_end, self.features, self.moments, bottleneck)
+
+    def with_core(self, core: keras.Model) -> Student:
+        """The same student as a quantised whole network, of which features and bottleneck are two parts."""
+        pooled = core.get_layer(f"quant_{self.features.output.node.layer.name}").output
+        return Student(
+            self.spec,
+            self.front_end,
+            features=keras.Model(core.input, pooled, name="features"),
+            moments=None,
+            bottleneck=keras.Model(pooled, core.output, name=bottlenecks.NAME),
+            core=core,
+        )
 
 
 def build_student(spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float = 0.95) -> Student:
@@ -114,7 +120,8 @@ def build_deployed(spec: StudentSpec, front_end: FrontEndSpec, rank: int) -> Stu
     )
     if spec.qat == "bottleneck":
         bottleneck = bottlenecks.quantised(bottleneck)
-    return _assemble(spec, front_end, features, moments, bottleneck)
+    student = _assemble(spec, front_end, features, moments, bottleneck)
+    return student.with_core(whole_network.quantised_network(student)) if spec.qat == "network" else student
 
 
 def save_weights(student: Student, folder: str) -> None:

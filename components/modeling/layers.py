@@ -48,12 +48,12 @@ class Convolutions:
       momentum: Of the moving averages. Keras' own 0.999 in its mobile networks needs many thousand steps
         before the network works in inference mode.
       epsilon: Added to the variance.
-      initializer: Of the kernels.
+      initializer: Of the kernels: its name in Keras, or its configuration.
     """
 
     momentum: float
     epsilon: float = 1e-3
-    initializer: str = "glorot_uniform"
+    initializer: str | dict[str, Any] = "glorot_uniform"
 
     def convolution(
         self,
@@ -102,9 +102,13 @@ class Convolutions:
     ) -> Any:
         """Weighs the channels by what the whole map holds (Hu et al. 2018)."""
         weights = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)
-        weights = keras.layers.Conv2D(reduced, 1, name=f"{name}_reduce")(weights)
+        weights = keras.layers.Conv2D(reduced, 1, kernel_initializer=self.initializer, name=f"{name}_reduce")(
+            weights
+        )
         weights = activation(activate, f"{name}_activation")(weights)
-        weights = keras.layers.Conv2D(x.shape[-1], 1, name=f"{name}_expand")(weights)
+        weights = keras.layers.Conv2D(
+            x.shape[-1], 1, kernel_initializer=self.initializer, name=f"{name}_expand"
+        )(weights)
         weights = activation(gate, f"{name}_gate")(weights)
         return keras.layers.Multiply(name=f"{name}_scale")([x, weights])
 

@@ -1,9 +1,9 @@
-"""Quantisation-aware training of a whole student, in a form that TFMOT accepts.
+"""Quantisation-aware training of a whole student, with TFMOT's 8-bit quantisers.
 
-TFMOT's default 8-bit scheme takes flat networks of layers that it knows: it leaves no quantiser between a
-convolution and its batch normalisation, so that the converter can fold them, and quantises the weights of
-convolutions per channel. It knows neither hard-swish nor products of maps, on which ``quantize_model``
-fails; here such layers carry a configuration that quantises their output.
+TFMOT's ``quantize_model`` refuses hard-swish and products of maps, leaves the kernel of a convolution with
+a ReLU behind it in float, and rewrites the graph once a layer, which takes minutes on a deep network.
+So its wrappers and configurations are placed here, in one pass and by the same rule as there: what the
+converter computes as one operator (convolution, batch normalisation, ReLU) has one quantiser, at its end.
 """
 
 from __future__ import annotations
@@ -17,28 +17,51 @@ from components.modeling.frontend import LogMelStatistics
 if TYPE_CHECKING:
     from components.modeling.student import Student
 
-# Unknown to TFMOT; computed in float where TFLite has no integer kernel, with a quantised output.
-_OUTPUT_ONLY = (
+_KERNELS = {
+    keras.layers.Conv2D: "kernel",
+    keras.layers.DepthwiseConv2D: "depthwise_kernel",
+    keras.layers.Dense: "kernel",
+}
+# Their output gets a range of its own.
+_COMPUTING = (
     keras.layers.Activation,
-    keras.layers.Multiply,
+    keras.layers.Add,
+    keras.layers.AveragePooling2D,
+    keras.layers.BatchNormalization,
+    keras.layers.Concatenate,
+    keras.layers.GlobalAveragePooling2D,
     keras.layers.LayerNormalization,
+    keras.layers.Multiply,
+    keras.layers.ReLU,
 )
-_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+# Their output has the range of their input.
+_PASSING = (
+    keras.layers.Dropout,
+    keras.layers.Flatten,
+    keras.layers.MaxPooling2D,
+    keras.layers.Reshape,
+    keras.layers.ZeroPadding2D,
+)
+# One operator with what stands before them.
+_FUSING = {
+    keras.layers.Conv2D: (keras.layers.BatchNormalization, keras.layers.ReLU),
+    keras.layers.DepthwiseConv2D: (keras.layers.BatchNormalization, keras.layers.ReLU),
+    keras.layers.Dense: (keras.layers.ReLU,),
+    keras.layers.BatchNormalization: (keras.layers.ReLU,),
+    keras.layers.Add: (keras.layers.ReLU,),
+}
 
 
 def flat_core(student: Student) -> keras.Model:
     """The student from log-mel to embedding as one flat network, with copies of its weights."""
-    log_mel = keras.Input((student.front_end.frames, student.front_end.mels), name="log_mel")
-    core = keras.Model(log_mel, student.bottleneck.call(student.features.call(log_mel)), name="core")
-    copy = keras.models.clone_model(core)
-    copy.set_weights(core.get_weights())
-    return copy
+    log_mel = _log_mel(student)
+    return _copied(student, log_mel, log_mel)
 
 
 def quantised_network(student: Student) -> keras.Model:
-    """The student with fake quantisation (8 bit) of every weight and every map.
+    """The student with fake quantisation (8 bit) of its kernels and maps; it shares no weights with it.
 
-    The weights are carried over; the ranges of the activations are TFMOT's own until
+    The ranges of the activations are TFMOT's own until
     :func:`~components.modeling.quantisation.calibrate` sets them from data.
 
     Args:
@@ -50,44 +73,63 @@ def quantised_network(student: Student) -> keras.Model:
     Raises:
       ValueError: Naming the candidate and the layer that cannot be quantised.
     """
-    import tensorflow_model_optimization as tfmot
-
-    plain = flat_core(student)
-    annotated = keras.models.clone_model(
-        plain, clone_function=lambda layer: _annotated(layer, student.spec.candidate_id)
+    from tensorflow_model_optimization.python.core.quantization.keras import (
+        quantize,
+        quantize_layer,
+        quantizers,
     )
-    annotated.set_weights(plain.get_weights())
-    with tfmot.quantization.keras.quantize_scope({"LogMelStatistics": LogMelStatistics}):
-        return tfmot.quantization.keras.quantize_apply(annotated)
+
+    log_mel = _log_mel(student)
+    quantiser = quantizers.AllValuesQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
+    heard = quantize_layer.QuantizeLayer(quantiser, name="quantize_layer")(log_mel)
+    with quantize.quantize_scope():
+        return keras.models.clone_model(
+            _copied(student, log_mel, heard),
+            clone_function=lambda layer: _quantised(layer, student.spec.candidate_id),
+        )
 
 
-def _annotated(layer: keras.layers.Layer, candidate: str) -> keras.layers.Layer:
-    """The layer marked for TFMOT, with a configuration of its own where TFMOT has none."""
-    from tensorflow_model_optimization.python.core.quantization.keras import quantize_annotate
+def _log_mel(student: Student) -> Any:
+    return keras.Input((student.front_end.frames, student.front_end.mels), name="log_mel")
+
+
+def _copied(student: Student, log_mel: Any, x: Any) -> keras.Model:
+    core = keras.Model(log_mel, student.bottleneck.call(student.features.call(x)), name="core")
+    copy = keras.models.clone_model(core)
+    copy.set_weights(core.get_weights())
+    return copy
+
+
+def _quantised(layer: keras.layers.Layer, candidate: str) -> keras.layers.Layer:
+    """The layer in TFMOT's wrapper, or as it is where there is nothing to quantise."""
+    from tensorflow_model_optimization.python.core.quantization.keras import quantize_layer, quantize_wrapper
     from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
-        default_8bit_quantize_configs as configs,
-    )
-    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
-        default_8bit_quantize_registry as registry,
+        default_8bit_quantize_configs,
+        default_8bit_quantize_registry,
     )
 
-    mark: Any = quantize_annotate.QuantizeAnnotate
-    if isinstance(layer, LogMelStatistics):
+    if isinstance(layer, (*_PASSING, LogMelStatistics, quantize_layer.QuantizeLayer)):
         return layer
-    if isinstance(layer, _OUTPUT_ONLY) or _free_normalisation(layer):
-        return mark(layer, quantize_config=configs.Default8BitOutputQuantizeConfig())
-    if isinstance(layer, keras.layers.BatchNormalization) or (
-        registry.Default8BitQuantizeRegistry().supports(layer)
-    ):
-        return mark(layer, quantize_config=None)
-    raise ValueError(
-        f"{candidate}: qat 'network' cannot quantise the layer {layer.name!r} ({type(layer).__name__}); "
-        "use qat 'bottleneck'"
-    )
+    ends = not _fused_with_next(layer)
+    if type(layer) in _KERNELS:
+        config_type = (
+            default_8bit_quantize_registry.Default8BitQuantizeConfig
+            if isinstance(layer, keras.layers.Dense)
+            else default_8bit_quantize_registry.Default8BitConvQuantizeConfig
+        )
+        config = config_type([_KERNELS[type(layer)]], ["activation"] if ends else [], False)
+    elif isinstance(layer, _COMPUTING):
+        if not ends:
+            return layer
+        config = default_8bit_quantize_configs.Default8BitOutputQuantizeConfig()
+    else:
+        raise ValueError(
+            f"{candidate}: qat 'network' cannot quantise the layer {layer.name!r} ({type(layer).__name__}); "
+            "use qat 'bottleneck'"
+        )
+    return quantize_wrapper.QuantizeWrapperV2(layer, config)
 
 
-def _free_normalisation(layer: keras.layers.Layer) -> bool:
-    """Whether a batch normalisation follows something else than a convolution, into which it would fold."""
-    if not isinstance(layer, keras.layers.BatchNormalization):
-        return False
-    return not isinstance(layer.inbound_nodes[0].inbound_layers, _CONVOLUTIONS)
+def _fused_with_next(layer: keras.layers.Layer) -> bool:
+    following = [node.layer for node in layer.outbound_nodes]
+    return len(following) == 1 and isinstance(following[0], _FUSING.get(type(layer), ()))

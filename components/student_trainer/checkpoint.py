@@ -21,6 +21,7 @@ class Progress(Report):
 
     epochs: list[EpochMetrics] = Field(default_factory=list)
     steps: int = 0
+    rank: int = Field(0, description="Of the bottleneck's factors; 0 while there are none.")
     best_epoch: int = Field(0, description="Counted from 1; 0 while the last phase has not begun.")
     best_loss: float = 0.0
 

@@ -24,7 +24,10 @@ class StudentTrainerSpec(types.ComponentSpec):
         executor.SCRATCH_KEY: ExecutionParameter(type=str),
         executor.CODE_DIGEST_KEY: ExecutionParameter(type=str),
     }
-    INPUTS = {executor.WINDOWS_KEY: ChannelParameter(type=DistillationSet)}
+    INPUTS = {
+        executor.WINDOWS_KEY: ChannelParameter(type=DistillationSet),
+        executor.START_KEY: ChannelParameter(type=StudentModel, optional=True),
+    }
     OUTPUTS = {executor.MODEL_KEY: ChannelParameter(type=StudentModel)}
 
 
@@ -42,6 +45,7 @@ class StudentTrainer(base_component.BaseComponent):
         front_end: FrontEndSpec,
         seed: int,
         scratch_dir: str,
+        start: types.BaseChannel | None = None,
         code_digest: str = "",
     ) -> None:
         """Makes the node of one candidate.
@@ -53,16 +57,27 @@ class StudentTrainer(base_component.BaseComponent):
           front_end: What it hears through.
           seed: Of initialisation and order.
           scratch_dir: Folder for checkpoints and computed log-mels; may be emptied between runs.
+          start: The ``StudentModel`` of the candidate that ``spec.warm_start`` names.
           code_digest: Fingerprint of the code, so that changed code is not answered from the cache.
 
         Raises:
-          ValueError: If the training is too short for the phases that the candidate needs.
+          ValueError: If the training is too short for the phases that the candidate needs, or ``start`` is
+            given and not asked for, or the other way round.
         """
         plan_phases(spec, settings)
+        if bool(spec.warm_start) != (start is not None):
+            raise ValueError(
+                f"{spec.candidate_id} starts from {spec.warm_start!r}, whose StudentModel is not given"
+                if spec.warm_start
+                else f"{spec.candidate_id} starts from scratch, but a StudentModel to start from is given"
+            )
+        channels = {executor.WINDOWS_KEY: windows}
+        if start is not None:
+            channels[executor.START_KEY] = start
         super().__init__(
             spec=StudentTrainerSpec(
                 **{
-                    executor.WINDOWS_KEY: windows,
+                    **channels,
                     executor.SPEC_KEY: spec.to_parameter(),
                     executor.SETTINGS_KEY: settings.to_parameter(),
                     executor.FRONT_END_KEY: front_end.to_parameter(),

@@ -1,7 +1,9 @@
-"""One step of a distillation: the loss, the gradients, the two optimisers."""
+"""One step of a distillation: what is heard, the loss, the gradients, the two optimisers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.modeling.frontend import LogMelStatistics
-from components.modeling.student import Student
+from components.modeling.student import Student, Weights
+from components.student_trainer import augment
+from components.student_trainer.average import WeightAverage
+from components.student_trainer.distribution import Workers
 from components.student_trainer.losses import distillation_loss, squared_error, target_weights
 from components.student_trainer.settings import TrainingSettings
 from schemas.reports import DistillationSetInfo
@@ -20,8 +25,8 @@ Array = np.ndarray[Any, Any]
 class Distiller:
     """Trains a student by regression on the teacher's standardised embeddings.
 
-    The backbone and the heads keep their optimiser through all phases; the bottleneck gets a fresh one
-    whenever its form changes.
+    The network and the heads keep their optimiser as long as they are the same; the bottleneck gets a fresh
+    one whenever its form changes, and so does everything when the whole network is quantised.
 
     Attributes:
       student: The student in its present form.
@@ -35,6 +40,9 @@ class Distiller:
         target_info: DistillationSetInfo,
         levels: tuple[Array, Array] | None,
         settings: TrainingSettings,
+        seed: int = 0,
+        workers: Workers | None = None,
+        exact: Student | None = None,
     ) -> None:
         """Builds the heads.
 
@@ -43,84 +51,176 @@ class Distiller:
           target_info: What the targets are.
           levels: Mean and deviation, each ``(2 * mels,)``, that standardise the auxiliary target.
           settings: Of the training.
+          seed: Of the augmentation.
+          workers: Who trains together.
+          exact: The same student in float32, where ``student`` computes in less; it is what validation asks.
         """
         width = student.spec.embedding_width
-        self._settings = settings
+        self._settings, self._seed, self._workers = settings, seed, workers or Workers.alone()
         self._weights = tf.constant(target_weights(target_info, settings.target_weighting))
         self._blocks = target_info.target_blocks
         self._statistics = LogMelStatistics()
         self._levels = None if levels is None else tuple(tf.constant(value) for value in levels)
+        self._exact = exact
         self.target_head = _linear_head(width, target_info.target_dim, "target_head")
         self.level_head = None if levels is None else _linear_head(width, len(levels[0]), "level_head")
-        self._optimizer = _adam()
-        self._optimizer.build(self._shared_variables(student))
+        self._optimizer = self._trains(self._shared_variables(student))
+        self.student = student
         self.take(student)
 
     def take(self, student: Student) -> None:
         """Goes on with another form of the same student."""
+        if student.features is not self.student.features:
+            self._optimizer, self._exact = self._trains(self._shared_variables(student)), None
         self.student = student
-        self._bottleneck_optimizer = _adam()
-        self._bottleneck_optimizer.build(student.bottleneck.trainable_variables)
-        self._step = tf.function(self._train_step, reduce_retracing=True)
+        self._judged = self._exact.with_bottleneck(student.bottleneck) if self._exact else student
+        self._bottleneck_optimizer = self._trains(student.bottleneck.trainable_variables)
+        self._average = None
+        if self._settings.ema:
+            self._average = WeightAverage(
+                [*student.core.variables, *self._head_variables], self._settings.ema
+            )
+        self._step = tf.function(self._distributed_step, reduce_retracing=True)
         self._evaluate = tf.function(self._squared_error, reduce_retracing=True)
 
-    def step(self, log_mel: Array, target: Array, learning_rate: float) -> tf.Tensor:
-        """One optimiser step on a batch; returns the loss as a scalar tensor."""
+    def step(self, log_mel: Array, target: Array, learning_rate: float, number: int = 0) -> tf.Tensor:
+        """One optimiser step.
+
+        Args:
+          log_mel: This worker's part of the batch, ``(windows, frames, mels)``, a patch or more in time.
+          target: Standardised targets ``(windows, target_dim)``.
+          learning_rate: Of both optimisers.
+          number: Of the step in the whole training: the augmentation depends on it.
+
+        Returns:
+          The loss as a scalar tensor.
+        """
         self._optimizer.learning_rate.assign(learning_rate)
         self._bottleneck_optimizer.learning_rate.assign(learning_rate)
-        return self._step(tf.constant(log_mel), tf.constant(target))
+        loss = self._step(tf.constant(log_mel), tf.constant(target), tf.constant(number))
+        if self._average:
+            self._average.update()
+        return loss
 
     def evaluate(self, log_mel: Array, target: Array) -> float:
         """Weighted squared error in inference mode, summed over the windows."""
         return float(self._evaluate(tf.constant(log_mel), tf.constant(target)))
 
+    @contextmanager
+    def judged(self) -> Iterator[Student]:
+        """The student as it is validated and kept: averaged if the settings say so, and in float32."""
+        if self._average is None:
+            yield self.in_float32()
+            return
+        with self._average.applied():
+            yield self.in_float32()
+
+    def in_float32(self) -> Student:
+        """The student as it is now, in float32."""
+        if self._judged is not self.student:
+            self._judged.features.set_weights(self.student.features.get_weights())
+        return self._judged
+
+    def patches(self, log_mel: tf.Tensor) -> tf.Tensor:
+        """What validation hears of windows: ``(windows, frames, mels)``, or all their patches."""
+        if self._settings.longer_windows == "patches":
+            return augment.fold_patches(log_mel, self._frames)
+        return augment.middle_crop(log_mel, self._frames)
+
+    def heads(self) -> Weights:
+        """The weights of the heads."""
+        return [variable.numpy() for variable in self._head_variables]
+
+    def set_heads(self, weights: Weights) -> None:
+        """Takes over what :meth:`heads` gave, as far as the shapes are the same."""
+        for variable, value in zip(self._head_variables, weights, strict=False):
+            if tuple(variable.shape) == value.shape:
+                variable.assign(value)
+
     def variables(self) -> list[tf.Variable]:
         """All that a checkpoint must hold, in a fixed order."""
-        heads = self.target_head.variables + (self.level_head.variables if self.level_head else [])
         return [
             *self.student.core.variables,
-            *heads,
+            *self._head_variables,
             *self._optimizer.variables,
             *self._bottleneck_optimizer.variables,
+            *(self._average.variables if self._average else []),
         ]
 
-    def _train_step(self, log_mel: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    def _distributed_step(self, log_mel: tf.Tensor, target: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        strategy = self._workers.strategy
+        loss = strategy.run(self._train_step, args=(log_mel, target, number))
+        return strategy.reduce(tf.distribute.ReduceOp.MEAN, loss, axis=None)
+
+    def _train_step(self, log_mel: tf.Tensor, target: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        seed = tf.random.experimental.stateless_fold_in(tf.stack([self._seed, number]), self._workers.index)
+        heard, levels = self._heard(log_mel, seed)
         with tf.GradientTape() as tape:
-            embedding = self.student.core(log_mel, training=True)
+            embedding = self._per_window(self.student.core(heard, training=True), target)
             loss = distillation_loss(
                 self.target_head(embedding), target, self._weights, self._blocks, self._settings.loss
             )
             if self.level_head is not None:
-                expected = self._level_targets(log_mel)
-                error = tf.reduce_mean(tf.math.squared_difference(self.level_head(embedding), expected))
+                error = tf.reduce_mean(tf.math.squared_difference(self.level_head(embedding), levels))
                 loss += self._settings.auxiliary_log_mel * error
         shared = self._shared_variables(self.student)
         bottleneck = self.student.bottleneck.trainable_variables
-        gradients = tape.gradient(loss, shared + bottleneck)
+        gradients = self._workers.mean(tape.gradient(loss, shared + bottleneck))
         if self._settings.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self._settings.clip_norm)
-        self._optimizer.apply_gradients(zip(gradients[: len(shared)], shared, strict=True))
-        self._bottleneck_optimizer.apply_gradients(zip(gradients[len(shared) :], bottleneck, strict=True))
+        of_shared, of_bottleneck = gradients[: len(shared)], gradients[len(shared) :]
+        for optimizer, pairs in (
+            (self._optimizer, zip(of_shared, shared, strict=True)),
+            (self._bottleneck_optimizer, zip(of_bottleneck, bottleneck, strict=True)),
+        ):
+            optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
         return loss
 
+    def _heard(self, log_mel: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Patches as the student hears them in training, and what its level head should say of windows."""
+        fold = tf.random.experimental.stateless_fold_in
+        settings = self._settings
+        if settings.longer_windows == "crop":
+            log_mel = augment.random_crop(log_mel, self._frames, fold(seed, 10))
+        offset = self.student.front_end.log_offset
+        changed = augment.change_sound(log_mel, settings.augment, offset, fold(seed, 11))
+        patches = augment.fold_patches(changed, self._frames)
+        levels = self._level_targets(patches, log_mel) if self.level_head is not None else None
+        return augment.mask(patches, settings.augment, fold(seed, 12)), levels
+
     def _squared_error(self, log_mel: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        answer = self.target_head(self.student.core(log_mel, training=False))
+        embedding = self._judged.core(self.patches(log_mel), training=False)
+        answer = self.target_head(self._per_window(embedding, target))
         return squared_error(answer, target, self._weights) * tf.cast(tf.shape(target)[0], tf.float32)
 
-    def _level_targets(self, log_mel: tf.Tensor) -> tf.Tensor:
+    def _per_window(self, values: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
+        """The mean over the patches of each window."""
+        by_window = tf.reshape(values, (tf.shape(windows)[0], -1, values.shape[-1]))
+        return tf.reduce_mean(by_window, axis=1)
+
+    def _level_targets(self, patches: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
         assert self._levels is not None
         mean, deviation = self._levels
-        return (self._statistics(log_mel) - mean) / deviation
+        return (self._per_window(self._statistics(patches), windows) - mean) / deviation
+
+    @property
+    def _frames(self) -> int:
+        return self.student.front_end.frames
+
+    @property
+    def _head_variables(self) -> list[tf.Variable]:
+        return [*self.target_head.variables, *(self.level_head.variables if self.level_head else [])]
 
     def _shared_variables(self, student: Student) -> list[tf.Variable]:
-        heads = self.level_head.trainable_variables if self.level_head else []
-        return [*student.features.trainable_variables, *self.target_head.trainable_variables, *heads]
+        return [*student.features.trainable_variables, *self._head_variables]
+
+    @staticmethod
+    def _trains(variables: list[tf.Variable]) -> keras.optimizers.Optimizer:
+        optimizer = keras.optimizers.Adam(jit_compile=False)
+        optimizer.build(variables)
+        return optimizer
 
 
 def _linear_head(width: int, outputs: int, name: str) -> keras.Model:
     inputs = keras.Input((width,))
     return keras.Model(inputs, keras.layers.Dense(outputs)(inputs), name=name)
-
-
-def _adam() -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(jit_compile=False)

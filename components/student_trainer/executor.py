@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from tfx.types import Artifact, artifact_utils
 
 from components.modeling.student import save_weights
 from components.student_trainer.checkpoint import Checkpoints
+from components.student_trainer.distribution import Workers
 from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.training import Training
+from components.student_trainer.warm_start import Start, save_heads
 from components.student_trainer.window_store import open_store
-from schemas.reports import DistillationSetInfo
+from schemas.reports import DistillationSetInfo, StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 
 WINDOWS_KEY = "windows"
+START_KEY = "start"
 MODEL_KEY = "model"
 SPEC_KEY = "spec"
 SETTINGS_KEY = "settings"
@@ -26,6 +30,9 @@ FRONT_END_KEY = "front_end"
 SEED_KEY = "seed"
 SCRATCH_KEY = "scratch_dir"
 CODE_DIGEST_KEY = "code_digest"
+
+
+log = logging.getLogger("tinytrill.student_trainer")
 
 
 class Executor(base_executor.BaseExecutor):
@@ -37,13 +44,18 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Trains the student of the given parameters; an interrupted training goes on."""
+        """Trains the student of the given parameters; an interrupted training goes on.
+
+        A training that ends in numbers that are not finite is a result: a description with the reason and
+        without weights.
+        """
+        workers = Workers.join()
         windows_uri = artifact_utils.get_single_uri(input_dict[WINDOWS_KEY])
         model_uri = artifact_utils.get_single_uri(output_dict[MODEL_KEY])
+        start_uri = artifact_utils.get_single_uri(input_dict[START_KEY]) if input_dict.get(START_KEY) else ""
         front_end = FrontEndSpec.from_parameter(exec_properties[FRONT_END_KEY])
         scratch = exec_properties[SCRATCH_KEY]
-        checkpoints = Checkpoints.of(scratch, _identity(windows_uri, exec_properties))
-        student, info = Training(
+        training = Training(
             spec=StudentSpec.from_parameter(exec_properties[SPEC_KEY]),
             front_end=front_end,
             settings=TrainingSettings.from_parameter(exec_properties[SETTINGS_KEY]),
@@ -51,16 +63,39 @@ class Executor(base_executor.BaseExecutor):
             train=open_store(windows_uri, "train", front_end, Path(scratch)),
             held_out=open_store(windows_uri, "eval", front_end, Path(scratch)),
             seed=exec_properties[SEED_KEY],
-            checkpoints=checkpoints,
-        ).run()
-        Path(model_uri).mkdir(parents=True, exist_ok=True)
-        save_weights(student, model_uri)
-        info.save(model_uri)
-        checkpoints.remove()
+            checkpoints=Checkpoints.of(scratch, _identity([windows_uri, start_uri], exec_properties)),
+            workers=workers,
+        )
+        failure = StudentInfo.load(start_uri).failure if start_uri else ""
+        if failure:
+            failure = f"{training.spec.candidate_id}: nothing to start from: {failure}"
+            _write_down(training, failure, model_uri)
+            return
+        if start_uri:
+            training.start = Start.read(start_uri)
+        try:
+            trained = training.run()
+        except FloatingPointError as error:
+            _write_down(training, str(error), model_uri)
+            return
+        if workers.is_chief:
+            Path(model_uri).mkdir(parents=True, exist_ok=True)
+            save_weights(trained.student, model_uri)
+            save_heads(trained.heads, model_uri)
+            trained.info.save(model_uri)
+            training.checkpoints.remove()
 
 
-def _identity(windows_uri: str, exec_properties: dict[str, Any]) -> str:
+def _write_down(training: Training, failure: str, model_uri: str) -> None:
+    """Writes a candidate down as failed."""
+    log.warning("%s", failure)
+    if training.workers.is_chief:
+        training.failed(failure).save(model_uri)
+        training.checkpoints.remove()
+
+
+def _identity(uris: list[str], exec_properties: dict[str, Any]) -> str:
     """What makes two trainings the same: a checkpoint is never taken from another one."""
     keys = (SPEC_KEY, SETTINGS_KEY, FRONT_END_KEY, SEED_KEY, CODE_DIGEST_KEY)
-    identity = [windows_uri, *(exec_properties[key] for key in keys)]
+    identity = [*uris, *(exec_properties[key] for key in keys)]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""From one form of the bottleneck to the next, with the weights carried over."""
+"""From one form of a student to the next, with the weights carried over."""
 
 from __future__ import annotations
 
@@ -8,64 +8,78 @@ from typing import Any
 import numpy as np
 
 from components.modeling import bottleneck as bottlenecks
+from components.modeling.quantisation import calibrate
 from components.modeling.student import Student
+from components.modeling.whole_network import flat_core, quantised_network
 from components.student_trainer.phases import PhaseName
 
 Array = np.ndarray[Any, Any]
 
 
-def enter_phase(student: Student, phase: PhaseName, seed: int, features: Iterable[Array]) -> Student:
-    """The student with the bottleneck that a phase trains.
+def enter_phase(
+    student: Student, phase: PhaseName, rank: int, seed: int, patches: Iterable[Array]
+) -> Student:
+    """The student in the form that a phase trains.
 
     Args:
       student: In the form of the phase before.
       phase: The phase that begins.
+      rank: Of the bottleneck's factors.
       seed: Of the randomised SVD.
-      features: Batches of pooled features ``(batch, features)`` that show the quantisers their ranges.
+      patches: Batches of log-mels ``(batch, frames, mels)`` that show the quantisers their ranges.
     """
-    width = student.features.output_shape[-1]
-    units, rank = student.spec.embedding_width, student.spec.svd_rank
-    bottleneck = student.bottleneck
     if phase == "annealed":
-        bottleneck = bottlenecks.annealed(width, units, rank)
-        layer = bottleneck.get_layer("annealed")
-        kernel, bias = student.bottleneck.get_layer("embedding_dense").get_weights()
-        layer.full.assign(kernel)
-        layer.bias.assign(bias)
-        layer.refit(seed)
-    elif phase == "factored":
-        trained = student.bottleneck.get_layer("annealed")
-        bottleneck = bottlenecks.factored(width, units, rank)
-        bottleneck.get_layer("reduce_dense").set_weights([trained.reduce.numpy()])
-        bottleneck.get_layer("embedding_dense").set_weights([trained.expand.numpy(), trained.bias.numpy()])
-    elif phase == "qat":
-        bottleneck = bottlenecks.quantised(student.bottleneck)
-        _calibrate(student, bottleneck, features)
+        return _annealed(student, rank, seed)
+    if phase == "factored":
+        return _factored(student, rank)
+    if phase == "qat":
+        plain = _factored(student, rank) if _is_annealed(student) else student
+        return _quantised(plain, patches)
+    return student
+
+
+def rank_of(student: Student) -> int:
+    """The rank that the candidate asks for, or that keeps the energy it asks for; 0 for a full matrix.
+
+    Args:
+      student: With a full bottleneck.
+    """
+    if student.spec.svd_energy:
+        kernel, _ = student.bottleneck.get_layer("embedding_dense").get_weights()
+        return bottlenecks.rank_for_energy(kernel, student.spec.svd_energy)
+    return student.spec.svd_rank
+
+
+def _annealed(student: Student, rank: int, seed: int) -> Student:
+    width, units = student.features.output_shape[-1], student.spec.embedding_width
+    bottleneck = bottlenecks.annealed(width, units, rank)
+    layer = bottleneck.get_layer("annealed")
+    kernel, bias = student.bottleneck.get_layer("embedding_dense").get_weights()
+    layer.full.assign(kernel)
+    layer.bias.assign(bias)
+    layer.refit(seed)
     return student.with_bottleneck(bottleneck)
 
 
-def _calibrate(student: Student, quantised: Any, features: Iterable[Array]) -> None:
-    """Sets the quantisers' activation ranges to what the float bottleneck gives.
+def _factored(student: Student, rank: int) -> Student:
+    width, units = student.features.output_shape[-1], student.spec.embedding_width
+    bottleneck = bottlenecks.factored(width, units, rank)
+    trained = student.bottleneck.get_layer("annealed")
+    bottleneck.get_layer("reduce_dense").set_weights([trained.reduce.numpy()])
+    bottleneck.get_layer("embedding_dense").set_weights([trained.expand.numpy(), trained.bias.numpy()])
+    return student.with_bottleneck(bottleneck)
 
-    TFMOT starts every range at -6 to 6 and moves it by a thousandth a step: without this, a short
-    training would ship ranges that have nothing to do with the activations.
-    """
-    import tensorflow as tf
-    import tf_keras as keras
 
-    dense = [layer for layer in student.bottleneck.layers if isinstance(layer, keras.layers.Dense)]
-    probe = keras.Model(student.bottleneck.input, [layer.output for layer in dense])
-    low = np.full(len(dense) + 1, np.inf)
-    high = np.full(len(dense) + 1, -np.inf)
-    for batch in features:
-        values = [batch, *tf.nest.flatten(probe(batch, training=False))]
-        low = np.minimum(low, [float(np.min(value)) for value in values])
-        high = np.maximum(high, [float(np.max(value)) for value in values])
-    for variable in quantised.variables:
-        owner, _, kind = variable.name.partition(":")[0].rpartition("/")
-        names = ["quantize_layer", *(f"quant_{layer.name}" for layer in dense)]
-        for index, name in enumerate(names):
-            if owner.startswith(name) and kind.endswith("_min") and "kernel" not in kind:
-                variable.assign(min(low[index], 0.0))
-            elif owner.startswith(name) and kind.endswith("_max") and "kernel" not in kind:
-                variable.assign(max(high[index], 0.0))
+def _is_annealed(student: Student) -> bool:
+    return any(isinstance(layer, bottlenecks.AnnealedDense) for layer in student.bottleneck.layers)
+
+
+def _quantised(student: Student, patches: Iterable[Array]) -> Student:
+    if student.spec.qat == "network":
+        network = quantised_network(student)
+        calibrate(flat_core(student), network, patches)
+        return student.with_core(network)
+    bottleneck = bottlenecks.quantised(student.bottleneck)
+    features = (student.features(batch, training=False).numpy() for batch in patches)
+    calibrate(student.bottleneck, bottleneck, features)
+    return student.with_bottleneck(bottleneck)

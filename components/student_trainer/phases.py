@@ -25,7 +25,8 @@ def plan_phases(spec: StudentSpec, settings: TrainingSettings) -> list[Phase]:
     """Splits a training into phases, each of whole epochs and at least one.
 
     Without compression there is one, ``float``. With SVD: ``float``, ``annealed``, ``factored``. With
-    QAT a last one, ``qat``, takes over the weights of the one before.
+    QAT a last one, ``qat``, takes over the weights of the one before. What starts from its own uncompressed
+    network, trained, goes without the first phase; the others share its time.
 
     Raises:
       ValueError: If there are fewer epochs than phases.
@@ -41,29 +42,43 @@ def plan_phases(spec: StudentSpec, settings: TrainingSettings) -> list[Phase]:
         shares.append(("float", settings.qat_begin if spec.qat != "none" else 1.0))
     if spec.qat != "none":
         shares.append(("qat", 1.0))
-    if settings.epochs < len(shares):
+    if starts_trained(spec) and len(shares) > 1 and shares[0][0] == "float":
+        begun = shares[0][1]
+        shares = [(name, (until - begun) / (1 - begun)) for name, until in shares[1:]]
+    warm = bool(spec.warm_start and settings.warm_epochs)
+    epochs = settings.warm_epochs if warm else settings.epochs
+    if epochs < len(shares):
         names = ", ".join(name for name, _ in shares)
         raise ValueError(
-            f"{spec.candidate_id}: training.epochs is {settings.epochs}, but its phases ({names}) "
-            f"need at least {len(shares)}"
+            f"{spec.candidate_id}: training.{'warm_' if warm else ''}epochs is {epochs}, but its phases "
+            f"({names}) need at least {len(shares)}"
         )
     phases: list[Phase] = []
     first = 0
     for index, (name, until) in enumerate(shares):
-        latest_end = settings.epochs - (len(shares) - index - 1)
-        end = min(max(round(until * settings.epochs), first + 1), latest_end)
+        latest_end = epochs - (len(shares) - index - 1)
+        end = min(max(round(until * epochs), first + 1), latest_end)
         phases.append(Phase(name, first, end - 1))
         first = end
     return phases
 
 
-def svd_alpha(step: int, steps: int) -> float:
+def starts_trained(spec: StudentSpec) -> bool:
+    """Whether a candidate starts from the very same network, trained without compression."""
+    plain = spec.model_copy(
+        update={"svd_rank": 0, "svd_energy": 0.0, "qat": "none", "sparsity": 0.0, "warm_start": ""}
+    )
+    return spec.warm_start == plain.candidate_id
+
+
+def svd_alpha(step: int, steps: int, shape: str = "linear") -> float:
     """Weight of the full matrix at ``step`` of the ``steps`` of the annealed phase.
 
-    Falls linearly from 1 at the first step to exactly 0 at the last: the factors that ship must have
-    carried the whole load before the full matrix is dropped.
+    Falls from 1 at the first step to exactly 0 at the last, along a line or half a cosine: the factors that
+    ship must have carried the whole load before the full matrix is dropped.
     """
-    return 1.0 - step / (steps - 1) if steps > 1 else 0.0
+    left = 1.0 - step / (steps - 1) if steps > 1 else 0.0
+    return left if shape == "linear" else 0.5 * (1.0 - math.cos(math.pi * left))
 
 
 def refit_steps(steps: int, refits: int) -> set[int]:

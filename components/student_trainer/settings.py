@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.teacher_embedder.settings import Range
 from schemas.settings import Settings
 
 
@@ -14,7 +15,24 @@ class SvdSchedule(Settings):
 
     begin: float = Field(0.2, ge=0, lt=1, description="Share of the training after which annealing begins.")
     end: float = Field(0.6, gt=0, lt=1, description="Share after which only the factors are left.")
+    shape: Literal["linear", "cosine"] = Field(
+        "linear", description="How the full matrix fades: evenly, or slowly at both ends."
+    )
     refits: int = Field(4, ge=1, description="How often the factors are fitted anew while annealing.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.begin >= self.end:
+            raise ValueError(f"begin {self.begin} must be below end {self.end}")
+        return self
+
+
+class PruningSchedule(Settings):
+    """When the weights of a sparse candidate become zero; they stay zero to the end."""
+
+    begin: float = Field(0.2, ge=0, lt=1, description="Share of the training after which pruning begins.")
+    end: float = Field(0.7, gt=0, le=1, description="Share after which all that go have gone.")
+    frequency: int = Field(50, ge=1, description="Steps between two choices of what is zero.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -39,10 +57,55 @@ class LossWeights(Settings):
         return self
 
 
+class Masks(Settings):
+    """Stripes of a patch that are filled with its mean."""
+
+    count: int = Field(0, ge=0, description="Stripes in each patch; 0: none.")
+    width: int = Field(8, ge=1, description="Frames or mel bands that a stripe covers at the most.")
+
+
+class NoiseFloor(Settings):
+    """A steady noise underneath, with a spectrum of its own for each window."""
+
+    probability: float = Field(0.0, ge=0, le=1, description="Share of the windows; 0: none.")
+    snr_db: Range = Field((5.0, 35.0), description="Level of the window over the noise in dB.")
+
+
+class Overlay(Settings):
+    """Another window of the batch underneath."""
+
+    probability: float = Field(0.0, ge=0, le=1, description="Share of the windows; 0: none.")
+    snr_db: Range = Field((0.0, 20.0), description="Level of the window over the other one in dB.")
+
+
+class LevelChange(Settings):
+    """Louder or quieter."""
+
+    probability: float = Field(0.0, ge=0, le=1, description="Share of the windows; 0: none.")
+    db: Range = Field((-15.0, 6.0), description="Gain in dB.")
+
+
+class BatchAugmentation(Settings):
+    """Changes of the log-mels in each step.
+
+    The targets are kept: the student learns to give the teacher's answer to the unchanged window. Where the
+    teacher shall hear the change too, ``distillation.augment`` makes windows with targets of their own.
+    """
+
+    spec_time: Masks = Field(default_factory=Masks, description="SpecAugment: stripes of frames.")
+    spec_frequency: Masks = Field(default_factory=Masks, description="SpecAugment: stripes of mel bands.")
+    gain: LevelChange = Field(default_factory=LevelChange, description="Level.")
+    noise: NoiseFloor = Field(default_factory=NoiseFloor, description="Noise underneath.")
+    mixing: Overlay = Field(default_factory=Overlay, description="Another window underneath.")
+
+
 class TrainingSettings(Settings):
     """How a student is distilled."""
 
     epochs: int = Field(12, ge=1, description="Passes over the distillation windows.")
+    warm_epochs: int = Field(
+        0, ge=0, description="Passes of a candidate that starts from trained weights; 0: as many as others."
+    )
     batch_size: int = Field(128, ge=2, description="Windows a step.")
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of Adam.")
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the rate rises.")
@@ -59,6 +122,25 @@ class TrainingSettings(Settings):
     loss: LossWeights = Field(
         default_factory=LossWeights, description="What is made small, and how much of each."
     )
+    augment: BatchAugmentation = Field(
+        default_factory=BatchAugmentation, description="What is done to a batch before the student hears it."
+    )
+    longer_windows: Literal["crop", "patches"] = Field(
+        "crop",
+        description="What is heard of a window longer than a patch. crop: a patch, another one each epoch "
+        "(the middle one in validation); patches: all whole patches, their embeddings averaged.",
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the moving average of the weights, which is validated and kept; 0: no average.",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="What the network computes in while it trains. Weights, bottleneck, heads, losses and "
+        "what ships are float32; so is a network that is quantised as a whole.",
+    )
     auxiliary_log_mel: float = Field(
         0.5,
         ge=0,
@@ -74,7 +156,10 @@ class TrainingSettings(Settings):
     )
     svd: SvdSchedule = Field(default_factory=SvdSchedule, description="Compression of the bottleneck.")
     qat_begin: float = Field(
-        0.75, gt=0, lt=1, description="Share of the training after which the bottleneck is quantised."
+        0.75, gt=0, lt=1, description="Share of the training after which the candidate is quantised."
+    )
+    pruning: PruningSchedule = Field(
+        default_factory=PruningSchedule, description="When a sparse candidate loses its weights."
     )
     max_epoch_windows: int = Field(
         0, ge=0, description="Windows an epoch draws at the most, other ones each time; 0: all."
@@ -86,5 +171,10 @@ class TrainingSettings(Settings):
             raise ValueError(
                 f"svd.end {self.svd.end} must not be after qat_begin {self.qat_begin}: "
                 "only factors that are trained out can be quantised"
+            )
+        if self.pruning.end <= self.svd.end:
+            raise ValueError(
+                f"pruning.end {self.pruning.end} must be after svd.end {self.svd.end}: "
+                "only factors that are there can be pruned"
             )
         return self

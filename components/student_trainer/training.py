@@ -5,32 +5,40 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from components.modeling.frontend import LogMelStatistics
-from components.modeling.student import Student, Weights, build_student
+from components.modeling.pruning import Pruning, sparsity
+from components.modeling.student import Student, Weights, build_deployed, build_student
 from components.student_trainer.checkpoint import Checkpoints, Progress
 from components.student_trainer.distiller import Distiller
-from components.student_trainer.forms import enter_phase
-from components.student_trainer.losses import target_weights
+from components.student_trainer.distribution import Workers
+from components.student_trainer.forms import enter_phase, rank_of
+from components.student_trainer.lessons import Lessons
 from components.student_trainer.phases import Phase, learning_rate, plan_phases, refit_steps, svd_alpha
+from components.student_trainer.precision import bfloat16_student
 from components.student_trainer.settings import TrainingSettings
+from components.student_trainer.warm_start import Start, start_from
 from components.student_trainer.window_store import WindowStore
 from schemas.reports import DistillationSetInfo, EpochMetrics, StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 
-Array = np.ndarray[Any, Any]
-
 log = logging.getLogger("tinytrill.student_trainer")
 
-_CALIBRATION_BATCHES = 8
-_LEVEL_WINDOWS = 4096
+_CHECK_EVERY = 50  # steps: reading a loss waits for it
+
+
+class Trained(NamedTuple):
+    """The end of a training: the student as it ships, its description, the heads it was trained with."""
+
+    student: Student
+    info: StudentInfo
+    heads: Weights
 
 
 @dataclass
@@ -44,8 +52,10 @@ class Training:
       target_info: What the targets are.
       train: Windows to learn from.
       held_out: Windows to validate on.
-      seed: Of initialisation and order.
+      seed: Of initialisation, order and augmentation.
       checkpoints: Where the state is kept between epochs.
+      start: Trained weights to begin with.
+      workers: Who trains together; alone by default.
     """
 
     spec: StudentSpec
@@ -56,15 +66,15 @@ class Training:
     held_out: WindowStore
     seed: int
     checkpoints: Checkpoints
+    start: Start | None = None
+    workers: Workers = field(default_factory=Workers.alone)
     after_epoch: Callable[[EpochMetrics], None] | None = None
     _progress: Progress = field(init=False, default_factory=Progress)
     _best: Weights = field(init=False, default_factory=list)
+    _epochs: int = field(init=False, default=0)
 
-    def run(self) -> tuple[Student, StudentInfo]:
+    def run(self) -> Trained:
         """Trains, or goes on with an interrupted training, to the end.
-
-        Returns:
-          The student as it ships and its description.
 
         Raises:
           FloatingPointError: If the loss is no longer finite, naming the candidate and the epoch.
@@ -72,93 +82,119 @@ class Training:
         keras.backend.clear_session()
         keras.utils.set_random_seed(self.seed)
         tf.config.experimental.enable_op_determinism()
-        phases = plan_phases(self.spec, self.settings)
-        distiller = self._build()
-        self._resume(distiller, phases)
-        for phase in phases:
-            self._run_phase(distiller, phase, last=phase is phases[-1])
-        student = distiller.student
-        student.core.set_weights(self._best)
-        return student, self._describe(student)
+        with self.workers.strategy.scope():
+            phases = plan_phases(self.spec, self.settings)
+            self._epochs = phases[-1].last + 1
+            distiller = self._build()
+            self._resume(distiller, phases)
+            for phase in phases:
+                self._run_phase(distiller, phase, last=phase is phases[-1])
+        student = build_deployed(self.spec, self.front_end, self._progress.rank)
+        weights = len(student.core.weights)
+        student.core.set_weights(self._best[:weights])
+        return Trained(student, self._describe(student), self._best[weights:])
+
+    def failed(self, reason: str) -> StudentInfo:
+        """What is written of a training that ended without a student."""
+        return self._info().model_copy(update={"failure": reason})
 
     def _build(self) -> Distiller:
+        exact = None
         student = build_student(self.spec, self.front_end, self.settings.batch_norm_momentum)
-        levels = None
-        if self.settings.auxiliary_log_mel:
-            sample = self.train.log_mel[:_LEVEL_WINDOWS].astype(np.float32)
-            values = LogMelStatistics()(tf.constant(sample)).numpy()
-            levels = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
-        return Distiller(student, self.target_info, levels, self.settings)
+        if self.settings.precision == "bfloat16":
+            exact = student
+            student = bfloat16_student(self.spec, self.front_end, self.settings.batch_norm_momentum)
+        levels = self._lessons.levels(self.front_end.frames) if self.settings.auxiliary_log_mel else None
+        if self.start:
+            taken = start_from(student, self.start.student)
+            log.info("%s: starts with %d trained weights", self.spec.candidate_id, taken)
+        distiller = Distiller(
+            student, self.target_info, levels, self.settings, self.seed, self.workers, exact
+        )
+        if self.start:
+            distiller.set_heads(self.start.heads)
+        return distiller
 
     def _resume(self, distiller: Distiller, phases: list[Phase]) -> None:
         state = self.checkpoints.load()
         if state is None:
             return
         progress, variables, best = state
+        self._progress, self._best = progress, best
         done = len(progress.epochs)
         for phase in phases:
-            if phase.first < done and phase.name != "float":
-                distiller.take(
-                    enter_phase(distiller.student, phase.name, self.seed, self._features(distiller))
-                )
+            if phase.first < done:
+                self._enter(distiller, phase)
         for variable, value in zip(distiller.variables(), variables, strict=True):
             variable.assign(value)
-        self._progress, self._best = progress, best
         log.info("%s: going on after epoch %d", self.spec.candidate_id, done)
+
+    def _enter(self, distiller: Distiller, phase: Phase) -> None:
+        if phase.name == "float":
+            return
+        whole = phase.name == "qat" and self.spec.qat == "network"
+        student = distiller.in_float32() if whole else distiller.student
+        if self.spec.low_rank and not self._progress.rank:
+            self._progress = self._progress.model_copy(update={"rank": rank_of(student)})
+        patches = (distiller.patches(tf.constant(log_mel)).numpy() for log_mel in self._lessons.calibration())
+        distiller.take(enter_phase(student, phase.name, self._progress.rank, self.seed, patches))
 
     def _run_phase(self, distiller: Distiller, phase: Phase, last: bool) -> None:
         done = len(self._progress.epochs)
         if phase.last < done:
             return
-        if phase.first >= done and phase.name != "float":
-            distiller.take(enter_phase(distiller.student, phase.name, self.seed, self._features(distiller)))
+        if phase.first >= done:
+            self._enter(distiller, phase)
+        pruning = self._pruning(distiller)
         for epoch in range(max(phase.first, done), phase.last + 1):
-            metrics = self._run_epoch(distiller, phase, epoch)
+            metrics = self._run_epoch(distiller, phase, epoch, pruning)
             self._keep(distiller, metrics, last)
             if last and self._exhausted():
                 log.info("%s: no better since epoch %d", self.spec.candidate_id, self._progress.best_epoch)
                 return
 
-    def _run_epoch(self, distiller: Distiller, phase: Phase, epoch: int) -> EpochMetrics:
+    def _pruning(self, distiller: Distiller) -> Pruning | None:
+        if not self.spec.sparsity:
+            return None
+        plan, steps = self.settings.pruning, self._epochs * self._lessons.steps_per_epoch
+        begin = int(plan.begin * steps)
+        end = max(int(plan.end * steps), begin + 1)
+        return Pruning(distiller.student, self.spec.sparsity, begin, end, plan.frequency)
+
+    def _run_epoch(
+        self, distiller: Distiller, phase: Phase, epoch: int, pruning: Pruning | None
+    ) -> EpochMetrics:
         started = time.monotonic()
-        size, steps = self._batch_size, self._steps_per_epoch
+        size, steps = self._lessons.batch_size, self._lessons.steps_per_epoch
         phase_steps = steps * (phase.last - phase.first + 1)
-        refits = refit_steps(phase_steps, self.settings.svd.refits)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train))[: steps * size]
-        losses, rate, alpha = [], 0.0, 1.0
-        for index, (log_mel, target) in enumerate(self.train.batches(order, size)):
+        losses: list[tf.Tensor] = []
+        rate, alpha = 0.0, float(phase.name == "float" or not self.spec.low_rank)
+        for index, (log_mel, target) in enumerate(self._lessons.epoch(epoch, self.workers.part(size))):
             if phase.name == "annealed":
-                at = (epoch - phase.first) * steps + index
-                layer = distiller.student.bottleneck.get_layer("annealed")
-                if at in refits and at:
-                    layer.refit(self.seed)
-                alpha = svd_alpha(at, phase_steps)
-                layer.alpha.assign(alpha)
-            rate = learning_rate(epoch * steps + index, self.settings.epochs * steps, self.settings)
-            losses.append(distiller.step(log_mel, target, rate))
-        loss = float(np.mean([value.numpy() for value in losses]))
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"{self.spec.candidate_id}: the loss is {loss} in epoch {epoch + 1}; "
-                f"a lower training.learning_rate than {self.settings.learning_rate} may help"
-            )
-        error = self._validate(distiller)
+                alpha = self._anneal(distiller, (epoch - phase.first) * steps + index, phase_steps)
+            number = epoch * steps + index
+            rate = learning_rate(number, self._epochs * steps, self.settings)
+            losses.append(distiller.step(log_mel, target, rate, number))
+            if pruning:
+                pruning.after_step(number)
+            if index % _CHECK_EVERY == 0:
+                self._check(losses[-1], "loss", epoch)
+        loss = self._check(tf.reduce_mean(losses), "loss", epoch)
+        error = self._validate(distiller, epoch)
         metrics = EpochMetrics(
             epoch=epoch + 1,
             phase=phase.name,
             loss=loss,
             validation_loss=error,
             learning_rate=rate,
-            svd_alpha=alpha
-            if phase.name == "annealed"
-            else float(not self.spec.low_rank or phase.name == "float"),
+            svd_alpha=alpha,
             seconds=time.monotonic() - started,
         )
         log.info(
             "%s: epoch %d/%d (%s) loss %.4f validation %.4f, %.0f windows/s",
             self.spec.candidate_id,
             epoch + 1,
-            self.settings.epochs,
+            self._epochs,
             phase.name,
             loss,
             error,
@@ -166,19 +202,39 @@ class Training:
         )
         return metrics
 
+    def _anneal(self, distiller: Distiller, step: int, steps: int) -> float:
+        layer = distiller.student.bottleneck.get_layer("annealed")
+        if step and step in refit_steps(steps, self.settings.svd.refits):
+            layer.refit(self.seed)
+        alpha = svd_alpha(step, steps, self.settings.svd.shape)
+        layer.alpha.assign(alpha)
+        return alpha
+
+    def _check(self, value: tf.Tensor | float, name: str, epoch: int) -> float:
+        number = float(value)
+        if not math.isfinite(number):
+            raise FloatingPointError(
+                f"{self.spec.candidate_id}: the {name} is {number} in epoch {epoch + 1}; "
+                f"a lower training.learning_rate than {self.settings.learning_rate} may help"
+            )
+        return number
+
     def _keep(self, distiller: Distiller, metrics: EpochMetrics, last: bool) -> None:
-        better = last and (
-            not self._progress.best_epoch or metrics.validation_loss < self._progress.best_loss
-        )
+        progress = self._progress
+        better = last and (not progress.best_epoch or metrics.validation_loss < progress.best_loss)
         if better:
-            self._best = distiller.student.core.get_weights()
+            with distiller.judged() as student:
+                self._best = [*student.core.get_weights(), *distiller.heads()]
         self._progress = Progress(
-            epochs=[*self._progress.epochs, metrics],
-            steps=self._progress.steps + self._steps_per_epoch,
-            best_epoch=metrics.epoch if better else self._progress.best_epoch,
-            best_loss=metrics.validation_loss if better else self._progress.best_loss,
+            epochs=[*progress.epochs, metrics],
+            steps=progress.steps + self._lessons.steps_per_epoch,
+            rank=progress.rank,
+            best_epoch=metrics.epoch if better else progress.best_epoch,
+            best_loss=metrics.validation_loss if better else progress.best_loss,
         )
-        self.checkpoints.save(self._progress, [value.numpy() for value in distiller.variables()], self._best)
+        variables = [value.numpy() for value in distiller.variables()]
+        if self.workers.is_chief:
+            self.checkpoints.save(self._progress, variables, self._best)
         if self.after_epoch:
             self.after_epoch(metrics)
 
@@ -186,42 +242,43 @@ class Training:
         waited = len(self._progress.epochs) - self._progress.best_epoch
         return bool(self.settings.patience) and waited >= self.settings.patience
 
-    def _validate(self, distiller: Distiller) -> float:
-        return sum(distiller.evaluate(*batch) for batch in self.held_out.sequential(512)) / len(self.held_out)
+    def _validate(self, distiller: Distiller, epoch: int) -> float:
+        with distiller.judged():
+            total = sum(distiller.evaluate(*batch) for batch in self._lessons.validation())
+        return self._check(total / len(self.held_out), "validation loss", epoch)
 
-    def _features(self, distiller: Distiller) -> Iterator[Array]:
-        batches = self.train.sequential(self._batch_size)
-        for (log_mel, _), _ in zip(batches, range(_CALIBRATION_BATCHES), strict=False):
-            yield distiller.student.features(log_mel, training=False).numpy()
-
-    @property
-    def _batch_size(self) -> int:
-        return min(self.settings.batch_size, len(self.train))
-
-    @property
-    def _steps_per_epoch(self) -> int:
-        windows = min(len(self.train), self.settings.max_epoch_windows or len(self.train))
-        return max(windows // self._batch_size, 1)
+    @cached_property
+    def _lessons(self) -> Lessons:
+        return Lessons(self.train, self.held_out, self.settings, self.seed)
 
     def _describe(self, student: Student) -> StudentInfo:
         progress = self._progress
         seconds = sum(epoch.seconds for epoch in progress.epochs)
+        return self._info().model_copy(
+            update={
+                "parameters": student.parameters,
+                "sparsity": sparsity(student) if self.spec.sparsity else 0.0,
+                "target_variance_explained": 1.0
+                - progress.best_loss / self._lessons.null_loss(self.target_info),
+                "windows_per_second": progress.steps * self._lessons.batch_size / seconds,
+            }
+        )
+
+    def _info(self) -> StudentInfo:
+        """What can be said at any time."""
+        progress = self._progress
         return StudentInfo(
             candidate_id=self.spec.candidate_id,
             spec=self.spec,
             front_end=self.front_end,
-            parameters=student.parameters,
-            rank=self.spec.svd_rank,
+            parameters=0,
+            rank=progress.rank,
+            warm_start=self.start.digest if self.start else "",
             target_dim=self.target_info.target_dim,
-            target_variance_explained=1.0 - progress.best_loss / self._null_loss(),
+            target_variance_explained=0.0,
             seed=self.seed,
             best_epoch=progress.best_epoch,
             epochs=progress.epochs,
             steps=progress.steps,
-            windows_per_second=progress.steps * self._batch_size / seconds,
+            windows_per_second=0.0,
         )
-
-    def _null_loss(self) -> float:
-        weights = target_weights(self.target_info, self.settings.target_weighting)
-        squares = [np.square(target) @ weights for _, target in self.held_out.sequential(512)]
-        return float(np.concatenate(squares).mean())

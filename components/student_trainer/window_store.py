@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -38,7 +39,7 @@ class WindowStore:
     """One split, ready to train on.
 
     Attributes:
-      log_mel: float16 ``(windows, frames, mels)``.
+      log_mel: float16 ``(windows, frames, mels)``: all frames that fit into a window, a patch or more.
       target: float16 ``(windows, target_dim)``, standardised, outliers cut.
     """
 
@@ -48,11 +49,28 @@ class WindowStore:
     def __len__(self) -> int:
         return len(self.target)
 
-    def batches(self, order: Array, size: int) -> Iterator[tuple[Array, Array]]:
-        """Whole batches of windows in the given order; what does not fill a batch is left out."""
-        for start in range(0, len(order) - size + 1, size):
-            chosen = np.sort(order[start : start + size])
-            yield self.log_mel[chosen].astype(np.float32), self.target[chosen].astype(np.float32)
+    def batches(self, order: Array, size: int, part: slice = slice(None)) -> Iterator[tuple[Array, Array]]:
+        """Whole batches of windows in the given order; what does not fill a batch is left out.
+
+        The next batch is read while the present one is worked on.
+
+        Args:
+          order: Numbers of windows.
+          size: Of a batch.
+          part: What is given of each batch.
+        """
+        starts = iter(range(0, len(order) - size + 1, size))
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="windows") as reader:
+            ahead = [reader.submit(self._read, order, start, size, part) for start in islice(starts, 1)]
+            while ahead:
+                ready = ahead.pop()
+                batch = ready.result()
+                ahead = [reader.submit(self._read, order, start, size, part) for start in islice(starts, 1)]
+                yield batch
+
+    def _read(self, order: Array, start: int, size: int, part: slice) -> tuple[Array, Array]:
+        chosen = np.sort(order[start : start + size])[part]
+        return self.log_mel[chosen].astype(np.float32), self.target[chosen].astype(np.float32)
 
     def sequential(self, size: int) -> Iterator[tuple[Array, Array]]:
         """All windows in stored order; the last batch may be smaller."""
@@ -71,10 +89,11 @@ def open_store(uri: str, split: str, front_end: FrontEndSpec, scratch: Path) -> 
       scratch: Folder for the arrays; they can be deleted at any time.
 
     Raises:
-      ValueError: If the split is empty or its windows do not fit the front end.
+      ValueError: If the split is empty, its windows are shorter than a patch, or a target has not as many
+        dimensions as the set says.
     """
     info = DistillationSetInfo.load(uri)
-    if info.window_samples != front_end.window_samples:
+    if info.window_samples < front_end.window_samples:
         raise ValueError(
             f"the distillation set's windows have {info.window_samples} samples, "
             f"but a patch of the front end needs {front_end.window_samples}"
@@ -95,8 +114,9 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     count = info.windows[split]
+    frames = front_end.frames_in(info.window_samples)
     log_mel = np.lib.format.open_memmap(
-        partial / "log_mel.npy", "w+", np.float16, (count, front_end.frames, front_end.mels)
+        partial / "log_mel.npy", "w+", np.float16, (count, frames, front_end.mels)
     )
     target = np.lib.format.open_memmap(partial / "target.npy", "w+", np.float16, (count, info.target_dim))
     layer = LogMel(front_end)
@@ -104,6 +124,13 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
     windows = map(DistillationWindow.from_example, iterate_examples(list_shards(uri, split)))
     start = 0
     while batch := list(islice(windows, _BATCH)):
+        for window in batch:
+            if window.target.shape != (info.target_dim,):
+                raise ValueError(
+                    f"{uri}, split {split!r}: the window at sample {window.offset} of clip {window.clip_id} "
+                    f"has a target of {window.target.size} dimensions; {DistillationSetInfo.FILE} says "
+                    f"{info.target_dim}"
+                )
         part = slice(start, start + len(batch))
         log_mel[part] = layer(to_float(np.stack([window.audio for window in batch]))).numpy()
         raw = np.stack([window.target for window in batch]).astype(np.float32)
@@ -113,8 +140,12 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
         raise ValueError(f"split {split!r} of {uri} should hold {count} windows, but holds {start}")
     log_mel.flush()
     target.flush()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial.rename(folder)
+    try:
+        partial.rename(folder)
+    except OSError:
+        if not folder.is_dir():  # another worker was first
+            raise
+        shutil.rmtree(partial)
 
 
 def _digest(uri: str, info: DistillationSetInfo, front_end: FrontEndSpec) -> str:

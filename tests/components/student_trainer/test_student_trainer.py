@@ -16,12 +16,13 @@ from components.student_trainer import executor
 from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.component import StudentTrainer
 from components.student_trainer.executor import Executor
-from components.student_trainer.settings import TrainingSettings
+from components.student_trainer.settings import BatchAugmentation, LossWeights, TrainingSettings
 from components.student_trainer.training import Training
 from components.student_trainer.window_store import open_store
 from schemas.artifacts import DistillationSet, StudentModel
 from schemas.reports import DistillationSetInfo, EpochMetrics, StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
+from tests.components.student_trainer.conftest import write_distillation_set
 from tests.students import mobilenet
 
 COMPRESSED = mobilenet("tiny", 0.25, embedding_width=32, svd_rank=8, qat="bottleneck", statistics_skip=True)
@@ -29,8 +30,40 @@ PLAIN = mobilenet("tiny", 0.25, embedding_width=32)
 SETTINGS = TrainingSettings(epochs=4, batch_size=32, batch_norm_momentum=0.8)
 
 
+EVERYTHING = BatchAugmentation.model_validate(
+    {
+        "spec_time": {"count": 1},
+        "spec_frequency": {"count": 1},
+        "gain": {"probability": 0.5},
+        "noise": {"probability": 0.5},
+        "mixing": {"probability": 0.5},
+    }
+)
+
+
 class Killed(Exception):
     """Stands for the end of the process."""
+
+
+def execute(
+    folder: Path, windows_uri: str, spec: StudentSpec, settings: TrainingSettings, start: str = ""
+) -> str:
+    """Runs the executor; gives the folder of the model."""
+    windows, model, source = DistillationSet(), StudentModel(), StudentModel()
+    windows.uri, model.uri, source.uri = windows_uri, str(folder / spec.candidate_id), start
+    Executor().Do(
+        {executor.WINDOWS_KEY: [windows], **({executor.START_KEY: [source]} if start else {})},
+        {executor.MODEL_KEY: [model]},
+        {
+            executor.SPEC_KEY: spec.to_parameter(),
+            executor.SETTINGS_KEY: settings.to_parameter(),
+            executor.FRONT_END_KEY: FrontEndSpec().to_parameter(),
+            executor.SEED_KEY: 5,
+            executor.SCRATCH_KEY: str(folder / "scratch"),
+            executor.CODE_DIGEST_KEY: "",
+        },
+    )
+    return str(model.uri)
 
 
 def _training(windows: str, folder: Path, **changes: Any) -> Training:
@@ -67,6 +100,7 @@ def test_construct(distillation_set: str) -> None:
         seed=1,
         scratch_dir="scratch",
     )
+    assert executor.START_KEY not in node.inputs
     assert node.outputs["model"].type is StudentModel
     assert StudentSpec.from_parameter(node.exec_properties["spec"]) == PLAIN
 
@@ -83,27 +117,28 @@ def test_construct_with_too_few_epochs_fails(distillation_set: str) -> None:
         )
 
 
+def test_a_start_must_be_asked_for_and_given(distillation_set: str) -> None:
+    options = {"settings": SETTINGS, "front_end": FrontEndSpec(), "seed": 1, "scratch_dir": "scratch"}
+    windows = channel_utils.as_channel([DistillationSet()])
+    start = channel_utils.as_channel([StudentModel()])
+    warm = PLAIN.model_copy(update={"warm_start": "large"})
+    with pytest.raises(ValueError, match=r"tiny-w0.25-gap-e32-warm starts from 'large'.* not given"):
+        StudentTrainer(windows=windows, spec=warm, **options)
+    with pytest.raises(ValueError, match=r"tiny-w0.25-gap-e32 starts from scratch, but"):
+        StudentTrainer(windows=windows, spec=PLAIN, start=start, **options)
+    node = StudentTrainer(windows=windows, spec=warm, start=start, **options)
+    assert node.inputs[executor.START_KEY].type is StudentModel
+
+
 @pytest.mark.slow
 def test_what_ships_was_trained_in_the_form_in_which_it_ships(distillation_set: str, tmp_path: Path) -> None:
-    windows, model = DistillationSet(), StudentModel()
-    windows.uri, model.uri = distillation_set, str(tmp_path / "model")
-    Executor().Do(
-        {executor.WINDOWS_KEY: [windows]},
-        {executor.MODEL_KEY: [model]},
-        {
-            executor.SPEC_KEY: COMPRESSED.to_parameter(),
-            executor.SETTINGS_KEY: SETTINGS.to_parameter(),
-            executor.FRONT_END_KEY: FrontEndSpec().to_parameter(),
-            executor.SEED_KEY: 5,
-            executor.SCRATCH_KEY: str(tmp_path / "scratch"),
-            executor.CODE_DIGEST_KEY: "",
-        },
-    )
-    info = StudentInfo.load(model.uri)
+    model = execute(tmp_path, distillation_set, COMPRESSED, SETTINGS)
+    info = StudentInfo.load(model)
     assert [epoch.phase for epoch in info.epochs] == ["float", "annealed", "factored", "qat"]
     assert [epoch.svd_alpha for epoch in info.epochs] == [1.0, 0.0, 0.0, 0.0]
     assert info.best_epoch == 4
-    student = load_student(model.uri)
+    assert info.rank == 8
+    student = load_student(model)
     weights = {weight.name: weight.numpy() for weight in student.bottleneck.weights}
     # The rank that was trained is the rank that ships, and the quantisers know their ranges.
     assert weights["reduce_dense/kernel:0"].shape[1] == 8
@@ -116,13 +151,17 @@ def test_what_ships_was_trained_in_the_form_in_which_it_ships(distillation_set: 
 
 @pytest.mark.slow
 def test_an_interrupted_training_ends_in_the_same_weights(distillation_set: str, tmp_path: Path) -> None:
-    spec = PLAIN.model_copy(update={"svd_rank": 8})
-    straight, info = _training(distillation_set, tmp_path / "straight", spec=spec).run()
+    changes = {
+        "spec": PLAIN.model_copy(update={"svd_energy": 0.6, "sparsity": 0.5}),
+        "settings": SETTINGS.model_copy(update={"ema": 0.9, "augment": EVERYTHING}),
+    }
+    straight, info, _ = _training(distillation_set, tmp_path / "straight", **changes).run()
     for epoch in (1, 2, 3):
-        killed = _training(distillation_set, tmp_path / "killed", spec=spec, after_epoch=_kill_after(epoch))
+        killed = _training(distillation_set, tmp_path / "killed", **changes, after_epoch=_kill_after(epoch))
         with pytest.raises(Killed):
             killed.run()
-    resumed, resumed_info = _training(distillation_set, tmp_path / "killed", spec=spec).run()
+    resumed, resumed_info, _ = _training(distillation_set, tmp_path / "killed", **changes).run()
+    assert resumed_info.rank == info.rank > 0
     assert [epoch.loss for epoch in resumed_info.epochs] == [epoch.loss for epoch in info.epochs]
     for expected, weight in zip(straight.core.get_weights(), resumed.core.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
@@ -131,7 +170,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(distillation_set: str,
 @pytest.mark.slow
 def test_a_student_learns_and_works_in_inference_mode(distillation_set: str, tmp_path: Path) -> None:
     settings = TrainingSettings(epochs=25, batch_size=16, batch_norm_momentum=0.8, learning_rate=3e-3)
-    _, info = _training(distillation_set, tmp_path, settings=settings).run()
+    info = _training(distillation_set, tmp_path, settings=settings).run().info
     assert info.target_variance_explained > 0.5
     assert info.epochs[-1].validation_loss < info.epochs[-1].loss * 3
 
@@ -142,9 +181,84 @@ def test_a_loss_that_is_not_finite_names_the_candidate(distillation_set: str, tm
         _training(distillation_set, tmp_path, settings=settings).run()
 
 
-def test_windows_of_another_length_are_refused(distillation_set: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"windows have 15600 samples, but a patch .* needs 15440"):
-        open_store(distillation_set, "train", FrontEndSpec(frames=95), tmp_path)
+def test_a_candidate_that_breaks_is_written_down_as_failed(
+    distillation_set: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = TrainingSettings(epochs=1, batch_size=32, learning_rate=1e30, clip_norm=0, warmup=0)
+    broken = execute(tmp_path, distillation_set, PLAIN, settings)
+    info = StudentInfo.load(broken)
+    assert "tiny-w0.25-gap-e32: the loss is" in info.failure
+    assert [record.levelname for record in caplog.records if "the loss is" in record.message] == ["WARNING"]
+    assert not list(Path(broken).glob("*.npz"))
+
+    warm = PLAIN.model_copy(update={"warm_start": PLAIN.candidate_id})
+    follower = StudentInfo.load(execute(tmp_path, distillation_set, warm, settings, start=broken))
+    assert follower.failure.startswith("tiny-w0.25-gap-e32-warm: nothing to start from: tiny-w0.25-gap-e32:")
+
+
+def test_windows_shorter_than_a_patch_are_refused(distillation_set: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"windows have 15600 samples, but a patch .* needs 15760"):
+        open_store(distillation_set, "train", FrontEndSpec(frames=97), tmp_path)
+
+
+def test_a_target_of_another_dimension_is_refused_by_name(tmp_path: Path) -> None:
+    windows = write_distillation_set(tmp_path / "windows", train=4, held_out=4)
+    info = DistillationSetInfo.load(windows)
+    info.model_copy(update={"target_dim": 9}).save(windows)
+    expected = r"window at sample 0 of clip train0 has a target of 8 dimensions; .* says 9"
+    with pytest.raises(ValueError, match=expected):
+        open_store(windows, "train", FrontEndSpec(), tmp_path)
+
+
+def test_longer_windows_are_kept_whole(distillation_set: str, tmp_path: Path) -> None:
+    front_end = FrontEndSpec(frames=40)
+    store = open_store(distillation_set, "eval", front_end, tmp_path)
+    assert store.log_mel.shape == (48, 96, 64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("frames", "changes"),
+    [
+        (64, {"longer_windows": "crop"}),
+        (48, {"longer_windows": "patches"}),
+        (96, {"precision": "bfloat16", "ema": 0.9, "loss": LossWeights(cosine=0.5, relational=0.5)}),
+    ],
+)
+def test_each_way_of_training_learns(
+    distillation_set: str, tmp_path: Path, frames: int, changes: dict[str, Any]
+) -> None:
+    front_end = FrontEndSpec(frames=frames)
+    settings = SETTINGS.model_copy(update={"epochs": 10, "batch_size": 16, **changes})
+    stores = {split: open_store(distillation_set, split, front_end, tmp_path) for split in ("train", "eval")}
+    training = _training(
+        distillation_set,
+        tmp_path,
+        settings=settings,
+        front_end=front_end,
+        train=stores["train"],
+        held_out=stores["eval"],
+    )
+    student, info, _ = training.run()
+    assert info.target_variance_explained > 0.2
+    assert {weight.dtype.name for weight in student.core.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in student.features.layers} == {"float32"}
+
+
+@pytest.mark.slow
+def test_a_network_quantised_and_pruned_as_a_whole_is_what_ships(
+    distillation_set: str, tmp_path: Path
+) -> None:
+    spec = mobilenet("tiny", 0.25, embedding_width=32, qat="network", sparsity=0.5)
+    settings = SETTINGS.model_copy(update={"precision": "bfloat16", "epochs": 3})
+    model = execute(tmp_path, distillation_set, spec, settings)
+    info = StudentInfo.load(model)
+    assert [epoch.phase for epoch in info.epochs] == ["float", "float", "qat"]
+    assert info.sparsity == pytest.approx(0.5, abs=0.02)
+    student = load_student(model)
+    assert any("QuantizeWrapper" in type(layer).__name__ for layer in student.core.layers)
+    kept = [float(weight) for weight in student.core.weights if "post_activation_max" in weight.name]
+    assert kept and all(value not in (0.0, 6.0) for value in kept[:-1])
 
 
 def test_log_mels_are_computed_once(distillation_set: str, tmp_path: Path) -> None:

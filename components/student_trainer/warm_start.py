@@ -1,0 +1,121 @@
+"""The weights of a trained sibling, as far as a student can begin with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components.modeling.student import Student, Weights, load_student, read_arrays, write_arrays
+from schemas.reports import StudentInfo
+
+Array = np.ndarray[Any, Any]
+
+HEADS_FILE = "heads.npz"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training begins with.
+
+    Attributes:
+      student: The trained sibling in the form that it shipped in.
+      heads: The heads it was trained with.
+      digest: sha256 of its weights file.
+    """
+
+    student: Student
+    heads: Weights
+    digest: str
+
+    @classmethod
+    def read(cls, folder: str) -> Start:
+        """Reads the folder of a ``StudentModel`` artifact."""
+        digest = hashlib.sha256((Path(folder) / StudentInfo.WEIGHTS).read_bytes()).hexdigest()
+        return cls(load_student(folder), read_arrays(Path(folder) / HEADS_FILE), digest)
+
+
+def save_heads(heads: Weights, folder: str) -> None:
+    """Writes the heads beside the weights: they are for siblings that start from these, and never ship."""
+    write_arrays(Path(folder) / HEADS_FILE, heads)
+
+
+def start_from(student: Student, source: Student) -> int:
+    """Gives a fresh student the weights of a trained one.
+
+    The same network gets them all. Of a larger network of the same family each weight of the same name gives
+    its leading part along every axis (for kernels: the first channels in and out); weights without such a
+    namesake, or larger than it, stay fresh. A compressed bottleneck gives the matrix it stands for; its rows
+    fit only where both poolings order the features alike.
+
+    Args:
+      student: With a full bottleneck; changed in place.
+      source: Trained, in any form.
+
+    Returns:
+      How many weights were taken over.
+    """
+    taken = _copy(student.features.weights, _named(source.core.weights))
+    kernel, bias = _full_bottleneck(source)
+    if student.spec.statistics_skip == source.spec.statistics_skip and _same_order(student, source):
+        levels = 2 * student.front_end.mels if student.spec.statistics_skip else 0
+        pooled = student.features.output_shape[-1] - levels
+        rows = [*range(pooled), *range(len(kernel) - levels, len(kernel))]
+        if pooled + levels <= len(kernel):
+            target = student.bottleneck.get_layer("embedding_dense")
+            named = {_key(target.kernel): kernel[rows], _key(target.bias): bias}
+            taken += _copy(target.weights, named)
+    return taken
+
+
+def _same_order(student: Student, source: Student) -> bool:
+    if student.spec.pooling != source.spec.pooling:
+        return False
+    alike = student.features.output_shape == source.features.output_shape
+    return student.spec.pooling != "flatten" or alike
+
+
+def _full_bottleneck(source: Student) -> tuple[Array, Array]:
+    """The matrix and the bias that a full, factored or quantised bottleneck stands for."""
+    weights = {weight.name: weight.numpy() for weight in source.bottleneck.weights}
+    kernel = weights["embedding_dense/kernel:0"]
+    if "reduce_dense/kernel:0" in weights:
+        kernel = weights["reduce_dense/kernel:0"] @ kernel
+    return kernel, weights["embedding_dense/bias:0"]
+
+
+def _copy(weights: Sequence[tf.Variable], source: dict[str, Array]) -> int:
+    taken = 0
+    for name, weight in _named_variables(weights).items():
+        value = source.get(name)
+        if value is None or value.ndim != len(weight.shape):
+            continue
+        if all(wanted <= there for wanted, there in zip(weight.shape, value.shape, strict=True)):
+            weight.assign(value[tuple(slice(wanted) for wanted in weight.shape)])
+            taken += 1
+    return taken
+
+
+def _named(weights: Sequence[tf.Variable]) -> dict[str, Array]:
+    return {name: weight.numpy() for name, weight in _named_variables(weights).items()}
+
+
+def _named_variables(weights: Sequence[tf.Variable]) -> dict[str, tf.Variable]:
+    """Weights by name; of several with one name, the second is ``name#2`` and so on."""
+    seen: Counter[str] = Counter()
+    named = {}
+    for weight in weights:
+        name = _key(weight)
+        seen[name] += 1
+        named[name if seen[name] == 1 else f"{name}#{seen[name]}"] = weight
+    return named
+
+
+def _key(weight: tf.Variable) -> str:
+    return str(weight.name)

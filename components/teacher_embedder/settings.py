@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from schemas.settings import Settings
 from schemas.teachers import TeacherSpec, TrainedTeacher
@@ -94,7 +94,22 @@ class TeacherEmbedderSettings(Settings):
     silence_peak: float = Field(
         1e-4, ge=0, lt=1, description="Windows that never leave this share of full scale are left out."
     )
+    matching: Literal["local", "global"] = Field(
+        "local",
+        description="What the teacher hears for a window's target. local: the very window; global: its whole "
+        "clip (both as in TRILLsson).",
+    )
     batch_size: int = Field(64, ge=1, description="Windows the teacher is asked about at once.")
     augment: AugmentSettings = Field(
         default_factory=AugmentSettings, description="Extra windows of the train split."
     )
+
+    @model_validator(mode="after")
+    def _targets_belong_to_what_is_heard(self) -> Self:
+        if self.matching == "global" and self.augment.copies:
+            raise ValueError(
+                f"matching 'global' takes the target of the unchanged clip, but augment.copies is "
+                f"{self.augment.copies}: use matching 'local', or change the sound in training "
+                "(training.augment)"
+            )
+        return self

@@ -54,6 +54,7 @@ class _Window:
     clip_id: str
     offset: int
     audio: Pcm
+    clip: Pcm
     is_augmented: bool
 
 
@@ -92,7 +93,8 @@ def embed_shard(
     summary = ShardSummary(job.split, job.index)
     windows = _windows(clips, settings, seed if job.split == TRAIN else None, summary)
     progress = _Progress(job, len(clips))
-    write_shard(job.target, _embedded(windows, teacher, settings.batch_size, summary, progress))
+    matched = _WholeClips(teacher) if settings.matching == "global" else _OwnWindows(teacher)
+    write_shard(job.target, _embedded(windows, matched, settings.batch_size, summary, progress))
     progress.finish(summary)
     return summary
 
@@ -109,7 +111,7 @@ def _windows(
             if _is_silent(audio, settings.silence_peak):
                 summary.silent += 1
                 continue
-            yield number, _Window(clip.clip_id, offset, audio, False)
+            yield number, _Window(clip.clip_id, offset, audio, clip.audio, False)
             if seed is None or not settings.augment.copies:
                 continue
             copies = count_copies(settings.augment.copies, generator(seed, clip.clip_id, offset, "copies"))
@@ -117,7 +119,7 @@ def _windows(
                 rng = generator(seed, clip.clip_id, offset, f"copy {copy}")
                 changed = augment(clip.audio, offset, size, settings.augment, rng, others.draw)
                 if not _is_silent(changed, settings.silence_peak):
-                    yield number, _Window(clip.clip_id, offset, changed, True)
+                    yield number, _Window(clip.clip_id, offset, changed, clip.audio, True)
 
 
 class _Others:
@@ -143,7 +145,7 @@ def _is_silent(audio: Pcm, silence_peak: float) -> bool:
 
 def _embedded(
     windows: Iterator[tuple[int, _Window]],
-    teacher: Teacher,
+    matched: _OwnWindows,
     batch_size: int,
     summary: ShardSummary,
     progress: _Progress,
@@ -153,15 +155,41 @@ def _embedded(
     for number, window in windows:
         batch.append(window)
         if len(batch) == batch_size:
-            yield from _ask(batch, teacher, summary)
+            yield from _ask(batch, matched, summary)
             progress.report(number, summary)
             batch = []
     if batch:
-        yield from _ask(batch, teacher, summary)
+        yield from _ask(batch, matched, summary)
 
 
-def _ask(batch: Sequence[_Window], teacher: Teacher, summary: ShardSummary) -> Iterator[bytes]:
-    vectors = teacher.embed(to_float(np.stack([window.audio for window in batch])))
+class _OwnWindows:
+    """Local matching: the teacher hears what the student hears."""
+
+    def __init__(self, teacher: Teacher) -> None:
+        self.teacher = teacher
+
+    def targets(self, batch: Sequence[_Window]) -> Wave:
+        return self.teacher.embed(to_float(np.stack([window.audio for window in batch])))
+
+
+class _WholeClips(_OwnWindows):
+    """Global matching: the teacher hears the whole clip, once; its windows come one after the other."""
+
+    _clip_id: str | None = None
+    _target: Wave
+
+    def targets(self, batch: Sequence[_Window]) -> Wave:
+        return np.stack([self._of(window) for window in batch])
+
+    def _of(self, window: _Window) -> Wave:
+        if window.clip_id != self._clip_id:
+            self._target = self.teacher.embed(to_float(window.clip)[np.newaxis])[0]
+            self._clip_id = window.clip_id
+        return self._target
+
+
+def _ask(batch: Sequence[_Window], matched: _OwnWindows, summary: ShardSummary) -> Iterator[bytes]:
+    teacher, vectors = matched.teacher, matched.targets(batch)
     for window, vector in zip(batch, vectors, strict=True):
         if not np.isfinite(vector).all():
             bad = int(np.count_nonzero(~np.isfinite(vector)))

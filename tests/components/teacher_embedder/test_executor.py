@@ -10,6 +10,7 @@ import pytest
 
 from components.audio.framing import cut_windows
 from components.modeling.teachers import TeacherError
+from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.records import Clip, DistillationWindow
 from schemas.reports import DistillationSetInfo
 from tests.components.teacher_embedder.conftest import WINDOW, Run, corpus, noise_clip, read_windows
@@ -35,6 +36,24 @@ def test_windows_are_those_of_the_framing_with_the_teachers_answer(run: Run) -> 
             waves = expected / 32768
             targets = np.stack([waves.mean(1), (waves**2).mean(1), np.full(len(waves), 3.0)], axis=1)
             np.testing.assert_allclose([w.target for w in mine], targets, rtol=2e-3, atol=1e-6)
+
+
+def test_global_targets_are_those_of_the_whole_clip(run: Run) -> None:
+    clips = corpus()
+    uri = run(clips, batch_size=4, matching="global")
+    windows = read_windows(uri, "train")
+    assert len(windows) == 17
+    for clip in clips["train"]:
+        wave = clip.audio / 32768
+        targets = [window.target for window in windows if window.clip_id == clip.clip_id]
+        expected = np.tile([wave.mean(), (wave**2).mean(), 3.0], (len(targets), 1))
+        np.testing.assert_allclose(targets, expected, rtol=2e-3, atol=1e-6)
+
+
+def test_global_targets_do_not_go_with_changed_sound() -> None:
+    options = {"matching": "global", "augment": {"copies": 0.5}}
+    with pytest.raises(ValueError, match=r"matching 'global' .* augment.copies is 0.5"):
+        TeacherEmbedderSettings.model_validate(options)
 
 
 def test_report_says_what_there_is(run: Run) -> None:

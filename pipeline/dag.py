@@ -118,14 +118,17 @@ class _Builder:
                 data_digest=self._digests.teacher,
             )
         ).outputs["windows"]
-        branches = [
-            self._branch(candidate, windows, noss.outputs["examples"])
-            for candidate in config.students.expand()
-        ]
+        branches: dict[str, Branch] = {}
+        for candidate in config.students.expand():
+            # The one it starts from comes before it.
+            start = branches[candidate.warm_start] if candidate.warm_start else None
+            branches[candidate.candidate_id] = self._branch(
+                candidate, windows, noss.outputs["examples"], start
+            )
         teacher_noss = self._evaluator("teacher", noss.outputs["examples"], teacher=teacher)
         baseline = self._evaluator("logmel", noss.outputs["examples"])
         sources = [corpus.outputs["report"], noss.outputs["report"]]
-        self._decide(branches, teacher_noss, baseline, windows, sources)
+        self._decide(list(branches.values()), teacher_noss, baseline, windows, sources)
         return self._nodes
 
     def _synthesizer(self) -> BaseChannel | None:
@@ -162,11 +165,14 @@ class _Builder:
         channel: BaseChannel = self._add(node).outputs["model"]
         return channel
 
-    def _branch(self, candidate: StudentSpec, windows: BaseChannel, noss: BaseChannel) -> Branch:
+    def _branch(
+        self, candidate: StudentSpec, windows: BaseChannel, noss: BaseChannel, start: Branch | None
+    ) -> Branch:
         config, name = self._config, candidate.candidate_id
         trainer = self._add(
             StudentTrainer(
                 windows=windows,
+                start=start.trainer.outputs["model"] if start else None,
                 spec=candidate,
                 settings=config.training,
                 front_end=config.front_end,

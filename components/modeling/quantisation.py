@@ -1,7 +1,7 @@
 """What the quantised forms of a network share: their ranges and their state.
 
-TFMOT starts the range of every activation at -6 to 6 and moves it by a thousandth a step: without a
-calibration a short training would ship ranges that have nothing to do with the activations.
+TFMOT starts every range at -6 to 6. Those of kernels follow at the first training step; those of activations
+move by a thousandth a step, so that a short training would ship ranges that have nothing to do with them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 
 
 def calibrate(plain: keras.Model, quantised: keras.Model, batches: Iterable[Array]) -> None:
-    """Sets the ranges of a quantised network's activations to what its float network gives.
+    """Sets the ranges of a quantised network to those of its kernels and of what its float network gives.
 
     Args:
       plain: The float network that ``quantised`` was made of, of the same weights and layer names.
@@ -27,6 +27,8 @@ def calibrate(plain: keras.Model, quantised: keras.Model, batches: Iterable[Arra
     Raises:
       ValueError: If there is not one batch.
     """
+    from tensorflow_model_optimization.python.core.quantization.keras import quantize_wrapper
+
     computed = [layer for layer in plain.layers if not isinstance(layer, keras.layers.InputLayer)]
     outputs = keras.Model(plain.input, [layer.output for layer in computed])
     measure = tf.function(lambda batch: _ranges([batch, *tf.nest.flatten(outputs(batch, training=False))]))
@@ -38,14 +40,17 @@ def calibrate(plain: keras.Model, quantised: keras.Model, batches: Iterable[Arra
     high = np.maximum(np.max(seen, axis=0)[:, 1], 0.0)
     place = {layer.name: index for index, layer in enumerate(computed, start=1)}
     for layer in quantised.layers:
-        index = place[layer.layer.name] if hasattr(layer, "layer") else 0
+        wraps = isinstance(layer, quantize_wrapper.QuantizeWrapper)
+        for kernel, quantiser, its_range in layer._weight_vars if wraps else ():
+            quantiser(kernel, training=True, weights=its_range)
+        index = place[layer.layer.name] if wraps else 0
         for weight in layer.weights:
-            kind = _own_name(weight)
-            if is_state(weight) and "kernel" not in kind:
-                if kind.endswith("_min"):
-                    weight.assign(low[index])
-                elif kind.endswith("_max"):
-                    weight.assign(high[index])
+            if not is_state(weight) or "kernel" in _own_name(weight):
+                continue
+            if _own_name(weight).endswith("_min"):
+                weight.assign(low[index])
+            elif _own_name(weight).endswith("_max"):
+                weight.assign(high[index])
 
 
 def is_state(weight: tf.Variable) -> bool:

@@ -64,6 +64,11 @@ class Student:
         Raises:
           ValueError: If the pooling keeps no time.
         """
+        if self.spec.qat == "network":
+            raise ValueError(
+                f"{self.spec.candidate_id}: a network quantised as a whole (qat 'network') gives no "
+                "embeddings of moments; use qat 'bottleneck' or 'none'"
+            )
         if self.moments is None:
             raise ValueError(
                 f"{self.spec.candidate_id}: pooling {self.spec.pooling!r} leaves no moments; use 'gap'"
@@ -85,7 +90,8 @@ class Student:
 
     def with_core(self, core: keras.Model) -> Student:
         """The same student as a quantised whole network, of which features and bottleneck are two parts."""
-        pooled = core.get_layer(f"quant_{self.features.output.node.layer.name}").output
+        first = next(layer for layer in self.bottleneck.layers if isinstance(layer, keras.layers.Dense))
+        pooled = core.get_layer(f"quant_{first.name}").input
         return Student(
             self.spec,
             self.front_end,

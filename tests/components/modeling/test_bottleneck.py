@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from components.modeling import bottleneck
 
@@ -74,3 +75,68 @@ def test_quantisers_are_applied_not_only_annotated() -> None:
     assert [layer.layer.name for layer in wrapped] == ["reduce_dense", "embedding_dense"]
     kernel = next(weight for weight in wrapped[0].weights if weight.name.endswith("kernel:0"))
     np.testing.assert_array_equal(kernel, plain.get_layer("reduce_dense").get_weights()[0])
+
+
+def _with_spectrum(values: list[float], rows: int, columns: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    left, _ = np.linalg.qr(rng.normal(size=(rows, len(values))))
+    right, _ = np.linalg.qr(rng.normal(size=(columns, len(values))))
+    return ((left * values) @ right.T).astype(np.float32)
+
+
+@pytest.mark.parametrize(("energy", "rank"), [(0.5, 1), (0.53, 1), (0.54, 2), (0.8, 2), (0.9, 3), (0.99, 4)])
+@pytest.mark.parametrize("shape", [(24, 16), (16, 24)])
+def test_the_least_rank_that_keeps_an_energy(energy: float, rank: int, shape: tuple[int, int]) -> None:
+    # Singular values 4, 3, 2, 1: of the energy 30, 16, 25, 29 and 30 are kept: 0.533, 0.833, 0.967, 1.
+    matrix = _with_spectrum([4.0, 3.0, 2.0, 1.0], *shape)
+    assert bottleneck.rank_for_energy(matrix, energy) == rank
+
+
+def test_a_rank_for_an_energy_always_compresses(caplog: pytest.LogCaptureFixture) -> None:
+    # 12 equal singular values: 0.9 of the energy would take 11, but 12x12 weights shrink only up to rank 5.
+    assert bottleneck.rank_for_energy(np.eye(12, dtype=np.float32), 0.9) == 5
+    assert (
+        "rank 11, which keeps 0.9 of a 12x12 bottleneck, does not compress it: 5 keeps 0.417" in caplog.text
+    )
+
+
+def test_training_through_the_factors_beats_cutting_afterwards() -> None:
+    """At equal steps, on features that are anything but white, as pooled features are."""
+    rng = np.random.default_rng(5)
+    features, units, rank, steps = 48, 64, 6, 400
+    mixing = _with_spectrum(list(10.0 ** -np.linspace(0, 2, features)), features, features) * 5
+    x = np.maximum(rng.normal(size=(1200, features)) @ mixing + 0.2, 0).astype(np.float32)
+    y = np.tanh(x @ rng.normal(size=(features, units))).astype(np.float32)
+    x, y, unseen, wanted = x[:1000], y[:1000], x[1000:], y[1000:]
+
+    def train(model: keras.Model, alphas: np.ndarray) -> keras.Model:
+        optimizer = keras.optimizers.Adam(5e-3)
+
+        @tf.function
+        def step(inputs: tf.Tensor, targets: tf.Tensor) -> None:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((model(inputs) - targets) ** 2)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+
+        for index, alpha in enumerate(alphas):
+            if model.layers[-1].name == "annealed":
+                model.layers[-1].alpha.assign(alpha)
+            rows = (np.arange(50) + 50 * index) % len(x)
+            step(tf.constant(x[rows]), tf.constant(y[rows]))
+        return model
+
+    keras.utils.set_random_seed(2)
+    cut = train(bottleneck.full(features, units), np.ones(steps)).get_layer("embedding_dense")
+    reduce, expand = bottleneck.factorise(cut.kernel.numpy(), rank, seed=0)
+    cut_error = np.mean((unseen @ reduce @ expand + cut.bias.numpy() - wanted) ** 2)
+
+    keras.utils.set_random_seed(2)
+    annealed = bottleneck.annealed(features, units, rank)
+    annealed.get_layer("annealed").refit(seed=0)
+    train(annealed, np.concatenate([np.linspace(1, 0, steps // 2), np.zeros(steps // 2)]))
+    trained_error = np.mean((annealed(unseen).numpy() - wanted) ** 2)
+
+    assert trained_error < 0.7 * cut_error
+    layer = annealed.get_layer("annealed")
+    assert (layer.reduce.shape, layer.expand.shape) == ((features, rank), (rank, units))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.student_trainer.phases import Phase, learning_rate, plan_phases, refit_steps, svd_alpha
-from components.student_trainer.settings import TrainingSettings
+from components.student_trainer.settings import PruningSchedule, TrainingSettings
 from schemas.students import StudentSpec
 
 
@@ -45,6 +45,13 @@ def test_alpha_falls_from_one_to_exactly_zero() -> None:
     assert svd_alpha(0, 1) == 0.0
 
 
+def test_a_cosine_fades_slowly_at_both_ends() -> None:
+    values = [svd_alpha(step, 5, "cosine") for step in range(5)]
+    # Half of 1 + cos of 0, 45, 90, 135 and 180 degrees.
+    assert values == pytest.approx([1.0, 0.853553, 0.5, 0.146447, 0.0], abs=1e-6)
+    assert values[-1] == 0.0
+
+
 def test_factors_are_refitted_a_few_times_only() -> None:
     assert refit_steps(1000, 4) == {0, 250, 500, 750}
 
@@ -60,3 +67,8 @@ def test_the_rate_rises_then_falls() -> None:
 def test_quantising_before_the_factors_are_trained_out_is_refused() -> None:
     with pytest.raises(ValueError, match=r"svd.end 0.6 must not be after qat_begin 0.5"):
         TrainingSettings(qat_begin=0.5)
+
+
+def test_pruning_before_there_are_factors_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"pruning.end 0.5 must be after svd.end 0.6"):
+        TrainingSettings(pruning=PruningSchedule(end=0.5))

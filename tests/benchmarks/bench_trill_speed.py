@@ -1,0 +1,158 @@
+"""Latency of students against a network of TRILL's shape, interleaved in one session on this host.
+
+    python -m tests.benchmarks.bench_trill_speed [--operators CANDIDATE/VARIANT]
+
+TRILL's network is a ResNet-50 on 96x64 patches whose last map, 3x2x2048, is flattened to ``layer19``
+(12288-d); FRILL was published as 32 times faster on a Pixel 1. Weights are random: time does not depend
+on them. ``--operators`` tells where one file's time goes: it is cut off after each operator, the pieces
+are timed in interleaved rounds, and an operator's share is the difference of two neighbours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from components.latency_benchmark.backends import open_backend
+from components.latency_benchmark.backends.base import Subject
+from components.latency_benchmark.figures import ratio, timing
+from components.latency_benchmark.rounds import Session, measure
+from components.latency_benchmark.settings import LatencySettings
+from components.latency_benchmark.sounds import write_input
+from components.modeling import flatbuffer
+from components.modeling.resnet import FEATURES, build_resnet
+from components.modeling.student import build_deployed
+from components.tflite_converter.conversion import (
+    EMBEDDING,
+    LOG_MEL,
+    NETWORK,
+    ConversionRefused,
+    convert_function,
+)
+from components.tflite_converter.network import Network
+from components.tflite_converter.settings import ConverterSettings
+from schemas.students import FrontEndSpec, StudentSpec
+from schemas.trained_teacher import ResNetSpec
+from tests.components.student_trainer.conftest import write_distillation_set
+from tests.students import mobilenet
+
+TRILL = "TRILL-shaped"
+SEED = 20
+STUDENTS = (
+    mobilenet("small", 2.0),  # FRILL as published
+    mobilenet("small", 2.0, svd_rank=100),
+    mobilenet("small", 1.0),
+    mobilenet("small", 1.0, svd_rank=100),
+    mobilenet("small", 0.5),
+    mobilenet("small", 0.5, embedding_width=1024, statistics_skip=True),
+    mobilenet("small", 0.5, embedding_width=1024, statistics_skip=True, svd_rank=96),
+    mobilenet("tiny", 0.5, embedding_width=1024, statistics_skip=True),
+    mobilenet("tiny", 0.5, embedding_width=512, statistics_skip=True, svd_rank=64),
+)
+
+
+def main() -> None:
+    """Prints latency, ratio to TRILL's shape and size of every variant of every student."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=20, help="timed runs a round")
+    parser.add_argument(
+        "--operators", metavar="CANDIDATE/VARIANT", help="profile this file, operator by operator"
+    )
+    options = parser.parse_args()
+    settings = LatencySettings(rounds=options.rounds, runs_per_round=options.runs)
+    with tempfile.TemporaryDirectory() as folder:
+        if options.operators:
+            candidate, _, variant = options.operators.rpartition("/")
+            spec = next(spec for spec in STUDENTS if spec.candidate_id == candidate)
+            content = dict(_variants(spec, Path(folder)))[variant]
+            _print_operators(content, Path(folder), settings)
+            return
+        subjects = [_subject(TRILL, "float32", _trill(), Path(folder))]
+        for spec in STUDENTS:
+            subjects += [
+                _subject(spec.candidate_id, name, content, Path(folder))
+                for name, content in _variants(spec, Path(folder))
+            ]
+        session = _measure(subjects, settings)
+    print(
+        f"{len(subjects)} files, {options.rounds} interleaved rounds of {options.runs} runs, one thread, host"
+    )
+    print(f"{'file':60} {'p50 ms':>8} {'MiB':>7}  TRILL's time / this [95 % interval over rounds]")
+    for subject in subjects:
+        own = session.samples_us[subject.key]
+        faster = ratio(session.samples_us[subjects[0].key], own, SEED)
+        print(
+            f"{subject.key:60} {timing(own, SEED).p50_ms:8.3f} {subject.bytes / 2**20:7.2f}"
+            f"  {faster.value:6.1f} [{faster.low:.1f}, {faster.high:.1f}]"
+        )
+
+
+def _trill() -> bytes:
+    network = build_resnet(ResNetSpec(depths=(3, 4, 6, 3), width=64), FrontEndSpec())
+    return convert_function(
+        lambda patch: network(patch, training=False)[FEATURES], (1, 96, 64), LOG_MEL, [EMBEDDING], NETWORK
+    )
+
+
+def _variants(spec: StudentSpec, folder: Path) -> Iterator[tuple[str, bytes]]:
+    settings = ConverterSettings(representative_windows=16)
+    windows = folder / "windows"
+    if not windows.exists():
+        write_distillation_set(windows, train=16, held_out=1)
+    network = Network(build_deployed(spec, FrontEndSpec(), spec.svd_rank), str(windows), settings)
+    for name in settings.variants:
+        try:
+            yield name, network.file(name)
+        except ConversionRefused as error:
+            print(f"{spec.candidate_id}/{name} is left out: {error}")
+
+
+def _subject(candidate: str, variant: str, content: bytes, folder: Path) -> Subject:
+    path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.tflite"
+    path.write_bytes(content)
+    source = write_input(flatbuffer.inputs(flatbuffer.parse(content))[0], folder, SEED)
+    return Subject(candidate, variant, path, source, hashlib.sha256(content).hexdigest(), len(content))
+
+
+def _measure(subjects: list[Subject], settings: LatencySettings) -> Session:
+    with open_backend(settings) as backend:
+        return measure(backend, subjects, settings, SEED)
+
+
+def _print_operators(content: bytes, folder: Path, settings: LatencySettings) -> None:
+    pieces = list(_cut_after_each_operator(content))
+    subjects = [_subject("piece", f"{number:03d}", piece, folder) for number, (_, piece) in enumerate(pieces)]
+    session = _measure(subjects, settings)
+    until = [timing(session.samples_us[subject.key], SEED).p50_ms for subject in subjects]
+    own = np.diff([0.0, *np.maximum.accumulate(until)])
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for (label, _), cost in zip(pieces, own, strict=True):
+        by_kind[label.split()[0]].append(float(cost))
+        print(f"{cost * 1000:8.1f} us {100 * cost / until[-1]:5.1f} %  {label}")
+    for kind, costs in sorted(by_kind.items(), key=lambda item: -sum(item[1])):
+        print(f"{kind:24} {sum(costs) * 1000:8.1f} us {100 * sum(costs) / until[-1]:5.1f} %  in {len(costs)}")
+
+
+def _cut_after_each_operator(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Files that end after the first, the second, ... operator, with that operator's name and shape."""
+    for last in range(len(flatbuffer.parse(content).subgraphs[0].operators)):
+        model = flatbuffer.parse(content)
+        graph = model.subgraphs[0]
+        graph.operators = graph.operators[: last + 1]
+        output = int(graph.operators[last].outputs[0])
+        graph.outputs = np.array([output], np.int32)
+        model.signatureDefs = None
+        kind = flatbuffer.operator_name(model, graph.operators[last])
+        shape = "x".join(str(size) for size in graph.tensors[output].shape)
+        yield f"{kind} -> {shape}", flatbuffer.serialize(model)
+
+
+if __name__ == "__main__":
+    main()

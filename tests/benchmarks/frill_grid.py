@@ -1,0 +1,109 @@
+"""FRILL's whole grid: each of the 144 students built, converted in every variant, compared with Keras.
+
+    python -m tests.benchmarks.frill_grid [--only small-w2] [--table FILE]
+
+Weights are random; batch normalisation and quantisers take their ranges from made-up windows, as a training
+would leave them. A line a student: parameters, seconds, and for each file its size in MiB and the least
+cosine to the Keras network over windows that it was not calibrated on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import tf_keras as keras
+
+from components.modeling.frontend import LogMel
+from components.modeling.litert import LiteRtModel
+from components.modeling.student import Student, build_deployed
+from components.student_trainer.forms import enter_phase
+from components.tflite_converter.checks import Array, embed, parity
+from components.tflite_converter.conversion import ConversionRefused
+from components.tflite_converter.network import Network
+from components.tflite_converter.settings import ConverterSettings, VariantName, split_name
+from components.tflite_converter.windows import HELD_OUT, TRAINING, draw_windows
+from pipeline.config_file import load_config
+from schemas.students import FrontEndSpec, StudentSpec
+from tests.components.student_trainer.conftest import write_distillation_set
+
+CALIBRATION, COMPARED = 32, 4
+FRONT_END = FrontEndSpec()
+SETTINGS = ConverterSettings(variants=get_args(VariantName), representative_windows=CALIBRATION)
+
+
+def main() -> None:
+    """Prints the table and, at the end, what failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", default="", help="candidates whose id begins so")
+    parser.add_argument("--table", type=Path, help="also write the lines to this file")
+    options = parser.parse_args()
+    grid = load_config("frill144").students.expand()
+    chosen = [spec for spec in grid if spec.candidate_id.startswith(options.only)]
+    faults: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        windows = write_distillation_set(Path(folder), train=CALIBRATION, held_out=COMPARED)
+        for number, spec in enumerate(chosen, start=1):
+            line, found = _examine(spec, windows)
+            faults += found
+            text = f"{number:3d}/{len(chosen)} {line}"
+            print(text, flush=True)
+            if options.table:
+                with options.table.open("a", encoding="utf-8") as file:
+                    file.write(text + "\n")
+    print(f"{len(chosen)} students, {len(SETTINGS.variants)} variants each, {len(faults)} faults")
+    print("\n".join(faults))
+
+
+def _examine(spec: StudentSpec, windows: str) -> tuple[str, list[str]]:
+    """The table's line of one student, and what is wrong with it."""
+    began = time.perf_counter()
+    student = _settled(spec, windows)
+    heard = {
+        "wave": _windows(windows, HELD_OUT, COMPARED),
+        "core": LogMel(FRONT_END)(_windows(windows, HELD_OUT, COMPARED)).numpy(),
+    }
+    expected = student.core(heard["core"], training=False).numpy()
+    network = Network(student, windows, SETTINGS)
+    cells, faults = [], []
+    for name in SETTINGS.variants:
+        kind, precision = split_name(name)
+        try:
+            content = network.file(name)
+        except ConversionRefused as error:
+            faults.append(f"{spec.candidate_id} {name}: {error}")
+            continue
+        agreement = parity(embed(LiteRtModel(content), heard[kind]), expected)
+        least = agreement.cosine_min if agreement else float("nan")
+        if not least >= SETTINGS.floor(precision).cosine_min:
+            faults.append(f"{spec.candidate_id} {name}: least cosine {least:.5f}")
+        cells.append(f"{name} {len(content) / 2**20:.2f} {least:.5f}")
+    parameters = student.parameters
+    keras.backend.clear_session()
+    seconds = time.perf_counter() - began
+    return f"{spec.candidate_id:36} {parameters:>11,} {seconds:5.1f} s  " + ", ".join(cells), faults
+
+
+def _settled(spec: StudentSpec, windows: str) -> Student:
+    """A student of random weights whose moving averages and quantisers' ranges have arrived."""
+    patches = LogMel(FRONT_END)(_windows(windows, TRAINING, CALIBRATION)).numpy()
+    plain = build_deployed(spec.model_copy(update={"qat": "none"}), FRONT_END, spec.svd_rank)
+    for layer in plain.features.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.3
+    for _ in range(4):
+        plain.core(patches, training=True)
+    student = replace(plain, spec=spec)
+    return enter_phase(student, "qat", spec.svd_rank, 0, [patches]) if spec.qat != "none" else student
+
+
+def _windows(uri: str, split: str, count: int) -> Array:
+    return draw_windows(uri, split, count, FRONT_END.window_samples, seed=0)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,6 +21,8 @@ from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_evaluator.subjects import EvaluationSubject, logmel_subject, make_front_end
 from components.noss_evaluator.tasks import gather_tasks
 from components.tflite_converter.conversion import convert
+from components.tflite_converter.front_end import front_end_file
+from components.tflite_converter.join import join
 from schemas.records import NossClip
 from schemas.students import FrontEndSpec, StudentSpec
 
@@ -60,8 +62,9 @@ def embedding_against_bare_litert() -> dict[str, float]:
     patches = np.concatenate([log_mel(share) for share in np.array_split(windows, 10)])
 
     ratios = {}
+    core = convert(student)
     for kind in ("wave", "core"):
-        content = convert(student, kind)
+        content = join(front_end_file(front_end, "matmul"), core) if kind == "wave" else core
         models = [LiteRtModel(content) for _ in range(WORKERS)]
         networks = tuple(
             lambda inputs, model=model: np.concatenate([model.run(one[None])[0] for one in inputs])

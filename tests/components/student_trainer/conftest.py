@@ -14,10 +14,12 @@ from schemas.students import FrontEndSpec
 TARGET_BLOCKS = [6, 2]
 
 
-def write_distillation_set(folder: Path, train: int = 192, held_out: int = 48) -> str:
+def write_distillation_set(
+    folder: Path, train: int = 192, held_out: int = 48, front_end: FrontEndSpec | None = None
+) -> str:
     """Tones in noise; the targets are functions of pitch and level, 6 and 2 dimensions."""
     rng = np.random.default_rng(7)
-    samples = FrontEndSpec().window_samples
+    samples = (front_end or FrontEndSpec()).window_samples
     time = np.arange(samples) / 16_000
     targets = {}
     for split, count in (("train", train), ("eval", held_out)):

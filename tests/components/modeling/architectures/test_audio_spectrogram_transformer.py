@@ -25,19 +25,19 @@ def _count(hidden: int, places: int, width: int = 768, depth: int = 12) -> int:
     return patches + (places + 2) * width + blocks + 2 * width + width * 1024 + 1024 + 2
 
 
+@pytest.mark.slow
 def test_size_of_trillsson5() -> None:
     # 195 x 80 in steps of 10: 18 x 7 places.
-    assert _count(hidden=3208, places=18 * 7) == 88_647_522
-    assert AudioSpectrogramTransformer().hidden == 3208
+    built = student({"name": AST})
+    assert built.parameters == _count(hidden=3208, places=18 * 7) == 88_647_522
 
 
 @pytest.mark.slow
-def test_trillsson5_converts() -> None:
-    built = student({"name": AST})
-    assert built.parameters == 88_647_522
-    assert least_agreement(built) > 0.9999
+def test_a_block_of_full_width_converts() -> None:
+    assert least_agreement(student({"name": AST, "depth": 1})) > 0.9999
 
 
+@pytest.mark.slow
 def test_size_of_trillsson4() -> None:
     built = student({"name": AST, "mlp_ratio": 2.4})
     assert built.parameters == _count(hidden=1840, places=18 * 7) == 63_416_130

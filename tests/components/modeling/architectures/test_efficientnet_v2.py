@@ -21,9 +21,8 @@ def test_sizes_of_trillsson2_and_3(variant: Variant, trained: int, all_weights: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", ["b1", "s"])
-def test_conversion(variant: Variant) -> None:
-    assert least_agreement(student({"name": "efficientnet_v2", "variant": variant})) > 0.9999
+def test_conversion() -> None:
+    assert least_agreement(student({"name": "efficientnet_v2", "variant": "b1"})) > 0.9999
 
 
 def test_same_function_as_the_network_of_keras() -> None:

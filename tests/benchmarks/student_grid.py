@@ -1,6 +1,6 @@
-"""FRILL's whole grid: each of the 144 students built, converted in every variant, compared with Keras.
+"""A configuration's whole grid: each student built, converted in every variant, compared with Keras.
 
-    python -m tests.benchmarks.frill_grid [--only small-w2] [--table FILE]
+    python -m tests.benchmarks.student_grid [--config trillsson] [--only small-w2] [--table FILE]
 
 Weights are random; batch normalisation and quantisers take their ranges from made-up windows, as a training
 would leave them. A line a student: parameters, seconds, and for each file its size in MiB and the least
@@ -32,7 +32,6 @@ from schemas.students import FrontEndSpec, StudentSpec
 from tests.components.student_trainer.conftest import write_distillation_set
 
 CALIBRATION, COMPARED = 32, 4
-FRONT_END = FrontEndSpec()
 SETTINGS = ConverterSettings(variants=get_args(VariantName), representative_windows=CALIBRATION)
 
 
@@ -41,14 +40,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", default="", help="candidates whose id begins so")
     parser.add_argument("--table", type=Path, help="also write the lines to this file")
+    parser.add_argument("--config", default="frill144", help="configuration that names the students")
     options = parser.parse_args()
-    grid = load_config("frill144").students.expand()
+    config = load_config(options.config)
+    grid = config.students.expand()
     chosen = [spec for spec in grid if spec.candidate_id.startswith(options.only)]
     faults: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        windows = write_distillation_set(Path(folder), train=CALIBRATION, held_out=COMPARED)
+        windows = write_distillation_set(Path(folder), CALIBRATION, COMPARED, config.front_end)
         for number, spec in enumerate(chosen, start=1):
-            line, found = _examine(spec, windows)
+            line, found = _examine(spec, config.front_end, windows)
             faults += found
             text = f"{number:3d}/{len(chosen)} {line}"
             print(text, flush=True)
@@ -59,14 +60,13 @@ def main() -> None:
     print("\n".join(faults))
 
 
-def _examine(spec: StudentSpec, windows: str) -> tuple[str, list[str]]:
+def _examine(spec: StudentSpec, front_end: FrontEndSpec, windows: str) -> tuple[str, list[str]]:
     """The table's line of one student, and what is wrong with it."""
     began = time.perf_counter()
-    student = _settled(spec, windows)
-    heard = {
-        "wave": _windows(windows, HELD_OUT, COMPARED),
-        "core": LogMel(FRONT_END)(_windows(windows, HELD_OUT, COMPARED)).numpy(),
-    }
+    waves = draw_windows(windows, TRAINING, CALIBRATION, front_end.window_samples, seed=0)
+    student = _settled(spec, front_end, LogMel(front_end)(waves).numpy())
+    waves = draw_windows(windows, HELD_OUT, COMPARED, front_end.window_samples, seed=0)
+    heard = {"wave": waves, "core": LogMel(front_end)(waves).numpy()}
     expected = student.core(heard["core"], training=False).numpy()
     network = Network(student, windows, SETTINGS)
     cells, faults = [], []
@@ -88,10 +88,9 @@ def _examine(spec: StudentSpec, windows: str) -> tuple[str, list[str]]:
     return f"{spec.candidate_id:36} {parameters:>11,} {seconds:5.1f} s  " + ", ".join(cells), faults
 
 
-def _settled(spec: StudentSpec, windows: str) -> Student:
+def _settled(spec: StudentSpec, front_end: FrontEndSpec, patches: Array) -> Student:
     """A student of random weights whose moving averages and quantisers' ranges have arrived."""
-    patches = LogMel(FRONT_END)(_windows(windows, TRAINING, CALIBRATION)).numpy()
-    plain = build_deployed(spec.model_copy(update={"qat": "none"}), FRONT_END, spec.svd_rank)
+    plain = build_deployed(spec.model_copy(update={"qat": "none"}), front_end, spec.svd_rank)
     for layer in plain.features.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.3
@@ -99,10 +98,6 @@ def _settled(spec: StudentSpec, windows: str) -> Student:
         plain.core(patches, training=True)
     student = replace(plain, spec=spec)
     return enter_phase(student, "qat", spec.svd_rank, 0, [patches]) if spec.qat != "none" else student
-
-
-def _windows(uri: str, split: str, count: int) -> Array:
-    return draw_windows(uri, split, count, FRONT_END.window_samples, seed=0)
 
 
 if __name__ == "__main__":

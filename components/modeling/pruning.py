@@ -22,7 +22,8 @@ class Pruning:
     """Keeps the share of zeros that a schedule asks for in the kernels of a student.
 
     The student must keep its form: for another bottleneck, or once the whole network is quantised, make
-    another one. It begins with the zeros that it finds.
+    another one. It begins with the zeros that it finds, and what became zero stays so; made after the
+    schedule's end, it brings the new form's kernels to the final share at its first step.
     """
 
     def __init__(
@@ -49,18 +50,20 @@ class Pruning:
                 "it must begin at 0 or later and end after it has begun"
             )
         frequency = min(frequency, end_step - begin_step)
+        # TFMOT chooses anew only every so many steps from the first: the last choice is the end.
+        self._end = end_step - (end_step - begin_step) % frequency
         schedule = tfmot.sparsity.keras.PolynomialDecay(
             initial_sparsity=0.0,
             final_sparsity=final_sparsity,
             begin_step=begin_step,
-            # TFMOT chooses anew only at multiples of the frequency: the last of them is the end.
-            end_step=end_step - (end_step - begin_step) % frequency,
+            end_step=self._end,
             frequency=frequency,
         )
         masked = [
             (kernel, tf.Variable(tf.cast(kernel != 0.0, kernel.dtype), trainable=False), tf.Variable(0.0))
             for kernel in prunable(student)
         ]
+        self._fresh = True
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._algorithm = pruning_impl.Pruning(lambda: self._step, masked, schedule, (1, 1), "AVG")
         self._apply = tf.function(self._choose_and_mask)
@@ -71,10 +74,12 @@ class Pruning:
         Args:
           step: Number of the training step just done, from 0.
         """
-        self._step.assign(step)
+        self._step.assign(self._end if self._fresh and step > self._end else step)
+        self._fresh = False
         self._apply()
 
     def _choose_and_mask(self) -> None:
+        self._algorithm.weight_mask_op()
         self._algorithm.conditional_mask_update()
         self._algorithm.weight_mask_op()
 

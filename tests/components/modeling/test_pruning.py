@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from components.modeling import pruning
+from components.modeling import bottleneck, pruning
 from components.modeling.pruning import Pruning
 from components.modeling.student import Student, build_student
 from schemas.students import FrontEndSpec
@@ -57,6 +57,16 @@ def test_another_pruning_keeps_the_zeros_that_it_finds(student: Student) -> None
     second.after_step(2)
     for kernel, zero in zip(pruning.prunable(student), zeros, strict=True):
         np.testing.assert_array_equal(kernel.numpy() == 0, zero)
+
+
+def test_a_form_that_comes_after_the_schedule_is_pruned_at_once(student: Student) -> None:
+    Pruning(student, final_sparsity=0.5, begin_step=0, end_step=1, frequency=1).after_step(1)
+    width = student.features.output_shape[-1]
+    factored = student.with_bottleneck(bottleneck.factored(width, 32, 16))
+    assert 0 < pruning.sparsity(factored) < 0.5
+    late = Pruning(factored, final_sparsity=0.5, begin_step=0, end_step=1, frequency=1)
+    late.after_step(7)
+    assert pruning.sparsity(factored) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_steps_out_of_order_are_refused(student: Student) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers
@@ -15,6 +16,8 @@ from schemas.reports import TensorInfo
 ALIGNMENT = 16
 IDENTIFIER = b"TFL3"
 CUSTOM_PREFIX = "custom:"
+RUNTIME_METADATA = "min_runtime_version"
+SIGNATURE = b"serving_default"
 
 _OPERATOR_NAMES = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
@@ -51,25 +54,87 @@ def serialize(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
-def rename(model: Any, input_name: str, output_name: str) -> None:
-    """Names the one input and the one output, as tensors and in the signature.
+def name_ends(model: Any, input_name: str, output_names: Sequence[str]) -> None:
+    """Names the one input and the outputs, as tensors and in the signature, in the order of the file.
 
     Raises:
-      ValueError: If the model has more than one subgraph, input or output.
+      ValueError: If the model has more than one subgraph or input, or another number of outputs.
+    """
+    graph = only_graph(model)
+    if len(graph.inputs) != 1 or len(graph.outputs) != len(output_names):
+        raise ValueError(
+            f"one input and {len(output_names)} outputs are to be named, "
+            f"this file has {len(graph.inputs)} and {len(graph.outputs)}"
+        )
+    signature = schema.SignatureDefT(inputs=[], outputs=[], signatureKey=SIGNATURE, subgraphIndex=0)
+    ends = [(signature.inputs, graph.inputs[0], input_name)]
+    ends += [
+        (signature.outputs, index, name) for index, name in zip(graph.outputs, output_names, strict=True)
+    ]
+    for entries, index, name in ends:
+        graph.tensors[index].name = name.encode()
+        entries.append(schema.TensorMapT(name=name.encode(), tensorIndex=int(index)))
+    model.signatureDefs = [signature]
+
+
+def only_graph(model: Any) -> Any:
+    """The one subgraph of a model.
+
+    Raises:
+      ValueError: If there are more.
     """
     if len(model.subgraphs) != 1:
         raise ValueError(f"a student has one subgraph, this file has {len(model.subgraphs)}")
-    graph = model.subgraphs[0]
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise ValueError(
-            "a student has one input and one output, "
-            f"this file has {len(graph.inputs)} and {len(graph.outputs)}"
-        )
-    graph.tensors[graph.inputs[0]].name = input_name.encode()
-    graph.tensors[graph.outputs[0]].name = output_name.encode()
-    for signature in model.signatureDefs or []:
-        signature.inputs[0].name = input_name.encode()
-        signature.outputs[0].name = output_name.encode()
+    return model.subgraphs[0]
+
+
+def operator_code(model: Any, builtin: int, version: int) -> int:
+    """Number of a builtin operator's code in the file, which is added if it is not there yet."""
+    for index, code in enumerate(model.operatorCodes):
+        if (code.builtinCode, code.version) == (builtin, version):
+            return index
+    # Codes beyond 127 do not fit the old field, which then holds a place holder.
+    deprecated = min(builtin, schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES)
+    model.operatorCodes.append(
+        schema.OperatorCodeT(deprecatedBuiltinCode=deprecated, version=version, builtinCode=builtin)
+    )
+    return len(model.operatorCodes) - 1
+
+
+def builtin(model: Any, operator: Any) -> int:
+    """The builtin operator (``schema.BuiltinOperator``) of a node."""
+    return int(model.operatorCodes[operator.opcodeIndex].builtinCode)
+
+
+def add_constant(model: Any, value: np.ndarray[Any, Any]) -> int:
+    """Appends a buffer that holds an array; returns its number."""
+    model.buffers.append(schema.BufferT(np.frombuffer(value.tobytes(), np.uint8)))
+    return len(model.buffers) - 1
+
+
+def drop_unused_buffers(model: Any) -> None:
+    """Empties the buffers nobody refers to any more; their numbers stay."""
+    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    used |= {entry.buffer for entry in model.metadata or []}
+    for index, buffer in enumerate(model.buffers):
+        if index not in used:
+            buffer.data = None
+
+
+def runtime_version(model: Any) -> str:
+    """The first TFLite runtime that has all kernels of the file; empty if the file does not say."""
+    for entry in model.metadata or []:
+        if text(entry.name) == RUNTIME_METADATA:
+            return bytes(model.buffers[entry.buffer].data).rstrip(b"\0").decode()
+    return ""
+
+
+def require_runtime(model: Any, version: str) -> None:
+    """Raises the first runtime that the file asks for, where it asks for one."""
+    for entry in model.metadata or []:
+        if text(entry.name) == RUNTIME_METADATA:
+            later = max(runtime_version(model), version, key=_numbers)
+            model.buffers[entry.buffer].data = np.frombuffer(later.encode().ljust(16, b"\0"), np.uint8)
 
 
 def inputs(model: Any) -> list[TensorInfo]:
@@ -87,7 +152,7 @@ def operators(model: Any) -> dict[str, int]:
     counted: Counter[str] = Counter()
     for graph in model.subgraphs:
         for operator in graph.operators:
-            counted[_operator_name(model.operatorCodes[operator.opcodeIndex])] += 1
+            counted[operator_name(model, operator)] += 1
     return dict(sorted(counted.items()))
 
 
@@ -117,11 +182,18 @@ def text(name: bytes | str | None) -> str:
     return name.decode() if isinstance(name, bytes) else name or ""
 
 
-def _operator_name(code: Any) -> str:
-    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-    if builtin == schema.BuiltinOperator.CUSTOM:
+def operator_name(model: Any, operator: Any) -> str:
+    """Name of a node's operator; a custom one as ``custom:<name>``."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    if number == schema.BuiltinOperator.CUSTOM:
         return CUSTOM_PREFIX + text(code.customCode)
-    return _OPERATOR_NAMES.get(builtin, f"builtin {builtin}")
+    return _OPERATOR_NAMES.get(number, f"builtin {number}")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A version such as 2.17.0 in a form that compares."""
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _tensors(model: Any, indices: Any) -> list[TensorInfo]:

@@ -1,38 +1,74 @@
 """From a Keras student to a TFLite file.
 
 The contract of the file: one static input (``waveform`` (1, samples) or ``log_mel`` (1, frames, mels),
-float32), one output ``embedding`` (1, D), builtin operators only.
+float32), the output ``embedding`` (1, D) and, where asked for, a second one ``frames`` (1, moments, D);
+builtin operators only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from components.modeling import flatbuffer
 from components.modeling.student import Student
-from schemas.reports import VariantInput
+from components.tflite_converter.settings import FrameOutput
 
-INPUT_NAMES: dict[VariantInput, str] = {"wave": "waveform", "core": "log_mel"}
-OUTPUT_NAME = "embedding"
+WAVEFORM, LOG_MEL = "waveform", "log_mel"
+EMBEDDING, FRAMES = "embedding", "frames"
+FRONT_END, NETWORK = "front_end", "network"
 
 
 class ConversionRefused(Exception):
     """The student cannot become this variant; the message says why."""
 
 
-def input_shape(student: Student, kind: VariantInput) -> tuple[int, ...]:
-    """Shape of a variant's input for one patch, batch of one included."""
-    if kind == "wave":
-        return (1, student.front_end.window_samples)
-    return (1, student.front_end.frames, student.front_end.mels)
+def convert(student: Student, frame_output: FrameOutput = "no") -> bytes:
+    """Converts a student from log-mel on, in its own precision.
+
+    Float weights stay float32. What was trained with fake quantisation becomes true int8 arithmetic:
+    without ``Optimize.DEFAULT`` the converter would leave pairs of QUANTIZE and DEQUANTIZE round float
+    weights. Seeing fake quantisers, it touches nothing else.
+
+    Raises:
+      ConversionRefused: If the converter fails, an operator is not builtin, or frames are required of a
+        student that has none.
+    """
+    shape = (1, student.front_end.frames, student.front_end.mels)
+    quantised = student.spec.qat != "none"
+    if not _with_frames(student, frame_output):
+        core = student.core
+        return convert_function(
+            lambda x: core(x, training=False), shape, LOG_MEL, [EMBEDDING], NETWORK, quantised
+        )
+    network = student.frames
+
+    def both(log_mel: Any) -> Any:
+        import tensorflow as tf
+
+        frames = network(log_mel, training=False)
+        return tf.reduce_mean(frames, axis=1), frames
+
+    return convert_function(both, shape, LOG_MEL, [EMBEDDING, FRAMES], NETWORK, quantised)
 
 
-def convert(student: Student, kind: VariantInput) -> bytes:
-    """Converts a student in its own precision.
+def convert_function(
+    function: Callable[[Any], Any],
+    shape: tuple[int, ...],
+    input_name: str,
+    output_names: Sequence[str],
+    scope: str,
+    quantised: bool = False,
+) -> bytes:
+    """Converts a function of one float32 tensor.
 
-    Float weights stay float32. A bottleneck trained with fake quantisation becomes true int8
-    arithmetic: without ``Optimize.DEFAULT`` the converter would leave pairs of QUANTIZE and DEQUANTIZE
-    round float weights. Seeing fake quantisers, it touches nothing else.
+    Args:
+      function: Gives one tensor, or several of different ranks in ascending order.
+      shape: Of its input, batch of one included.
+      input_name: Of the file.
+      output_names: Of the file, in the function's order.
+      scope: Name under which its tensors stand in the file.
+      quantised: Whether fake quantisation becomes int8 arithmetic.
 
     Raises:
       ConversionRefused: If the converter fails or an operator is not builtin.
@@ -40,10 +76,10 @@ def convert(student: Student, kind: VariantInput) -> bytes:
     import tensorflow as tf
     from tensorflow.lite.python.convert import ConverterError
 
-    function = _frozen(student, kind)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
+    frozen = _frozen(function, shape, input_name, scope)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if student.spec.qat != "none":
+    if quantised:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
         content = converter.convert()
@@ -53,12 +89,29 @@ def convert(student: Student, kind: VariantInput) -> bytes:
     foreign = flatbuffer.foreign_operators(model)
     if foreign:
         raise ConversionRefused(f"operators that are not builtin: {', '.join(foreign)}")
-    flatbuffer.rename(model, INPUT_NAMES[kind], OUTPUT_NAME)
+    graph = flatbuffer.only_graph(model)
+    # The converter orders several outputs by the names it gave them.
+    graph.outputs = sorted(graph.outputs, key=lambda index: len(graph.tensors[index].shape))
+    flatbuffer.name_ends(model, input_name, output_names)
     return flatbuffer.serialize(model)
 
 
-def _frozen(student: Student, kind: VariantInput) -> Any:
-    """The network as one concrete function with its weights as constants.
+def _with_frames(student: Student, frame_output: FrameOutput) -> bool:
+    if frame_output == "no":
+        return False
+    if student.spec.qat == "network":
+        reason = "its network was quantised as a whole, up to one embedding a patch"
+    elif student.moments is None:
+        reason = f"pooling {student.spec.pooling!r} leaves no moments"
+    else:
+        return True
+    if frame_output == "required":
+        raise ConversionRefused(f"no output for each moment: {reason}")
+    return False
+
+
+def _frozen(function: Callable[[Any], Any], shape: tuple[int, ...], input_name: str, scope: str) -> Any:
+    """The function as one concrete function with its weights as constants.
 
     Handing the Keras model itself to the converter would save it as a SavedModel first, which traces
     every layer again and takes several times as long.
@@ -66,9 +119,12 @@ def _frozen(student: Student, kind: VariantInput) -> Any:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    network = student.wave if kind == "wave" else student.core
-    signature = tf.TensorSpec(input_shape(student, kind), tf.float32, name=INPUT_NAMES[kind])
-    serve = tf.function(lambda x: network(x, training=False), input_signature=[signature], autograph=False)
+    def scoped(x: Any) -> Any:
+        with tf.name_scope(scope):
+            return function(x)
+
+    signature = tf.TensorSpec(shape, tf.float32, name=input_name)
+    serve = tf.function(scoped, input_signature=[signature], autograph=False)
     return convert_variables_to_constants_v2(serve.get_concrete_function())
 
 

@@ -2,9 +2,8 @@
 
 The rule is TensorFlow's own ("hybrid" kernels of the TFLite quantisation specification): symmetric
 int8 weights with one scale an output channel, inputs quantised while the model runs. It is applied to
-the converted file and not asked of the converter for two reasons: the converter switches dynamic range
-off as soon as a model holds a quantisation-aware layer, and it would also quantise the mel matrix of
-the front end, whose input spans too many decades for eight bits.
+the converted file and not asked of the converter, which would have to convert the network once more and
+switches dynamic range off as soon as a model holds a quantisation-aware layer.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from components.modeling import flatbuffer
 
 WEIGHTS = 1
-RUNTIME_METADATA = "min_runtime_version"
-RUNTIME_VERSION = b"2.17.0"
+RUNTIME_VERSION = "2.17.0"
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ _KERNELS = {
 }
 
 
-def quantise(content: bytes, min_elements: int, keep_float: str) -> bytes:
+def quantise(content: bytes, min_elements: int) -> bytes:
     """Stores the float32 weights of convolutions and dense layers as int8.
 
     Layers that are int8 already stay as they are.
@@ -45,7 +43,6 @@ def quantise(content: bytes, min_elements: int, keep_float: str) -> bytes:
     Args:
       content: A TFLite file.
       min_elements: Weights with fewer elements stay float32.
-      keep_float: Layer (name scope) whose weights stay float32.
 
     Returns:
       The new file; the same bytes as ``content`` re-serialised if there was nothing to quantise.
@@ -55,16 +52,16 @@ def quantise(content: bytes, min_elements: int, keep_float: str) -> bytes:
     for graph in model.subgraphs:
         for index, users in _weight_users(model, graph).items():
             weights = graph.tensors[index]
-            if not _is_candidate(model, graph, weights, users, min_elements, keep_float):
+            if not _is_candidate(model, graph, weights, users, min_elements):
                 continue
-            kernel = _KERNELS[_builtin(model, users[0])]
+            kernel = _KERNELS[flatbuffer.builtin(model, users[0])]
             _store_int8(model, weights, kernel.channel_axis)
             for operator in users:
                 _use_hybrid_kernel(model, operator, kernel.version)
             changed = True
     if changed:
-        _drop_unused_buffers(model)
-        _require_runtime(model)
+        flatbuffer.drop_unused_buffers(model)
+        flatbuffer.require_runtime(model, RUNTIME_VERSION)
     return flatbuffer.serialize(model)
 
 
@@ -90,37 +87,31 @@ def _weight_users(model: Any, graph: Any) -> dict[int, list[Any]]:
         for position, index in enumerate(int(index) for index in operator.inputs):
             others = users.setdefault(index, [])
             others.append(operator)
-            if position != WEIGHTS or _builtin(model, operator) != _builtin(model, others[0]):
+            if position != WEIGHTS or flatbuffer.builtin(model, operator) != flatbuffer.builtin(
+                model, others[0]
+            ):
                 mixed.add(index)
     return {
         index: operators
         for index, operators in users.items()
-        if index not in mixed and _builtin(model, operators[0]) in _KERNELS
+        if index not in mixed and flatbuffer.builtin(model, operators[0]) in _KERNELS
     }
 
 
-def _is_candidate(
-    model: Any, graph: Any, weights: Any, users: list[Any], min_elements: int, keep_float: str
-) -> bool:
+def _is_candidate(model: Any, graph: Any, weights: Any, users: list[Any], min_elements: int) -> bool:
     return (
         flatbuffer.constant(model, weights) is not None
         and weights.type == schema.TensorType.FLOAT32
         and all(graph.tensors[user.inputs[0]].type == schema.TensorType.FLOAT32 for user in users)
         and int(np.prod(weights.shape)) >= min_elements
-        and keep_float not in flatbuffer.text(weights.name).replace(";", "/").split("/")
     )
-
-
-def _builtin(model: Any, operator: Any) -> int:
-    return int(model.operatorCodes[operator.opcodeIndex].builtinCode)
 
 
 def _store_int8(model: Any, tensor: Any, channel_axis: int) -> None:
     weights = model.buffers[tensor.buffer].data.view(np.float32).reshape(tensor.shape)
     values, scale = quantise_weights(weights, channel_axis)
     # A buffer of its own: the converter may have let two tensors share one.
-    model.buffers.append(schema.BufferT(values.reshape(-1).view(np.uint8)))
-    tensor.buffer = len(model.buffers) - 1
+    tensor.buffer = flatbuffer.add_constant(model, values)
     tensor.type = schema.TensorType.INT8
     tensor.quantization = schema.QuantizationParametersT(
         scale=scale, zeroPoint=np.zeros(len(scale), np.int64), quantizedDimension=channel_axis
@@ -128,37 +119,7 @@ def _store_int8(model: Any, tensor: Any, channel_axis: int) -> None:
 
 
 def _use_hybrid_kernel(model: Any, operator: Any, version: int) -> None:
-    code = model.operatorCodes[operator.opcodeIndex]
-    operator.opcodeIndex = _operator_code(model, code, version)
-    if code.builtinCode == schema.BuiltinOperator.FULLY_CONNECTED:
+    builtin = flatbuffer.builtin(model, operator)
+    operator.opcodeIndex = flatbuffer.operator_code(model, builtin, version)
+    if builtin == schema.BuiltinOperator.FULLY_CONNECTED:
         operator.builtinOptions.asymmetricQuantizeInputs = True
-
-
-def _operator_code(model: Any, like: Any, version: int) -> int:
-    for index, code in enumerate(model.operatorCodes):
-        if (code.builtinCode, code.version) == (like.builtinCode, version):
-            return index
-    model.operatorCodes.append(
-        schema.OperatorCodeT(
-            deprecatedBuiltinCode=like.deprecatedBuiltinCode, version=version, builtinCode=like.builtinCode
-        )
-    )
-    return len(model.operatorCodes) - 1
-
-
-def _drop_unused_buffers(model: Any) -> None:
-    """Empties the buffers nobody refers to any more; their numbers stay."""
-    used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
-    used |= {entry.buffer for entry in model.metadata or []}
-    for index, buffer in enumerate(model.buffers):
-        if index not in used:
-            buffer.data = None
-
-
-def _require_runtime(model: Any) -> None:
-    """Records the first TFLite runtime that has these kernels, as the converter does."""
-    for entry in model.metadata or []:
-        if flatbuffer.text(entry.name) == RUNTIME_METADATA:
-            version = np.zeros(16, np.uint8)
-            version[: len(RUNTIME_VERSION)] = np.frombuffer(RUNTIME_VERSION, np.uint8)
-            model.buffers[entry.buffer].data = version

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.tflite_converter.settings import ConverterSettings, VariantName, split_name
-from schemas.reports import TfliteReport, TfliteVariant
+from schemas.reports import StudentInfo, TfliteReport, TfliteVariant
+
+if TYPE_CHECKING:
+    from components.tflite_converter.network import Network
+    from components.tflite_converter.proof import Proof
 
 MODEL_KEY = "model"
 WINDOWS_KEY = "windows"
 VARIANTS_KEY = "variants"
 SETTINGS = "settings"
 CODE_DIGEST = "code_digest"
-
-NOTHING_TO_QUANTISE = "no float weights are left to quantise: the file would be the float32 one again"
 
 _log = logging.getLogger("tinytrill.tflite_converter")
 
@@ -51,76 +52,64 @@ class Executor(base_executor.BaseExecutor):
 def convert_student(
     model_uri: str, windows_uri: str, output_uri: str, settings: ConverterSettings
 ) -> TfliteReport:
-    """Reads a student, makes its variants in ``output_uri`` and reports on them."""
-    from components.modeling.student import load_student
-    from components.tflite_converter.proof import Proof
-    from schemas.reports import StudentInfo
+    """Reads a student, makes its variants in ``output_uri`` and reports on them.
 
+    A candidate whose training failed has no weights: its report says so and has no variants.
+    """
     try:
         info = StudentInfo.load(model_uri)
-        student = load_student(model_uri)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"the student in {model_uri} cannot be read: {error}") from error
-    proof = Proof.prepare(student, windows_uri, settings)
     folder = Path(output_uri)
     folder.mkdir(parents=True, exist_ok=True)
-
-    contents = make_files(student, settings)
-    variants: list[TfliteVariant] = []
-    for name in settings.variants:
-        content = contents[name]
-        if isinstance(content, bytes):
-            variant = _proven(name, content, proof, folder)
-        else:
-            variant = _refused(name, str(content))
-        _log.info("%s %s: %s", info.candidate_id, name, _summary(variant))
-        variants.append(variant)
     report = TfliteReport(
         candidate_id=info.candidate_id,
+        failure=info.failure,
         spec=info.spec,
         front_end=info.front_end,
         parameters=info.parameters,
-        variants=variants,
+        variants=[] if info.failure else _variants(model_uri, windows_uri, folder, settings),
     )
+    for variant in report.variants:
+        _log.info("%s %s: %s", info.candidate_id, variant.name, _summary(variant))
     report.save(output_uri)
     return report
 
 
-def make_files(student: Any, settings: ConverterSettings) -> Mapping[VariantName, bytes | Exception]:
-    """Converts a student once an input, and derives the dynamic-range file from the float file."""
-    from components.modeling import frontend
-    from components.tflite_converter.conversion import ConversionRefused, convert
-    from components.tflite_converter.dynamic_range import quantise
+def _variants(
+    model_uri: str, windows_uri: str, folder: Path, settings: ConverterSettings
+) -> list[TfliteVariant]:
+    from components.modeling.student import load_student
+    from components.tflite_converter.network import Network
+    from components.tflite_converter.proof import Proof
 
-    converted: dict[str, bytes | Exception] = {}
-    files: dict[VariantName, bytes | Exception] = {}
-    for name in settings.variants:
-        kind, precision = split_name(name)
-        if kind not in converted:
-            try:
-                converted[kind] = convert(student, kind)
-            except ConversionRefused as error:
-                converted[kind] = error
-        content = converted[kind]
-        if precision == "dynamic" and isinstance(content, bytes):
-            smaller = quantise(content, settings.min_quantised_elements, frontend.NAME)
-            content = smaller if smaller != content else ConversionRefused(NOTHING_TO_QUANTISE)
-        files[name] = content
-    return files
+    try:
+        student = load_student(model_uri)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"the student in {model_uri} cannot be read: {error}") from error
+    proof = Proof.prepare(student, windows_uri, settings)
+    network = Network(student, windows_uri, settings)
+    return [_variant(name, network, proof, folder) for name in settings.variants]
 
 
-def _proven(name: VariantName, content: bytes, proof: Any, folder: Path) -> TfliteVariant:
+def _variant(name: VariantName, network: Network, proof: Proof, folder: Path) -> TfliteVariant:
     from components.modeling import flatbuffer
+    from components.tflite_converter.conversion import ConversionRefused
     from components.tflite_converter.proof import Evidence
 
     kind, precision = split_name(name)
+    try:
+        content = network.file(name)
+    except ConversionRefused as refusal:
+        return _refused(name, str(refusal))
     file, golden = f"{name}.tflite", f"{name}.golden.npz"
     (folder / file).write_bytes(content)
     model = flatbuffer.parse(content)
     try:
         evidence = proof.of(content, kind, precision, folder / golden)
+        layers = network.noise(precision, proof.report_patches)
     except (ValueError, RuntimeError) as error:
-        evidence, golden = Evidence(None, [], f"LiteRT does not run the file: {error}"), ""
+        evidence, golden, layers = Evidence(None, [], f"LiteRT does not run the file: {error}"), "", []
     return TfliteVariant(
         name=name,
         input=kind,
@@ -135,6 +124,7 @@ def _proven(name: VariantName, content: bytes, proof: Any, folder: Path) -> Tfli
         int8_tensors=flatbuffer.int8_weights(model),
         parity=evidence.parity,
         behaviour=evidence.behaviour,
+        layers=layers,
         accepted=not evidence.refusal,
         reason=evidence.refusal,
     )
@@ -165,4 +155,10 @@ def _refused(name: VariantName, reason: str) -> TfliteVariant:
 def _summary(variant: TfliteVariant) -> str:
     size = f"{variant.bytes / 2**20:.2f} MiB" if variant.file else "no file"
     agreement = f", cosine {variant.parity.cosine_mean:.5f}" if variant.parity else ""
-    return f"{size}{agreement}, " + ("accepted" if variant.accepted else f"refused: {variant.reason}")
+    worst = min(variant.layers, key=lambda layer: layer.snr_db, default=None)
+    noise = ""
+    if worst:
+        layer = worst.name.rpartition(";")[2]
+        noise = f", noisiest layer {layer} ({worst.operator}, {worst.snr_db:.1f} dB)"
+    verdict = "accepted" if variant.accepted else f"refused: {variant.reason}"
+    return f"{size}{agreement}{noise}, {verdict}"

@@ -13,8 +13,8 @@ from components.modeling.frontend import LogMel
 from components.modeling.litert import LiteRtModel
 from components.modeling.student import Student
 from components.tflite_converter import checks
-from components.tflite_converter.held_out import held_out_windows
 from components.tflite_converter.settings import ConverterSettings
+from components.tflite_converter.windows import HELD_OUT, draw_windows
 from schemas.reports import Behaviour, Parity, Precision, VariantInput
 
 _BATCH = 16
@@ -48,9 +48,10 @@ class Proof:
     def prepare(cls, student: Student, windows_uri: str, settings: ConverterSettings) -> Self:
         """Reads held-out windows and asks the Keras student about them."""
         front_end = student.front_end
-        waveforms = held_out_windows(
+        waveforms = draw_windows(
             windows_uri,
-            max(settings.parity_windows, settings.golden_windows),
+            HELD_OUT,
+            max(settings.parity_windows, settings.golden_windows, settings.report_windows),
             front_end.window_samples,
             settings.seed,
         )
@@ -66,6 +67,11 @@ class Proof:
                 "core": {sound: log_mel(wave[np.newaxis]).numpy()[0] for sound, wave in waves.items()},
             },
         )
+
+    @property
+    def report_patches(self) -> checks.Array:
+        """Log-mel patches for the noise report, ``(n, frames, mels)``."""
+        return self.inputs["core"][: self.settings.report_windows]
 
     def of(self, content: bytes, kind: VariantInput, precision: Precision, golden: Path) -> Evidence:
         """Examines a file and writes its golden vectors to ``golden``."""

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, field_validator
 
 from schemas.reports import Precision, VariantInput
 from schemas.settings import Settings
 
-VariantName = Literal["wave-float32", "wave-dynamic", "core-float32", "core-dynamic"]
+VariantName = Literal[
+    "wave-float32",
+    "wave-float16",
+    "wave-dynamic",
+    "wave-int8",
+    "core-float32",
+    "core-float16",
+    "core-dynamic",
+    "core-int8",
+]
+FrontEndForm = Literal["fft", "matmul"]
+FrameOutput = Literal["no", "where possible", "required"]
+
+_SPLIT: dict[VariantName, tuple[VariantInput, Precision]] = {
+    f"{kind}-{precision}": (kind, precision)  # type: ignore[misc]
+    for kind in get_args(VariantInput)
+    for precision in get_args(Precision)
+}
 
 
 def split_name(name: VariantName) -> tuple[VariantInput, Precision]:
     """Input and precision of a variant."""
-    kind: VariantInput = "wave" if name.startswith("wave") else "core"
-    precision: Precision = "float32" if name.endswith("float32") else "dynamic"
-    return kind, precision
+    return _SPLIT[name]
 
 
 class ParityFloor(Settings):
@@ -30,9 +45,19 @@ class ConverterSettings(Settings):
     """Which variants are made of a student, and what each has to prove."""
 
     variants: tuple[VariantName, ...] = Field(
-        ("wave-float32", "wave-dynamic", "core-float32", "core-dynamic"),
+        ("wave-float32", "wave-dynamic", "wave-int8", "core-float32", "core-dynamic", "core-int8"),
         min_length=1,
-        description="Variants to make, as <input>-<precision>.",
+        description="Variants to make, as <input>-<precision>; also offered: wave-float16, core-float16.",
+    )
+    front_end: FrontEndForm = Field(
+        "matmul",
+        description="Spectrum of the wave files: fft, the runtime's transform, is small (0.1 MB); matmul, "
+        "matrix products over the bins in use, is faster and larger (0.4 MB).",
+    )
+    frame_output: FrameOutput = Field(
+        "no",
+        description="A second output 'frames', one embedding a moment, of which 'embedding' is the mean. "
+        "A student that keeps no time has none of it ('where possible') or is refused ('required').",
     )
     float32_floor: ParityFloor = Field(
         ParityFloor(cosine_mean=0.9995, cosine_min=0.995),
@@ -42,12 +67,33 @@ class ConverterSettings(Settings):
         ParityFloor(cosine_mean=0.99, cosine_min=0.95),
         description="Floor of the variants with dynamic-range int8 weights.",
     )
+    float16_floor: ParityFloor = Field(
+        ParityFloor(cosine_mean=0.999, cosine_min=0.99),
+        description="Floor of the variants with float16 weights.",
+    )
+    int8_floor: ParityFloor = Field(
+        ParityFloor(cosine_mean=0.97, cosine_min=0.8),
+        description="Floor of the full-integer variants.",
+    )
     parity_windows: int = Field(64, ge=1, description="Held-out windows on which a file is compared.")
     golden_windows: int = Field(4, ge=1, description="Held-out windows in the golden-vector file.")
     min_quantised_elements: int = Field(
-        1024, ge=1, description="Smallest weight tensor that a dynamic variant stores as int8."
+        1024, ge=1, description="Smallest weight tensor that is stored as int8 (dynamic) or float16."
     )
-    seed: int = Field(0, ge=0, description="Chooses the held-out windows and makes the noise.")
+    representative_windows: int = Field(
+        128, ge=1, description="Training windows from which the int8 variants take the ranges of activations."
+    )
+    outlier_share: float = Field(
+        0.03,
+        ge=0,
+        lt=0.5,
+        description="Share of these windows, at either end, whose extreme values the range of an activation "
+        "need not hold: one odd window would coarsen the steps for all others.",
+    )
+    report_windows: int = Field(
+        8, ge=0, description="Held-out windows of the noise report, layer by layer; 0: no report."
+    )
+    seed: int = Field(0, ge=0, description="Chooses the windows and makes the noise.")
 
     @field_validator("variants")
     @classmethod
@@ -58,4 +104,5 @@ class ConverterSettings(Settings):
 
     def floor(self, precision: Precision) -> ParityFloor:
         """The parity floor of a precision."""
-        return self.float32_floor if precision == "float32" else self.dynamic_floor
+        floor: ParityFloor = getattr(self, f"{precision}_floor")
+        return floor

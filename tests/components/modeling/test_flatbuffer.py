@@ -27,14 +27,25 @@ def test_a_round_trip_changes_nothing() -> None:
     assert flatbuffer.serialize(flatbuffer.parse(content)) == content
 
 
-def test_renaming() -> None:
+def test_names_of_the_ends() -> None:
     model = flatbuffer.parse(reference_model())
-    flatbuffer.rename(model, "heard", "said")
+    flatbuffer.name_ends(model, "heard", ["said"])
     file = LiteRtModel(flatbuffer.serialize(model))
     assert [tensor.name for tensor in file.inputs + file.outputs] == ["heard", "said"]
+    (signature,) = model.signatureDefs
+    assert [entry.name for entry in signature.inputs + signature.outputs] == [b"heard", b"said"]
     model.subgraphs[0].outputs = np.array([0, 1], np.int32)
     with pytest.raises(ValueError, match="1 and 2"):
-        flatbuffer.rename(model, "heard", "said")
+        flatbuffer.name_ends(model, "heard", ["said"])
+
+
+def test_an_operator_code_is_added_once() -> None:
+    model = flatbuffer.parse(reference_model())
+    before = len(model.operatorCodes)
+    first = flatbuffer.operator_code(model, schema.BuiltinOperator.GELU, 2)
+    assert flatbuffer.operator_code(model, schema.BuiltinOperator.GELU, 2) == first == before
+    assert model.operatorCodes[first].deprecatedBuiltinCode == 127, "codes beyond a byte have a place holder"
+    assert flatbuffer.operator_code(model, model.operatorCodes[0].builtinCode, 1) == 0
 
 
 def test_custom_operators_are_listed() -> None:

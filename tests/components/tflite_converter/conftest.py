@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from components.modeling.frontend import LogMel
 from components.modeling.student import Student, build_deployed, save_weights
 from components.tflite_converter.executor import convert_student
-from components.tflite_converter.settings import ConverterSettings, ParityFloor
+from components.tflite_converter.settings import ConverterSettings, ParityFloor, VariantName
 from schemas.records import DistillationWindow, shard_path, write_shard
 from schemas.reports import StudentInfo, TfliteReport
 from schemas.students import FrontEndSpec, StudentSpec
@@ -33,20 +33,21 @@ def made_up_waveforms(count: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.
 
 
 def write_windows(folder: Path, count: int = WINDOWS, samples: int = FRONT_END.window_samples) -> str:
-    """Writes an eval split."""
-    waves = made_up_waveforms(count)[:, :samples]
-    write_shard(
-        shard_path(str(folder), "eval", 0, 1),
-        [
-            DistillationWindow(
-                clip_id=f"clip_{index}",
-                offset=0,
-                audio=(wave * 32767).astype(np.int16),
-                target=np.zeros(4, np.float16),
-            ).to_example()
-            for index, wave in enumerate(waves)
-        ],
-    )
+    """Writes a train and an eval split."""
+    for seed, split in enumerate(("eval", "train")):
+        waves = made_up_waveforms(count, seed)[:, :samples]
+        write_shard(
+            shard_path(str(folder), split, 0, 1),
+            [
+                DistillationWindow(
+                    clip_id=f"clip_{index}",
+                    offset=0,
+                    audio=(wave * 32767).astype(np.int16),
+                    target=np.zeros(4, np.float16),
+                ).to_example()
+                for index, wave in enumerate(waves)
+            ],
+        )
     return str(folder)
 
 
@@ -55,9 +56,9 @@ def make_student(spec: StudentSpec) -> Student:
     import tensorflow as tf
 
     tf.keras.utils.set_random_seed(7)
-    student = build_deployed(spec, FRONT_END)
-    head = next(layer for layer in student.features.submodules if getattr(layer, "name", "") == "conv_2")
-    head.kernel.assign(head.kernel * 20)
+    student = build_deployed(spec, FRONT_END, spec.svd_rank)
+    head = next(one for one in student.core.trainable_weights if one.name.endswith("conv_2/kernel:0"))
+    head.assign(head * 20)
     patches = LogMel(FRONT_END)(made_up_waveforms(8, seed=1))
     settle = tf.function(lambda: student.core(patches, training=True))
     for _ in range(80):  # lets the moving averages and the quantisers' ranges arrive
@@ -76,6 +77,7 @@ def save_student(student: Student, folder: Path) -> str:
         parameters=student.parameters,
         target_dim=4,
         target_variance_explained=0.0,
+        rank=student.spec.svd_rank,
         seed=0,
         best_epoch=1,
         epochs=[],
@@ -88,13 +90,22 @@ def save_student(student: Student, folder: Path) -> str:
 class Converted:
     """A student, where it lies, and what the converter made of it."""
 
-    def __init__(self, root: Path, spec: StudentSpec) -> None:
+    def __init__(self, root: Path, spec: StudentSpec, **settings: Any) -> None:
         self.student = make_student(spec)
         self.model_uri = save_student(self.student, root / "model")
         self.windows_uri = write_windows(root / "windows")
         self.folder = root / "variants"
         loose = ParityFloor(cosine_mean=0.9, cosine_min=0.8)
-        self.settings = ConverterSettings(dynamic_floor=loose, golden_windows=3)
+        self.settings = ConverterSettings(
+            **{
+                "variants": get_args(VariantName),
+                "float16_floor": loose,
+                "dynamic_floor": loose,
+                "int8_floor": loose,
+                "golden_windows": 3,
+                **settings,
+            }
+        )
         self.report: TfliteReport = convert_student(
             self.model_uri, self.windows_uri, str(self.folder), self.settings
         )
@@ -119,3 +130,17 @@ def quantised(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     """A student with a compressed bottleneck that was trained for int8."""
     spec = mobilenet("tiny", 0.5, embedding_width=64, svd_rank=16, qat="bottleneck")
     return Converted(tmp_path_factory.mktemp("quantised"), spec)
+
+
+@pytest.fixture(scope="session")
+def framed(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+    """A student that also gives an embedding a moment."""
+    spec = mobilenet("tiny", 0.5, embedding_width=64, statistics_skip=True)
+    return Converted(tmp_path_factory.mktemp("framed"), spec, frame_output="required")
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+    """A student whose whole network was trained for int8, and which has no moments to give."""
+    spec = mobilenet("tiny", 0.5, embedding_width=64, qat="network")
+    return Converted(tmp_path_factory.mktemp("whole"), spec, frame_output="where possible")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,16 +20,23 @@ from components.tflite_converter.executor import (
     Executor,
     convert_student,
 )
-from components.tflite_converter.settings import ConverterSettings, ParityFloor
+from components.tflite_converter.front_end import front_end_file
+from components.tflite_converter.settings import ConverterSettings, ParityFloor, VariantName
 from schemas.artifacts import DistillationSet, StudentModel, TfliteVariants
-from schemas.reports import TfliteReport
-from tests.components.tflite_converter.conftest import FRONT_END, WINDOWS, Converted, write_windows
+from schemas.reports import Precision, StudentInfo, TfliteReport
+from tests.components.tflite_converter.conftest import (
+    FRONT_END,
+    WINDOWS,
+    Converted,
+    made_up_waveforms,
+    write_windows,
+)
 
-NAMES = ["wave-float32", "wave-dynamic", "core-float32", "core-dynamic"]
+NAMES = list(get_args(VariantName))
 
 
 @pytest.mark.parametrize("student", ["plain", "quantised"])
-def test_four_variants_each_proven(student: str, request: pytest.FixtureRequest) -> None:
+def test_every_variant_is_proven(student: str, request: pytest.FixtureRequest) -> None:
     converted: Converted = request.getfixturevalue(student)
     assert [variant.name for variant in converted.report.accepted] == NAMES
     for variant in converted.report.variants:
@@ -66,25 +74,78 @@ def test_float_files_agree_with_keras_to_the_last_digits(plain: Converted) -> No
         assert not plain.variant(name).int8_tensors
 
 
-@pytest.mark.parametrize("name", ["wave-float32", "core-float32", "wave-dynamic", "core-dynamic"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_bottleneck_trained_for_int8_computes_in_int8(quantised: Converted, name: str) -> None:
     variant = quantised.variant(name)
     bottleneck = [tensor for tensor in variant.int8_tensors if "bottleneck" in tensor]
-    assert len(bottleneck) == 2, "the two factors"
-    assert (len(variant.int8_tensors) > 2) == name.endswith("dynamic")
+    others = [tensor for tensor in variant.int8_tensors if "bottleneck" not in tensor]
+    assert bool(others) == name.endswith(("dynamic", "int8"))
     model = flatbuffer.parse(quantised.content(name))
     graph = model.subgraphs[0]
+    shapes = {tuple(tensor.shape) for tensor in graph.tensors if flatbuffer.text(tensor.name) in bottleneck}
+    features = quantised.student.features.output_shape[-1]
+    assert shapes == {(16, features), (64, 16)}, "the two small matrices of rank 16"
+    assert len(bottleneck) == 2
     for operator in graph.operators:
         if any(flatbuffer.text(graph.tensors[index].name) in bottleneck for index in operator.inputs):
             kinds = {graph.tensors[operator.inputs[0]].type, graph.tensors[operator.outputs[0]].type}
             assert kinds == {flatbuffer.schema.TensorType.INT8}, "int8 in, int8 out: no hybrid kernel"
 
 
-def test_dynamic_files_are_smaller(plain: Converted, quantised: Converted) -> None:
+def test_quantised_files_are_smaller(plain: Converted, quantised: Converted) -> None:
     for converted in (plain, quantised):
-        for kind in ("wave", "core"):
-            small, large = converted.variant(f"{kind}-dynamic"), converted.variant(f"{kind}-float32")
-            assert small.bytes < 0.5 * large.bytes
+        front_end = len(front_end_file(FRONT_END, converted.settings.front_end))
+        for kind, more in (("wave", front_end), ("core", 0)):
+            large = converted.variant(f"{kind}-float32").bytes - more
+            for precision, share in (("float16", 0.6), ("dynamic", 0.5), ("int8", 0.5)):
+                assert converted.variant(f"{kind}-{precision}").bytes - more < share * large
+
+
+def test_a_network_trained_for_int8_has_no_other_precision(whole: Converted) -> None:
+    assert [variant.name for variant in whole.report.accepted] == ["wave-int8", "core-int8"]
+    for variant in whole.report.variants:
+        if variant.precision != "int8":
+            assert "trained for int8" in variant.reason
+    weights = [name for name in whole.variant("core-int8").int8_tensors if "conv" in name]
+    assert len(weights) > 20, "convolutions compute in int8"
+    assert [one.name for one in whole.variant("core-int8").outputs] == ["embedding"]
+
+
+def test_the_report_says_how_noisy_each_layer_is(plain: Converted) -> None:
+    assert not plain.variant("core-float32").layers
+    worst = {}
+    for precision in ("float16", "dynamic", "int8"):
+        layers = plain.variant(f"core-{precision}").layers
+        assert len(layers) > 40
+        assert plain.variant(f"wave-{precision}").layers == layers
+        assert {layer.operator for layer in layers} >= {"CONV_2D", "DEPTHWISE_CONV_2D"}
+        assert all(layer.low < layer.high for layer in layers)
+        worst[precision] = min(layer.snr_db for layer in layers)
+    assert worst["float16"] > worst["dynamic"] > worst["int8"]
+
+
+def test_a_candidate_that_failed_has_a_report_without_variants(plain: Converted, tmp_path: Path) -> None:
+    info = StudentInfo.load(plain.model_uri)
+    failed = tmp_path / "failed"
+    failed.mkdir()
+    info.model_copy(update={"failure": "the loss was NaN in step 7"}).save(str(failed))
+    report = convert_student(str(failed), plain.windows_uri, str(tmp_path / "out"), plain.settings)
+    assert (report.failure, report.variants) == ("the loss was NaN in step 7", [])
+    assert TfliteReport.load(str(tmp_path / "out")) == report
+
+
+@pytest.mark.parametrize("student", ["plain", "quantised"])
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_wave_and_core_agree_bit_for_bit(
+    student: str, precision: str, request: pytest.FixtureRequest
+) -> None:
+    converted: Converted = request.getfixturevalue(student)
+    front_end = LiteRtModel(front_end_file(FRONT_END, converted.settings.front_end))
+    wave = LiteRtModel(converted.content(f"wave-{precision}"))
+    core = LiteRtModel(converted.content(f"core-{precision}"))
+    for waveform in made_up_waveforms(3):
+        (patch,) = front_end.run(waveform[np.newaxis])
+        np.testing.assert_array_equal(wave.run(waveform[np.newaxis])[0], core.run(patch)[0])
 
 
 def test_wave_is_core_after_the_front_end(plain: Converted) -> None:
@@ -134,7 +195,7 @@ def test_the_float_file_is_not_shipped_again_as_dynamic(plain: Converted, tmp_pa
     report = convert_student(plain.model_uri, plain.windows_uri, str(tmp_path), settings)
     (variant,) = report.variants
     assert not variant.accepted
-    assert "no float weights are left to quantise" in variant.reason
+    assert "no float weights are left to store otherwise" in variant.reason
     assert (variant.file, variant.sha256) == ("", "")
 
 
@@ -146,7 +207,7 @@ def test_a_file_that_does_not_run_is_refused(
         model.operatorCodes[1].version = 99
         return flatbuffer.serialize(model)
 
-    monkeypatch.setattr("components.tflite_converter.conversion.convert", beyond_the_runtime)
+    monkeypatch.setattr("components.tflite_converter.network.convert", beyond_the_runtime)
     settings = ConverterSettings(variants=("core-float32",))
     (variant,) = convert_student(plain.model_uri, plain.windows_uri, str(tmp_path), settings).variants
     assert not variant.accepted
@@ -163,5 +224,5 @@ def test_windows_that_do_not_fit_are_an_error(plain: Converted, tmp_path: Path) 
     with pytest.raises(ValueError, match="no window in split 'eval'"):
         convert_student(plain.model_uri, str(tmp_path), str(tmp_path / "out"), plain.settings)
     short = write_windows(tmp_path / "short", samples=8000)
-    with pytest.raises(ValueError, match=r"clip_0\+0 has 8000 samples, the student hears 15600"):
+    with pytest.raises(ValueError, match=r"clip_\d+\+0 has 8000 samples, the student hears 15600"):
         convert_student(plain.model_uri, short, str(tmp_path / "out"), plain.settings)

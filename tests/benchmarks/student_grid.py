@@ -31,7 +31,7 @@ from pipeline.config_file import load_config
 from schemas.students import FrontEndSpec, StudentSpec
 from tests.components.student_trainer.conftest import write_distillation_set
 
-CALIBRATION, COMPARED = 32, 4
+CALIBRATION, COMPARED = 8, 2
 SETTINGS = ConverterSettings(variants=get_args(VariantName), representative_windows=CALIBRATION)
 
 

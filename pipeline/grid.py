@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -69,7 +69,7 @@ class StudentGrid(Settings):
                 pooling=pooling,
                 embedding_width=self.embedding_width,
             )
-            compressed = {"svd_rank": rank, "qat": qat}
+            compressed: dict[str, Any] = {"svd_rank": rank, "qat": qat}
             if self.share_training and (rank or qat != "none"):
                 compressed["warm_start"] = plain.candidate_id
             yield plain.model_copy(update=compressed)

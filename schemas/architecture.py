@@ -26,9 +26,11 @@ class Architecture(Settings, ABC):
     A subclass has a field ``name`` of one ``Literal``, by which it is chosen in a configuration.
 
     Attributes:
+      QUANTISES: Whether every layer has a quantised form (``qat: network``).
       HAS_TOKEN: Whether the network also gives a summary of the whole patch (``pooling: token``).
     """
 
+    QUANTISES: ClassVar[bool] = True
     HAS_TOKEN: ClassVar[bool] = False
 
     name: str

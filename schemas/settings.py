@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+def ordered(value: tuple[float, float]) -> tuple[float, float]:
+    """Refuses a range whose ends stand the wrong way round."""
+    if value[0] > value[1]:
+        raise ValueError(f"a range goes from the lower to the higher value, got {list(value)}")
+    return value
+
+
+Range = Annotated[tuple[float, float], AfterValidator(ordered)]
 
 
 class Settings(BaseModel):

@@ -93,6 +93,8 @@ class StudentSpec(Settings):
             raise ValueError("svd_rank and svd_energy exclude each other: give one of them")
         if self.pooling == "token" and not self.architecture.HAS_TOKEN:
             raise ValueError(f"pooling 'token' needs a summary token, {self.architecture.name} has none")
+        if self.qat == "network" and not self.architecture.QUANTISES:
+            raise ValueError(f"qat 'network' cannot quantise {self.architecture.name}; use 'bottleneck'")
         return self
 
     def parameters(self) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.teacher_embedder.settings import Range
-from schemas.settings import Settings
+from schemas.settings import Range, Settings
 
 
 class SvdSchedule(Settings):
@@ -45,7 +44,7 @@ class LossWeights(Settings):
     """How much each loss counts; validation is by the mean squared error alone, so that trainings compare."""
 
     mse: float = Field(1.0, ge=0, description="Mean squared error of the standardised targets.")
-    cosine: float = Field(0.0, ge=0, description="1 - cosine of answer and target, teacher by teacher.")
+    cosine: float = Field(1.0, ge=0, description="1 - cosine of answer and target, teacher by teacher.")
     relational: float = Field(
         0.0, ge=0, description="Squared error of the cosines between the windows of a batch."
     )

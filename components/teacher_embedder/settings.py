@@ -6,19 +6,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from schemas.settings import Settings
+from schemas.settings import Range, Settings, ordered
 from schemas.teachers import TeacherSpec, TrainedTeacher
 
-
-def _ordered(value: tuple[float, float]) -> tuple[float, float]:
-    if value[0] > value[1]:
-        raise ValueError(f"a range goes from the lower to the higher value, got {list(value)}")
-    return value
-
-
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 Positive = Annotated[float, Field(gt=0)]
-PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
+PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(ordered)]
 
 
 class _Operation(Settings):

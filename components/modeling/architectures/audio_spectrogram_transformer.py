@@ -22,6 +22,7 @@ from schemas.architecture import Architecture, MapShape, require_patch
 class AudioSpectrogramTransformer(Architecture):
     """Transformer over patches of a log-mel spectrogram; the defaults have TRILLsson5's size."""
 
+    QUANTISES: ClassVar[bool] = False
     HAS_TOKEN: ClassVar[bool] = True
 
     name: Literal["audio_spectrogram_transformer"] = Field(

@@ -66,8 +66,9 @@ def test_nothing_to_quantise_changes_nothing(plain: Converted) -> None:
     assert quantise(content, 10**9) == content
 
 
-def test_int8_layers_stay_as_trained(quantised: Converted) -> None:
-    before, after = _int8(quantised.content("core-float32")), _int8(quantised.content("core-dynamic"))
+@pytest.mark.parametrize("precision", ["dynamic", "int8"])
+def test_int8_layers_stay_as_trained(quantised: Converted, precision: str) -> None:
+    before, after = _int8(quantised.content("core-float32")), _int8(quantised.content(f"core-{precision}"))
     assert set(before) < set(after)
     for name, (values, scale) in before.items():
         np.testing.assert_array_equal(after[name][0], values)

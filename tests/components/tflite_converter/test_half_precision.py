@@ -27,16 +27,13 @@ def test_weights_are_the_nearest_float16(plain: Converted) -> None:
 def test_xnnpack_takes_it_whole(plain: Converted) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    def left_over(name: str) -> list[str]:
-        interpreter = Interpreter(model_content=plain.content(name), num_threads=1)
-        interpreter.allocate_tensors()
-        delegated = [one for one in interpreter._get_ops_details() if one["op_name"] == "DELEGATE"]
-        assert delegated
-        taken = {int(index) for one in delegated for index in one["inputs"]}
-        widened = [one for one in interpreter._get_ops_details() if one["op_name"] == "DEQUANTIZE"]
-        return [one["op_name"] for one in widened if int(one["outputs"][0]) in taken]
-
-    assert left_over("core-float16") == []
+    interpreter = Interpreter(model_content=plain.content("core-float16"), num_threads=1)
+    interpreter.allocate_tensors()
+    (delegate,) = [one for one in interpreter._get_ops_details() if one["op_name"] == "DELEGATE"]
+    types = {one["index"]: one["dtype"] for one in interpreter.get_tensor_details()}
+    halves = [index for index in delegate["inputs"] if types[index] == np.float16]
+    widenings = plain.variant("core-float16").operators["DEQUANTIZE"]
+    assert len(halves) == widenings, "no weight is widened outside of the delegate"
 
 
 def test_what_float16_cannot_hold_stays_float32(plain: Converted) -> None:

@@ -17,6 +17,8 @@ from components.modeling.student import Student, build_deployed, build_student
 from schemas.students import FrontEndSpec
 from tests.students import mobilenet
 
+pytestmark = pytest.mark.slow
+
 FRONT_END = FrontEndSpec()
 SPEC = mobilenet("tiny", 0.5, embedding_width=32, svd_rank=8, qat="network", statistics_skip=True)
 
@@ -127,7 +129,6 @@ def test_a_quantised_network_has_no_moments(trained: Trained) -> None:
         _ = trained.quantised.frames
 
 
-@pytest.mark.slow
 def test_the_file_computes_in_int8_what_the_training_saw(trained: Trained) -> None:
     unseen = patches(32, seed=1)
     deployed = build_deployed(SPEC, FRONT_END, SPEC.svd_rank)

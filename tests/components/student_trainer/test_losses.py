@@ -123,4 +123,4 @@ def test_an_answer_of_zeros_has_finite_gradients() -> None:
 
 def test_a_training_without_any_loss_is_refused() -> None:
     with pytest.raises(ValueError, match=r"loss.mse, loss.cosine and loss.relational are all 0"):
-        LossWeights(mse=0)
+        LossWeights(mse=0, cosine=0)

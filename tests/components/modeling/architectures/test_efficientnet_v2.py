@@ -12,7 +12,10 @@ from tests.components.modeling.architectures.converted import least_agreement, s
 
 @pytest.mark.parametrize(
     ("variant", "trained", "all_weights"),
-    [("b1", 8_171_220, 8_242_292), ("s", 21_488_800, 21_642_672)],
+    [
+        ("b1", 8_171_220, 8_242_292),
+        pytest.param("s", 21_488_800, 21_642_672, marks=pytest.mark.slow),
+    ],
 )
 def test_sizes_of_trillsson2_and_3(variant: Variant, trained: int, all_weights: int) -> None:
     built = student({"name": "efficientnet_v2", "variant": variant})
@@ -25,6 +28,7 @@ def test_conversion() -> None:
     assert least_agreement(student({"name": "efficientnet_v2", "variant": "b1"})) > 0.9999
 
 
+@pytest.mark.slow
 def test_same_function_as_the_network_of_keras() -> None:
     # b2 has both multipliers; the weights fit only if every layer does.
     theirs = keras.applications.efficientnet_v2.EfficientNetV2B2(

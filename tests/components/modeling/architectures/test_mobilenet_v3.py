@@ -37,6 +37,7 @@ def test_parameters_are_as_published(size: str, width: float, pooling: str, rank
     assert student.core.output_shape == (None, 2048)
 
 
+@pytest.mark.slow
 def test_quantisers_do_not_count_as_parameters() -> None:
     plain = mobilenet("tiny", 0.5, embedding_width=64, svd_rank=8)
     quantised = plain.model_copy(update={"qat": "bottleneck"})

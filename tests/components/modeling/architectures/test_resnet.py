@@ -9,6 +9,7 @@ from components.modeling.architectures.resnet import ResNet
 from tests.components.modeling.architectures.converted import least_agreement, student
 
 
+@pytest.mark.slow
 def test_size_of_trillsson1_and_conversion() -> None:
     built = student({"name": "resnet"})
     # The stem: 49 * 32 + 4 * 32. A block of inner width i on c channels: c * i + 9 * i^2 + 4 * i^2 + 24 * i,

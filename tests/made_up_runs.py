@@ -17,6 +17,7 @@ from schemas.reports import (
     EpochMetrics,
     LatencyMeasurement,
     LatencyReport,
+    LayerNoise,
     Machine,
     NossModelResult,
     NossReport,
@@ -147,6 +148,12 @@ def make_variant(made: Made, content: bytes) -> TfliteVariant:
         int8_tensors=[],
         parity=Parity(n=16, cosine_mean=0.9999, cosine_min=0.999, max_abs_difference=1e-4),
         behaviour=[Behaviour(sound="silence", finite=True, norm=1.0)],
+        layers=[
+            LayerNoise(name=name, operator="CONV_2D", low=-1.0, high=2.0, snr_db=snr)
+            for name, snr in (("stem", 41.0), ("conv_1", 19.5), ("conv_2", 12.5), ("gap", 30.0))
+        ]
+        if precision == "dynamic"
+        else [],
         accepted=True,
     )
 

@@ -124,7 +124,7 @@ def scatter(verdict: Verdict, kind: VariantInput) -> Scatter | None:
 
 def curves(students: Sequence[StudentInfo]) -> list[Curve]:
     """Training curves, all on one scale so that they can be compared."""
-    students = [student for student in students if student.epochs]
+    students = [student for student in students if student.epochs and not student.failure]
     losses = [
         value
         for s in students

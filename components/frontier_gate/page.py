@@ -16,15 +16,18 @@ from components.frontier_gate.settings import GateSettings
 from schemas.reports import (
     LatencyMeasurement,
     LatencyReport,
+    LayerNoise,
     NossModelResult,
     NossReport,
     StudentInfo,
     TaskResult,
     TfliteReport,
+    TfliteVariant,
     Verdict,
 )
 
 TEMPLATE = "page.html.j2"
+NOISIEST = 3
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,20 @@ class TaskRow:
     high: float
     mean_below: list[str]
     cells: list[TaskCell]
+
+
+@dataclass(frozen=True)
+class NoisyVariant:
+    """A quantised network and its noisiest layers, the noisiest first."""
+
+    candidate_id: str
+    variant: TfliteVariant
+    layers: list[LayerNoise]
+
+    @property
+    def point_id(self) -> str:
+        """``<candidate id>/<variant>``."""
+        return f"{self.candidate_id}/{self.variant.name}"
 
 
 def write(material: Material, folder: str | Path) -> Path:
@@ -107,11 +124,25 @@ def render(material: Material, picture: bytes) -> str:
         students=material.students,
         settings=material.settings,
         protocol=material.noss[0].protocol if material.noss else "",
+        noisy=noisy_variants(material.converted),
+        parameters=list({name: None for report in material.converted for name in report.spec.parameters()}),
         specs=[(report.candidate_id, report.spec.parameters()) for report in material.converted],
         configuration=_pretty(material.configuration),
         gate_settings=json.dumps(material.settings.model_dump(mode="json"), indent=1),
         picture=base64.b64encode(picture).decode("ascii"),
     )
+
+
+def noisy_variants(converted: Sequence[TfliteReport]) -> list[NoisyVariant]:
+    """The quantised networks; of two files with the same one, with and without front end, the first."""
+    found: dict[tuple[str, str], NoisyVariant] = {}
+    for report in converted:
+        for variant in report.variants:
+            layers = sorted(variant.layers, key=lambda layer: layer.snr_db)[:NOISIEST]
+            if layers:
+                network = (report.candidate_id, variant.precision)
+                found.setdefault(network, NoisyVariant(report.candidate_id, variant, layers))
+    return list(found.values())
 
 
 def task_rows(material: Material) -> list[TaskRow]:

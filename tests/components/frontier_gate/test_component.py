@@ -122,6 +122,7 @@ def test_page_and_picture(tmp_path: Path) -> None:
         "Test CPU",
         '"seed": 7',
         "logistic regression",
+        "conv_2 12.5; conv_1 19.5; gap 30.0",
     ):
         assert wanted in outline.text
     for point in verdict.points:

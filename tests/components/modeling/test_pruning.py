@@ -47,6 +47,7 @@ def test_the_smallest_weights_go_on_schedule_and_stay_away(student: Student) -> 
     np.testing.assert_allclose(shares[10:], 0.8, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_another_pruning_keeps_the_zeros_that_it_finds(student: Student) -> None:
     first = Pruning(student, final_sparsity=0.5, begin_step=0, end_step=1, frequency=1)
     first.after_step(1)
@@ -59,6 +60,7 @@ def test_another_pruning_keeps_the_zeros_that_it_finds(student: Student) -> None
         np.testing.assert_array_equal(kernel.numpy() == 0, zero)
 
 
+@pytest.mark.slow
 def test_a_form_that_comes_after_the_schedule_is_pruned_at_once(student: Student) -> None:
     Pruning(student, final_sparsity=0.5, begin_step=0, end_step=1, frequency=1).after_step(1)
     width = student.features.output_shape[-1]

@@ -211,6 +211,7 @@ def test_a_student_learns_and_works_in_inference_mode(distillation_set: str, tmp
     assert info.epochs[-1].validation_loss < info.epochs[-1].loss * 3
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_names_the_candidate(distillation_set: str, tmp_path: Path) -> None:
     settings = TrainingSettings(epochs=1, batch_size=32, learning_rate=1e30, clip_norm=0, warmup=0)
     with pytest.raises(FloatingPointError, match=r"tiny-w0.25-gap-e32: the loss is .* in epoch 1"):

@@ -58,6 +58,7 @@ def test_a_smaller_sibling_gives_nothing_that_does_not_fill() -> None:
             np.testing.assert_array_equal(weight.numpy(), before[weight.name])
 
 
+@pytest.mark.slow
 def test_a_compressed_sibling_gives_the_matrix_it_stands_for() -> None:
     source = _student()
     width = source.features.output_shape[-1]
@@ -70,6 +71,7 @@ def test_a_compressed_sibling_gives_the_matrix_it_stands_for() -> None:
         np.testing.assert_allclose(kernel, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_another_order_of_features_leaves_the_bottleneck_fresh() -> None:
     source, student = _student("small", pooling="flatten"), _student(pooling="flatten")
     before = student.bottleneck.get_weights()[0]

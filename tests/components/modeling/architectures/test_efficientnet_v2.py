@@ -12,11 +12,9 @@ from tests.components.modeling.architectures.converted import least_agreement, s
 
 @pytest.mark.parametrize(
     ("variant", "trained", "all_weights"),
-    [
-        ("b1", 8_171_220, 8_242_292),
-        pytest.param("s", 21_488_800, 21_642_672, marks=pytest.mark.slow),
-    ],
+    [("b1", 8_171_220, 8_242_292), ("s", 21_488_800, 21_642_672)],
 )
+@pytest.mark.slow
 def test_sizes_of_trillsson2_and_3(variant: Variant, trained: int, all_weights: int) -> None:
     built = student({"name": "efficientnet_v2", "variant": variant})
     assert sum(np.prod(weight.shape) for weight in built.core.trainable_weights) == trained

@@ -19,16 +19,9 @@ Weights = dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
 
 def test_weights_by_hand() -> None:
     # Channel 0: scale 2.54 / 127 = 0.02, so 0.05 -> 2.5 -> 3 and -2.54 -> -127. Channel 1 is null.
-    values, scale = quantise_weights(np.array([[0.05, -2.54], [0, 0]], np.float32), channel_axis=0)
+    values, scale = quantise_weights(np.array([[0.05, -2.54], [0, 0]], np.float32))
     np.testing.assert_allclose(scale, [0.02, 1])
     assert values.tolist() == [[3, -127], [0, 0]]
-
-
-def test_channels_of_a_depthwise_kernel_are_its_last_axis() -> None:
-    weights = np.random.default_rng(0).standard_normal((1, 3, 3, 5)).astype(np.float32)
-    values, scale = quantise_weights(weights, channel_axis=3)
-    assert scale.shape == (5,)
-    np.testing.assert_allclose(values * scale, weights, atol=float(scale.max()) / 2 + 1e-7)
 
 
 def test_same_weights_as_tensorflows_own_quantiser(plain: Converted) -> None:
@@ -40,7 +33,10 @@ def test_same_weights_as_tensorflows_own_quantiser(plain: Converted) -> None:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     theirs, ours = _int8(converter.convert()), _int8(plain.content("core-dynamic"))
 
-    assert sorted(ours) == sorted(theirs)
+    # TensorFlow's quantiser also takes depthwise kernels, one channel in and a patch of taps out.
+    depthwise = {name for name, (values, _) in theirs.items() if values.ndim == 4 and values.shape[0] == 1}
+    assert any("depthwise" in name for name in depthwise)
+    assert sorted(ours) == sorted(set(theirs) - depthwise)
     for name, (values, scale) in ours.items():
         np.testing.assert_array_equal(scale, theirs[name][1])
         # TensorFlow divides in another precision, so a weight half-way between two steps may fall otherwise.

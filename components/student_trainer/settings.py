@@ -9,7 +9,20 @@ from pydantic import Field, model_validator
 from schemas.settings import Range, Settings
 
 
-class SvdSchedule(Settings):
+class _Stretch(Settings):
+    """A part of the training, in shares of it."""
+
+    begin: float
+    end: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.begin >= self.end:
+            raise ValueError(f"begin {self.begin} must be below end {self.end}")
+        return self
+
+
+class SvdSchedule(_Stretch):
     """When the bottleneck turns from a full matrix into two small ones."""
 
     begin: float = Field(0.2, ge=0, lt=1, description="Share of the training after which annealing begins.")
@@ -19,25 +32,13 @@ class SvdSchedule(Settings):
     )
     refits: int = Field(4, ge=1, description="How often the factors are fitted anew while annealing.")
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.begin >= self.end:
-            raise ValueError(f"begin {self.begin} must be below end {self.end}")
-        return self
 
-
-class PruningSchedule(Settings):
+class PruningSchedule(_Stretch):
     """When the weights of a sparse candidate become zero; they stay zero to the end."""
 
     begin: float = Field(0.2, ge=0, lt=1, description="Share of the training after which pruning begins.")
     end: float = Field(0.7, gt=0, le=1, description="Share after which all that go have gone.")
     frequency: int = Field(50, ge=1, description="Steps between two choices of what is zero.")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.begin >= self.end:
-            raise ValueError(f"begin {self.begin} must be below end {self.end}")
-        return self
 
 
 class LossWeights(Settings):

@@ -172,7 +172,7 @@ def test_tfma_holds_the_best(student: tuple[Path, NossReport]) -> None:
     assert folders == ["wave-float32"]
 
 
-def test_a_candidate_that_failed_has_no_results(examples: Path, tmp_path: Path) -> None:
+def test_a_candidate_that_failed_has_no_results_and_nothing_is_read_for_it(tmp_path: Path) -> None:
     TfliteReport(
         candidate_id="x",
         failure="the loss is nan",
@@ -182,7 +182,8 @@ def test_a_candidate_that_failed_has_no_results(examples: Path, tmp_path: Path) 
         variants=[],
     ).save(str(tmp_path))
     artifact = _artifact(schemas.TfliteVariants, tmp_path)
-    assert _run(examples, tmp_path / "out", "student", variants=artifact).results == []
+    nowhere = tmp_path / "no examples"
+    assert _run(nowhere, tmp_path / "out", "student", variants=artifact).results == []
 
 
 def test_a_file_that_changed_is_refused(examples: Path, tmp_path: Path) -> None:

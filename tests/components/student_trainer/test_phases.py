@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.student_trainer.phases import Phase, learning_rate, plan_phases, refit_steps, svd_alpha
-from components.student_trainer.settings import PruningSchedule, TrainingSettings
+from components.student_trainer.settings import PruningSchedule, SvdSchedule, TrainingSettings
 from schemas.students import StudentSpec
 
 
@@ -72,3 +72,11 @@ def test_quantising_before_the_factors_are_trained_out_is_refused() -> None:
 def test_pruning_before_there_are_factors_is_refused() -> None:
     with pytest.raises(ValueError, match=r"pruning.end 0.5 must be after svd.end 0.6"):
         TrainingSettings(pruning=PruningSchedule(end=0.5))
+
+
+@pytest.mark.parametrize("schedule", [SvdSchedule, PruningSchedule])
+def test_a_schedule_that_ends_before_it_begins_is_refused(
+    schedule: type[SvdSchedule] | type[PruningSchedule],
+) -> None:
+    with pytest.raises(ValueError, match=r"begin 0.5 must be below end 0.4"):
+        schedule(begin=0.5, end=0.4)

@@ -201,7 +201,7 @@ class _Builder:
     ) -> NossEvaluator:
         config = self._config
         is_teacher = name == "teacher"
-        subject: Subject = "student" if variants else "teacher" if is_teacher else "logmel"
+        subject: Subject = "student" if variants else "teacher" if is_teacher else "baselines"
         node = NossEvaluator(
             examples=noss,
             settings=config.evaluation,

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pipeline.config import RunConfig
-from schemas import reports
+from schemas import noss_reports, noss_tasks, reports
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas" / "json"
 MODELS: dict[str, type[BaseModel]] = {
@@ -20,7 +20,11 @@ MODELS: dict[str, type[BaseModel]] = {
     "distillation_set": reports.DistillationSetInfo,
     "student": reports.StudentInfo,
     "variants": reports.TfliteReport,
-    "noss_report": reports.NossReport,
+    "noss_task": noss_tasks.TaskRecord,
+    "noss_tasks": noss_reports.NossTaskSet,
+    "noss_result": noss_reports.NossModelResult,
+    "noss_comparison": noss_reports.NossComparison,
+    "noss_report": noss_reports.NossReport,
     "latency_report": reports.LatencyReport,
     "verdict": reports.Verdict,
     "pushed": reports.PushReport,

@@ -68,3 +68,9 @@ class PushedFrontier(Artifact):
     """``pushed.json``: where each blessed variant went."""
 
     TYPE_NAME = "schemas.PushedFrontier"
+
+
+class NossComparison(Artifact):
+    """``comparison.json``, the table in Markdown, HTML and CSV, and the heat map."""
+
+    TYPE_NAME = "schemas.NossComparison"

@@ -71,6 +71,8 @@ class NossClip:
       speaker_id: The speaker, or empty where the task does not know it.
       group: The fold or other grouping key, or empty.
       source_rate: Sample rate of the file in Hz, before resampling.
+      sex: The speaker's, as the source writes it, or empty.
+      age: The speaker's, as the source writes it, or empty.
     """
 
     clip_id: str
@@ -81,6 +83,8 @@ class NossClip:
     speaker_id: str
     group: str
     source_rate: int
+    sex: str = ""
+    age: str = ""
 
     def to_example(self) -> bytes:
         """Serialises to a ``tf.train.Example``; duration, peak and rms are derived from the audio."""
@@ -93,6 +97,8 @@ class NossClip:
             speaker_id=self.speaker_id,
             group=self.group,
             source_rate=self.source_rate,
+            sex=self.sex,
+            age=self.age,
             **_levels(self.audio),
         )
 
@@ -109,6 +115,8 @@ class NossClip:
             speaker_id=read.text("speaker_id"),
             group=read.text("group"),
             source_rate=read.integer("source_rate"),
+            sex=read.text("sex"),
+            age=read.text("age"),
         )
 
 

@@ -7,30 +7,16 @@ generated from these classes.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.settings import Report
+from schemas.noss_reports import NossModelResult
+from schemas.settings import Report, ReportFile
 from schemas.students import FrontEndSpec, StudentSpec
 
 VariantInput = Literal["wave", "core"]
 Precision = Literal["float32", "float16", "dynamic", "int8"]
-
-
-class _File(Report):
-    """A report with a fixed file name."""
-
-    FILE: ClassVar[str]
-
-    def save(self, folder: str) -> None:
-        """Writes the report under its own name into ``folder``."""
-        self.write(folder, self.FILE)
-
-    @classmethod
-    def load(cls, folder: str) -> Self:
-        """Reads the report from ``folder``."""
-        return cls.read(folder, cls.FILE)
 
 
 # --- ingestion ---------------------------------------------------------------------------------
@@ -55,7 +41,7 @@ class SplitCounts(Report):
     quarantined: dict[str, int] = Field(default_factory=dict, description="Clips left out, by reason.")
 
 
-class IngestReport(_File):
+class IngestReport(ReportFile):
     """What ingestion took and what it left out."""
 
     FILE: ClassVar[str] = "ingest_report.json"
@@ -82,7 +68,7 @@ class EpochMetrics(Report):
     seconds: float = Field(description="Wall time of the epoch.")
 
 
-class DistillationSetInfo(_File):
+class DistillationSetInfo(ReportFile):
     """What a distillation set holds; the targets' statistics travel with it."""
 
     FILE: ClassVar[str] = "distillation_set.json"
@@ -101,7 +87,7 @@ class DistillationSetInfo(_File):
     seconds: float = Field(description="Wall time of the embedding.")
 
 
-class StudentInfo(_File):
+class StudentInfo(ReportFile):
     """A trained student: what it is, how it was trained and how far it came."""
 
     FILE: ClassVar[str] = "student.json"
@@ -196,7 +182,7 @@ class TfliteVariant(Report):
     reason: str = Field("", description="Why it was refused.")
 
 
-class TfliteReport(_File):
+class TfliteReport(ReportFile):
     """All variants of one student, refused ones included."""
 
     FILE: ClassVar[str] = "variants.json"
@@ -212,61 +198,6 @@ class TfliteReport(_File):
     def accepted(self) -> list[TfliteVariant]:
         """The variants that may go on."""
         return [variant for variant in self.variants if variant.accepted]
-
-
-# --- quality -----------------------------------------------------------------------------------
-
-
-class TaskResult(Report):
-    """One model on one NOSS task."""
-
-    task: str
-    metric: Literal["accuracy"] = "accuracy"
-    value: float = Field(description="On the test split, read once.")
-    low: float = Field(description="Lower end of the 95 % interval.")
-    high: float = Field(description="Upper end of the 95 % interval.")
-    validation: float = Field(description="Of the chosen hyper-parameters, on the validation split.")
-    chance: float = Field(description="Share of the test split's most frequent class.")
-    c: float = Field(description="Inverse regularisation of the probe, chosen on validation.")
-    n_train: int
-    n_validation: int
-    n_test: int
-    n_classes: int
-    n_speakers_test: int = Field(description="Distinct speakers of the test split; 0 if unknown.")
-    synthetic: bool
-
-
-class NossModelResult(Report):
-    """One model on all tasks."""
-
-    model: str = Field(description="Candidate id, 'teacher' or the baseline's name.")
-    kind: Literal["student", "teacher", "baseline"]
-    variant: str = Field(description="Variant of a student; empty otherwise.")
-    sha256: str = Field(description="Of the file that was asked; empty for a baseline without a file.")
-    embedding_dim: int
-    tasks: list[TaskResult]
-    mean: float = Field(description="Plain mean over the tasks.")
-    mean_low: float = Field(description="Lower end of the mean's 95 % interval.")
-    mean_high: float = Field(description="Upper end of the mean's 95 % interval.")
-    clips: int = Field(description="Distinct clips embedded.")
-    windows: int = Field(description="Windows embedded.")
-    embed_seconds: float = Field(description="Host wall time of the embedding; not a latency.")
-
-
-class NossReport(_File):
-    """The benchmark's results of one node: all variants of a candidate, the teacher, or a baseline."""
-
-    FILE: ClassVar[str] = "noss_report.json"
-
-    protocol: str = Field(description="Which protocol chose and measured.")
-    results: list[NossModelResult]
-    refused: dict[str, str] = Field(
-        default_factory=dict, description="Variants that could not be evaluated, with the reason."
-    )
-
-    def result(self, variant: str) -> NossModelResult | None:
-        """The result of one variant, or None if it was not evaluated."""
-        return next((result for result in self.results if result.variant == variant), None)
 
 
 # --- latency -----------------------------------------------------------------------------------
@@ -306,7 +237,7 @@ class LatencyMeasurement(Report):
     samples_us: list[list[float]] = Field(description="Raw samples in microseconds, by round.")
 
 
-class LatencyReport(_File):
+class LatencyReport(ReportFile):
     """All variants of a run, measured in one session, interleaved with a reference model."""
 
     FILE: ClassVar[str] = "latency_report.json"
@@ -385,7 +316,7 @@ class RefusedVariant(Report):
     reason: str
 
 
-class Verdict(_File):
+class Verdict(ReportFile):
     """The gate's decision on every variant of a run."""
 
     FILE: ClassVar[str] = "verdict.json"
@@ -425,7 +356,7 @@ class PushedModel(Report):
     run_id: str = Field(description="The candidate's MLflow run.")
 
 
-class ModelDescription(_File):
+class ModelDescription(ReportFile):
     """What a pushed or registered TFLite file is, how to feed it and what it was judged to be."""
 
     FILE: ClassVar[str] = "model.json"
@@ -455,7 +386,7 @@ class ModelDescription(_File):
     run_key: str = Field(description="Names the pipeline run in MLflow (tag tinytrill.run_key).")
 
 
-class FrontierIndex(_File):
+class FrontierIndex(ReportFile):
     """What the latest verdict that blessed anything blessed, at the top of the push destination."""
 
     FILE: ClassVar[str] = "frontier.json"
@@ -467,7 +398,7 @@ class FrontierIndex(_File):
     models: list[PushedModel]
 
 
-class PushReport(_File):
+class PushReport(ReportFile):
     """What was pushed and registered."""
 
     FILE: ClassVar[str] = "pushed.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -55,3 +55,18 @@ class Report(BaseModel):
     def read(cls, folder: str | Path, name: str) -> Self:
         """Reads ``folder/name``."""
         return cls.model_validate_json((Path(folder) / name).read_text(encoding="utf-8"))
+
+
+class ReportFile(Report):
+    """A report with a fixed file name."""
+
+    FILE: ClassVar[str]
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the report under its own name into ``folder``."""
+        self.write(folder, self.FILE)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Reads the report from ``folder``."""
+        return cls.read(folder, cls.FILE)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas.noss_reports import NossModelResult, NossReport, TaskResult
 from schemas.reports import (
     Behaviour,
     DistillationSetInfo,
@@ -19,11 +20,8 @@ from schemas.reports import (
     LatencyReport,
     LayerNoise,
     Machine,
-    NossModelResult,
-    NossReport,
     Parity,
     StudentInfo,
-    TaskResult,
     TensorInfo,
     TfliteReport,
     TfliteVariant,
@@ -184,7 +182,7 @@ def make_result(
                 high=mean + offset + 0.04,
                 validation=mean,
                 chance=0.2,
-                c=1.0,
+                score=mean + offset,
                 n_train=100,
                 n_validation=50,
                 n_test=60,

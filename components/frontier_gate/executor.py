@@ -13,7 +13,8 @@ from components.frontier_gate import page, picture
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
-from schemas.reports import LatencyReport, NossReport, StudentInfo, TfliteReport
+from schemas.noss_reports import NossReport
+from schemas.reports import LatencyReport, StudentInfo, TfliteReport
 
 VARIANTS_ROLE = "variants"
 NOSS_ROLE = "noss"

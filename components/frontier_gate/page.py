@@ -13,14 +13,12 @@ from components.frontier_gate import chart
 from components.frontier_gate.judge import INPUT_KINDS
 from components.frontier_gate.picture import PANEL_TITLES, latency_label
 from components.frontier_gate.settings import GateSettings
+from schemas.noss_reports import NossModelResult, NossReport, TaskResult
 from schemas.reports import (
     LatencyMeasurement,
     LatencyReport,
     LayerNoise,
-    NossModelResult,
-    NossReport,
     StudentInfo,
-    TaskResult,
     TfliteReport,
     TfliteVariant,
     Verdict,

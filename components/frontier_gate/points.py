@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from schemas.noss_reports import NossModelResult, NossReport
 from schemas.reports import (
     LatencyMeasurement,
     LatencyReport,
-    NossModelResult,
-    NossReport,
     ReferenceQuality,
     RefusedVariant,
     TfliteReport,

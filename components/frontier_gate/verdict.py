@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from components.frontier_gate.judge import judge, summarise
 from components.frontier_gate.points import find_contenders, reference_quality
 from components.frontier_gate.settings import GateSettings
-from schemas.reports import LatencyReport, NossModelResult, NossReport, TfliteReport, Verdict
+from schemas.noss_reports import NossModelResult, NossReport
+from schemas.reports import LatencyReport, TfliteReport, Verdict
 
 
 def reach_verdict(

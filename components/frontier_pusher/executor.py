@@ -20,6 +20,7 @@ from components.frontier_pusher.notice import write_notice
 from components.frontier_pusher.registry import Registered, Registry
 from components.frontier_pusher.settings import PusherSettings
 from components.frontier_pusher.tracking import Tracker, without_credentials
+from schemas.noss_reports import NossReport
 from schemas.reports import (
     DistillationSetInfo,
     FrontierIndex,
@@ -27,7 +28,6 @@ from schemas.reports import (
     IngestReport,
     LatencyReport,
     ModelDescription,
-    NossReport,
     PushedModel,
     PushReport,
     StudentInfo,

@@ -7,15 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from components.frontier_pusher.tracking import Point
-from schemas.reports import (
-    LatencyMeasurement,
-    LatencyReport,
-    NossModelResult,
-    NossReport,
-    StudentInfo,
-    TfliteReport,
-    Verdict,
-)
+from schemas.noss_reports import NossModelResult, NossReport
+from schemas.reports import LatencyMeasurement, LatencyReport, StudentInfo, TfliteReport, Verdict
 
 LATENCY_FIGURES = (
     "p50_ms",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from components.audio.framing import cut_windows, to_float
-from schemas.records import NossClip, iterate_examples, list_shards
+from schemas.records import SAMPLE_RATE, NossClip, iterate_examples, list_shards
 
 SPLITS = ("train", "validation", "test")
 
@@ -26,6 +26,10 @@ class Entry:
       label: The class.
       speaker_id: The speaker, or empty.
       sound: Index of its sound among the distinct ones.
+      group: Fold or other grouping key, or empty.
+      sex: The speaker's, or empty.
+      age: The speaker's, or empty.
+      duration_s: Length in seconds.
     """
 
     clip_id: str
@@ -34,6 +38,10 @@ class Entry:
     label: str
     speaker_id: str
     sound: int
+    group: str = ""
+    sex: str = ""
+    age: str = ""
+    duration_s: float = 0.0
 
 
 @dataclass
@@ -74,7 +82,18 @@ class ClipStream:
             is_new = digest not in seen
             sound = seen.setdefault(digest, len(seen))
             self.entries.append(
-                Entry(clip.clip_id, clip.task, clip.split, clip.label, clip.speaker_id, sound)
+                Entry(
+                    clip_id=clip.clip_id,
+                    task=clip.task,
+                    split=clip.split,
+                    label=clip.label,
+                    speaker_id=clip.speaker_id,
+                    sound=sound,
+                    group=clip.group,
+                    sex=clip.sex,
+                    age=clip.age,
+                    duration_s=len(clip.audio) / SAMPLE_RATE,
+                )
             )
             if is_new:
                 yield clip

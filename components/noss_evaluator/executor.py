@@ -33,7 +33,8 @@ from components.noss_evaluator.tasks import (
     write_predictions,
 )
 from components.noss_evaluator.tfma_evaluation import write_tfma_evaluation
-from schemas.reports import NossModelResult, NossReport, TfliteReport
+from schemas.noss_reports import NossModelResult, NossReport
+from schemas.reports import TfliteReport
 from schemas.students import FrontEndSpec
 from schemas.teachers import parse_teacher
 
@@ -82,8 +83,8 @@ class Executor(base_executor.BaseExecutor):
         for one, result, of_tasks in zip(sound, results, evaluations, strict=True):
             for evaluation in of_tasks:
                 write_predictions(folder / PREDICTIONS_FOLDER / one.subject.name, evaluation)
-            if settings.tfma == "all" or (
-                settings.tfma == "best" and result is max(results, key=lambda each: each.mean)
+            if settings.tfma.results == "all" or (
+                settings.tfma.results == "best" and result is max(results, key=lambda each: each.mean)
             ):
                 write_tfma_evaluation(folder / TFMA_FOLDER / one.subject.name, of_tasks)
         NossReport(protocol=_protocol(settings), results=results, refused=refused).save(str(folder))
@@ -107,9 +108,9 @@ def evaluate_tasks(
     for evaluation in evaluations:
         result = evaluation.result
         _LOG.info(
-            "%s %s: accuracy %.3f [%.3f, %.3f], n %d, C %g, %.1f s",
+            "%s %s: %.3f [%.3f, %.3f], n %d, %.1f s",
             embedded.subject.name, result.task, result.value, result.low, result.high,
-            result.n_test, result.c, evaluation.seconds,
+            result.n_test, evaluation.seconds,
         )  # fmt: skip
     return sorted(evaluations, key=lambda evaluation: evaluation.task.name)
 
@@ -178,7 +179,7 @@ def _result(embedded: Embeddings, evaluations: Sequence[TaskEvaluation]) -> Noss
 
 
 def _protocol(settings: NossEvaluatorSettings) -> str:
-    grid = ", ".join(f"{c:g}" for c in settings.c_grid)
+    grid = ", ".join(f"{c:g}" for c in settings.strict.c_grid)
     return (
         "strict: standardised on train; multinomial logistic regression (L2) fitted on train; "
         f"C of {{{grid}}} by accuracy on validation, within a standard error by log loss; "

@@ -4,12 +4,94 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from schemas.noss_reports import ProbeKind
+from schemas.noss_tasks import Metric
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
+from schemas.teachers import TeacherSpec
 
-Subject = Literal["student", "teacher", "logmel"]
+Subject = Literal["student", "teacher", "reference", "baselines"]
+Baseline = Literal["logmel", "mfcc", "random"]
+
+
+class StrictProtocol(Settings):
+    """The protocol that decides: chosen on validation, test read once."""
+
+    probes: tuple[ProbeKind, ...] = Field(
+        ("linear", "lda", "knn"), min_length=1, description="Kinds of probe to choose from."
+    )
+    c_grid: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+        min_length=1,
+        description="Inverse regularisations of the linear probe, rising.",
+    )
+    neighbours: tuple[Annotated[int, Field(gt=0)], ...] = Field(
+        (1, 5, 15), min_length=1, description="Numbers of neighbours of the kNN probe, rising."
+    )
+    seeds: int = Field(
+        3,
+        ge=1,
+        description="Draws of the splits. The first takes them as they are given; each other draws train "
+        "and validation anew from both together, speakers kept apart. Where speaker folds are made, each "
+        "draws its own.",
+    )
+    min_test_speakers: int = Field(
+        4,
+        ge=1,
+        description="A task with known speakers, but fewer than this in test, is measured by speaker folds.",
+    )
+    speaker_folds: int = Field(3, ge=2, description="Folds of such a task, at most one a speaker.")
+    speaker_normalisation: Literal["off", "train"] = Field(
+        "off",
+        description="train: each training speaker is standardised by its own statistics, validation and "
+        "test by those of all of train; no statistic of a test speaker is used.",
+    )
+
+    @field_validator("c_grid", "neighbours")
+    @classmethod
+    def _rising(cls, grid: tuple[float, ...]) -> tuple[float, ...]:
+        if list(grid) != sorted(set(grid)):
+            raise ValueError(f"a grid must rise and name no value twice, got {list(grid)}")
+        return grid
+
+
+class Disturbance(Settings):
+    """One way to disturb test clips."""
+
+    kind: Literal["noise", "band_limit", "opus", "cut"] = Field(
+        description="noise: pink noise; band_limit: through a lower sample rate and back; opus: encoded "
+        "and decoded; cut: the first seconds only."
+    )
+    value: float = Field(gt=-100, description="SNR in dB, sample rate in Hz, kbit/s, or seconds.")
+
+
+class Robustness(Settings):
+    """Which disturbances to try, on how many clips."""
+
+    disturbances: tuple[Disturbance, ...] = Field((), description="Each is a column; none: not measured.")
+    max_clips: int = Field(
+        300, ge=1, description="Test clips of a task to disturb at most; a stable choice, the same for all."
+    )
+
+
+class TfmaSettings(Settings):
+    """The TFMA evaluation of the probes' predictions."""
+
+    results: Literal["all", "best", "off"] = Field(
+        "best", description="Which results become a TFMA evaluation: all, each report's best, or none."
+    )
+    confidence: Literal["jackknife", "bootstrap", "off"] = Field(
+        "jackknife", description="Confidence intervals of the slices."
+    )
+    min_slice: int = Field(10, ge=1, description="Slices of fewer clips are left out of the rendered table.")
+    floors: dict[str, float] = Field(
+        default_factory=dict, description="Least accuracy by task; '*' is every task not named."
+    )
+    max_loss: float | None = Field(
+        None, ge=0, le=1, description="Accuracy a task may lose against the teacher; none: no such threshold."
+    )
 
 
 class NossEvaluatorSettings(Settings):
@@ -18,24 +100,40 @@ class NossEvaluatorSettings(Settings):
     hop_samples: int = Field(15_360, gt=0, description="Samples between the windows of a clip.")
     front_end: FrontEndSpec = Field(
         default_factory=FrontEndSpec,
-        description="Window of the teacher and front end of the log-mel baseline; a student brings its own.",
+        description="Window of teacher and references, front end of the baselines; a student has its own.",
     )
-    c_grid: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
-        min_length=1,
-        description="Inverse regularisations of the probe to choose from on validation, rising.",
+    strict: StrictProtocol = Field(default_factory=StrictProtocol, description="The deciding protocol.")
+    paper: Literal["off", "best", "all"] = Field(
+        "off",
+        description="Which results are also measured by the papers' protocol, to be compared with theirs.",
+    )
+    metrics: dict[str, Metric] = Field(
+        default_factory=dict, description="Another metric than the record's, by task."
     )
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples behind each 95 % interval.")
+    baselines: tuple[Baseline, ...] = Field(
+        ("logmel", "mfcc", "random"),
+        description="Reference rows that are computed: log-mel and MFCC statistics, random numbers.",
+    )
+    references: tuple[TeacherSpec, ...] = Field(
+        (), description="Further models as reference rows, described as teachers are; each needs a name."
+    )
+    fidelity: bool = Field(True, description="Whether students are compared with the teacher's geometry.")
+    robustness: Robustness = Field(default_factory=Robustness, description="Disturbed test clips.")
+    tfma: TfmaSettings = Field(default_factory=TfmaSettings, description="Slices by TFMA.")
     batch_windows: int = Field(256, gt=0, description="Windows that are prepared and embedded together.")
     workers: int = Field(2, gt=0, description="Threads that embed and probe; each loads the model once.")
     require_tasks: tuple[str, ...] = Field((), description="Tasks that must be among the records.")
-    tfma: Literal["all", "best", "off"] = Field(
-        "best", description="Which results also become a TFMA evaluation: all, each report's best, or none."
-    )
     synthetic: bool = Field(False, description="Whether the tasks' sound was synthesised.")
 
     @model_validator(mode="after")
-    def _rising(self) -> Self:
-        if list(self.c_grid) != sorted(set(self.c_grid)):
-            raise ValueError(f"c_grid must rise and name no value twice, got {list(self.c_grid)}")
+    def _references_are_named(self) -> Self:
+        names = [reference.name for reference in self.references]
+        for index, name in enumerate(names):
+            taken = {*self.baselines, "teacher", *names[:index]}
+            if not name or name in taken:
+                raise ValueError(
+                    f"references.{index}.name is {name!r}; accepted is a name that no other row has: "
+                    f"taken are {', '.join(sorted(taken))}"
+                )
         return self

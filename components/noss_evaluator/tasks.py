@@ -22,7 +22,7 @@ from components.noss_evaluator.intervals import (
 )
 from components.noss_evaluator.probe import fit_probe
 from components.noss_evaluator.settings import NossEvaluatorSettings
-from schemas.reports import TaskResult
+from schemas.noss_reports import TaskResult
 
 PREDICTION_FIELDS = ("clip_id", "speaker_id", "label", "predicted", "probability")
 
@@ -113,7 +113,7 @@ def evaluate_task(
     probe = fit_probe(
         embeddings[task.sounds("train")], task.labels("train"),
         embeddings[task.sounds("validation")], task.labels("validation"),
-        settings.c_grid,
+        settings.strict.c_grid,
     )  # fmt: skip
     probabilities = probe.probabilities(embeddings[task.sounds("test")], task.classes)
     seconds = time.perf_counter() - start
@@ -132,7 +132,7 @@ def evaluate_task(
         high=high,
         validation=probe.validation,
         chance=float(np.bincount(truth).max() / len(truth)),
-        c=probe.c,
+        score=float(correct.mean()),
         n_train=len(task.splits["train"]),
         n_validation=len(task.splits["validation"]),
         n_test=len(truth),

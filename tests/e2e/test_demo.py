@@ -11,7 +11,8 @@ import pytest
 from pipeline.layout import RunLayout
 from pipeline.local_runner import RunTimes
 from pipeline.metadata import newest_run
-from schemas.reports import FrontierIndex, LatencyReport, NossReport, StudentInfo, TfliteReport, Verdict
+from schemas.noss_reports import NossReport
+from schemas.reports import FrontierIndex, LatencyReport, StudentInfo, TfliteReport, Verdict
 from tests.e2e.runs import COMPRESSED, SKIPPING, SMALL, Finished, run
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.layout import RunLayout
 from pipeline.metadata import newest_run
-from schemas.reports import DistillationSetInfo, IngestReport, NossReport, Verdict
+from schemas.noss_reports import NossReport
+from schemas.reports import DistillationSetInfo, IngestReport, Verdict
 from tests.e2e.runs import COMPRESSED, run
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings, Goal
 from components.frontier_gate.verdict import reach_verdict
-from schemas.reports import FrontierPoint, NossReport, Verdict
+from schemas.noss_reports import NossReport
+from schemas.reports import FrontierPoint, Verdict
 from schemas.students import StudentSpec
 from tests.made_up_runs import Made, Run, demo_run, make_result, make_run
 from tests.students import mobilenet

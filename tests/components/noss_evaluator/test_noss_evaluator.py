@@ -16,14 +16,19 @@ from components.modeling.frontend import LogMel
 from components.noss_evaluator import executor as executor_module
 from components.noss_evaluator.component import NossEvaluator
 from components.noss_evaluator.executor import Executor
-from components.noss_evaluator.settings import NossEvaluatorSettings
-from schemas.reports import NossReport, TfliteReport, TfliteVariant
+from components.noss_evaluator.settings import NossEvaluatorSettings, StrictProtocol, TfmaSettings
+from schemas.noss_reports import NossReport
+from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.teachers import TfliteStage, TfliteTeacher
 from tests.components.noss_evaluator.helpers import PER_SPLIT, tone_tasks, write_examples
 
 SETTINGS = NossEvaluatorSettings(
-    resamples=100, batch_windows=20, tfma="off", synthetic=True, require_tasks=("pitch", "voice")
+    resamples=100,
+    batch_windows=20,
+    tfma=TfmaSettings(results="off"),
+    synthetic=True,
+    require_tasks=("pitch", "voice"),
 )
 CLIPS = sum(PER_SPLIT.values())
 # Clips of 2.2 s (every third) have two windows a hop apart, the others one.
@@ -124,7 +129,7 @@ def student(
     examples: Path, variants: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, NossReport]:
     output = tmp_path_factory.mktemp("student")
-    settings = SETTINGS.model_copy(update={"tfma": "best"})
+    settings = SETTINGS.model_copy(update={"tfma": TfmaSettings(results="best")})
     return output, _run(
         examples, output, "student", settings, variants=_artifact(schemas.TfliteVariants, variants)
     )
@@ -224,7 +229,7 @@ def _nan_for_every_sound() -> bytes:
 
 
 def test_log_mel_statistics_are_the_floor(examples: Path, tmp_path: Path) -> None:
-    (result,) = _run(examples, tmp_path, "logmel").results
+    (result,) = _run(examples, tmp_path, "baselines").results
     assert (result.model, result.kind, result.sha256, result.embedding_dim) == ("logmel", "baseline", "", 128)
     assert result.tasks[0].value == 1.0
 
@@ -234,7 +239,7 @@ def test_a_required_task_must_be_there(examples: Path, tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"require_tasks asks for .*emodb.*, the records hold .*pitch.*voice"
     ):
-        _run(examples, tmp_path, "logmel", settings)
+        _run(examples, tmp_path, "baselines", settings)
 
 
 def _channel(kind: type[types.Artifact]) -> types.Channel:
@@ -261,20 +266,20 @@ def test_construct_for_a_teacher_and_a_baseline() -> None:
     examples = _channel(standard_artifacts.Examples)
     teacher = NossEvaluator(examples, SETTINGS, "teacher", 3, teacher_spec=spec)
     assert teacher.exec_properties["teacher_spec"] == spec.to_parameter()
-    assert list(NossEvaluator(examples, SETTINGS, "logmel", 3).inputs) == ["examples"]
+    assert list(NossEvaluator(examples, SETTINGS, "baselines", 3).inputs) == ["examples"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"subject": "student"}, "variants go with subject 'student'"),
-        ({"subject": "logmel", "variants": schemas.TfliteVariants}, "variants go with subject 'student'"),
+        ({"subject": "baselines", "variants": schemas.TfliteVariants}, "variants go with subject 'student'"),
         ({"subject": "teacher"}, "teacher_spec goes with subject 'teacher'"),
         (
-            {"subject": "logmel", "teacher": schemas.TeacherModel},
+            {"subject": "baselines", "teacher": schemas.TeacherModel},
             "a teacher model goes with subject 'teacher'",
         ),
-        ({"subject": "mfcc"}, "subject is 'mfcc', accepted are student, teacher, logmel"),
+        ({"subject": "mfcc"}, "subject is 'mfcc', accepted are student, teacher, reference, baselines"),
     ],
 )
 def test_construct_fails(arguments: dict[str, Any], message: str) -> None:
@@ -287,5 +292,5 @@ def test_construct_fails(arguments: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("grid", [(1.0, 0.1), (0.1, 0.1)])
 def test_a_grid_must_rise(grid: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match="c_grid must rise"):
-        NossEvaluatorSettings(c_grid=grid)
+    with pytest.raises(ValueError, match="a grid must rise"):
+        StrictProtocol(c_grid=grid)

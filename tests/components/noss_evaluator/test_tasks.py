@@ -64,7 +64,7 @@ def test_test_labels_do_not_reach_the_probe() -> None:
     ]
     one, two = _evaluate(entries, embeddings), _evaluate(turned, embeddings)
     np.testing.assert_array_equal(one.probabilities, two.probabilities)
-    assert one.result.c == two.result.c
+    assert one.result.validation == two.result.validation
 
 
 def test_speakers_widen_the_interval() -> None:

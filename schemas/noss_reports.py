@@ -12,7 +12,7 @@ from pydantic import Field
 from schemas.noss_tasks import Metric, Obtain, TaskRecord
 from schemas.settings import Report, ReportFile
 
-ModelKind = Literal["student", "teacher", "baseline", "reference"]
+ModelKind = Literal["student", "teacher", "baseline", "reference", "control"]
 ProbeKind = Literal["linear", "lda", "knn"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class DataDigests:
     corpus: str = ""
     noss: str = ""
     teacher: str = ""
+    references: dict[str, str] = field(default_factory=dict)
 
 
 def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
@@ -45,7 +46,13 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
             update={"teacher": resolve_paths(config.distillation.teacher, teacher_root)}
         ),
         "evaluation": config.evaluation.model_copy(
-            update={"front_end": config.front_end, "synthetic": synthetic}
+            update={
+                "front_end": config.front_end,
+                "synthetic": synthetic,
+                "references": tuple(
+                    resolve_paths(reference, teacher_root) for reference in config.evaluation.references
+                ),
+            }
         ),
         "conversion": config.conversion.model_copy(update={"seed": config.seed}),
         "push": config.push.model_copy(
@@ -78,6 +85,8 @@ def check_sources(config: RunConfig) -> None:
             corpus_sources.check_sources(config.corpus, key="corpus")
             noss_sources.check_sources(config.noss, key="noss")
         check_teacher(config.distillation.teacher, key="distillation.teacher")
+        for index, reference in enumerate(config.evaluation.references):
+            check_teacher(reference, key=f"evaluation.references.{index}")
     except (IngestError, ValueError) as error:
         raise ConfigError(f"{error}\n  {_where(config)}") from error
 
@@ -89,6 +98,10 @@ def data_digests(config: RunConfig) -> DataDigests:
         corpus="" if synthetic else corpus_sources.sources_digest(config.corpus),
         noss="" if synthetic else noss_sources.sources_digest(config.noss),
         teacher=fingerprint(teacher_files(config.distillation.teacher)),
+        references={
+            reference.name: fingerprint(teacher_files(reference))
+            for reference in config.evaluation.references
+        },
     )
 
 

@@ -18,6 +18,7 @@ from components.noss_evaluator.clips import ClipStream, read_clips
 from components.noss_evaluator.embedding import Embeddings, embed
 from components.noss_evaluator.intervals import mean_interval
 from components.noss_evaluator.settings import NossEvaluatorSettings
+from components.noss_evaluator.strict import evaluate_task
 from components.noss_evaluator.subjects import (
     EvaluationSubject,
     logmel_subject,
@@ -28,12 +29,11 @@ from components.noss_evaluator.subjects import (
 from components.noss_evaluator.tasks import (
     NossTask,
     TaskEvaluation,
-    evaluate_task,
     gather_tasks,
     write_predictions,
 )
 from components.noss_evaluator.tfma_evaluation import write_tfma_evaluation
-from schemas.noss_reports import NossModelResult, NossReport
+from schemas.noss_reports import NossModelResult, NossReport, NossTaskSet
 from schemas.reports import TfliteReport
 from schemas.students import FrontEndSpec
 from schemas.teachers import parse_teacher
@@ -72,10 +72,12 @@ class Executor(base_executor.BaseExecutor):
             _LOG.warning("nothing to evaluate: the candidate has no accepted variant")
             NossReport(protocol=_protocol(settings), results=[]).save(str(folder))
             return
-        stream = ClipStream(read_clips(artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY])))
+        examples = artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY])
+        task_set = NossTaskSet.load(examples)
+        stream = ClipStream(read_clips(examples))
         batches = stream.batches(front_end.window_samples, settings.hop_samples, settings.batch_windows)
         embedded = embed(batches, subjects, make_front_end(front_end), settings.workers)
-        tasks = gather_tasks(stream.entries, settings.require_tasks)
+        tasks = gather_tasks(stream.entries, task_set, settings)
 
         sound, refused = _sort_out(embedded)
         evaluations = [evaluate_tasks(tasks, one, settings, exec_properties[SEED_KEY]) for one in sound]
@@ -160,7 +162,7 @@ def _sort_out(embedded: Sequence[Embeddings]) -> tuple[list[Embeddings], dict[st
 
 def _result(embedded: Embeddings, evaluations: Sequence[TaskEvaluation]) -> NossModelResult:
     results = [evaluation.result for evaluation in evaluations]
-    low, high = mean_interval([evaluation.resampled for evaluation in evaluations])
+    low, high = mean_interval([evaluation.samples for evaluation in evaluations])
     subject, matrix = embedded.subject, embedded.matrix
     return NossModelResult(
         model=subject.model,

@@ -62,7 +62,7 @@ def _columns(evaluations: Sequence[TaskEvaluation]) -> dict[str, list[Any]]:
     width = max(len(evaluation.task.classes) for evaluation in evaluations)
     columns: dict[str, list[Any]] = {key: [] for key in (TASK, CLASS, SPEAKER, LABEL, PREDICTION)}
     for evaluation in evaluations:
-        clips = evaluation.task.splits["test"]
+        clips = evaluation.tested
         padding = ((0, 0), (0, width - len(evaluation.task.classes)))
         columns[TASK] += [[evaluation.task.name]] * len(clips)
         columns[CLASS] += [[clip.label] for clip in clips]

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from components.noss_evaluator.clips import SPLITS, Entry
+from components.noss_evaluator.settings import NossEvaluatorSettings
+from components.noss_evaluator.tasks import NossTask, gather_tasks
+from schemas.noss_reports import IngestedTask, NossTaskSet
+from schemas.noss_tasks import ManifestSource, TaskRecord
 from schemas.records import NossClip, shard_path, write_shard
 
 PER_SPLIT = {"train": 24, "validation": 8, "test": 16}
@@ -26,6 +31,34 @@ def make_entries(
     return entries
 
 
+def make_task_set(entries: Sequence[Entry | NossClip], **record: Any) -> NossTaskSet:
+    """A record for each task of clips; ``record``: what it says beside name and source."""
+    tasks = []
+    for name in sorted({entry.task for entry in entries}):
+        used = {s: sum(e.task == name and e.split == s for e in entries) for s in SPLITS}
+        made = TaskRecord(name=name, sources=(ManifestSource(file=f"{name}/manifest.csv"),), **record)
+        tasks.append(
+            IngestedTask(
+                record=made,
+                digest=made.digest,
+                data_digest="d" * 16,
+                source=name,
+                n_original={split: n + 1 for split, n in used.items()},
+                n_used=used,
+                synthetic=made.synthetic,
+            )
+        )
+    return NossTaskSet(tasks=tasks)
+
+
+def make_task(
+    entries: Sequence[Entry], settings: NossEvaluatorSettings | None = None, **record: Any
+) -> NossTask:
+    """The one task of ``entries``."""
+    (task,) = gather_tasks(entries, make_task_set(entries, **record), settings or NossEvaluatorSettings())
+    return task
+
+
 def make_clip(
     task: str, split: str, index: int, audio: np.ndarray, label: str, speaker: str = ""
 ) -> NossClip:
@@ -40,7 +73,8 @@ def tone(pitch: float, seed: int, seconds: float = 0.5) -> np.ndarray:
 
 
 def write_examples(folder: Path, clips: Sequence[NossClip]) -> None:
-    """Writes clips as the shards of an Examples artifact, two a split."""
+    """Writes clips as the shards of an Examples artifact, two a split, and their tasks' records."""
+    make_task_set(clips, synthetic=True).save(folder)
     for split in SPLITS:
         own = [clip.to_example() for clip in clips if clip.split == split]
         for shard in range(2):

@@ -8,13 +8,14 @@ import pytest
 
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.settings import NossEvaluatorSettings
+from components.noss_evaluator.strict import evaluate_task
 from components.noss_evaluator.tasks import (
+    NossTask,
     TaskEvaluation,
-    evaluate_task,
     gather_tasks,
     write_predictions,
 )
-from tests.components.noss_evaluator.helpers import make_entries
+from tests.components.noss_evaluator.helpers import make_entries, make_task, make_task_set
 
 SETTINGS = NossEvaluatorSettings(resamples=200)
 MANY = {"train": 200, "validation": 100, "test": 400}
@@ -28,8 +29,13 @@ def _signal(entries: list[Entry], seed: int = 0) -> np.ndarray:
     return (np.eye(8)[places] * 10 + rng.normal(0, 0.1, (len(entries), 8))).astype(np.float32)
 
 
+def _gather(entries: list[Entry], *required: str) -> list[NossTask]:
+    settings = SETTINGS.model_copy(update={"require_tasks": required})
+    return gather_tasks(entries, make_task_set(entries), settings)
+
+
 def _evaluate(entries: list[Entry], embeddings: np.ndarray) -> TaskEvaluation:
-    return evaluate_task(gather_tasks(entries, [])[0], embeddings, SETTINGS, seed=1)
+    return evaluate_task(make_task(entries), embeddings, SETTINGS, seed=1)
 
 
 def test_separable_classes_are_all_found() -> None:
@@ -104,22 +110,22 @@ def test_predictions_are_written(tmp_path: Path) -> None:
 
 def test_tasks_come_sorted_whatever_the_order_of_the_records() -> None:
     entries = make_entries("y", MANY) + make_entries("x", MANY)
-    forth, back = gather_tasks(entries, ["x"]), gather_tasks(entries[::-1], ["x"])
+    forth, back = _gather(entries), _gather(entries[::-1])
     assert [task.name for task in forth] == ["x", "y"]
     assert forth == back
 
 
 def test_an_absent_task_is_named() -> None:
     with pytest.raises(ValueError, match=r"require_tasks asks for \['z'\], the records hold \['x'\]"):
-        gather_tasks(make_entries("x", MANY), ["x", "z"])
+        _gather(make_entries("x", MANY), "x", "z")
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_an_empty_split_is_named(split: str) -> None:
     with pytest.raises(ValueError, match=f"task 'x' has no clip in split '{split}'"):
-        gather_tasks(make_entries("x", MANY | {split: 0}), [])
+        make_task(make_entries("x", MANY | {split: 0}))
 
 
 def test_a_single_class_is_named() -> None:
     with pytest.raises(ValueError, match="task 'x' has the single class 'a' in train"):
-        gather_tasks(make_entries("x", MANY, classes=("a",)), [])
+        make_task(make_entries("x", MANY, classes=("a",)))

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from components.noss_evaluator.settings import NossEvaluatorSettings
-from components.noss_evaluator.tasks import evaluate_task, gather_tasks
+from components.noss_evaluator.strict import evaluate_task
+from components.noss_evaluator.tasks import gather_tasks
 from components.noss_evaluator.tfma_evaluation import UNKNOWN_SPEAKER, write_tfma_evaluation
-from tests.components.noss_evaluator.helpers import make_entries
+from tests.components.noss_evaluator.helpers import make_entries, make_task_set
 
 
 def test_tfma_finds_our_accuracies_by_task_class_and_speaker(tmp_path: Path) -> None:
     sizes = {"train": 60, "validation": 24, "test": 48}
-    tasks = gather_tasks(
-        make_entries("two", sizes, speakers=3) + make_entries("three", sizes, ("a", "b", "c")), []
-    )
+    entries = make_entries("two", sizes, speakers=3) + make_entries("three", sizes, ("a", "b", "c"))
+    tasks = gather_tasks(entries, make_task_set(entries), NossEvaluatorSettings())
     rng = np.random.default_rng(0)
     embeddings = rng.normal(size=(sum(sizes.values()), 4)).astype(np.float32)
     evaluations = [evaluate_task(task, embeddings, NossEvaluatorSettings(), seed=1) for task in tasks]

@@ -278,10 +278,13 @@ class FrontierPoint(Report):
     variant: str
     input: VariantInput = Field(description="Points compete only with points of the same input.")
     sha256: str
-    quality: float = Field(description="Mean NOSS accuracy.")
+    quality: float = Field(description="Mean NOSS score: accuracy, or what a task's record asks for.")
     quality_low: float
     quality_high: float
     quality_of_teacher: float = Field(description="Quality as a share of the teacher's.")
+    teacher_difference: float = Field(0.0, description="Quality minus the teacher's, on the same clips.")
+    teacher_difference_low: float = Field(0.0, description="Lower end of its paired 95 % interval.")
+    teacher_difference_high: float = Field(0.0, description="Upper end of its paired 95 % interval.")
     latency_ms: float = Field(description="p50.")
     latency_low_ms: float
     latency_high_ms: float
@@ -300,10 +303,10 @@ class FrontierPoint(Report):
 
 
 class ReferenceQuality(Report):
-    """A model beside the frontier: the teacher or a baseline."""
+    """A model beside the frontier: the teacher, a baseline or another model."""
 
     model: str
-    kind: Literal["teacher", "baseline"]
+    kind: Literal["teacher", "baseline", "reference"]
     quality: float
     low: float
     high: float
@@ -322,6 +325,7 @@ class Verdict(ReportFile):
     FILE: ClassVar[str] = "verdict.json"
     PICTURE: ClassVar[str] = "frontier.png"
     PAGE: ClassVar[str] = "index.html"
+    BENCHMARK: ClassVar[str] = "noss"
 
     run_name: str
     synthetic: bool = Field(description="Whether the figures come from synthesised sound.")

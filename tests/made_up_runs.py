@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from schemas.noss_reports import NossModelResult, NossReport, TaskResult
+from schemas.noss_reports import (
+    NossComparison,
+    NossModelResult,
+    NossReport,
+    PairedDifference,
+    TaskResult,
+    UnavailableTask,
+)
+from schemas.noss_tasks import Obtain
 from schemas.reports import (
     Behaviour,
     DistillationSetInfo,
@@ -286,9 +294,38 @@ def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
     for i, baseline in enumerate(run.baselines):
         baseline.save(folder(f"baseline_{i:03d}"))
     run.teacher.save(folder("teacher"))
+    comparison = folder("comparison")
+    make_comparison(run).save(comparison)
+    Path(comparison, NossComparison.HEAT_MAP).write_bytes(b"a picture")
     run.latency.save(folder("latency"))
     make_windows().save(folder("windows"))
     return inputs
+
+
+def make_comparison(run: Run) -> NossComparison:
+    """The comparison of a run's models, its intervals 0.03 wide."""
+    teacher = run.teacher.results[0]
+    results = [result for report in run.noss for result in report.results]
+    return NossComparison(
+        tasks=[],
+        unavailable=[
+            UnavailableTask(name="voxforge", reason="no folder VoxForge", obtain=Obtain(page="a page"))
+        ],
+        protocol=PROTOCOL,
+        models=[teacher, *results],
+        against_teacher=[
+            PairedDifference(
+                model=f"{result.model}/{result.variant}",
+                against=teacher.model,
+                difference=result.mean - teacher.mean,
+                low=result.mean - teacher.mean - 0.015,
+                high=result.mean - teacher.mean + 0.015,
+                tasks={},
+            )
+            for result in results
+        ],
+        between_students=[],
+    )
 
 
 def make_windows() -> DistillationSetInfo:

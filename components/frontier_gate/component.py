@@ -25,6 +25,7 @@ class FrontierGate(base_component.BaseComponent):
         noss: Sequence[types.BaseChannel],
         teacher: types.BaseChannel,
         latency: types.BaseChannel,
+        comparison: types.BaseChannel,
         settings: GateSettings,
         run_name: str,
         baselines: Sequence[types.BaseChannel] = (),
@@ -39,9 +40,10 @@ class FrontierGate(base_component.BaseComponent):
           noss: ``NossReport`` of each candidate, in the same order.
           teacher: ``NossReport`` of the teacher.
           latency: ``LatencyReport`` of all variants.
+          comparison: ``NossComparison`` of all of them; its pages become part of the verdict's.
           settings: Goals and margins.
           run_name: Name of the run, as the page shows it.
-          baselines: ``NossReport`` of each baseline.
+          baselines: ``NossReport`` of the baselines and of each reference model.
           students: ``StudentModel`` of each candidate in the same order, for the training curves; or none.
           config_json: The run's resolved configuration as JSON, for the page; may be empty.
           code_digest: Digest of the component's code, for the cache.
@@ -70,6 +72,7 @@ class FrontierGate(base_component.BaseComponent):
             inputs={
                 executor.TEACHER_KEY: schemas.NossReport,
                 executor.LATENCY_KEY: schemas.LatencyReport,
+                executor.COMPARISON_KEY: schemas.NossComparison,
                 **{key: schemas.NossReport for key in baseline_channels},
             },
             per_candidate=roles,
@@ -85,6 +88,7 @@ class FrontierGate(base_component.BaseComponent):
                     executor.CODE_DIGEST_PARAMETER: code_digest,
                     executor.TEACHER_KEY: teacher,
                     executor.LATENCY_KEY: latency,
+                    executor.COMPARISON_KEY: comparison,
                     **baseline_channels,
                     **fan_in.channels(executor.VARIANTS_ROLE, variants),
                     **fan_in.channels(executor.NOSS_ROLE, noss),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+from pathlib import Path
 from typing import Any
 
 from tfx import types
@@ -13,8 +15,8 @@ from components.frontier_gate import page, picture
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
-from schemas.noss_reports import NossReport
-from schemas.reports import LatencyReport, StudentInfo, TfliteReport
+from schemas.noss_reports import NossComparison, NossReport
+from schemas.reports import LatencyReport, StudentInfo, TfliteReport, Verdict
 
 VARIANTS_ROLE = "variants"
 NOSS_ROLE = "noss"
@@ -22,6 +24,7 @@ STUDENT_ROLE = "student"
 BASELINE_ROLE = "baseline"
 TEACHER_KEY = "teacher"
 LATENCY_KEY = "latency"
+COMPARISON_KEY = "comparison"
 VERDICT_KEY = "verdict"
 SETTINGS_PARAMETER = "settings"
 RUN_NAME_PARAMETER = "run_name"
@@ -40,7 +43,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes ``verdict.json``, ``frontier.png`` and ``index.html``.
+        """Writes ``verdict.json``, ``frontier.png``, ``index.html``, and the benchmark's pages below them.
 
         Raises:
           ValueError: If the teacher has no result, a report is inconsistent, or no variant can compete.
@@ -55,13 +58,19 @@ class Executor(base_executor.BaseExecutor):
             result
             for artifact in fan_in.gather(input_dict, BASELINE_ROLE)
             for result in NossReport.load(artifact.uri).results
+            if result.kind in ("baseline", "reference")
         ]
+        comparison = NossComparison.load(input_dict[COMPARISON_KEY][0].uri)
+        against_teacher = {difference.model: difference for difference in comparison.against_teacher}
 
         run_name = exec_properties[RUN_NAME_PARAMETER]
-        verdict = reach_verdict(converted, noss, latency, teacher, baselines, settings, run_name)
+        verdict = reach_verdict(
+            converted, noss, latency, teacher, baselines, against_teacher, settings, run_name
+        )
 
         folder = output_dict[VERDICT_KEY][0].uri
         verdict.save(folder)
+        shutil.copytree(input_dict[COMPARISON_KEY][0].uri, Path(folder) / Verdict.BENCHMARK)
         picture.draw(verdict, folder)
         page.write(
             page.Material(
@@ -72,6 +81,7 @@ class Executor(base_executor.BaseExecutor):
                 teacher,
                 baselines,
                 students,
+                comparison,
                 settings,
                 exec_properties.get(CONFIG_PARAMETER) or "",
             ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.frontier_gate.dominance import Axis, Comparison, find_frontier, thin_ties
 from components.frontier_gate.points import Contender
 from components.frontier_gate.settings import UNITS, GateSettings, Goal
+from schemas.noss_reports import PairedDifference
 from schemas.reports import FrontierPoint, GoalResult, ReferenceQuality, RefusedVariant, VariantInput
 
 INPUT_KINDS: tuple[VariantInput, ...] = ("wave", "core")
@@ -33,7 +34,10 @@ class Standing:
 
 
 def judge(
-    contenders: Sequence[Contender], teacher: ReferenceQuality, settings: GateSettings
+    contenders: Sequence[Contender],
+    teacher: ReferenceQuality,
+    against_teacher: Mapping[str, PairedDifference],
+    settings: GateSettings,
 ) -> tuple[list[FrontierPoint], float]:
     """Judges all points: goals filter first for blessing, dominance decides second.
 
@@ -55,7 +59,14 @@ def judge(
         everyone = stand(group, settings, margin)
         among_feasible = stand(feasible, settings, margin)
         points.extend(
-            _point(contender, teacher, goals[contender.point_id], everyone, among_feasible)
+            _point(
+                contender,
+                teacher,
+                against_teacher[contender.point_id],
+                goals[contender.point_id],
+                everyone,
+                among_feasible,
+            )
             for contender in group
         )
     return points, margin
@@ -156,6 +167,7 @@ def summarise(points: Sequence[FrontierPoint], refused: Sequence[RefusedVariant]
 def _point(
     contender: Contender,
     teacher: ReferenceQuality,
+    difference: PairedDifference,
     goals: list[GoalResult],
     everyone: Standing,
     among_feasible: Standing,
@@ -173,6 +185,9 @@ def _point(
         quality_low=quality.mean_low,
         quality_high=quality.mean_high,
         quality_of_teacher=quality.mean / teacher.quality if teacher.quality else 0.0,
+        teacher_difference=difference.difference,
+        teacher_difference_low=difference.low,
+        teacher_difference_high=difference.high,
         latency_ms=latency.p50_ms,
         latency_low_ms=latency.spread_low_ms,
         latency_high_ms=latency.spread_high_ms,

@@ -13,7 +13,7 @@ from components.frontier_gate import chart
 from components.frontier_gate.judge import INPUT_KINDS
 from components.frontier_gate.picture import PANEL_TITLES, latency_label
 from components.frontier_gate.settings import GateSettings
-from schemas.noss_reports import NossModelResult, NossReport, TaskResult
+from schemas.noss_reports import NossComparison, NossModelResult, NossReport, TaskResult
 from schemas.reports import (
     LatencyMeasurement,
     LatencyReport,
@@ -39,13 +39,14 @@ class Material:
     teacher: NossModelResult
     baselines: Sequence[NossModelResult]
     students: Sequence[StudentInfo]
+    comparison: NossComparison
     settings: GateSettings
     configuration: str = ""
 
 
 @dataclass(frozen=True)
 class TaskCell:
-    """One model on one task; ``below`` names the baselines that do better."""
+    """One model on one task; ``below`` names the baselines and reference models that do better."""
 
     result: TaskResult | None
     below: list[str] = field(default_factory=list)
@@ -80,19 +81,22 @@ class NoisyVariant:
 
 
 def write(material: Material, folder: str | Path) -> Path:
-    """Writes ``index.html`` into ``folder``, where ``frontier.png`` already is."""
+    """Writes ``index.html`` into ``folder``, where ``frontier.png`` and the benchmark's pages already are."""
     folder = Path(folder)
+    picture = (folder / Verdict.PICTURE).read_bytes()
+    heat_map = (folder / Verdict.BENCHMARK / NossComparison.HEAT_MAP).read_bytes()
     path = folder / Verdict.PAGE
-    path.write_text(render(material, (folder / Verdict.PICTURE).read_bytes()), encoding="utf-8")
+    path.write_text(render(material, picture, heat_map), encoding="utf-8")
     return path
 
 
-def render(material: Material, picture: bytes) -> str:
+def render(material: Material, picture: bytes, heat_map: bytes) -> str:
     """The page's HTML.
 
     Args:
       material: What it tells of.
-      picture: ``frontier.png``, embedded so that the page needs no other file.
+      picture: ``frontier.png``, embedded so that the page can be read without other files.
+      heat_map: The benchmark's ``heat_map.png``, embedded too.
     """
     import jinja2
 
@@ -103,7 +107,13 @@ def render(material: Material, picture: bytes) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"mebibytes": _mebibytes, "share": _share, "accuracy": _accuracy, "ms": _ms}
+    environment.filters |= {
+        "mebibytes": _mebibytes,
+        "share": _share,
+        "accuracy": _accuracy,
+        "difference": _difference,
+        "ms": _ms,
+    }
     verdict = material.verdict
     charts = [found for kind in INPUT_KINDS if (found := chart.scatter(verdict, kind))]
     return environment.get_template(TEMPLATE).render(
@@ -117,17 +127,24 @@ def render(material: Material, picture: bytes) -> str:
         panel_titles=PANEL_TITLES,
         tasks=[task.task for task in material.teacher.tasks],
         test_clips={task.task: task.n_test for task in material.teacher.tasks},
+        metric_of={
+            task.task: "" if task.metric == "accuracy" else f", {task.metric.replace('_', ' ')}"
+            for task in material.teacher.tasks
+        },
         task_rows=task_rows(material),
         curves=chart.curves(material.students),
         students=material.students,
         settings=material.settings,
         protocol=material.noss[0].protocol if material.noss else "",
         noisy=noisy_variants(material.converted),
+        comparison=material.comparison,
+        benchmark=Verdict.BENCHMARK,
         parameters=list({name: None for report in material.converted for name in report.spec.parameters()}),
         specs=[(report.candidate_id, report.spec.parameters()) for report in material.converted],
         configuration=_pretty(material.configuration),
         gate_settings=json.dumps(material.settings.model_dump(mode="json"), indent=1),
         picture=base64.b64encode(picture).decode("ascii"),
+        heat_map=base64.b64encode(heat_map).decode("ascii"),
     )
 
 
@@ -144,7 +161,7 @@ def noisy_variants(converted: Sequence[TfliteReport]) -> list[NoisyVariant]:
 
 
 def task_rows(material: Material) -> list[TaskRow]:
-    """Baselines, teacher, then each candidate by its best variant; best candidate first."""
+    """Baselines and references, teacher, then each candidate by its best variant; best candidate first."""
     tasks = [task.task for task in material.teacher.tasks]
     best: dict[str, NossModelResult] = {}
     points = {(point.candidate_id, point.variant) for point in material.verdict.points}
@@ -162,7 +179,7 @@ def task_rows(material: Material) -> list[TaskRow]:
 
 def _task_row(result: NossModelResult, tasks: Sequence[str], baselines: Sequence[NossModelResult]) -> TaskRow:
     found = {task.task: task for task in result.tasks}
-    floors = [] if result.kind == "baseline" else baselines
+    floors = [] if result.kind in ("baseline", "reference") else baselines
     return TaskRow(
         model=result.model,
         kind=result.kind,
@@ -183,7 +200,7 @@ def _better(baselines: Sequence[NossModelResult], task: str, found: dict[str, Ta
         baseline.model
         for baseline in baselines
         for floor in baseline.tasks
-        if floor.task == task and found[task].value < floor.value
+        if floor.task == task and found[task].score < floor.score
     ]
 
 
@@ -208,6 +225,10 @@ def _share(value: float) -> str:
 
 def _accuracy(value: float) -> str:
     return f"{value:.3f}"
+
+
+def _difference(value: float) -> str:
+    return f"{value:+.3f}"
 
 
 def _ms(value: float) -> str:

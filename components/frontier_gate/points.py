@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from schemas.noss_reports import NossModelResult, NossReport
@@ -49,6 +49,7 @@ def find_contenders(
     noss: Sequence[NossReport],
     latency: LatencyReport,
     tasks: Sequence[str],
+    compared: Collection[str],
 ) -> tuple[list[Contender], list[RefusedVariant]]:
     """Puts each variant together with its figures.
 
@@ -57,6 +58,7 @@ def find_contenders(
       noss: The benchmark's reports in the same order.
       latency: All measurements.
       tasks: The tasks that the teacher was evaluated on; a mean over others is not comparable.
+      compared: Variants that were compared with the teacher clip by clip, ``<candidate id>/<variant>``.
 
     Raises:
       ValueError: If the reports do not belong together, or two candidates share a name.
@@ -86,6 +88,8 @@ def find_contenders(
             )
             measured = latency.measurement(report.candidate_id, variant.name)
             reason = _refusal(variant, quality, measured, tasks)
+            if not reason and point_id(report, variant) not in compared:
+                reason = "NOSS was measured on other clips than the teacher's"
             if reason or quality is None or measured is None:
                 refused.append(RefusedVariant(point_id=point_id(report, variant), reason=reason))
             else:
@@ -99,8 +103,8 @@ def reference_quality(result: NossModelResult) -> ReferenceQuality:
     Raises:
       ValueError: If its quality is not finite or the result is a student's.
     """
-    if result.kind == "student":
-        raise ValueError(f"{result.model!r} is a student; a reference must be a teacher or a baseline")
+    if result.kind in ("student", "control"):
+        raise ValueError(f"{result.model!r} is a {result.kind}; it cannot stand beside the frontier")
     flaw = _flaw_in_quality(result)
     if flaw:
         raise ValueError(f"the {result.kind} {result.model!r} cannot be a reference: {flaw}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.frontier_gate.judge import judge, summarise
 from components.frontier_gate.points import find_contenders, reference_quality
 from components.frontier_gate.settings import GateSettings
-from schemas.noss_reports import NossModelResult, NossReport
+from schemas.noss_reports import NossModelResult, NossReport, PairedDifference
 from schemas.reports import LatencyReport, TfliteReport, Verdict
 
 
@@ -17,10 +17,21 @@ def reach_verdict(
     latency: LatencyReport,
     teacher: NossModelResult,
     baselines: Sequence[NossModelResult],
+    against_teacher: Mapping[str, PairedDifference],
     settings: GateSettings,
     run_name: str,
 ) -> Verdict:
     """Judges a run; see :mod:`components.frontier_gate.judge` and ``dominance``.
+
+    Args:
+      converted: The converter's reports, one a candidate.
+      noss: The benchmark's reports in the same order.
+      latency: All measurements.
+      teacher: The teacher's result.
+      baselines: Of baselines and reference models.
+      against_teacher: Paired differences to the teacher by ``<candidate id>/<variant>``.
+      settings: Goals and margins.
+      run_name: Name of the run.
 
     Raises:
       ValueError: If no variant can compete, or teacher and baselines were evaluated on different tasks.
@@ -33,14 +44,14 @@ def reach_verdict(
                 f"baseline {baseline.model!r} was evaluated on {sorted(t.task for t in baseline.tasks)}, "
                 f"the teacher on {sorted(tasks)}: their means cannot be compared"
             )
-    contenders, refused = find_contenders(converted, noss, latency, tasks)
+    contenders, refused = find_contenders(converted, noss, latency, tasks, against_teacher)
     if not contenders:
         why = "; ".join(f"{variant.point_id}: {variant.reason}" for variant in refused[:10])
         raise ValueError(
             f"no variant can compete: all {len(refused)} were refused, so there is no frontier. {why}"
             + (" ..." if len(refused) > 10 else "")
         )
-    judged, latency_margin = judge(contenders, teacher_line, settings)
+    judged, latency_margin = judge(contenders, teacher_line, against_teacher, settings)
     return Verdict(
         run_name=run_name,
         synthetic=any(task.synthetic for task in teacher.tasks),

@@ -14,6 +14,7 @@ import schemas
 from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.executor import Executor
 from components.frontier_gate.settings import GateSettings, Goal
+from schemas.noss_reports import NossComparison
 from schemas.reports import Verdict
 from tests.made_up_runs import Run, demo_run, write_run
 
@@ -30,6 +31,7 @@ def make(candidates: int = 2, noss: int = 2, students: int = 0) -> FrontierGate:
         baselines=channels(schemas.NossReport, 1),
         students=channels(schemas.StudentModel, students),
         latency=types.Channel(type=schemas.LatencyReport),
+        comparison=types.Channel(type=schemas.NossComparison),
         settings=GateSettings(),
         run_name="test",
     )
@@ -40,6 +42,7 @@ def test_construct() -> None:
     assert gate.outputs["verdict"].type is schemas.FrontierVerdict
     assert sorted(gate.inputs) == [
         "baseline_000",
+        "comparison",
         "latency",
         "noss_000",
         "noss_001",
@@ -109,7 +112,10 @@ def test_page_and_picture(tmp_path: Path) -> None:
     page = (out / Verdict.PAGE).read_text(encoding="utf-8")
     outline = Outline(page)
     assert outline.open == []
-    assert all(address.startswith("data:") for address in outline.addresses)
+    benchmark = f"{Verdict.BENCHMARK}/table.html"
+    assert all(address.startswith("data:") or address == benchmark for address in outline.addresses)
+    assert (out / Verdict.BENCHMARK / NossComparison.FILE).is_file()
+    assert "no folder VoxForge" in outline.text
     assert not re.search(r"@import|url\(|https?://", page)
     assert outline.marks == len(verdict.points) == 32
     assert "<b>run</b>" not in page and "a <b>run</b>" in outline.text

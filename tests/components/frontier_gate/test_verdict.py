@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.frontier_gate.points import teacher_result
+from components.frontier_gate.points import reference_quality, teacher_result
 from components.frontier_gate.settings import GateSettings, Goal
 from components.frontier_gate.verdict import reach_verdict
 from schemas.noss_reports import NossReport
 from schemas.reports import FrontierPoint, Verdict
 from schemas.students import StudentSpec
-from tests.made_up_runs import Made, Run, demo_run, make_result, make_run
+from tests.made_up_runs import Made, Run, demo_run, make_comparison, make_result, make_run
 from tests.students import mobilenet
 
 SMALL, TINY, LARGE = (mobilenet(size) for size in ("small", "tiny", "large"))
@@ -27,6 +27,7 @@ def verdict_of(run: Run, goals: tuple[Goal, ...] = (), **options: Any) -> Verdic
         run.latency,
         teacher_result(run.teacher),
         [report.results[0] for report in run.baselines],
+        {difference.model: difference for difference in make_comparison(run).against_teacher},
         GateSettings(goals=goals, **options),
         "test",
     )
@@ -45,6 +46,8 @@ def test_frontier_and_losers() -> None:
     assert loser.reasons == [f"beaten by {SMALL.candidate_id}/wave-float32"]
     # 0.75 / 0.8
     assert point_of(verdict, SMALL).quality_of_teacher == pytest.approx(0.9375)
+    assert point_of(verdict, SMALL).teacher_difference == pytest.approx(-0.05)
+    assert point_of(verdict, SMALL).teacher_difference_high == pytest.approx(-0.035)
     assert verdict.synthetic and not verdict.machine.is_device
     assert verdict.summary == "2 blessed (3 points, 2 on the frontier, 0 variants refused)."
 
@@ -276,3 +279,26 @@ def test_candidates_of_one_name_are_an_error(run: Run) -> None:
 def test_impossible_goals_are_refused(goal: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Goal(**goal)
+
+
+def test_a_variant_measured_on_other_clips_is_refused() -> None:
+    run = make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
+    compared = {difference.model: difference for difference in make_comparison(run).against_teacher}
+    del compared[f"{TINY.candidate_id}/wave-float32"]
+    verdict = reach_verdict(
+        run.converted,
+        run.noss,
+        run.latency,
+        teacher_result(run.teacher),
+        [],
+        compared,
+        GateSettings(),
+        "test",
+    )
+    assert [point.candidate_id for point in verdict.points] == [SMALL.candidate_id]
+    assert verdict.refused[0].reason == "NOSS was measured on other clips than the teacher's"
+
+
+def test_a_control_is_no_line_beside_the_frontier() -> None:
+    with pytest.raises(ValueError, match="'random' is a control; it cannot stand beside the frontier"):
+        reference_quality(make_result("random", 0.2, kind="control"))

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config import RunConfig
+from schemas.strict_yaml import YamlError, parse_yaml
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
@@ -36,9 +37,11 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     """
     path = _find(source)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not readable as YAML: {error}") from error
+        data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except YamlError as error:
+        raise ConfigError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a mapping of settings, not {type(data).__name__}")
     for override in overrides:
@@ -92,9 +95,9 @@ def _apply(data: dict[str, Any], override: str) -> None:
             place = ".".join(parents[: depth + 1])
             raise ConfigError(f"--set {key}: {place} is {node!r} and has no keys below it")
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {key}: {value!r} is not a YAML value: {error}") from error
+        parsed = parse_yaml(value, f"--set {key}")
+    except YamlError as error:
+        raise ConfigError(str(error)) from error
     if isinstance(node, list):
         node[_index(last, node, key)] = parsed
     else:

@@ -11,12 +11,12 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from schemas.settings import Settings
+from schemas.strict_yaml import YamlError, parse_yaml
 
 CATALOGUE = Path(__file__).parent / "noss"
 RECORD_FILE = "task.yaml"
@@ -148,22 +148,39 @@ class TaskRecord(Settings):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def read_record(path: str | Path) -> TaskRecord:
+def read_record(path: str | Path, **unless_given: Any) -> TaskRecord:
     """Reads a task record from YAML.
+
+    Args:
+      path: The file.
+      **unless_given: Keys that the file may leave out, and what they are then.
 
     Raises:
       TaskRecordError: With the file, the key and what is accepted.
     """
     path = Path(path)
     try:
-        return TaskRecord.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise TaskRecordError(f"{path}: not UTF-8 text: {error}") from error
+    except YamlError as error:
+        raise TaskRecordError(str(error)) from error
+    if not isinstance(content, dict):
+        raise TaskRecordError(f"{path}: holds {content!r}; accepted is a mapping of a task's keys")
+    try:
+        return TaskRecord.model_validate({**unless_given, **content})
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'the record'}: {fault['msg']}" for fault in error.errors()
-        )
+        faults = "; ".join(_describe(fault) for fault in error.errors())
         raise TaskRecordError(f"{path}: {faults}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TaskRecordError(f"{path}: not YAML: {error}") from error
+
+
+def _describe(fault: Any) -> str:
+    place = ".".join(map(str, fault["loc"])) or "the record"
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+        return f"{place}: unknown key; accepted are {', '.join(TaskRecord.model_fields)}"
+    if isinstance(fault["input"], dict | Settings):
+        return f"{place}: {fault['msg']}"
+    return f"{place}: {fault['input']!r} is refused: {fault['msg']}"
 
 
 @cache

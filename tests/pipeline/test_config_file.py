@@ -81,7 +81,7 @@ def test_false_as_text_is_false() -> None:
         ("epochs", r"--set 'epochs' must have the form key.path=value"),
         ("name.deep.x=1", r"--set name.deep.x: name is 'demo' and has no keys below it"),
         ("students.explicit.99.width=1", r"'99' must be an index from 0 to 7"),
-        ("training={", r"--set training: '{' is not a YAML value"),
+        ("training={", r"--set training: not YAML: while parsing"),
     ],
 )
 def test_a_malformed_override_is_refused(override: str, message: str) -> None:
@@ -99,6 +99,15 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
     path.write_text("- 1\n")
     with pytest.raises(ConfigError, match=r"must hold a mapping of settings, not list"):
         load_config(path)
+
+
+def test_a_key_given_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text("name: a\ntraining:\n  epochs: 3\n  batch_size: 2\n  epochs: 4\n")
+    with pytest.raises(ConfigError, match=r"twice\.yaml:5: the key 'epochs' is given at line 3 already"):
+        load_config(path)
+    with pytest.raises(ConfigError, match=r"--set training:1: the key 'epochs' is given at line 1"):
+        load_config("demo", ["training={epochs: 3, epochs: 4}"])
 
 
 def test_missing_folders_are_refused_with_their_keys(tmp_path: Path) -> None:

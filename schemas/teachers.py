@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -9,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from schemas.settings import Settings
+from schemas.teacher_sources import cached_snapshot, holds_checkpoint, how_to_download, onnx_data_files
 
 
 class _Named(Settings):
@@ -28,6 +30,11 @@ class _Windowed(_Named):
         "vectors are averaged, shorter sound is padded with zeros; 0: the length the file fixes, or any.",
     )
     hop_samples: int = Field(0, ge=0, description="Samples between such windows; 0: they lie side by side.")
+    normalise: bool | None = Field(
+        None,
+        description="Whether each window is brought to mean 0 and deviation 1 first, as Wav2Vec 2.0 may "
+        "want it; null: as a Hugging Face model's own files say, any other as it is.",
+    )
 
     @model_validator(mode="after")
     def _hop_needs_window(self) -> _Windowed:
@@ -49,15 +56,12 @@ class TrainedTeacher(_Named):
     )
 
 
-class _Callable(_Windowed):
-    """A SavedModel, wherever it comes from."""
+class _Network(_Windowed):
+    """A network that takes the waveform by name, perhaps beside constants, and may give several outputs."""
 
-    signature: str = Field(
-        "", description="Name of the signature to call, as in 'serving_default'; empty: the object itself."
-    )
     output: str = Field(
         "embedding",
-        description="Key of the output, or its index if the model returns a tuple; empty: the only output.",
+        description="Name of the output, or its index if the model returns a tuple; empty: the only output.",
     )
     batched: bool = Field(
         True,
@@ -65,9 +69,17 @@ class _Callable(_Windowed):
     )
     arguments: dict[str, int | float | bool] = Field(
         default_factory=dict,
-        description="Further keyword arguments of the call, as sample_rate: 16000 for TRILL.",
+        description="Further inputs that stay the same, as sample_rate: 16000 for TRILL.",
     )
-    input: str = Field("", description="Name of the waveform's argument; empty: the first, unnamed.")
+    input: str = Field("", description="Name of the waveform's input; empty: the only one or the first.")
+
+
+class _Callable(_Network):
+    """A SavedModel, wherever it comes from."""
+
+    signature: str = Field(
+        "", description="Name of the signature to call, as in 'serving_default'; empty: the object itself."
+    )
 
 
 class SavedModelTeacher(_Callable):
@@ -125,8 +137,55 @@ class TfliteTeacher(_Windowed):
         return stages
 
 
+class OnnxTeacher(_Network):
+    """A network in the ONNX format."""
+
+    kind: Literal["onnx"] = Field("onnx", description="An ONNX file.")
+    path: str = Field(min_length=1, description="The .onnx file; weights outside it lie beside it.")
+    output: str = Field("", description="Name of the output, or its index; empty: the only output.")
+    arguments: dict[str, int | float | bool] = Field(
+        default_factory=dict,
+        description="Further inputs, each filled with one number, as attention_mask: 1; a free dimension "
+        "must be one of the waveform's.",
+    )
+
+
+class HuggingFaceTeacher(_Windowed):
+    """Wav2Vec 2.0 or HuBERT as Hugging Face stores them: ``config.json`` and safetensors."""
+
+    kind: Literal["huggingface"] = Field("huggingface", description="A Hugging Face checkpoint.")
+    repo: str = Field("", description="Repository on the Hub, as 'facebook/wav2vec2-base-960h'.")
+    revision: str = Field(
+        "main",
+        min_length=1,
+        description="Branch, tag or commit of the repository; a full commit always means the same weights.",
+    )
+    download: bool = Field(
+        False,
+        description="Whether a repository that the cache of huggingface_hub does not hold is downloaded.",
+    )
+    path: str = Field("", description="Folder of a checkpoint, in place of the repository.")
+    layer: Literal["last"] | Annotated[int, Field(ge=0)] | tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        "last",
+        description="Which hidden states become the embedding: last, an index (0 comes before the first "
+        "layer of the transformer), or a list of indices that are averaged.",
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> HuggingFaceTeacher:
+        if bool(self.repo) == bool(self.path):
+            raise ValueError(
+                f"give either repo (now {self.repo!r}), a repository on the Hub, or path (now {self.path!r}),"
+                " a folder"
+            )
+        if self.layer == ():
+            raise ValueError("layer is an empty list; accepted are last, an index or a list of indices")
+        return self
+
+
 SingleTeacher = Annotated[
-    TrainedTeacher | SavedModelTeacher | TfHubTeacher | TfliteTeacher, Field(discriminator="kind")
+    TrainedTeacher | SavedModelTeacher | TfHubTeacher | TfliteTeacher | OnnxTeacher | HuggingFaceTeacher,
+    Field(discriminator="kind"),
 ]
 
 
@@ -138,14 +197,38 @@ class ConcatTeacher(_Named):
 
 
 TeacherSpec = Annotated[
-    TrainedTeacher | SavedModelTeacher | TfHubTeacher | TfliteTeacher | ConcatTeacher,
+    TrainedTeacher
+    | SavedModelTeacher
+    | TfHubTeacher
+    | TfliteTeacher
+    | OnnxTeacher
+    | HuggingFaceTeacher
+    | ConcatTeacher,
     Field(discriminator="kind"),
 ]
 
 _ADAPTER: TypeAdapter[TeacherSpec] = TypeAdapter(TeacherSpec)
 _Spec = TypeVar(
-    "_Spec", TrainedTeacher, SavedModelTeacher, TfHubTeacher, TfliteTeacher, ConcatTeacher, TeacherSpec
+    "_Spec",
+    TrainedTeacher,
+    SavedModelTeacher,
+    TfHubTeacher,
+    TfliteTeacher,
+    OnnxTeacher,
+    HuggingFaceTeacher,
+    ConcatTeacher,
+    TeacherSpec,
 )
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_Form = Literal["saved_model", "tflite", "onnx", "onnx_data", "checkpoint"]
+_ACCEPTED: dict[_Form, str] = {
+    "saved_model": "a folder with saved_model.pb",
+    "tflite": "a .tflite file",
+    "onnx": "a .onnx file",
+    "onnx_data": "the file in which the .onnx file keeps weights",
+    "checkpoint": "a folder with config.json and model.safetensors (a pytorch_model.bin is never read: "
+    "see docs/reference_models.md)",
+}
 
 
 def parse_teacher(parameter: str) -> TeacherSpec:
@@ -169,7 +252,7 @@ def resolve_paths(spec: _Spec, root: str | Path) -> _Spec:
         return spec.model_copy(
             update={"teachers": tuple(resolve_paths(member, root) for member in spec.teachers)}
         )
-    if isinstance(spec, SavedModelTeacher):
+    if isinstance(spec, SavedModelTeacher | OnnxTeacher | HuggingFaceTeacher) and spec.path:
         return spec.model_copy(update={"path": str(Path(root) / spec.path)})
     if isinstance(spec, TfliteTeacher):
         stages = tuple(
@@ -180,8 +263,19 @@ def resolve_paths(spec: _Spec, root: str | Path) -> _Spec:
 
 
 def teacher_files(spec: TeacherSpec) -> list[Path]:
-    """Files and folders the teacher is read from, to fingerprint them."""
-    return [path for _, path, _ in _paths(spec, "")]
+    """Files and folders the teacher is read from, to fingerprint them.
+
+    A repository of the Hub stands for what the cache holds of it, unless its revision is a commit, which
+    names the content already.
+    """
+    return [path for _, path, _ in _paths(spec, "")] + [
+        folder
+        for member in members(spec)
+        if isinstance(member, HuggingFaceTeacher)
+        and member.repo
+        and not _COMMIT.fullmatch(member.revision)
+        and (folder := cached_snapshot(member.repo, member.revision))
+    ]
 
 
 def check_teacher(spec: TeacherSpec, key: str = "teacher") -> None:
@@ -194,19 +288,42 @@ def check_teacher(spec: TeacherSpec, key: str = "teacher") -> None:
     Raises:
       ValueError: With the key's path, the value and what is accepted.
     """
-    for place, path, wanted in _paths(spec, key):
-        found = (path / "saved_model.pb").is_file() if wanted == "folder" else path.is_file()
-        if not found:
-            accepted = "a folder with saved_model.pb" if wanted == "folder" else "a .tflite file"
-            raise ValueError(f"{place}: {path} does not exist or is not {accepted}")
+    for place, path, form in _paths(spec, key):
+        if not _is_there(path, form):
+            raise ValueError(f"{place}: {path} does not exist or is not {_ACCEPTED[form]}")
+    for place, member in _members_with_keys(spec, key):
+        if isinstance(member, HuggingFaceTeacher) and member.repo and not member.download:
+            folder = cached_snapshot(member.repo, member.revision)
+            if folder is None or not holds_checkpoint(folder):
+                raise ValueError(
+                    f"{place}.repo: {member.repo} at {member.revision} is not in the cache: "
+                    f"{how_to_download(member.repo, member.revision)}"
+                )
 
 
-def _paths(spec: TeacherSpec, key: str) -> Iterator[tuple[str, Path, Literal["file", "folder"]]]:
+def _members_with_keys(spec: TeacherSpec, key: str) -> Iterator[tuple[str, TeacherSpec]]:
     if isinstance(spec, ConcatTeacher):
-        for index, member in enumerate(spec.teachers):
-            yield from _paths(member, f"{key}.teachers.{index}")
-    elif isinstance(spec, SavedModelTeacher):
-        yield f"{key}.path", Path(spec.path), "folder"
-    elif isinstance(spec, TfliteTeacher):
-        for index, stage in enumerate(spec.stages):
-            yield f"{key}.stages.{index}.file", Path(stage.file), "file"
+        yield from ((f"{key}.teachers.{index}", member) for index, member in enumerate(spec.teachers))
+    else:
+        yield key, spec
+
+
+def _paths(spec: TeacherSpec, key: str) -> Iterator[tuple[str, Path, _Form]]:
+    for place, member in _members_with_keys(spec, key):
+        if isinstance(member, SavedModelTeacher):
+            yield f"{place}.path", Path(member.path), "saved_model"
+        elif isinstance(member, TfliteTeacher):
+            for index, stage in enumerate(member.stages):
+                yield f"{place}.stages.{index}.file", Path(stage.file), "tflite"
+        elif isinstance(member, OnnxTeacher):
+            yield f"{place}.path", Path(member.path), "onnx"
+            if Path(member.path).is_file():
+                yield from ((f"{place}.path", path, "onnx_data") for path in onnx_data_files(member.path))
+        elif isinstance(member, HuggingFaceTeacher) and member.path:
+            yield f"{place}.path", Path(member.path), "checkpoint"
+
+
+def _is_there(path: Path, form: _Form) -> bool:
+    if form == "saved_model":
+        return (path / "saved_model.pb").is_file()
+    return holds_checkpoint(path) if form == "checkpoint" else path.is_file()

@@ -1,0 +1,48 @@
+"""The folders of published data sets, as their publishers pack them: one data set a file.
+
+A file here is a layout; its ``rows(folder)`` lists the clips without decoding them and, where the data set
+allows it, without a look at each of them. A clip that is listed but not there stays a row: the ingestion
+counts it as missing. What a layout cannot know (splits that a record's rule draws) it leaves empty.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+
+from components.noss_ingest.rows import SourceError, SourceMissing, TaskRow
+
+
+def _found() -> dict[str, Callable[[Path], list[TaskRow]]]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {
+        name: importlib.import_module(f"{__name__}.{name}").rows for name in names if not name.startswith("_")
+    }
+
+
+LAYOUTS = _found()
+
+
+def read_layout(name: str, folder: Path) -> list[TaskRow]:
+    """All clips of a published data set.
+
+    Args:
+      name: Which layout, one of ``LAYOUTS``.
+      folder: The folder the data set was unpacked into.
+
+    Raises:
+      SourceMissing: If the data set is not there, or not all of it that the task needs.
+      SourceError: If the layout is unknown, or what is there is malformed.
+    """
+    if name not in LAYOUTS:
+        raise SourceError(f"unknown layout {name!r}; accepted are {', '.join(LAYOUTS)}")
+    folder = Path(os.path.abspath(folder))
+    if not folder.is_dir():
+        raise SourceMissing(f"layout {name}: there is no folder {folder}")
+    rows = LAYOUTS[name](folder)
+    if not rows:
+        raise SourceMissing(f"layout {name}: {folder} has no clips")
+    return rows

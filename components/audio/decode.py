@@ -23,6 +23,10 @@ AUDIO_EXTENSIONS = SOUNDFILE_EXTENSIONS | PYAV_EXTENSIONS
 # steps of 16 bits. Quiet room noise is louder; digital silence, dithered or with an offset, is not.
 SILENCE_PEAK = 1e-4
 
+# Frames decoded before a clip that begins within a file, and dropped: after a jump MP3 and Opus decoders
+# need a few packets until they give what they would have given without it.
+_LEAD_IN = 8192
+
 
 @dataclass(frozen=True)
 class DecodedAudio:
@@ -59,6 +63,7 @@ class _UnknownFormat(Exception):
 def decode(
     path: str | Path,
     *,
+    start_seconds: float = 0.0,
     max_seconds: float = math.inf,
     min_seconds: float = 0.0,
     silence_peak: float = SILENCE_PEAK,
@@ -67,8 +72,9 @@ def decode(
 
     Args:
       path: The file.
-      max_seconds: What comes after is cut off: published AudioSet copies hold just the segment, so it
-        starts at the beginning of the file.
+      start_seconds: Where the clip begins. Published AudioSet copies hold just the segment, which starts
+        at the beginning of the file.
+      max_seconds: What comes after, counted from the start, is cut off.
       min_seconds: Shorter clips are refused.
       silence_peak: Clips that never leave this share of full scale are refused.
 
@@ -76,16 +82,33 @@ def decode(
       AudioError: With the reason, if the clip cannot be used.
     """
     path = Path(path)
-    frames = _read(path, max_seconds)
-    if not len(frames.data):
-        raise AudioError(Reason.EMPTY, "the file holds no samples")
-    if not np.isfinite(frames.data).all():
-        bad = int(np.count_nonzero(~np.isfinite(frames.data)))
-        raise AudioError(Reason.NON_FINITE, f"{bad} of {frames.data.size} samples are not finite numbers")
-    seconds = len(frames.data) / frames.rate
+    frames = _read(path, start_seconds, max_seconds)
+    return from_samples(frames.data, frames.rate, min_seconds=min_seconds, silence_peak=silence_peak)
+
+
+def from_samples(
+    data: FloatAudio, rate: int, *, min_seconds: float = 0.0, silence_peak: float = SILENCE_PEAK
+) -> DecodedAudio:
+    """Makes a clip of samples and checks that they are sound.
+
+    Args:
+      data: float32 ``(frames, channels)`` in [-1, 1].
+      rate: Their rate in Hz.
+      min_seconds: Shorter clips are refused.
+      silence_peak: Clips that never leave this share of full scale are refused.
+
+    Raises:
+      AudioError: With the reason, if the clip cannot be used.
+    """
+    if not len(data):
+        raise AudioError(Reason.EMPTY, "there are no samples")
+    if not np.isfinite(data).all():
+        bad = int(np.count_nonzero(~np.isfinite(data)))
+        raise AudioError(Reason.NON_FINITE, f"{bad} of {data.size} samples are not finite numbers")
+    seconds = len(data) / rate
     if seconds < min_seconds:
         raise AudioError(Reason.TOO_SHORT, f"{seconds:.3f} s, at least {min_seconds:g} s are needed")
-    samples = to_pcm(resample(to_mono(frames.data), frames.rate))
+    samples = to_pcm(resample(to_mono(data), rate))
     if not len(samples):
         raise AudioError(Reason.TOO_SHORT, f"{seconds:.6f} s is less than one sample at {TARGET_RATE} Hz")
     peak = (int(samples.max()) - int(samples.min())) / 2 / 32768
@@ -93,10 +116,10 @@ def decode(
         raise AudioError(
             Reason.SILENT, f"peak {peak:.6f} of full scale, more than {silence_peak:g} is needed"
         )
-    return DecodedAudio(samples, frames.rate, frames.data.shape[1])
+    return DecodedAudio(samples, rate, data.shape[1])
 
 
-def _read(path: Path, max_seconds: float) -> _Frames:
+def _read(path: Path, start_seconds: float, max_seconds: float) -> _Frames:
     try:
         size = path.stat().st_size if path.is_file() else None
     except OSError as error:
@@ -111,13 +134,13 @@ def _read(path: Path, max_seconds: float) -> _Frames:
     refusals = []
     for decoder in decoders:
         try:
-            return decoder(path, max_seconds)
+            return decoder(path, start_seconds, max_seconds)
         except _UnknownFormat as error:
             refusals.append(str(error))
     raise AudioError(Reason.UNDECODABLE, "; ".join(refusals))
 
 
-def _read_soundfile(path: Path, max_seconds: float) -> _Frames:
+def _read_soundfile(path: Path, start_seconds: float, max_seconds: float) -> _Frames:
     import soundfile
 
     try:
@@ -125,16 +148,22 @@ def _read_soundfile(path: Path, max_seconds: float) -> _Frames:
     except (soundfile.SoundFileError, TypeError) as error:
         raise _UnknownFormat(f"libsndfile: {getattr(error, 'error_string', error)}") from error
     with file:
-        wanted = -1 if math.isinf(max_seconds) else _frames(max_seconds, file.samplerate)
+        first = round(start_seconds * file.samplerate)
+        lead_in = min(first, _LEAD_IN)
+        wanted = -1 if math.isinf(max_seconds) else lead_in + frame_count(max_seconds, file.samplerate)
+        if first and first >= file.frames:
+            raise _ends_before(start_seconds, file.frames / file.samplerate)
         try:
-            data = file.read(wanted, dtype="float32", always_2d=True)
+            if first:
+                file.seek(first - lead_in)
+            data = file.read(wanted, dtype="float32", always_2d=True)[lead_in:]
         except soundfile.SoundFileError as error:
             detail = f"libsndfile: {getattr(error, 'error_string', error)}"
             raise AudioError(Reason.UNDECODABLE, detail) from error
         return _Frames(data, file.samplerate)
 
 
-def _read_pyav(path: Path, max_seconds: float) -> _Frames:
+def _read_pyav(path: Path, start_seconds: float, max_seconds: float) -> _Frames:
     import av
 
     try:
@@ -145,27 +174,41 @@ def _read_pyav(path: Path, max_seconds: float) -> _Frames:
         if not container.streams.audio:
             raise AudioError(Reason.UNDECODABLE, "FFmpeg: the file has no audio stream")
         blocks: list[FloatAudio] = []
-        rate, held, wanted = 0, 0, math.inf
+        rate, held, dropped, first, end = 0, 0, 0, 0, math.inf
         try:
             resampler = av.AudioResampler(format="fltp")
             for frame in container.decode(audio=0):
                 if not rate:
                     rate = frame.sample_rate
-                    wanted = math.inf if math.isinf(max_seconds) else _frames(max_seconds, rate)
+                    first = round(start_seconds * rate)
+                    end = math.inf if math.isinf(max_seconds) else first + frame_count(max_seconds, rate)
                 for planar in resampler.resample(frame):
                     block = planar.to_ndarray()
-                    blocks.append(block)
                     held += block.shape[1]
-                if held >= wanted:
+                    if held > first:
+                        blocks.append(block)
+                    else:
+                        dropped = held
+                if held >= end:
                     break
         except (av.FFmpegError, ValueError) as error:
             detail = f"FFmpeg: {getattr(error, 'strerror', None) or error}"
             raise AudioError(Reason.UNDECODABLE, detail) from error
-    if not blocks:
+    if not held:
         raise AudioError(Reason.UNDECODABLE, "FFmpeg: not one frame of sound could be decoded")
+    if not blocks:
+        raise _ends_before(start_seconds, held / rate)
     data = np.concatenate(blocks, axis=1).T
-    return _Frames(data[: int(wanted)] if math.isfinite(wanted) else data, rate)
+    last = None if math.isinf(end) else int(end) - dropped
+    return _Frames(data[first - dropped : last], rate)
 
 
-def _frames(seconds: float, rate: int) -> int:
+def _ends_before(start_seconds: float, seconds: float) -> AudioError:
+    return AudioError(
+        Reason.TOO_SHORT, f"the clip begins at {start_seconds:g} s, the file ends at {seconds:g} s"
+    )
+
+
+def frame_count(seconds: float, rate: int) -> int:
+    """Frames of so many seconds, at least one."""
     return max(1, round(seconds * rate))

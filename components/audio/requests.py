@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from components.audio.errors import Reason
@@ -21,6 +22,8 @@ class ClipRequest:
       path: The sound file.
       source: Where it is asked for, as ``file:line``.
       max_seconds: What comes after is cut off.
+      start_seconds: Where the clip begins in the file.
+      pack: What holds the clip together with others and is read from front to back; empty: nothing.
     """
 
     group: str
@@ -28,6 +31,8 @@ class ClipRequest:
     path: str
     source: str
     max_seconds: float
+    start_seconds: float = field(default=0.0, kw_only=True)
+    pack: str = field(default="", kw_only=True)
 
 
 RequestT = TypeVar("RequestT", bound=ClipRequest)
@@ -49,9 +54,20 @@ def stable_order(key: str) -> bytes:
 
 
 def make_shards(split: str, requests: Sequence[RequestT], shard_clips: int) -> list[Shard[RequestT]]:
-    """Mixes the clips of a split by a stable hash of their ids and cuts them into shards."""
-    mixed = sorted(requests, key=lambda request: (stable_order(request.clip_id), request.clip_id))
-    parts = [tuple(mixed[first : first + shard_clips]) for first in range(0, len(mixed), shard_clips)]
+    """Cuts the clips of a split into shards.
+
+    Clips without a pack are mixed by a stable hash of their ids. Those of a pack keep their order and
+    have shards to themselves: picking them here and there would read the pack once for each shard.
+    """
+    packs: dict[str, list[RequestT]] = defaultdict(list)
+    for request in requests:
+        packs[request.pack].append(request)
+    packs[""].sort(key=lambda request: (stable_order(request.clip_id), request.clip_id))
+    parts = [
+        tuple(packs[pack][first : first + shard_clips])
+        for pack in sorted(packs)
+        for first in range(0, len(packs[pack]), shard_clips)
+    ]
     return [Shard(split, index, len(parts), part) for index, part in enumerate(parts)]
 
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 from pydantic import Field
 
-from components.audio.decode import DecodedAudio, decode
+from components.audio.decode import DecodedAudio
 from components.audio.errors import AudioError
 from components.audio.progress import Progress
 from components.audio.requests import ClipRequest, Shard, quarantined
 from components.audio.settings import IntakeSettings
+from components.audio.sounds import Sounds, decode_files
 from schemas.reports import QuarantinedClip
 from schemas.settings import Report
 
@@ -55,6 +56,7 @@ class ShardWriter(beam.DoFn):
       what: Name in the progress lines.
       total: Clips of all shards.
       with_digests: Whether summaries say what each clip sounds like.
+      read_sounds: Reads the sounds of a shard's requests in their order; a module-level function.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class ShardWriter(beam.DoFn):
         what: str,
         total: int,
         with_digests: bool = False,
+        read_sounds: Callable[[Sequence[Any], IntakeSettings], Sounds] = decode_files,
     ) -> None:
         self._examples_uri, self._summaries = examples_uri, summaries
         self._settings = settings.to_parameter()
         self._settings_class = type(settings)
         self._to_example = to_example
         self._what, self._total, self._with_digests = what, total, with_digests
+        self._read_sounds = read_sounds
         self._progress: Progress | None = None
 
     def process(self, element: Shard[ClipRequest]) -> None:
@@ -80,48 +84,41 @@ class ShardWriter(beam.DoFn):
 
         if self._progress is None:
             self._progress = Progress(logging.getLogger("tinytrill.ingest"), self._what, self._total)
-        tally = _Tally(self._settings_class.from_parameter(self._settings), self._with_digests)
+        tally = _Tally(self._with_digests)
         path = shard_path(self._examples_uri, element.split, element.index, element.count)
         write_shard(path, self._examples(element, tally, self._progress))
         _write_summary(Path(self._summaries), f"{element.split}-{element.index:05d}.json", tally.summary())
 
     def _examples(self, shard: Shard[ClipRequest], tally: _Tally, progress: Progress) -> Iterator[bytes]:
-        for request in shard.requests:
-            audio = tally.take(request)
-            if audio is not None:
-                yield self._to_example(request, audio)
+        settings = self._settings_class.from_parameter(self._settings)
+        for request, sound in zip(shard.requests, self._read_sounds(shard.requests, settings), strict=True):
+            tally.take(request, sound)
+            if isinstance(sound, DecodedAudio):
+                yield self._to_example(request, sound)
             progress.step()
 
 
 class _Tally:
-    """Decodes clips and keeps count of them."""
+    """What became of the clips so far."""
 
-    def __init__(self, settings: IntakeSettings, with_digests: bool) -> None:
-        self._settings, self._with_digests = settings, with_digests
+    def __init__(self, with_digests: bool) -> None:
+        self._with_digests = with_digests
         self._clips: Counter[str] = Counter()
         self._samples: Counter[str] = Counter()
         self._quarantined: dict[str, list[QuarantinedClip]] = {}
         self._digests: list[ContentDigest] = []
 
-    def take(self, request: ClipRequest) -> DecodedAudio | None:
-        """The clip's audio, or None if it had to be left out."""
-        try:
-            audio = decode(
-                request.path,
-                max_seconds=request.max_seconds,
-                min_seconds=self._settings.min_seconds,
-                silence_peak=self._settings.silence_peak,
-            )
-        except AudioError as error:
-            left_out = quarantined(request.clip_id, request.source, error.reason, error.detail)
+    def take(self, request: ClipRequest, sound: DecodedAudio | AudioError) -> None:
+        """Counts a clip."""
+        if isinstance(sound, AudioError):
+            left_out = quarantined(request.clip_id, request.source, sound.reason, sound.detail)
             self._quarantined.setdefault(request.group, []).append(left_out)
-            return None
+            return
         self._clips[request.group] += 1
-        self._samples[request.group] += len(audio.samples)
+        self._samples[request.group] += len(sound.samples)
         if self._with_digests:
-            digest = hashlib.blake2b(audio.samples.tobytes(), digest_size=16).hexdigest()
+            digest = hashlib.blake2b(sound.samples.tobytes(), digest_size=16).hexdigest()
             self._digests.append(ContentDigest(digest=digest, group=request.group, source=request.source))
-        return audio
 
     def summary(self) -> ShardSummary:
         return ShardSummary(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from components.audio.decode import decode
+from components.audio.decode import decode, from_samples
 from components.audio.errors import AudioError, Reason
 from components.audio.formats import supported_formats
 from components.audio.resample import to_pcm
@@ -83,6 +83,51 @@ def test_longer_files_are_cut_from_their_start(tmp_path: Path, name: str) -> Non
     assert dominant_hertz(audio.samples) == pytest.approx(300, abs=3)
 
 
+@pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "opus", "m4a", "webm"])
+def test_a_clip_within_a_file(tmp_path: Path, extension: str) -> None:
+    rate = 48_000 if extension in ("opus", "webm") else 32_000
+    sweep = np.concatenate([sine(1.0, rate, hertz) for hertz in (300, 900, 2700)])
+    path = tmp_path / f"a.{extension}"
+    if extension in ("m4a", "webm"):
+        write_pyav(path, sweep, rate, "aac" if extension == "m4a" else "libopus")
+    else:
+        write_soundfile(path, sweep, rate)
+    audio = decode(path, start_seconds=1.2, max_seconds=0.6)
+    assert len(audio.samples) == 9600
+    assert dominant_hertz(audio.samples) == pytest.approx(900, abs=3)
+    whole = decode(path).samples[19_200:28_800].astype(int)
+    # Away from the cuts, which the resampler smooths.
+    assert np.abs(audio.samples.astype(int) - whole)[200:-200].max() <= 1
+    assert decode(path, start_seconds=2.5).duration_s == pytest.approx(0.5, abs=0.25)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.m4a"])
+def test_a_clip_past_the_end(tmp_path: Path, name: str) -> None:
+    if name == "a.wav":
+        path = write_soundfile(tmp_path / name, sine(1.0, 16_000), 16_000)
+    else:
+        path = write_pyav(tmp_path / name, sine(1.0, 16_000), 16_000, "aac")
+    error = refusal(path, start_seconds=2.5)
+    assert error.reason is Reason.TOO_SHORT
+    assert error.detail.startswith("the clip begins at 2.5 s, the file ends at 1")
+
+
+def test_samples_that_are_no_file_are_checked_like_a_file(tmp_path: Path) -> None:
+    samples = sine(0.5, 44_100, channels=2)
+    path = write_soundfile(tmp_path / "a.wav", samples, 44_100, subtype="FLOAT")
+    made = from_samples(samples, 44_100)
+    assert (made.source_rate, made.source_channels) == (44_100, 2)
+    np.testing.assert_array_equal(made.samples, decode(path).samples)
+    with pytest.raises(AudioError, match=r"too_short: 0\.500 s, at least 1 s are needed"):
+        from_samples(samples, 44_100, min_seconds=1.0)
+    with pytest.raises(AudioError, match="silent: peak 0"):
+        from_samples(samples * 0, 44_100)
+    with pytest.raises(AudioError, match="empty: there are no samples"):
+        from_samples(samples[:0], 44_100)
+    with pytest.raises(AudioError, match="non_finite: 44100 of 44100 samples"):
+        from_samples(samples * np.nan, 44_100)
+
+
 def test_a_wrong_extension_does_not_matter(tmp_path: Path) -> None:
     m4a = write_pyav(tmp_path / "b.m4a", sine(1.0, 44_100), 44_100, "aac")
     flac = write_soundfile(tmp_path / "b.flac", sine(1.0, 44_100), 44_100)
@@ -107,7 +152,7 @@ def test_zero_bytes(tmp_path: Path) -> None:
 
 def test_no_samples(tmp_path: Path) -> None:
     error = refusal(write_soundfile(tmp_path / "a.wav", np.zeros((0, 1), np.float32), 16_000))
-    assert (error.reason, error.detail) == (Reason.EMPTY, "the file holds no samples")
+    assert (error.reason, error.detail) == (Reason.EMPTY, "there are no samples")
 
 
 @pytest.mark.parametrize("extension", ["wav", "mp3", "m4a", "flac"])

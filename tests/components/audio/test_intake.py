@@ -33,6 +33,19 @@ def test_shards_hold_everything_once_mixed_and_independent_of_the_order() -> Non
     assert make_shards("train", requests[::-1], 30) == shards
 
 
+def test_a_pack_has_shards_to_itself_in_its_own_order() -> None:
+    packed = [
+        ClipRequest("train", f"{pack}{n}", "", "", 10.0, pack=pack) for pack in ("b", "a") for n in range(5)
+    ]
+    loose = [request(f"clip{number}") for number in range(3)]
+    shards = make_shards("train", [*packed, *loose], 4)
+    assert [(shard.index, shard.count) for shard in shards] == [(index, 5) for index in range(5)]
+    assert sorted(made.clip_id for made in shards[0].requests) == ["clip0", "clip1", "clip2"]
+    assert [[made.clip_id for made in shard.requests] for shard in shards[1:]] == [
+        ["a0", "a1", "a2", "a3"], ["a4"], ["b0", "b1", "b2", "b3"], ["b4"],
+    ]  # fmt: skip
+
+
 def test_fingerprint_sees_names_sizes_and_times(tmp_path: Path) -> None:
     clip = tmp_path / "a" / "one.wav"
     clip.parent.mkdir()

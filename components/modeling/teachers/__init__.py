@@ -5,6 +5,8 @@ from __future__ import annotations
 from components.modeling.teachers.base import Teacher, TeacherError
 from schemas.teachers import (
     ConcatTeacher,
+    HuggingFaceTeacher,
+    OnnxTeacher,
     SavedModelTeacher,
     TeacherSpec,
     TfHubTeacher,
@@ -41,6 +43,14 @@ def load_teacher(spec: TeacherSpec, trained_uri: str | None = None) -> Teacher:
         from components.modeling.teachers.saved_model import SavedModelEmbedder
 
         return SavedModelEmbedder(spec, resolve_handle(spec.handle))
+    if isinstance(spec, OnnxTeacher):
+        from components.modeling.teachers.onnx import OnnxNetwork
+
+        return OnnxNetwork(spec)
+    if isinstance(spec, HuggingFaceTeacher):
+        from components.modeling.teachers.huggingface import HuggingFaceEncoder
+
+        return HuggingFaceEncoder(spec)
     if not trained_uri:
         raise TeacherError("a teacher of kind 'trained' needs the output of TeacherTrainer")
     from components.modeling.teachers.trained import TrainedEmbedder

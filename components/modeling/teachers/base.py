@@ -14,9 +14,15 @@ from components.audio.framing import window_offsets
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
+_LONGEST_PADDING = 160_000
+
 
 class TeacherError(ValueError):
     """A teacher that cannot be loaded, or that answers with something else than vectors."""
+
+
+class TooShortError(TeacherError):
+    """A sound that a model cannot work on because it is too short."""
 
 
 class Teacher(ABC):
@@ -27,14 +33,24 @@ class Teacher(ABC):
       digest: sha256 over the files it was read from.
       window_samples: Samples it hears at once; 0 if it takes any length.
       hop_samples: Samples between windows when the sound is longer.
+      normalise: Whether each window is brought to mean 0 and deviation 1 before it is padded.
     """
 
-    def __init__(self, description: str, digest: str, window_samples: int = 0, hop_samples: int = 0) -> None:
+    def __init__(
+        self,
+        description: str,
+        digest: str,
+        window_samples: int = 0,
+        hop_samples: int = 0,
+        normalise: bool = False,
+    ) -> None:
         self.description = description
         self.digest = digest
         self.window_samples = window_samples
         self.hop_samples = hop_samples or window_samples
+        self.normalise = normalise
         self._dim = 0
+        self._shortest = 0
 
     @property
     def dim(self) -> int:
@@ -68,17 +84,17 @@ class Teacher(ABC):
             return np.zeros((0, self.dim), np.float32)
         waveforms = np.ascontiguousarray(waveforms, np.float32)
         count, window = len(waveforms), self.window_samples
-        if not window or waveforms.shape[1] == window:
+        if not window or waveforms.shape[1] <= window:
             return self._vectors(waveforms)
-        if waveforms.shape[1] < window:
-            return self._vectors(pad_to(waveforms, window))
         offsets = window_offsets(waveforms.shape[1], window, self.hop_samples)
         windows = np.stack([waveforms[:, offset : offset + window] for offset in offsets], axis=1)
         vectors = self._vectors(windows.reshape(-1, window))
         return vectors.reshape(count, len(offsets), -1).mean(axis=1, dtype=np.float32)
 
     def _vectors(self, waveforms: Array) -> Array:
-        vectors = self._embed(waveforms)
+        if self.normalise:
+            waveforms = normalised(waveforms)
+        vectors = self._answer(pad_to(waveforms, self.window_samples))
         if vectors.ndim != 2 or len(vectors) != len(waveforms):
             raise TeacherError(
                 f"{self.description} answered {len(waveforms)} sounds with an array of shape "
@@ -86,14 +102,61 @@ class Teacher(ABC):
             )
         return vectors.astype(np.float32, copy=False)
 
+    def _answer(self, waveforms: Array) -> Array:
+        """Asks the model; sound that is too short for it is padded to the fewest samples it accepts."""
+        try:
+            return self._embed(pad_to(waveforms, self._shortest))
+        except TooShortError:
+            if not self._find_shortest(waveforms.shape[1]):
+                raise
+            return self._embed(pad_to(waveforms, self._shortest))
+
+    def _find_shortest(self, too_short: int) -> bool:
+        """Finds the fewest samples that the model accepts, by bisection on silence."""
+        low, high = too_short, _LONGEST_PADDING
+        if self._refuses(high):
+            return False
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._refuses(middle) else (low, middle)
+        self._shortest = high
+        return True
+
+    def _refuses(self, samples: int) -> bool:
+        try:
+            self._embed(np.zeros((1, samples), np.float32))
+        except TooShortError:
+            return True
+        return False
+
     @abstractmethod
     def _embed(self, waveforms: Array) -> Array:
-        """Embeds ``(n, samples)``, where samples is the window if the teacher has one."""
+        """Embeds ``(n, samples)``, where samples is the window if the teacher has one.
+
+        Raises:
+          TooShortError: If the model cannot work on so few samples.
+        """
 
 
 def pad_to(waveforms: Array, samples: int) -> Array:
     """Zeros at the end of each waveform, up to ``samples``."""
-    return np.pad(waveforms, ((0, 0), (0, max(0, samples - waveforms.shape[1]))))
+    missing = samples - waveforms.shape[1]
+    return np.pad(waveforms, ((0, 0), (0, missing))) if missing > 0 else waveforms
+
+
+def mean_over_time(values: Array) -> Array:
+    """``(n, ..., dim)`` to ``(n, dim)``: a model that gives several vectors gives their mean."""
+    return values.reshape(len(values), -1, values.shape[-1]).mean(axis=1, dtype=np.float32)
+
+
+def normalised(waveforms: Array) -> Array:
+    """Each waveform at mean 0 and deviation 1, silence at 0.
+
+    The formula, its constant included, is ``zero_mean_unit_var_norm`` of Hugging Face's
+    ``Wav2Vec2FeatureExtractor``.
+    """
+    mean = waveforms.mean(axis=1, keepdims=True)
+    return (waveforms - mean) / np.sqrt(waveforms.var(axis=1, keepdims=True) + np.float32(1e-7))
 
 
 def digest_files(paths: Iterable[str | Path]) -> str:

@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from components.modeling.litert import LiteRtModel
-from components.modeling.teachers.base import Array, Teacher, TeacherError, digest_files, pad_to
+from components.modeling.teachers.base import (
+    Array,
+    Teacher,
+    TeacherError,
+    TooShortError,
+    digest_files,
+    mean_over_time,
+)
 from schemas.teachers import SlidingWindows, TfliteStage, TfliteTeacher
-
-_LONGEST_PADDING = 160_000
 
 
 class LiteRtChain(Teacher):
@@ -39,45 +44,14 @@ class LiteRtChain(Teacher):
             digest_files(files),
             fixed or spec.window_samples,
             spec.hop_samples,
+            bool(spec.normalise),
         )
-        self._shortest = 0
 
     def _embed(self, waveforms: Array) -> Array:
-        if waveforms.shape[1] < self._shortest:
-            waveforms = pad_to(waveforms, self._shortest)
-        try:
-            return self._through(waveforms)
-        except _TooShortError:
-            if not self._find_shortest(waveforms.shape[1]):
-                raise
-            return self._through(pad_to(waveforms, self._shortest))
-
-    def _through(self, values: Array) -> Array:
+        values = waveforms
         for stage in self._stages:
             values = stage.run(values)
-        return _mean_over_time(values)
-
-    def _find_shortest(self, too_short: int) -> bool:
-        """Finds the fewest samples that every stage accepts, by bisection on silence."""
-        low, high = too_short, _LONGEST_PADDING
-        if self._refuses(high):
-            return False
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._refuses(middle) else (low, middle)
-        self._shortest = high
-        return True
-
-    def _refuses(self, samples: int) -> bool:
-        try:
-            self._through(np.zeros((1, samples), np.float32))
-        except _TooShortError:
-            return True
-        return False
-
-
-class _TooShortError(TeacherError):
-    """A sound that a stage cannot work on because it is too short."""
+        return mean_over_time(values)
 
 
 class _Stage:
@@ -126,7 +100,7 @@ class _Stage:
             self._model.resize_input(0, values.shape)
             return self._model.run(values)[self._spec.output]
         except RuntimeError as error:
-            raise _TooShortError(
+            raise TooShortError(
                 f"{self._spec.file} cannot work on an input of shape {values.shape}: {error}"
             ) from error
 
@@ -151,13 +125,8 @@ def _slide(values: Array, windows: SlidingWindows, file: str) -> Array:
     """``(n, ..., frames, features)`` to ``(n, windows, frames of a window, features)``."""
     frames = values.reshape(len(values), -1, values.shape[-1])
     if frames.shape[1] < windows.frames:
-        raise _TooShortError(
+        raise TooShortError(
             f"{file} slides over {windows.frames} frames, the stage before gives {frames.shape[1]}"
         )
     starts = range(0, frames.shape[1] - windows.frames + 1, windows.hop)
     return np.stack([frames[:, start : start + windows.frames] for start in starts], axis=1)
-
-
-def _mean_over_time(values: Array) -> Array:
-    """``(n, ..., dim)`` to ``(n, dim)``: a model that gives several vectors gives their mean."""
-    return values.reshape(len(values), -1, values.shape[-1]).mean(axis=1, dtype=np.float32)

@@ -31,7 +31,13 @@ class SavedModelEmbedder(Teacher):
         if not (Path(folder) / _SAVED_MODEL).is_file():
             raise TeacherError(f"{folder} is not a SavedModel: it holds no {_SAVED_MODEL}")
         source = spec.handle if isinstance(spec, TfHubTeacher) else str(folder)
-        super().__init__(spec.name or source, digest_files([folder]), spec.window_samples, spec.hop_samples)
+        super().__init__(
+            spec.name or source,
+            digest_files([folder]),
+            spec.window_samples,
+            spec.hop_samples,
+            bool(spec.normalise),
+        )
         self._spec = spec
         self._source = source
         # The loaded object owns the variables that its signatures only refer to.

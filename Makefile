@@ -35,7 +35,7 @@ format: $(INSTALLED) ## put formatting and imports in order
 	$(PY) -m ruff format .
 
 unit: $(INSTALLED) ## the fast tests
-	$(PYTEST) -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" --numprocesses auto --dist loadfile $(ARGS)
 
 slow: $(INSTALLED) ## the slow tests: whole pipelines, trained models
 	$(PYTEST) -m slow $(ARGS)

@@ -5,13 +5,13 @@ Nothing here asks the network unless a download is wanted.
 
 from __future__ import annotations
 
-import functools
 import importlib.util
+import itertools
+import json
 import math
-import operator
 import re
+import shlex
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.audio.decode import SILENCE_PEAK, from_samples, frame_count
+from components.audio.decode import SILENCE_PEAK, frame_count, from_samples
 from components.audio.errors import AudioError, Reason
 from components.audio.resample import FloatAudio
 from components.audio.settings import IntakeSettings
@@ -35,6 +35,10 @@ _INFO = "dataset_info.json"
 _SPLITS = {"train": "train", "test": "test"} | dict.fromkeys(
     ("validation", "valid", "val", "dev"), "validation"
 )
+# Examples that are rather read over than jumped over: a jump reads the file from its beginning.
+_NEAR = 16
+# What TFDS needs to prepare sound, but not to read it, and does not depend on.
+_TO_PREPARE = ("importlib_resources", "pydub")
 # What builders call the same thing.
 _SPEAKER = ("speaker_id", "speaker", "client_id")
 _SEX = ("sex", "gender")
@@ -56,7 +60,8 @@ def read_tfds(source: TfdsSource, data_dir: Path, download: bool) -> list[TaskRo
     """The examples of a prepared data set; their sound is not decoded.
 
     A row's file is ``<split of TFDS>/<index>``: the order in which TFDS stores examples does not change
-    within a version. Its split is empty if TFDS's is neither a train, validation nor test split.
+    within a version. Its split is empty if TFDS's is neither a train, validation nor test split, or the only
+    one.
 
     Args:
       source: Builder and version.
@@ -68,21 +73,22 @@ def read_tfds(source: TfdsSource, data_dir: Path, download: bool) -> list[TaskRo
       SourceError: If there is no such builder, or it has no sound or no labels.
     """
     folder = prepared_folder(source, data_dir)
-    if folder is None and download:
-        _prepare(source, data_dir)
-        folder = prepared_folder(source, data_dir)
     if folder is None:
-        raise SourceMissing(
-            f"TFDS has no {_full_name(source)} in {data_dir}; {_how_to_prepare(source, data_dir)}"
-        )
+        how_to_prepare = _how_to_prepare(source, data_dir)
+        if not download:
+            raise SourceMissing(f"TFDS has no {_full_name(source)} in {data_dir}; {how_to_prepare}")
+        _prepare(source, data_dir, how_to_prepare)
+        return read_tfds(source, data_dir, download=False)
     builder = _open(folder)
     names = _Names.of(builder)
-    return [
-        _row(example, TfdsClip(str(data_dir), source.builder, folder.name, split, index), builder, names)
-        for split, info in builder.info.splits.items()
-        if info.num_examples
-        for index, example in enumerate(_read(builder, split, names.known))
-    ]
+    splits = _SPLITS if len(builder.info.splits) > 1 else {}
+    rows = []
+    for split, info in builder.info.splits.items():
+        examples = _read(builder, split, names.known) if info.num_examples else ()
+        for index, example in enumerate(examples):
+            clip = TfdsClip(str(data_dir), source.builder, folder.name, split, index)
+            rows.append(_row(example, clip, splits.get(split, ""), builder, names))
+    return rows
 
 
 def read_sounds(requests: Sequence[NossRequest], settings: IntakeSettings) -> Sounds:
@@ -126,21 +132,20 @@ def tfds_sounds(
     builder = _open(Path(first.data_dir) / first.builder / first.version)
     audio = _Names.of(builder).audio
     rate = builder.info.features[audio].sample_rate
+    longest = None if math.isinf(max_seconds) else frame_count(max_seconds, rate)
+    runs = _runs([clip.index for clip in clips])
     slices = [
-        tfds.core.ReadInstruction(first.split, from_=start, to=stop, unit="abs")
-        for start, stop in _runs([clip.index for clip in clips])
+        tfds.core.ReadInstruction(first.split, from_=run.start, to=run.stop, unit="abs") for run in runs
     ]
+    wanted = {clip.index for clip in clips}
     try:
-        for example in _read(builder, functools.reduce(operator.add, slices), (audio,)):
-            samples = (
-                example[audio]
-                if math.isinf(max_seconds)
-                else example[audio][: frame_count(max_seconds, rate)]
-            )
+        examples = _read(builder, _union(slices), (audio,))
+        for index, example in zip(itertools.chain(*runs), examples, strict=True):
+            if index not in wanted:
+                continue
             try:
-                yield from_samples(
-                    _to_float(samples), rate, min_seconds=min_seconds, silence_peak=silence_peak
-                )
+                samples = _to_float(example[audio][:longest])
+                yield from_samples(samples, rate, min_seconds=min_seconds, silence_peak=silence_peak)
             except AudioError as error:
                 yield error
     except tf.errors.OpError as error:
@@ -185,7 +190,7 @@ class _Names:
         return cls(sounds[0], labels[0], first(_SPEAKER), first(_SEX), first(_AGE))
 
 
-def _row(example: dict[str, Any], clip: TfdsClip, builder: Any, names: _Names) -> TaskRow:
+def _row(example: dict[str, Any], clip: TfdsClip, split: str, builder: Any, names: _Names) -> TaskRow:
     def text(name: str) -> str:
         return _text(builder.info.features[name], example[name]) if name else ""
 
@@ -201,7 +206,7 @@ def _row(example: dict[str, Any], clip: TfdsClip, builder: Any, names: _Names) -
         label=label,
         place=place,
         speaker_id=text(names.speaker),
-        split=_SPLITS.get(clip.split, ""),
+        split=split,
         sex=text(names.sex),
         age=text(names.age),
         tfds=clip,
@@ -234,17 +239,25 @@ def _read(builder: Any, split: Any, names: Sequence[str]) -> Iterator[dict[str, 
     return iter(tfds.as_numpy(dataset))
 
 
-def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
-    """Ascending indices as slices ``(first, last + 1)``."""
-    runs: list[tuple[int, int]] = []
+def _runs(indices: Sequence[int]) -> list[range]:
+    """Ranges that hold all ascending indices, and between near ones also what is not wanted."""
+    runs: list[range] = []
     for index in indices:
-        if runs and index < runs[-1][1]:
-            raise ValueError(f"index {index} comes after {runs[-1][1] - 1}; accepted are ascending ones")
-        if runs and index == runs[-1][1]:
-            runs[-1] = (runs[-1][0], index + 1)
+        if runs and index < runs[-1].stop:
+            raise ValueError(f"index {index} comes after {runs[-1].stop - 1}; accepted are ascending ones")
+        if runs and index - runs[-1].stop < _NEAR:
+            runs[-1] = range(runs[-1].start, index + 1)
         else:
-            runs.append((index, index + 1))
+            runs.append(range(index, index + 1))
     return runs
+
+
+def _union(slices: Sequence[Any]) -> Any:
+    """The sum of instructions as a balanced tree: TFDS walks through it by recursion."""
+    if len(slices) == 1:
+        return slices[0]
+    half = len(slices) // 2
+    return _union(slices[:half]) + _union(slices[half:])
 
 
 def _to_float(samples: np.ndarray[Any, Any]) -> FloatAudio:
@@ -258,7 +271,7 @@ def _to_float(samples: np.ndarray[Any, Any]) -> FloatAudio:
     return frames.astype(np.float32) / np.float32(32768.0)
 
 
-def _prepare(source: TfdsSource, data_dir: Path) -> None:
+def _prepare(source: TfdsSource, data_dir: Path, how_to_prepare: str) -> None:
     import tensorflow_datasets as tfds
 
     try:
@@ -267,7 +280,7 @@ def _prepare(source: TfdsSource, data_dir: Path) -> None:
     except Exception as error:  # builders and their downloads raise whatever they like
         raise SourceMissing(
             f"TFDS could not prepare {_full_name(source)} in {data_dir}: {type(error).__name__}: {error}; "
-            f"{_how_to_prepare(source, data_dir)}"
+            f"{how_to_prepare}"
         ) from error
 
 
@@ -275,19 +288,25 @@ def _how_to_prepare(source: TfdsSource, data_dir: Path) -> str:
     """The command, and what has to be done before it."""
     import tensorflow_datasets as tfds
 
+    name, _, config = source.builder.partition("/")
     try:
-        instructions = tfds.builder_cls(source.builder.partition("/")[0]).MANUAL_DOWNLOAD_INSTRUCTIONS
+        made_by = tfds.builder_cls(name)
     except tfds.core.registered.DatasetNotFoundError as error:
         raise SourceError(
-            f"TFDS has no builder {source.builder!r}; accepted are those of `tfds.list_builders()`"
+            f"TFDS has no builder {name!r}; accepted are those that tfds.list_builders() gives"
         ) from error
-    tool = Path(sys.executable).with_name("tfds")
-    steps = f"to prepare it: {tool} build {_full_name(source)} --data_dir {data_dir}"
-    if importlib.util.find_spec("pydub") is None:
-        steps += f"; TFDS reads sound by pydub, which is not installed: {sys.executable} -m pip install pydub"
-    if instructions:
-        text = " ".join(textwrap.dedent(instructions).split())
-        steps += f"; before that, by hand, with {data_dir / 'downloads' / 'manual'} as manual_dir: {text}"
+    if made_by.builder_configs and config not in made_by.builder_configs:
+        accepted = ", ".join(f"{name}/{known}" for known in made_by.builder_configs)
+        raise SourceError(f"TFDS has no data set {source.builder!r}; accepted are {accepted}")
+    arguments = f"{json.dumps(_full_name(source))}, data_dir={json.dumps(str(data_dir))}"
+    code = f"import tensorflow_datasets as tfds; tfds.builder({arguments}).download_and_prepare()"
+    steps = f"to prepare it: {shlex.join([sys.executable, '-c', code])}"
+    absent = [name for name in _TO_PREPARE if importlib.util.find_spec(name) is None]
+    if absent:
+        steps += f"; before that: {shlex.join([sys.executable, '-m', 'pip', 'install', *absent])}"
+    if made_by.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        by_hand = " ".join(made_by.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+        steps += f"; before that, by hand, with {data_dir / 'downloads' / 'manual'} as manual_dir: {by_hand}"
     return steps
 
 

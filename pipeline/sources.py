@@ -70,7 +70,12 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
         updates["synthetic"] = config.synthetic.model_copy(update={"seed": config.seed})
     else:
         updates["corpus"] = config.corpus.model_copy(update={"root": str(data_root / config.corpus.root)})
-        updates["noss"] = config.noss.model_copy(update={"root": str(data_root / config.noss.root)})
+        updates["noss"] = config.noss.model_copy(
+            update={
+                "root": str(data_root / config.noss.root),
+                "tfds_dir": config.noss.tfds_dir and str(data_root / Path(config.noss.tfds_dir).expanduser()),
+            }
+        )
     return config.model_copy(update=updates)
 
 
@@ -92,11 +97,19 @@ def check_sources(config: RunConfig) -> None:
 
 
 def data_digests(config: RunConfig) -> DataDigests:
-    """Fingerprints of what a resolved configuration names outside the pipeline."""
+    """Fingerprints of what a resolved configuration names outside the pipeline.
+
+    Raises:
+      ConfigError: If a required task could not be fetched, or a task's manifest is malformed.
+    """
     synthetic = config.synthetic is not None
+    try:
+        noss = "" if synthetic else noss_sources.sources_digest(config.noss)
+    except ValueError as error:
+        raise ConfigError(f"{error}\n  {_where(config)}") from error
     return DataDigests(
         corpus="" if synthetic else corpus_sources.sources_digest(config.corpus),
-        noss="" if synthetic else noss_sources.sources_digest(config.noss),
+        noss=noss,
         teacher=fingerprint(teacher_files(config.distillation.teacher)),
         references={
             reference.name: fingerprint(teacher_files(reference))

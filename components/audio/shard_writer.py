@@ -32,6 +32,7 @@ class ContentDigest(Report):
     """What a clip sounds like: equal digests are the same samples."""
 
     digest: str = Field(description="BLAKE2b over the samples of the record.")
+    clip_id: str = Field(description="The clip's id in the records.")
     group: str = Field(description="What the clip is counted under.")
     source: str = Field(description="Where it was asked for, as file:line.")
 
@@ -118,7 +119,11 @@ class _Tally:
         self._samples[request.group] += len(sound.samples)
         if self._with_digests:
             digest = hashlib.blake2b(sound.samples.tobytes(), digest_size=16).hexdigest()
-            self._digests.append(ContentDigest(digest=digest, group=request.group, source=request.source))
+            self._digests.append(
+                ContentDigest(
+                    digest=digest, clip_id=request.clip_id, group=request.group, source=request.source
+                )
+            )
 
     def summary(self) -> ShardSummary:
         return ShardSummary(

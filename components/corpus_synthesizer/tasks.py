@@ -1,4 +1,4 @@
-"""Three tasks in the form of NOSS: folders with a manifest ``file,label,speaker_id,split,fold``."""
+"""Three tasks in the form of NOSS: folders with a record and a manifest of their clips."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from components.audio.resample import TARGET_RATE, FloatAudio
 from components.corpus_synthesizer.espeak import ESPEAK_RATE
@@ -15,6 +18,7 @@ from components.corpus_synthesizer.settings import SynthesizerSettings
 from components.corpus_synthesizer.sound_file import write_sound
 from components.corpus_synthesizer.studio import Studio, open_studio, random_source
 from components.corpus_synthesizer.voices import Speaker, draw_speakers, split_speakers
+from schemas.noss_tasks import MANIFEST_FILE, RECORD_FILE, ManifestSource, TaskRecord
 
 LANGUAGE = "language"
 SPEAKER = "speaker"
@@ -53,20 +57,37 @@ def write_tasks(folder: Path, settings: SynthesizerSettings) -> None:
     Raises:
       EspeakError: If eSpeak NG cannot be loaded or does not speak.
     """
-    for task, record in _TASKS.items():
-        with open_studio(settings, task) as studio:
-            clips = _write_task(folder / task, record(settings, studio))
-        _logger.info("task %s: %d clips", task, clips)
+    for record in _records(settings):
+        with open_studio(settings, record.name) as studio:
+            clips = _write_task(folder / record.name, record, _TASKS[record.name](settings, studio))
+        _logger.info("task %s: %d clips", record.name, clips)
 
 
-def _write_task(folder: Path, clips: Iterator[TaskClip]) -> int:
+def _records(settings: SynthesizerSettings) -> list[TaskRecord]:
+    def record(name: str, title: str, **more: Any) -> TaskRecord:
+        source = ManifestSource(file=f"{name}/{MANIFEST_FILE}")
+        return TaskRecord(
+            name=name, title=title, licence="synthetic", synthetic=True, sources=(source,), **more
+        )
+
+    disjoint = {"speaker": "known", "speaker_disjoint": True}
+    return [
+        record(LANGUAGE, "Which language is spoken", labels=settings.languages, **disjoint),
+        record(SPEAKER, "Who speaks", speaker="label"),
+        record(KEYWORD, "Which word is said", labels=(*settings.keywords, UNKNOWN), **disjoint),
+    ]
+
+
+def _write_task(folder: Path, record: TaskRecord, clips: Iterator[TaskClip]) -> int:
     (folder / "audio").mkdir(parents=True)
     rows: list[tuple[str, ...]] = []
     for index, clip in enumerate(clips):
         name = f"audio/{clip.label}_{index:05d}.flac"
         write_sound(folder / name, clip.audio, ESPEAK_RATE, TARGET_RATE)
         rows.append((name, clip.label, clip.speaker_id, clip.split, ""))
-    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+    content = record.model_dump(mode="json", exclude_defaults=True)
+    (folder / RECORD_FILE).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    with (folder / MANIFEST_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([_COLUMNS, *rows])
     return len(rows)

@@ -17,10 +17,12 @@ from components.audio.requests import make_shards
 from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries
 from components.evidence import keep_evidence
 from components.noss_ingest.leaks import check_contents
-from components.noss_ingest.manifest import SPLITS
 from components.noss_ingest.plan import NossPlan, NossRequest, plan_ingestion
+from components.noss_ingest.rows import SPLITS
 from components.noss_ingest.settings import NossIngestSettings
-from components.noss_ingest.sources import CORPUS_FOLDER, TaskSource, find_tasks
+from components.noss_ingest.sources import CORPUS_FOLDER, FoundTask, find_tasks
+from components.noss_ingest.task_set import describe_tasks
+from components.noss_ingest.tfds import read_sounds
 from schemas.reports import IngestReport
 
 CORPUS_KEY = "corpus"
@@ -53,9 +55,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
           exec_properties: ``settings``, a JSON string.
 
         Raises:
-          ManifestError: If a manifest is malformed, incomplete or leaks.
-          IngestError: If tasks are absent, or too little of one is usable; report and quarantine
-            file are kept beside the report artifact.
+          SourceError: If a task's source is malformed, incomplete or leaks.
+          IngestError: If a required task or all of them are absent, or too little of one is usable;
+            report and quarantine file are kept beside the report artifact.
         """
         settings = NossIngestSettings.from_parameter(exec_properties[SETTINGS_KEY])
         corpus = input_dict.get(CORPUS_KEY)
@@ -63,12 +65,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         report_uri = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
 
-        tasks = find_tasks(settings, root, synthetic=bool(corpus))
+        tasks, unavailable = find_tasks(settings, root, synthetic=bool(corpus))
         plan = plan_ingestion(tasks, settings.max_seconds)
         _logger.info("%d tasks, %d clips to decode", len(tasks), sum(map(len, plan.requests.values())))
         summaries = self._write_records(plan, settings, examples.uri, report_uri)
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         _report(plan, summaries, tasks, settings, str(root), bool(corpus), report_uri)
+        describe_tasks(tasks, unavailable, plan, summaries, bool(corpus)).save(examples.uri)
 
     def _write_records(
         self, plan: NossPlan, settings: NossIngestSettings, examples_uri: str, report_uri: str
@@ -82,7 +85,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         folder = Path(report_uri) / _SUMMARIES
         folder.mkdir(parents=True)
         writer = ShardWriter(
-            examples_uri, str(folder), settings, to_example, "NossIngest", total, with_digests=True
+            examples_uri,
+            str(folder),
+            settings,
+            to_example,
+            "NossIngest",
+            total,
+            with_digests=True,
+            read_sounds=read_sounds,
         )
         with self._make_beam_pipeline() as pipeline:
             _ = (
@@ -106,31 +116,32 @@ def to_example(request: NossRequest, audio: DecodedAudio) -> bytes:
         speaker_id=request.speaker_id,
         group=request.fold,
         source_rate=audio.source_rate,
+        sex=request.sex,
+        age=request.age,
     ).to_example()
 
 
 def _report(
     plan: NossPlan,
     summaries: list[ShardSummary],
-    tasks: list[TaskSource],
+    tasks: list[FoundTask],
     settings: NossIngestSettings,
     root: str,
     synthetic: bool,
     report_uri: str,
 ) -> None:
     counts, bad = merge_counts(plan.rows, {}, plan.left_out, summaries)
-    licences = {source.task.name: _SYNTHETIC if synthetic else source.task.licence for source in tasks}
     report = IngestReport(
         source=_SYNTHETIC if synthetic else root,
-        synthetic=synthetic or any(source.task.synthetic for source in tasks),
+        synthetic=synthetic or any(task.record.synthetic for task in tasks),
         splits=counts,
-        licences={name: licence for name, licence in licences.items() if licence},
+        licences={task.record.name: task.record.licence for task in tasks if task.record.licence},
     )
     save_report(report_uri, report, bad)
     check_contents(digest for summary in summaries for digest in summary.digests)
     problem = refusal(counts, bad, settings)
     if problem:
         raise IngestError(f"{problem}; all in {keep_evidence(report_uri) / IngestReport.QUARANTINE}")
-    for source in tasks:
-        splits = {split: counts[f"{source.task.name}/{split}"].clips for split in SPLITS}
-        _logger.info("%s: %s", source.task.name, ", ".join(f"{split} {n}" for split, n in splits.items()))
+    for task in tasks:
+        splits = {split: counts[f"{task.record.name}/{split}"].clips for split in SPLITS}
+        _logger.info("%s: %s", task.record.name, ", ".join(f"{split} {n}" for split, n in splits.items()))

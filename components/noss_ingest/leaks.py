@@ -6,41 +6,53 @@ memory. So leaks stop the run instead of being mended.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from components.audio.shard_writer import ContentDigest
-from components.noss_ingest.manifest import SPLITS, ManifestError, ManifestRow
-from components.noss_ingest.settings import SpeakerDisjoint
+from components.noss_ingest.rows import SPLITS, SourceError, TaskRow
+from schemas.noss_tasks import SpeakerDisjoint, TaskRecord
+
+if TYPE_CHECKING:  # with it comes Beam, which the command line can do without
+    from components.audio.shard_writer import ContentDigest
 
 _SHARED_BY_DESIGN = 0.5
 
 
-def check_manifest(rows: Sequence[ManifestRow], manifest: str, speaker_disjoint: SpeakerDisjoint) -> None:
-    """Refuses a manifest whose splits are incomplete or leak into each other.
-
-    Args:
-      rows: All rows of the manifest.
-      manifest: Its path, for messages.
-      speaker_disjoint: Whether a speaker may be in one split only; 'auto' decides by the rows.
+def check_rows(rows: Sequence[TaskRow], record: TaskRecord) -> None:
+    """Refuses rows whose splits are incomplete or leak into each other.
 
     Raises:
-      ManifestError: With file and lines.
+      SourceError: With the place of the row, at the first problem.
+    """
+    for problem in problems_of(rows, record):
+        raise SourceError(problem)
+
+
+def problems_of(rows: Sequence[TaskRow], record: TaskRecord) -> Iterator[str]:
+    """What is wrong with a task's rows, each with its place and what is accepted.
+
+    Args:
+      rows: All rows of the task, with splits.
+      record: Says which labels there are and whether a speaker may be in one split only.
     """
     present = {row.split for row in rows}
     for split in SPLITS:
         if split not in present:
-            raise ManifestError(f"{manifest}: no row of split {split!r}; needed are {', '.join(SPLITS)}")
+            yield f"{record.name}: no row of split {split!r}; needed are {', '.join(SPLITS)}"
     trained = {row.label for row in rows if row.split == "train"}
     for row in rows:
-        if row.label not in trained:
-            raise ManifestError(
-                f"{manifest}:{row.line}: label {row.label!r} of split {row.split!r} is never in train; "
-                f"train has {', '.join(sorted(trained))}"
+        if record.labels and row.label not in record.labels:
+            yield f"{row.place}: unknown label {row.label!r}; the task has {', '.join(record.labels)}"
+        elif row.label not in trained:
+            yield (
+                f"{row.place}: label {row.label!r} of split {row.split!r} is never in train; train has "
+                f"{', '.join(sorted(trained))}"
             )
-    _refuse_shared(rows, manifest, "file", lambda row: row.path, lambda row: row.file)
-    if _is_disjoint(rows, speaker_disjoint):
-        _refuse_shared(rows, manifest, "speaker", lambda row: row.speaker_id, lambda row: row.speaker_id)
+    yield from _shared_sound(rows)
+    if _is_disjoint(rows, record.speaker_disjoint):
+        yield from _shared_speakers(rows)
 
 
 def check_contents(digests: Iterable[ContentDigest]) -> None:
@@ -50,21 +62,27 @@ def check_contents(digests: Iterable[ContentDigest]) -> None:
       digests: Of all clips; their group is ``<task>/<split>``.
 
     Raises:
-      ManifestError: With the file and line of both.
+      SourceError: With the place of both, at the first.
     """
+    for problem in shared_contents(digests):
+        raise SourceError(problem)
+
+
+def shared_contents(digests: Iterable[ContentDigest]) -> Iterator[str]:
+    """Says where the same sound is in two splits of a task."""
     first: dict[tuple[str, str], ContentDigest] = {}
     for digest in digests:
         task, _, split = digest.group.rpartition("/")
         seen = first.setdefault((task, digest.digest), digest)
         if seen.group != digest.group:
             seen_split = seen.group.rpartition("/")[2]
-            raise ManifestError(
+            yield (
                 f"{digest.source}: leak: the clip of split {split!r} sounds the same, sample by sample, "
                 f"as the one of split {seen_split!r} at {seen.source}; accepted is a clip in one split"
             )
 
 
-def _is_disjoint(rows: Sequence[ManifestRow], setting: SpeakerDisjoint) -> bool:
+def _is_disjoint(rows: Sequence[TaskRow], setting: SpeakerDisjoint) -> bool:
     if setting != "auto":
         return setting
     splits: dict[str, set[str]] = defaultdict(set)
@@ -75,20 +93,30 @@ def _is_disjoint(rows: Sequence[ManifestRow], setting: SpeakerDisjoint) -> bool:
     return shared < _SHARED_BY_DESIGN * len(splits)
 
 
-def _refuse_shared(
-    rows: Sequence[ManifestRow],
-    manifest: str,
-    what: str,
-    key: Callable[[ManifestRow], str],
-    shown: Callable[[ManifestRow], str],
-) -> None:
-    first: dict[str, ManifestRow] = {}
+def _shared_sound(rows: Sequence[TaskRow]) -> Iterator[str]:
+    """Clips of one file that overlap and are in different splits; a clip is usually its whole file."""
+    longest: dict[str, TaskRow] = {}
+    for row in sorted((row for row in rows if row.path), key=lambda row: row.start_s):
+        seen = longest.setdefault(row.path, row)
+        if row.start_s < _end(seen) and row.split != seen.split:
+            yield _leak("file", row.file, row, seen)
+        longest[row.path] = max(seen, row, key=_end)
+
+
+def _end(row: TaskRow) -> float:
+    return math.inf if row.seconds is None else row.start_s + row.seconds
+
+
+def _shared_speakers(rows: Sequence[TaskRow]) -> Iterator[str]:
+    first: dict[str, TaskRow] = {}
     for row in rows:
-        if not key(row):
-            continue
-        seen = first.setdefault(key(row), row)
-        if seen.split != row.split:
-            raise ManifestError(
-                f"{manifest}:{row.line}: leak: {what} {shown(row)!r} is in split {row.split!r} and, at line "
-                f"{seen.line}, in split {seen.split!r}; accepted is a {what} in one split"
-            )
+        seen = first.setdefault(row.speaker_id, row)
+        if row.speaker_id and seen.split != row.split:
+            yield _leak("speaker", row.speaker_id, row, seen)
+
+
+def _leak(what: str, which: str, row: TaskRow, seen: TaskRow) -> str:
+    return (
+        f"{row.place}: leak: {what} {which!r} is in split {row.split!r} and, at {seen.place}, in split "
+        f"{seen.split!r}; accepted is a {what} in one split"
+    )

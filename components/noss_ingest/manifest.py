@@ -1,85 +1,115 @@
-"""Manifests of NOSS tasks: ``file,label,speaker_id,split,fold``, one clip a line."""
+"""Manifests of NOSS tasks: ``file,label,speaker_id,split,fold``, one clip a line.
+
+Further columns that are read if they are there: ``sex``, ``age``, and ``start_s`` and ``seconds`` for
+clips that are parts of a file.
+"""
 
 from __future__ import annotations
 
 import csv
+import math
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
+from components.noss_ingest.rows import SPLITS, SourceError, SourceMissing, TaskRow
+
 COLUMNS = ("file", "label", "speaker_id", "split", "fold")
-SPLITS = ("train", "validation", "test")
+OPTIONAL_COLUMNS = ("sex", "age", "start_s", "seconds")
 
 
-class ManifestError(ValueError):
-    """A manifest that cannot be used; the message has file and line."""
-
-
-@dataclass(frozen=True)
-class ManifestRow:
-    """One clip of a task.
-
-    Attributes:
-      file: As written, relative to the manifest.
-      path: The sound file, normalised.
-      label: The class.
-      speaker_id: The speaker, or empty.
-      split: train, validation or test.
-      fold: Fold or other grouping key, or empty.
-      line: Line in the manifest.
-    """
-
-    file: str
-    path: str
-    label: str
-    speaker_id: str
-    split: str
-    fold: str
-    line: int
-
-
-def read_manifest(path: str | Path) -> list[ManifestRow]:
+def read_manifest(path: str | Path) -> list[TaskRow]:
     """Reads all rows of a manifest.
 
     Raises:
-      ManifestError: With file, line and what is accepted, at the first malformed row.
+      SourceMissing: If there is no such file.
+      SourceError: With file, line and what is accepted, if a row is malformed.
+    """
+    rows, problems = scan_manifest(path)
+    if problems:
+        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        raise SourceError(problems[0] + more)
+    return rows
+
+
+def scan_manifest(path: str | Path) -> tuple[list[TaskRow], list[str]]:
+    """The rows of a manifest that can be read, and what is wrong with the others.
+
+    Raises:
+      SourceMissing: If there is no such file.
     """
     path = Path(path)
+    if not path.is_file():
+        raise SourceMissing(f"there is no file {path}")
+    rows: list[TaskRow] = []
+    problems: list[str] = []
+    for row in _parse(path):
+        if isinstance(row, TaskRow):
+            rows.append(row)
+        else:
+            problems.append(row)
+    return rows, problems
+
+
+def _parse(path: Path) -> Iterator[TaskRow | str]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True, strict=True)
             given = [name.strip() for name in reader.fieldnames or ()]
             missing = [name for name in COLUMNS if name not in given]
             if missing:
-                raise ManifestError(
+                yield (
                     f"{path}:1: without column {', '.join(missing)}; needed are {','.join(COLUMNS)}, "
                     f"got {','.join(given) or 'an empty file'}"
                 )
+                return
             reader.fieldnames = given
-            return [_row(row, path, reader.line_num) for row in reader]
+            for row in reader:
+                try:
+                    yield _row(row, path, reader.line_num)
+                except SourceError as error:
+                    yield str(error)
     except csv.Error as error:
-        raise ManifestError(f"{path}:{reader.reader.line_num}: not a CSV row: {error}") from error
+        yield f"{path}:{reader.reader.line_num}: not a CSV row: {error}"
     except UnicodeDecodeError as error:
-        raise ManifestError(f"{path}: not UTF-8 text: {error}") from error
+        yield f"{path}: not UTF-8 text: {error}"
 
 
-def _row(row: dict[str, str | None], path: Path, line: int) -> ManifestRow:
-    values = {name: (row[name] or "").strip() for name in COLUMNS}
-    if None in row or any(row[name] is None for name in COLUMNS):
-        raise ManifestError(f"{path}:{line}: not as many fields as the header has columns")
+def _row(row: dict[str, str | None], path: Path, line: int) -> TaskRow:
+    place = f"{path}:{line}"
+    if None in row or None in row.values():
+        raise SourceError(f"{place}: not as many fields as the header has columns")
+    values = {name: (row.get(name) or "").strip() for name in (*COLUMNS, *OPTIONAL_COLUMNS)}
     for name in ("file", "label"):
         if not values[name]:
-            raise ManifestError(f"{path}:{line}: the {name} is empty")
-    if values["split"] not in SPLITS:
-        raise ManifestError(
-            f"{path}:{line}: unknown split {values['split']!r}; accepted are {', '.join(SPLITS)}"
-        )
-    return ManifestRow(
-        file=values["file"],
+            raise SourceError(f"{place}: the {name} is empty")
+    if values["split"] and values["split"] not in SPLITS:
+        raise SourceError(f"{place}: unknown split {values['split']!r}; accepted are {', '.join(SPLITS)}")
+    start, seconds = (
+        _seconds(values["start_s"], place, "start_s"),
+        _seconds(values["seconds"], place, "seconds"),
+    )
+    part = f"#{values['start_s'] or 0}+{values['seconds']}" if start or seconds else ""
+    return TaskRow(
+        file=values["file"] + part,
         path=os.path.normpath(path.parent.absolute() / values["file"]),
         label=values["label"],
+        place=place,
         speaker_id=values["speaker_id"],
         split=values["split"],
         fold=values["fold"],
-        line=line,
+        sex=values["sex"],
+        age=values["age"],
+        start_s=start,
+        seconds=seconds or None,
     )
+
+
+def _seconds(text: str, place: str, column: str) -> float:
+    try:
+        value = float(text or 0)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise SourceError(f"{place}: {column} is {text!r}; accepted are seconds from 0, or nothing")
+    return value

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.audio.errors import Reason
 from components.audio.requests import ClipRequest, quarantined
-from components.noss_ingest.leaks import check_manifest
-from components.noss_ingest.manifest import SPLITS, read_manifest
-from components.noss_ingest.sources import TaskSource
+from components.noss_ingest.rows import SPLITS, TaskRow, TfdsClip
+from components.noss_ingest.sources import FoundTask
 from components.noss_ingest.subset import stratified_subset
 from schemas.reports import QuarantinedClip
 
@@ -25,6 +24,9 @@ class NossRequest(ClipRequest):
     label: str
     speaker_id: str
     fold: str
+    sex: str
+    age: str
+    tfds: TfdsClip | None
 
 
 @dataclass
@@ -42,44 +44,48 @@ class NossPlan:
     left_out: dict[str, list[QuarantinedClip]] = field(default_factory=dict)
 
 
-def plan_ingestion(sources: Sequence[TaskSource], max_seconds: float) -> NossPlan:
-    """Reads and checks all manifests.
+def plan_ingestion(tasks: Sequence[FoundTask], max_seconds: float) -> NossPlan:
+    """Asks for the clips of all tasks, or for the part of them that their limits leave.
 
-    Leaks are looked for in the whole manifest, also where only a part of it is taken.
-
-    Raises:
-      ManifestError: If a manifest is malformed, incomplete or leaks.
+    Args:
+      tasks: With their rows, checked.
+      max_seconds: Longer clips are cut.
     """
     plan = NossPlan()
-    for source in sources:
-        rows = read_manifest(source.manifest)
-        check_manifest(rows, str(source.manifest), source.task.speaker_disjoint)
-        taken: dict[str, int] = {}
-        for row in stratified_subset(rows, source.limit):
-            group, place = f"{source.task.name}/{row.split}", f"{source.manifest}:{row.line}"
-            plan.rows[group] += 1
-            clip_id = f"{source.task.name}/{row.file}"
-            problem = None
-            if row.path in taken:
-                problem = (Reason.DUPLICATE, f"the same file as line {taken[row.path]}")
-            elif not Path(row.path).is_file():
+    for task in tasks:
+        taken: dict[Hashable, TaskRow] = {}
+        for row in stratified_subset(task.rows, task.limit):
+            request = _request(row, task.record.name, max_seconds)
+            plan.rows[request.group] += 1
+            first = taken.setdefault((row.path, row.start_s, row.tfds), row)
+            if first is not row:
+                problem = (Reason.DUPLICATE, f"the same sound as {first.file} at {first.place}")
+            elif row.path and not Path(row.path).is_file():
                 problem = (Reason.MISSING, f"there is no file {row.path}")
-            if problem:
-                plan.left_out.setdefault(group, []).append(quarantined(clip_id, place, *problem))
+            else:
+                plan.requests[row.split].append(request)
                 continue
-            taken[row.path] = row.line
-            plan.requests[row.split].append(
-                NossRequest(
-                    group=group,
-                    clip_id=clip_id,
-                    path=row.path,
-                    source=place,
-                    max_seconds=max_seconds,
-                    task=source.task.name,
-                    split=row.split,
-                    label=row.label,
-                    speaker_id=row.speaker_id,
-                    fold=row.fold,
-                )
-            )
+            left_out = quarantined(request.clip_id, row.place, *problem)
+            plan.left_out.setdefault(request.group, []).append(left_out)
     return plan
+
+
+def _request(row: TaskRow, task: str, max_seconds: float) -> NossRequest:
+    group = f"{task}/{row.split}"
+    return NossRequest(
+        group=group,
+        clip_id=f"{task}/{row.file}",
+        path=row.path,
+        source=row.place,
+        max_seconds=max_seconds if row.seconds is None else min(row.seconds, max_seconds),
+        start_seconds=row.start_s,
+        pack=f"{group}/{row.tfds.split}" if row.tfds else "",
+        task=task,
+        split=row.split,
+        label=row.label,
+        speaker_id=row.speaker_id,
+        fold=row.fold,
+        sex=row.sex,
+        age=row.age,
+        tfds=row.tfds,
+    )

@@ -1,83 +1,249 @@
-"""The tasks NossIngest reads: which there are, whether they are sound, whether they changed."""
+"""Where the sound of a task lies: whether it is there, its rows, and whether it changed."""
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
+from components.noss_ingest.choice import WantedTask, wanted_tasks
+from components.noss_ingest.layouts import read_layout
+from components.noss_ingest.leaks import check_rows
 from components.noss_ingest.manifest import read_manifest
-from components.noss_ingest.settings import NossIngestSettings, NossTask
+from components.noss_ingest.rows import SourceMissing, TaskRow
+from components.noss_ingest.settings import NossIngestSettings
+from components.noss_ingest.splits import with_splits
+from components.noss_ingest.tfds import prepared_folder, read_tfds
+from schemas.noss_reports import UnavailableTask
+from schemas.noss_tasks import LayoutSource, ManifestSource, Obtain, TaskRecord, TaskSourceSpec, TfdsSource
 
 CORPUS_FOLDER = "noss"
-MANIFEST = "manifest.csv"
+
+_logger = logging.getLogger("tinytrill.noss_ingest")
 
 
 @dataclass(frozen=True)
-class TaskSource:
-    """A task and where its manifest lies."""
+class Places:
+    """Where sources are looked for.
 
-    task: NossTask
-    manifest: Path
+    Attributes:
+      root: Folder of the tasks.
+      tfds_dir: Folder of TFDS's prepared data sets.
+      download: Whether TFDS may fetch and prepare.
+    """
+
+    root: Path
+    tfds_dir: Path
+    download: bool = False
+
+    @classmethod
+    def of(cls, settings: NossIngestSettings, root: str | Path) -> Places:
+        """The places of the settings; TFDS's own folder where they name none."""
+        own = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        return cls(Path(root), Path(settings.tfds_dir or own).expanduser(), settings.download)
+
+
+@dataclass(frozen=True)
+class FoundTask:
+    """A task whose sound is here.
+
+    Attributes:
+      record: What it is.
+      rows: All its clips, with splits, checked.
+      source: Where they were found.
+      limit: Clips to take at most; 0: all.
+    """
+
+    record: TaskRecord
+    rows: tuple[TaskRow, ...]
+    source: str
     limit: int
 
 
 def find_tasks(
-    settings: NossIngestSettings, root: str | Path, synthetic: bool = False, key: str = "noss_ingest"
-) -> list[TaskSource]:
-    """The tasks of the settings, or of the root's sub-folders.
+    settings: NossIngestSettings, root: str | Path, synthetic: bool = False, key: str = "noss"
+) -> tuple[list[FoundTask], list[UnavailableTask]]:
+    """The tasks that are asked for: those whose sound is here, with their clips, and the others.
 
     Args:
       settings: Which tasks.
       root: Folder of the tasks.
-      synthetic: Whether all of them are synthesised.
-      key: Where the settings stand in the configuration, for the message.
+      synthetic: Whether the root was synthesised.
+      key: Where the settings stand in the configuration, for messages.
 
     Raises:
-      IngestError: If the root, a manifest, or every task is absent.
+      IngestError: If the root is absent, a task is unknown, a required one's sound is absent, or that of
+        every task.
+      SourceError: If what is there is malformed, incomplete or leaks.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise IngestError(f"{key}.root: there is no folder {str(root)!r}; accepted is a folder of tasks")
-    for index, task in enumerate(settings.tasks):
-        if not (root / task.manifest).is_file():
-            raise IngestError(
-                f"{key}.tasks.{index}.manifest: there is no file {str(root / task.manifest)!r} "
-                f"for task {task.name!r}; accepted is a manifest CSV"
-            )
-    tasks = settings.tasks or tuple(
-        NossTask(
-            name=folder.name,
-            manifest=f"{folder.name}/{MANIFEST}",
-            speaker_disjoint=settings.speaker_disjoint,
-            synthetic=synthetic,
-        )
-        for folder in sorted(root.iterdir())
-        if (folder / MANIFEST).is_file() and not folder.name.startswith(".")
+    places = Places.of(settings, _checked(root, key))
+    found: list[FoundTask] = []
+    unavailable: list[UnavailableTask] = []
+    for task in wanted_tasks(settings, places.root, synthetic, key):
+        try:
+            rows, source = read_rows(task.record, places)
+        except SourceMissing as error:
+            unavailable.append(_without(task, error))
+            continue
+        rows = with_splits(rows, task.record.split)
+        check_rows(rows, task.record)
+        found.append(FoundTask(task.record, tuple(rows), source, task.limit))
+    _refuse_nothing(bool(found), unavailable, places, key)
+    for absent in unavailable:
+        _logger.info("task %s is unavailable: %s", absent.name, absent.reason)
+    return found, unavailable
+
+
+def read_rows(record: TaskRecord, places: Places) -> tuple[list[TaskRow], str]:
+    """The clips of the first of a task's sources that is there, and which it is.
+
+    Raises:
+      SourceMissing: If none is, saying what was looked for.
+      SourceError: If it is malformed.
+    """
+    reasons = []
+    for source in record.sources:
+        try:
+            return _read(source, places), describe(source)
+        except SourceMissing as error:
+            reasons.append(str(error))
+    raise SourceMissing("; ".join(reasons))
+
+
+def locate(record: TaskRecord, places: Places) -> str:
+    """The first of a task's sources that seems to be there, by a look at its place only.
+
+    Raises:
+      SourceMissing: If none is, saying what was looked for.
+    """
+    for source in record.sources:
+        place = _place(source, places)
+        if place is not None and place.exists():
+            return describe(source)
+    missing = ", no ".join(
+        f"{describe(source)} in {places.tfds_dir if source.kind == 'tfds' else places.root}"
+        for source in record.sources
     )
-    if not tasks:
-        raise IngestError(
-            f"{key}.root: no sub-folder of {str(root)!r} has a {MANIFEST}; accepted is a folder of tasks"
-        )
-    return [
-        TaskSource(task, root / task.manifest, settings.limit if task.limit is None else task.limit)
-        for task in tasks
-    ]
+    raise SourceMissing(f"there is no {missing}")
 
 
-def check_sources(settings: NossIngestSettings, key: str = "noss_ingest") -> None:
-    """Refuses settings whose files are not there; cheap enough to be called before anything runs.
+def describe(source: TaskSourceSpec) -> str:
+    """A source in words, the same on every machine."""
+    if isinstance(source, TfdsSource):
+        return f"TFDS {source.builder} {source.version}".rstrip()
+    return f"folder {source.folder}" if isinstance(source, LayoutSource) else f"manifest {source.file}"
+
+
+def how_to_obtain(obtain: Obtain) -> str:
+    """The command, the page and the note, as far as there are any."""
+    parts = [f"run {obtain.command}" if obtain.command else "", obtain.page, obtain.note]
+    return "; ".join(part for part in parts if part) or "its record does not say how to get it"
+
+
+def check_sources(settings: NossIngestSettings, key: str = "noss") -> None:
+    """Refuses settings whose sound is not there; cheap enough to be called before anything runs.
 
     Raises:
       IngestError: With the key of the setting, its value and what is accepted.
+      SourceError: If a folder cannot be a task.
     """
     if not settings.root:
         raise IngestError(f"{key}.root: is empty; accepted is a folder of tasks")
-    find_tasks(settings, settings.root, key=key)
+    places = Places.of(settings, _checked(settings.root, key))
+    found, unavailable = False, []
+    for task in wanted_tasks(settings, places.root, key=key):
+        try:
+            locate(task.record, places)
+            found = True
+        except SourceMissing as error:
+            if settings.download and any(source.kind == "tfds" for source in task.record.sources):
+                found = True
+            else:
+                unavailable.append(_without(task, error))
+    _refuse_nothing(found, unavailable, places, key)
 
 
-def sources_digest(settings: NossIngestSettings) -> str:
-    """Fingerprint of the manifests and of all clips they name."""
-    manifests = [source.manifest for source in find_tasks(settings, settings.root)]
-    return fingerprint([*manifests, *{row.path for manifest in manifests for row in read_manifest(manifest)}])
+def sources_digest(settings: NossIngestSettings, key: str = "noss") -> str:
+    """Fingerprint of the tasks' records, and of the files of all their sources, there or not.
+
+    What TFDS may fetch is fetched here, so that the digest is that of the run itself.
+
+    Raises:
+      IngestError: If a required task's sound could not be fetched either.
+      SourceError: If a manifest is malformed.
+    """
+    places = Places.of(settings, settings.root)
+    digest = hashlib.blake2b(digest_size=16)
+    for task in wanted_tasks(settings, places.root, key=key):
+        files: set[str | Path] = set()
+        for source in task.record.sources:
+            if settings.download and isinstance(source, TfdsSource):
+                _prepare(source, places)
+            place = _place(source, places)
+            files.add(place or describe(source))
+            if isinstance(source, ManifestSource) and place and place.is_file():
+                files |= {row.path for row in read_manifest(place)}
+        try:
+            locate(task.record, places)
+        except SourceMissing as error:
+            _without(task, error)
+        digest.update(task.record.to_parameter().encode())
+        digest.update(fingerprint(files).encode())
+    return digest.hexdigest()
+
+
+def _read(source: TaskSourceSpec, places: Places) -> list[TaskRow]:
+    if isinstance(source, TfdsSource):
+        return read_tfds(source, places.tfds_dir, places.download)
+    if isinstance(source, LayoutSource):
+        return read_layout(source.layout, places.root / source.folder)
+    return read_manifest(places.root / source.file)
+
+
+def _place(source: TaskSourceSpec, places: Places) -> Path | None:
+    if isinstance(source, TfdsSource):
+        return prepared_folder(source, places.tfds_dir)
+    return places.root / (source.folder if isinstance(source, LayoutSource) else source.file)
+
+
+def _prepare(source: TfdsSource, places: Places) -> None:
+    try:
+        read_tfds(source, places.tfds_dir, download=True)
+    except SourceMissing as error:
+        _logger.info("%s", error)
+
+
+def _checked(root: str | Path, key: str) -> Path:
+    root = Path(root)
+    if not root.is_dir():
+        raise IngestError(f"{key}.root: there is no folder {str(root)!r}; accepted is a folder of tasks")
+    return root
+
+
+def _without(task: WantedTask, error: SourceMissing) -> UnavailableTask:
+    """The entry of a task that the run can do without.
+
+    Raises:
+      IngestError: If it cannot.
+    """
+    if task.required:
+        raise IngestError(
+            f"{task.key}: the sound of task {task.record.name!r} is not here: {error}; to get it: "
+            f"{how_to_obtain(task.record.obtain)}"
+        ) from error
+    return UnavailableTask(name=task.record.name, reason=str(error), obtain=task.record.obtain)
+
+
+def _refuse_nothing(found: bool, unavailable: list[UnavailableTask], places: Places, key: str) -> None:
+    if found:
+        return
+    names = ", ".join(task.name for task in unavailable)
+    raise IngestError(
+        f"{key}.root: no task's sound is here: no sub-folder of {str(places.root)!r} has a manifest.csv"
+        + (f", and of {names} none was found" if names else "")
+        + "; accepted is a folder of tasks (pipeline_runner.py noss ls says how to get which)"
+    )

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from components.audio.requests import stable_order
-from components.noss_ingest.manifest import ManifestRow
+from components.noss_ingest.rows import TaskRow
 
 
-def stratified_subset(rows: Sequence[ManifestRow], limit: int) -> list[ManifestRow]:
+def stratified_subset(rows: Sequence[TaskRow], limit: int) -> list[TaskRow]:
     """About ``limit`` rows, the same every time, in the shares that split and label have in the whole.
 
     Each pair of split and label keeps at least one row, so there can be more than ``limit`` if there are
@@ -21,16 +21,16 @@ def stratified_subset(rows: Sequence[ManifestRow], limit: int) -> list[ManifestR
     """
     if not limit or len(rows) <= limit:
         return list(rows)
-    groups: dict[tuple[str, str], list[ManifestRow]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: (stable_order(row.file), row.line)):
-        groups[row.split, row.label].append(row)
-    kept = [row for group, size in _shares(groups, len(rows), limit).items() for row in groups[group][:size]]
-    return sorted(kept, key=lambda row: row.line)
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index in sorted(range(len(rows)), key=lambda index: (stable_order(rows[index].file), index)):
+        groups[rows[index].split, rows[index].label].append(index)
+    kept = [
+        index for group, size in _shares(groups, len(rows), limit).items() for index in groups[group][:size]
+    ]
+    return [rows[index] for index in sorted(kept)]
 
 
-def _shares(
-    groups: dict[tuple[str, str], list[ManifestRow]], total: int, limit: int
-) -> dict[tuple[str, str], int]:
+def _shares(groups: dict[tuple[str, str], list[int]], total: int, limit: int) -> dict[tuple[str, str], int]:
     """Largest remainders, but at least one row for each."""
     exact = {group: limit * len(members) / total for group, members in groups.items()}
     sizes = {group: max(1, int(share)) for group, share in exact.items()}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ import schemas
 from components.audio.intake_report import IngestError
 from components.noss_ingest.component import NossIngest
 from components.noss_ingest.executor import Executor
-from components.noss_ingest.manifest import ManifestError
-from components.noss_ingest.settings import NossIngestSettings, NossTask
+from components.noss_ingest.rows import SourceError
+from components.noss_ingest.settings import NossIngestSettings
+from schemas.noss_reports import NossTaskSet
 from schemas.records import NossClip, iterate_examples, list_shards
 from tests.components.audio.sounds import write_soundfile
 from tests.components.executors import folder_bytes, run_ingest
@@ -41,14 +43,16 @@ def test_construct_without_source_fails() -> None:
         NossIngest(NossIngestSettings())
 
 
+def settings_of(tmp_path: Path, **more: Any) -> NossIngestSettings:
+    return NossIngestSettings(root=str(tmp_path / "tasks"), tfds_dir=str(tmp_path / "tfds"), **more)
+
+
 def test_records(tmp_path: Path) -> None:
     make_task(tmp_path / "tasks/a")
+    (tmp_path / "tasks/a/task.yaml").write_text("name: a\nlicence: CC0\nspeaker_disjoint: true\n")
     make_task(tmp_path / "tasks/b", first_hertz=1000)
-    tasks = (
-        NossTask(name="a", manifest="a/manifest.csv", licence="CC0", speaker_disjoint=True),
-        NossTask(name="b", manifest="b/manifest.csv", synthetic=True),
-    )
-    settings = NossIngestSettings(root=str(tmp_path / "tasks"), tasks=tasks, shard_clips=3)
+    (tmp_path / "tasks/b/task.yaml").write_text("name: b\nsynthetic: true\n")
+    settings = settings_of(tmp_path, shard_clips=3)
     examples, report = run_ingest(Executor, settings, tmp_path)
     assert examples.split_names == '["train", "validation", "test"]'
     assert len(list_shards(examples.uri, "train")) == 3
@@ -64,14 +68,19 @@ def test_records(tmp_path: Path) -> None:
 
 
 def test_synthetic_corpus(tmp_path: Path) -> None:
-    make_task(tmp_path / "made/noss/keyword")
-    _, report = run_ingest(Executor, NossIngestSettings(), tmp_path, corpus=tmp_path / "made")
+    folder = make_task(tmp_path / "made/noss/keyword")
+    (folder / "task.yaml").write_text("name: keyword\nlicence: synthetic\nsynthetic: true\n")
+    examples, report = run_ingest(Executor, NossIngestSettings(), tmp_path, corpus=tmp_path / "made")
     assert (report.synthetic, report.licences) == (True, {"keyword": "synthetic"})
+    task_set = NossTaskSet.load(examples.uri)
+    # The catalogue is not asked for here.
+    assert [(task.record.name, task.synthetic) for task in task_set.tasks] == [("keyword", True)]
+    assert task_set.unavailable == []
 
 
 def test_same_bytes_twice(tmp_path: Path) -> None:
     make_task(tmp_path / "tasks/a", 12)
-    settings = NossIngestSettings(root=str(tmp_path / "tasks"), shard_clips=5)
+    settings = settings_of(tmp_path, shard_clips=5)
     first = folder_bytes(run_ingest(Executor, settings, tmp_path / "1")[0].uri)
     assert first == folder_bytes(run_ingest(Executor, settings, tmp_path / "2")[0].uri)
 
@@ -82,8 +91,8 @@ def test_the_same_sound_under_two_names_in_two_splits_is_a_leak(tmp_path: Path) 
     samples, rate = soundfile.read(folder / "audio/high0.wav", dtype="int16")
     soundfile.write(folder / "audio/copy.flac", samples, rate)
     manifest = edit(folder, "audio/high3.wav", "audio/copy.flac")
-    with pytest.raises(ManifestError) as caught:
-        run_ingest(Executor, NossIngestSettings(root=str(tmp_path / "tasks")), tmp_path)
+    with pytest.raises(SourceError) as caught:
+        run_ingest(Executor, settings_of(tmp_path), tmp_path)
     lines = {f"{manifest}:2", f"{manifest}:5"}
     assert "sounds the same, sample by sample" in str(caught.value)
     assert all(line in str(caught.value) for line in lines)
@@ -93,7 +102,7 @@ def test_the_same_sound_in_one_split_or_in_two_tasks_is_none(tmp_path: Path) -> 
     folder = make_task(tmp_path / "tasks/a")
     shutil.copy(folder / "audio/high0.wav", folder / "audio/high1.wav")
     make_task(tmp_path / "tasks/b")
-    _, report = run_ingest(Executor, NossIngestSettings(root=str(tmp_path / "tasks")), tmp_path)
+    _, report = run_ingest(Executor, settings_of(tmp_path), tmp_path)
     assert report.splits["a/train"].clips == 4
 
 
@@ -103,7 +112,7 @@ def test_bad_clips_are_quarantined(tmp_path: Path) -> None:
     write_soundfile(folder / "audio/high4.wav", np.zeros((8_000, 1), np.float32), 8_000)
     (folder / "audio/high5.wav").unlink()
     edit(folder, "audio/high8.wav", "audio/high9.wav")
-    settings = NossIngestSettings(root=str(tmp_path / "tasks"), max_bad_share=0.1)
+    settings = settings_of(tmp_path, max_bad_share=0.1)
     examples, report = run_ingest(Executor, settings, tmp_path)
     assert report.splits["a/train"].quarantined == {"duplicate": 1, "empty": 1, "missing": 1, "silent": 1}
     assert report.splits["a/train"].clips == len(clips(examples, "train")) == 36
@@ -115,19 +124,19 @@ def test_too_many_bad_clips_stop_the_run(tmp_path: Path) -> None:
     with pytest.raises(
         IngestError, match=r"a/test: 1 of 2 clips are bad \(50\.0%\), max_bad_share allows 5\.0%"
     ):
-        run_ingest(Executor, NossIngestSettings(root=str(tmp_path / "tasks")), tmp_path)
+        run_ingest(Executor, settings_of(tmp_path), tmp_path)
     assert (tmp_path / "report-refused/quarantine.jsonl").is_file()
 
 
 def test_a_leak_in_the_part_that_the_limit_leaves_out_is_found_too(tmp_path: Path) -> None:
     folder = make_task(tmp_path / "tasks/a", 40)
     edit(folder, "audio/low39.wav", "audio/high0.wav")
-    with pytest.raises(ManifestError, match=r"leak: file 'audio/high0\.wav'"):
-        run_ingest(Executor, NossIngestSettings(root=str(tmp_path / "tasks"), limit=8), tmp_path)
+    with pytest.raises(SourceError, match=r"leak: file 'audio/high0\.wav'"):
+        run_ingest(Executor, settings_of(tmp_path, limit=8), tmp_path)
 
 
 def test_real_tasks(shared_data: Path, tmp_path: Path) -> None:
-    settings = NossIngestSettings(root=str(shared_data / "noss"), limit=30, speaker_disjoint="auto")
+    settings = NossIngestSettings(root=str(shared_data / "noss"), limit=30, tfds_dir=str(tmp_path))
     examples, report = run_ingest(Executor, settings, tmp_path)
     tasks = Counter(clip.task for split in ("train", "validation", "test") for clip in clips(examples, split))
     assert len(tasks) == 7

@@ -1,0 +1,143 @@
+"""Which tasks are asked for: names, folders and records, all as records."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from components.audio.intake_report import IngestError
+from components.noss_ingest.rows import SourceError
+from components.noss_ingest.settings import NossIngestSettings, TaskChoice
+from schemas.noss_tasks import (
+    MANIFEST_FILE,
+    RECORD_FILE,
+    ManifestSource,
+    TaskRecord,
+    catalogue,
+    read_record,
+)
+
+_logger = logging.getLogger("tinytrill.noss_ingest")
+
+
+@dataclass(frozen=True)
+class WantedTask:
+    """A task that is to be taken in.
+
+    Attributes:
+      record: What it is.
+      limit: Clips to take at most; 0: all.
+      key: Where it is asked for in the configuration, for messages.
+      required: Whether the run must not start without its sound.
+    """
+
+    record: TaskRecord
+    limit: int
+    key: str
+    required: bool
+
+
+def wanted_tasks(
+    settings: NossIngestSettings, root: Path, synthetic: bool = False, key: str = "noss"
+) -> list[WantedTask]:
+    """The records of the tasks that are asked for.
+
+    Args:
+      settings: Which tasks.
+      root: Folder of the tasks.
+      synthetic: Whether the root was synthesised: then its folders are all there is.
+      key: Where the settings stand in the configuration, for messages.
+
+    Raises:
+      IngestError: If a task is asked for that nothing knows.
+      SourceError: If a folder cannot be a task.
+      TaskRecordError: If a folder's record cannot be read.
+    """
+    folders = folder_records(root)
+    known = folders if synthetic else dict(sorted({**catalogue(), **folders}.items()))
+    choices = settings.tasks or tuple(TaskChoice(name=name) for name in known)
+    place = f"{key}.tasks.{{}}" if settings.tasks else f"{key}.tasks"
+    records = [
+        (place.format(index), choice, choice.record or _look_up(choice.name, known, place.format(index)))
+        for index, choice in enumerate(choices)
+    ]
+    names = [record.name for _, _, record in records]
+    required = names if settings.require == "all" else settings.require
+    for index, name in enumerate(required):
+        if name not in names:
+            raise IngestError(
+                f"{key}.require.{index}: {name!r} is not one of the tasks; they are {', '.join(names)}"
+            )
+    return [
+        WantedTask(
+            record=record,
+            limit=settings.limit if choice.limit is None else choice.limit,
+            key=f"{key}.require" if record.name in required else where,
+            required=record.name in required,
+        )
+        for where, choice, record in records
+    ]
+
+
+def folder_records(root: Path) -> dict[str, TaskRecord]:
+    """The tasks that lie in folders of their own below the root, by name.
+
+    A folder is a task if it has a ``task.yaml``, or a ``manifest.csv`` that no record of the catalogue
+    has as its source.
+
+    Raises:
+      SourceError: If a folder cannot be a task, or its name is taken.
+      TaskRecordError: If a record cannot be read.
+    """
+    listed = {
+        source.file
+        for record in catalogue().values()
+        for source in record.sources
+        if isinstance(source, ManifestSource)
+    }
+    records: dict[str, TaskRecord] = {}
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "."):
+        own = (folder / RECORD_FILE).is_file()
+        manifest = f"{folder.name}/{MANIFEST_FILE}"
+        if not own and (manifest in listed or not (root / manifest).is_file()):
+            continue
+        record = folder_record(folder)
+        if record.name in records:
+            raise SourceError(f"{folder}: there is a task {record.name!r} already; accepted are unique names")
+        if record.name in catalogue():
+            if not own:
+                raise SourceError(
+                    f"{folder}: {record.name!r} is a task of the catalogue, which does not look for its "
+                    f"sound here; accepted is another name of the folder, or a {RECORD_FILE} in it"
+                )
+            _logger.info("task %s: %s stands for the catalogue's", record.name, folder / RECORD_FILE)
+        records[record.name] = record
+    return records
+
+
+def folder_record(folder: Path) -> TaskRecord:
+    """The record of a task's own folder: its ``task.yaml``, or what is assumed without one.
+
+    Raises:
+      SourceError: If the folder's name cannot be that of a task.
+      TaskRecordError: If the record cannot be read.
+    """
+    source = ManifestSource(file=f"{folder.name}/{MANIFEST_FILE}")
+    if (folder / RECORD_FILE).is_file():
+        return read_record(folder / RECORD_FILE, sources=(source,))
+    try:
+        return TaskRecord(name=folder.name, speaker_disjoint="auto", sources=(source,))
+    except ValidationError as error:
+        raise SourceError(f"{folder}: {error.errors()[0]['msg']}, as the name of a task") from error
+
+
+def _look_up(name: str, known: dict[str, TaskRecord], key: str) -> TaskRecord:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise IngestError(f"{key}: there is no task {name!r}{hint} (known here: {', '.join(known)})")

@@ -5,13 +5,9 @@ Nothing here asks the network unless a download is wanted.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import json
 import math
 import re
-import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +21,7 @@ from components.audio.resample import FloatAudio
 from components.audio.settings import IntakeSettings
 from components.audio.sounds import Sounds, decode_files
 from components.noss_ingest.rows import SourceError, SourceMissing, TaskRow, TfdsClip
+from components.noss_ingest.tfds_prepare import full_name, how_to_prepare, prepare
 from schemas.noss_tasks import TfdsSource
 
 if TYPE_CHECKING:  # it imports this module
@@ -37,8 +34,6 @@ _SPLITS = {"train": "train", "test": "test"} | dict.fromkeys(
 )
 # Examples that are rather read over than jumped over: a jump reads the file from its beginning.
 _NEAR = 16
-# What TFDS needs to prepare sound, but not to read it, and does not depend on.
-_TO_PREPARE = ("importlib_resources", "pydub")
 # What builders call the same thing.
 _SPEAKER = ("speaker_id", "speaker", "client_id")
 _SEX = ("sex", "gender")
@@ -74,10 +69,11 @@ def read_tfds(source: TfdsSource, data_dir: Path, download: bool) -> list[TaskRo
     """
     folder = prepared_folder(source, data_dir)
     if folder is None:
-        how_to_prepare = _how_to_prepare(source, data_dir)
         if not download:
-            raise SourceMissing(f"TFDS has no {_full_name(source)} in {data_dir}; {how_to_prepare}")
-        _prepare(source, data_dir, how_to_prepare)
+            raise SourceMissing(
+                f"TFDS has no {full_name(source)} in {data_dir}; {how_to_prepare(source, data_dir)}"
+            )
+        prepare(source, data_dir)
         return read_tfds(source, data_dir, download=False)
     builder = _open(folder)
     names = _Names.of(builder)
@@ -269,46 +265,3 @@ def _to_float(samples: np.ndarray[Any, Any]) -> FloatAudio:
         worst = int(frames.flat[np.abs(frames).argmax()])
         raise AudioError(Reason.UNDECODABLE, f"sample {worst} is outside of 16 bits")
     return frames.astype(np.float32) / np.float32(32768.0)
-
-
-def _prepare(source: TfdsSource, data_dir: Path, how_to_prepare: str) -> None:
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = tfds.builder(_full_name(source), data_dir=data_dir, try_gcs=False)
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
-    except Exception as error:  # builders and their downloads raise whatever they like
-        raise SourceMissing(
-            f"TFDS could not prepare {_full_name(source)} in {data_dir}: {type(error).__name__}: {error}; "
-            f"{how_to_prepare}"
-        ) from error
-
-
-def _how_to_prepare(source: TfdsSource, data_dir: Path) -> str:
-    """The command, and what has to be done before it."""
-    import tensorflow_datasets as tfds
-
-    name, _, config = source.builder.partition("/")
-    try:
-        made_by = tfds.builder_cls(name)
-    except tfds.core.registered.DatasetNotFoundError as error:
-        raise SourceError(
-            f"TFDS has no builder {name!r}; accepted are those that tfds.list_builders() gives"
-        ) from error
-    if made_by.builder_configs and config not in made_by.builder_configs:
-        accepted = ", ".join(f"{name}/{known}" for known in made_by.builder_configs)
-        raise SourceError(f"TFDS has no data set {source.builder!r}; accepted are {accepted}")
-    arguments = f"{json.dumps(_full_name(source))}, data_dir={json.dumps(str(data_dir))}"
-    code = f"import tensorflow_datasets as tfds; tfds.builder({arguments}).download_and_prepare()"
-    steps = f"to prepare it: {shlex.join([sys.executable, '-c', code])}"
-    absent = [name for name in _TO_PREPARE if importlib.util.find_spec(name) is None]
-    if absent:
-        steps += f"; before that: {shlex.join([sys.executable, '-m', 'pip', 'install', *absent])}"
-    if made_by.MANUAL_DOWNLOAD_INSTRUCTIONS:
-        by_hand = " ".join(made_by.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
-        steps += f"; before that, by hand, with {data_dir / 'downloads' / 'manual'} as manual_dir: {by_hand}"
-    return steps
-
-
-def _full_name(source: TfdsSource) -> str:
-    return f"{source.builder}:{source.version}" if source.version else source.builder

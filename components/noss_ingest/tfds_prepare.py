@@ -1,0 +1,71 @@
+"""Preparing data sets by TensorFlow Datasets, or saying how it is done."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from components.noss_ingest.rows import SourceError, SourceMissing
+from schemas.noss_tasks import TfdsSource
+
+# What TFDS needs to prepare sound, but not to read it, and does not depend on.
+_TO_PREPARE = ("importlib_resources", "pydub")
+
+
+def prepare(source: TfdsSource, data_dir: Path) -> None:
+    """Fetches and prepares a data set.
+
+    Raises:
+      SourceMissing: If that fails, with the cause and the command to try it by hand.
+      SourceError: If there is no such builder.
+    """
+    import tensorflow_datasets as tfds
+
+    steps = how_to_prepare(source, data_dir)
+    try:
+        builder = tfds.builder(full_name(source), data_dir=data_dir, try_gcs=False)
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+    except Exception as error:  # builders and their downloads raise whatever they like
+        raise SourceMissing(
+            f"TFDS could not prepare {full_name(source)} in {data_dir}: {type(error).__name__}: {error}; "
+            f"{steps}"
+        ) from error
+
+
+def how_to_prepare(source: TfdsSource, data_dir: Path) -> str:
+    """The command that prepares a data set, and what has to be done before it.
+
+    Raises:
+      SourceError: If there is no such builder.
+    """
+    import tensorflow_datasets as tfds
+
+    name, _, config = source.builder.partition("/")
+    try:
+        made_by = tfds.builder_cls(name)
+    except tfds.core.registered.DatasetNotFoundError as error:
+        raise SourceError(
+            f"TFDS has no builder {name!r}; accepted are those that tfds.list_builders() gives"
+        ) from error
+    if made_by.builder_configs and config not in made_by.builder_configs:
+        accepted = ", ".join(f"{name}/{known}" for known in made_by.builder_configs)
+        raise SourceError(f"TFDS has no data set {source.builder!r}; accepted are {accepted}")
+    data_dir = data_dir.absolute()
+    arguments = f"{json.dumps(full_name(source))}, data_dir={json.dumps(str(data_dir))}"
+    code = f"import tensorflow_datasets as tfds; tfds.builder({arguments}).download_and_prepare()"
+    steps = f"to prepare it: {shlex.join([sys.executable, '-c', code])}"
+    absent = [name for name in _TO_PREPARE if importlib.util.find_spec(name) is None]
+    if absent:
+        steps += f"; before that: {shlex.join([sys.executable, '-m', 'pip', 'install', *absent])}"
+    if made_by.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        by_hand = " ".join(made_by.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+        steps += f"; before that, by hand, with {data_dir / 'downloads' / 'manual'} as manual_dir: {by_hand}"
+    return steps
+
+
+def full_name(source: TfdsSource) -> str:
+    """What TFDS calls the data set, with the version if one is asked for."""
+    return f"{source.builder}:{source.version}" if source.version else source.builder

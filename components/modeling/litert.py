@@ -83,15 +83,41 @@ class LiteRtModel:
         details = self._interpreter.get_input_details()
         if len(arrays) != len(details):
             raise ValueError(f"{self._name} has {len(details)} inputs, got {len(arrays)} arrays")
-        if not self._allocated:
-            self._interpreter.allocate_tensors()
-            self._allocated = True
+        self._allocate()
         for detail, array in zip(details, arrays, strict=True):
             self._interpreter.set_tensor(detail["index"], array)
         self._interpreter.invoke()
         return [
             self._interpreter.get_tensor(detail["index"]) for detail in self._interpreter.get_output_details()
         ]
+
+    def run_each(self, items: Array) -> Array:
+        """Runs a model of one input of batch 1 once an item; nothing is looked up between the runs.
+
+        Args:
+          items: ``(n, ...)``, n at least 1; each item is the input without its batch dimension.
+
+        Returns:
+          The first output of each, ``(n, ...)``.
+
+        Raises:
+          ValueError: If the shape or type of an item does not fit the input.
+        """
+        self._allocate()
+        interpreter = self._interpreter
+        source = interpreter.get_input_details()[0]["index"]
+        answer = interpreter.get_output_details()[0]
+        answers = np.empty((len(items), *answer["shape"][1:]), answer["dtype"])
+        for index in range(len(items)):
+            interpreter.set_tensor(source, items[index : index + 1])
+            interpreter.invoke()
+            answers[index] = interpreter.get_tensor(answer["index"])[0]
+        return answers
+
+    def _allocate(self) -> None:
+        if not self._allocated:
+            self._interpreter.allocate_tensors()
+            self._allocated = True
 
 
 def _info(detail: dict[str, Any]) -> TensorInfo:

@@ -14,6 +14,8 @@ from schemas.records import SAMPLE_RATE, NossClip, iterate_examples, list_shards
 
 SPLITS = ("train", "validation", "test")
 
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -44,41 +46,77 @@ class Entry:
     duration_s: float = 0.0
 
 
-@dataclass
-class WindowBatch:
-    """Windows of several whole clips.
+@dataclass(frozen=True)
+class Sound:
+    """One distinct sound.
 
     Attributes:
-      windows: float32 ``(n, samples)`` in [-1, 1).
-      counts: Windows of each clip, in order.
-      clip_ids: The first clip that uses each sound.
+      clip_id: The first clip that uses it.
+      digest: sha256 over its samples, hexadecimal.
+      windows: How many windows it was cut into.
     """
 
-    windows: np.ndarray[Any, np.dtype[np.float32]]
-    counts: list[int]
-    clip_ids: list[str]
+    clip_id: str
+    digest: str
+    windows: int
 
-    def mean_by_clip(self, vectors: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Averages one vector a window ``(n, dim)`` over each clip: ``(clips, dim)``, float64 inside."""
-        starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
-        return np.add.reduceat(vectors, starts, axis=0, dtype=np.float64) / np.array(self.counts)[:, None]
+
+@dataclass(frozen=True)
+class WindowBatch:
+    """What networks hear of several whole sounds.
+
+    Attributes:
+      inputs: float32 ``(n, samples)`` in [-1, 1), or log-mel patches ``(n, frames, mels)``.
+      sounds: The sounds, in order.
+    """
+
+    inputs: Array
+    sounds: list[Sound]
+
+    def mean_by_sound(self, vectors: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Averages one vector a window ``(n, dim)`` over each sound: ``(sounds, dim)``, float64."""
+        counts = np.array([sound.windows for sound in self.sounds])
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        return np.add.reduceat(vectors, starts, axis=0, dtype=np.float64) / counts[:, None]
 
 
 @dataclass
 class ClipStream:
     """Reads records once; sound that several tasks share comes once.
 
-    ``entries`` is complete when the stream has been read to its end.
+    Attributes:
+      records: The records to read.
+      window: Samples of a window.
+      hop: Samples between windows.
+      entries: Complete when the stream has been read to its end.
+      sounds: The distinct sounds; complete at the same time.
     """
 
     records: Iterable[NossClip]
+    window: int
+    hop: int
     entries: list[Entry] = field(default_factory=list)
+    sounds: list[Sound] = field(default_factory=list)
 
-    def sounds(self) -> Iterator[NossClip]:
-        """The first clip of each distinct sound (same samples, same sound)."""
-        seen: dict[bytes, int] = {}
+    def batches(self, batch_windows: int) -> Iterator[WindowBatch]:
+        """Windows of whole sounds, at least ``batch_windows`` of them but for the last batch."""
+        windows: list[Array] = []
+        held = first = 0
+        for clip, digest in self._distinct():
+            windows.append(cut_windows(to_float(clip.audio), self.window, self.hop))
+            self.sounds.append(Sound(clip.clip_id, digest, len(windows[-1])))
+            held += len(windows[-1])
+            if held >= batch_windows:
+                yield WindowBatch(np.concatenate(windows), self.sounds[first:])
+                windows, held, first = [], 0, len(self.sounds)
+        if windows:
+            yield WindowBatch(np.concatenate(windows), self.sounds[first:])
+
+    def _distinct(self) -> Iterator[tuple[NossClip, str]]:
+        """The first clip of each distinct sound (same samples, same sound), and the sound's digest."""
+        seen: dict[str, int] = {}
         for clip in self.records:
-            digest = hashlib.sha256(clip.audio.tobytes()).digest()
+            digest = hashlib.sha256(clip.audio.tobytes()).hexdigest()
             is_new = digest not in seen
             sound = seen.setdefault(digest, len(seen))
             self.entries.append(
@@ -96,22 +134,7 @@ class ClipStream:
                 )
             )
             if is_new:
-                yield clip
-
-    def batches(self, window: int, hop: int, batch_windows: int) -> Iterator[WindowBatch]:
-        """Windows of whole clips, at least ``batch_windows`` of them but for the last batch."""
-        windows: list[np.ndarray[Any, Any]] = []
-        clip_ids: list[str] = []
-        held = 0
-        for clip in self.sounds():
-            windows.append(cut_windows(to_float(clip.audio), window, hop))
-            clip_ids.append(clip.clip_id)
-            held += len(windows[-1])
-            if held >= batch_windows:
-                yield _batch(windows, clip_ids)
-                windows, clip_ids, held = [], [], 0
-        if windows:
-            yield _batch(windows, clip_ids)
+                yield clip, digest
 
 
 def read_clips(artifact_uri: str) -> Iterator[NossClip]:
@@ -128,7 +151,3 @@ def read_clips(artifact_uri: str) -> Iterator[NossClip]:
             )
         for serialized in iterate_examples(shards):
             yield NossClip.from_example(serialized)
-
-
-def _batch(windows: list[np.ndarray[Any, Any]], clip_ids: list[str]) -> WindowBatch:
-    return WindowBatch(np.concatenate(windows), [len(clip) for clip in windows], clip_ids)

@@ -11,7 +11,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 import schemas
 from components.noss_evaluator import executor
-from components.noss_evaluator.settings import NossEvaluatorSettings, Subject
+from components.noss_evaluator.settings import Baseline, NossEvaluatorSettings, Subject
 from schemas.teachers import TeacherSpec
 
 _HAS_SPEC = ("teacher", "reference")
@@ -94,6 +94,8 @@ class NossEvaluator(base_component.BaseComponent):
             )
         if teacher_report is not None and subject != "student":
             raise ValueError(f"a teacher_report goes with subject 'student' only, subject is {subject!r}")
+        if subject == "baselines" and not settings.baselines:
+            raise ValueError(f"subject 'baselines' needs at least one of {', '.join(get_args(Baseline))}")
         spec = NossEvaluatorSpec(
             **{
                 executor.EXAMPLES_KEY: examples,

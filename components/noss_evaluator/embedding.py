@@ -1,20 +1,26 @@
-"""Embedding of all distinct sounds by several subjects in one pass over the records."""
+"""Embedding of all distinct sounds by several subjects."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 
-from components.noss_evaluator.clips import WindowBatch
-from components.noss_evaluator.subjects import EvaluationSubject, Network
+from components.noss_evaluator.clips import Sound, WindowBatch
+from components.noss_evaluator.hearing import Hearing
+from components.noss_evaluator.subjects import EvaluationSubject, Hears, Network
 
+_BATCHES_AHEAD = 2
 _LOG = logging.getLogger("tinytrill.noss_evaluator")
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass
@@ -23,59 +29,113 @@ class Embeddings:
 
     Attributes:
       subject: Who embedded.
-      parts: Clip embeddings, float32 ``(clips, dim)``, by batch.
+      parts: Embeddings of sounds, float32 ``(sounds, dim)``, by batch.
       broken: Clips whose embedding is not finite.
       windows: Windows embedded.
-      seconds: Wall time of the embedding.
+      seconds: What the embedding alone takes: the threads' busy time over their number.
     """
 
     subject: EvaluationSubject
-    parts: list[np.ndarray[Any, Any]] = field(default_factory=list)
+    parts: list[Array] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     windows: int = 0
     seconds: float = 0.0
 
     @property
     def matrix(self) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """float32 ``(clips, dim)``."""
+        """float32 ``(sounds, dim)``."""
         return np.concatenate(self.parts)
 
-    def add(self, batch: WindowBatch, vectors: np.ndarray[Any, Any], seconds: float) -> None:
-        """Takes one vector a window of a batch."""
-        clips = self.subject.finish(batch.mean_by_clip(vectors)).astype(np.float32)
-        broken = np.flatnonzero(~np.isfinite(clips).all(axis=1))
-        self.broken.extend(batch.clip_ids[i] for i in broken)
-        self.parts.append(clips)
-        self.windows += len(vectors)
-        self.seconds += seconds
+    def add(self, sounds: Sequence[Sound], vectors: Array) -> None:
+        """Takes one vector a sound, before the subject's finish."""
+        part = self.subject.finish(vectors).astype(np.float32)
+        self.broken.extend(sounds[i].clip_id for i in np.flatnonzero(~np.isfinite(part).all(axis=1)))
+        self.parts.append(part)
 
 
-def embed(
-    batches: Iterable[WindowBatch], subjects: Sequence[EvaluationSubject], log_mel: Network, workers: int
-) -> list[Embeddings]:
-    """Embeds every batch with every subject; the front end runs once a batch for all who need it.
+def embed(hearing: Hearing, subjects: Sequence[EvaluationSubject], workers: int) -> list[Embeddings]:
+    """Embeds every sound with every subject.
 
-    LiteRT releases the interpreter lock, so each subject's networks share a batch in threads.
+    Sounds are read once for all who hear waveforms and once for all who hear log-mels.
+
+    Args:
+      hearing: The sounds; complete afterwards.
+      subjects: Who embeds.
+      workers: Threads; a subject has a network for each.
+
+    Returns:
+      Embeddings in the order of the subjects.
     """
     results = [Embeddings(subject) for subject in subjects]
-    needs_patches = any(subject.hears == "log_mel" for subject in subjects)
-    with ThreadPoolExecutor(workers) as pool:
-        for batch in batches:
-            patches = log_mel(batch.windows) if needs_patches else None
-            for result in results:
-                start = time.perf_counter()
-                inputs = patches if result.subject.hears == "log_mel" else batch.windows
-                assert inputs is not None
-                shares = np.array_split(inputs, min(workers, len(inputs)))
-                vectors = np.concatenate(list(pool.map(_apply, result.subject.networks, shares)))
-                result.add(batch, vectors, time.perf_counter() - start)
+    kinds: tuple[Hears, ...] = ("waveform", "log_mel")
+    for hears in kinds:
+        ours = [result for result in results if result.subject.hears == hears]
+        if ours:
+            _embed_batches(hearing.batches(hears), ours, workers)
     for result in results:
+        if result.subject.hears == "digest":
+            _embed_digests(hearing, result)
         _LOG.info(
-            "%s: %d windows of %d clips embedded in %.1f s",
+            "%s: %d windows of %d sounds embedded in %.1f s",
             result.subject.name, result.windows, sum(map(len, result.parts)), result.seconds,
         )  # fmt: skip
     return results
 
 
-def _apply(network: Network, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return network(inputs)
+@dataclass(frozen=True)
+class _Pending:
+    """A batch that one subject is working on."""
+
+    result: Embeddings
+    batch: WindowBatch
+    shares: list[Future[tuple[Array, float]]]
+
+    def collect(self, workers: int) -> None:
+        vectors, seconds = zip(*(share.result() for share in self.shares), strict=True)
+        self.result.add(self.batch.sounds, self.batch.mean_by_sound(np.concatenate(vectors)))
+        self.result.windows += len(self.batch.inputs)
+        self.result.seconds += sum(seconds) / workers
+
+
+def _embed_batches(batches: Iterator[WindowBatch], results: Sequence[Embeddings], workers: int) -> None:
+    """Keeps all threads busy: the next batches wait in the queue while one is worked on.
+
+    LiteRT releases the interpreter lock, so threads really share the work.
+    """
+    networks = [_queue(result.subject.networks) for result in results]
+    pending: deque[_Pending] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for batch in batches:
+            shares = np.array_split(batch.inputs, min(workers, len(batch.inputs)))
+            for result, idle in zip(results, networks, strict=True):
+                futures = [pool.submit(_apply, idle, share) for share in shares]
+                pending.append(_Pending(result, batch, futures))
+            while len(pending) > _BATCHES_AHEAD * len(results):
+                pending.popleft().collect(workers)
+        while pending:
+            pending.popleft().collect(workers)
+
+
+def _queue(networks: Sequence[Network]) -> SimpleQueue[Network]:
+    queue: SimpleQueue[Network] = SimpleQueue()
+    for network in networks:
+        queue.put(network)
+    return queue
+
+
+def _apply(idle: SimpleQueue[Network], inputs: Array) -> tuple[Array, float]:
+    """One vector an input, by a network that nobody else uses meanwhile; and the seconds it took."""
+    network = idle.get()
+    start = time.perf_counter()
+    try:
+        return network(inputs), time.perf_counter() - start
+    finally:
+        idle.put(network)
+
+
+def _embed_digests(hearing: Hearing, result: Embeddings) -> None:
+    if not hearing.sounds:
+        for _ in hearing.batches("waveform"):
+            pass  # to know which sounds there are
+    digests = np.array([sound.digest for sound in hearing.sounds])
+    result.add(hearing.sounds, result.subject.networks[0](digests))

@@ -1,22 +1,24 @@
-"""What can be evaluated: a student's TFLite file, the teacher, the log-mel baseline."""
+"""What can be evaluated: whatever turns windows of sound into vectors."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from schemas.noss_reports import ModelKind
 from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec
-from schemas.teachers import TeacherSpec
+from schemas.teachers import TeacherSpec, members
 
 Vectors = np.ndarray[Any, Any]
 Network = Callable[[Vectors], Vectors]
-LOGMEL = "logmel"
+Hears = Literal["waveform", "log_mel"]
 TEACHER = "teacher"
 
 
@@ -29,22 +31,25 @@ class EvaluationSubject:
     """Something that turns windows of sound into vectors.
 
     Attributes:
-      model: Candidate id, ``teacher`` or the baseline's name.
+      model: Candidate id, ``teacher``, or the name of a baseline or reference.
       kind: What it is.
       variant: Variant of a student; empty otherwise.
-      sha256: Of the file (of the teacher: over its files); empty for a baseline.
-      hears: Whether the networks take ``(n, samples)`` or ``(n, frames, mels)``.
+      sha256: Of the file (of several files: over all of them); empty for a baseline.
+      hears: Whether the networks take ``(n, samples)``, ``(n, frames, mels)``, or merely the digests ``(n,)``
+        of whole sounds.
       networks: One a worker; each returns one vector an input, ``(n, dim)``.
       finish: What makes clip embeddings of vectors that were averaged over a clip's windows.
+      licence: Of the model, where it was stated.
     """
 
     model: str
-    kind: Literal["student", "teacher", "baseline"]
+    kind: ModelKind
     variant: str
     sha256: str
-    hears: Literal["waveform", "log_mel"]
+    hears: Hears | Literal["digest"]
     networks: tuple[Network, ...]
     finish: Network = _unchanged
+    licence: str = ""
 
     @property
     def name(self) -> str:
@@ -54,47 +59,59 @@ class EvaluationSubject:
 
 def student_subjects(folder: str, report: TfliteReport, workers: int) -> list[EvaluationSubject]:
     """The accepted variants of a student, each run by LiteRT from the very file that may ship."""
-    return [
-        EvaluationSubject(
-            model=report.candidate_id,
-            kind="student",
-            variant=variant.name,
-            sha256=variant.sha256,
-            hears="waveform" if variant.input == "wave" else "log_mel",
-            networks=_tflite_networks(Path(folder) / variant.file, variant, workers),
-        )
-        for variant in report.accepted
-    ]
+    return [student_subject(Path(folder), report, variant, workers) for variant in report.accepted]
 
 
-def teacher_subject(spec: TeacherSpec, trained_uri: str | None, workers: int) -> EvaluationSubject:
-    """The teacher, loaded once a worker."""
+def student_subject(
+    folder: Path, report: TfliteReport, variant: TfliteVariant, workers: int
+) -> EvaluationSubject:
+    """One variant of a student.
+
+    Raises:
+      ValueError: If the file is not the one the converter reported.
+    """
+    path = folder / variant.file
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != variant.sha256:
+        raise ValueError(f"{path} has sha256 {digest}, the converter reported {variant.sha256}")
+    return EvaluationSubject(
+        model=report.candidate_id,
+        kind="student",
+        variant=variant.name,
+        sha256=digest,
+        hears="waveform" if variant.input == "wave" else "log_mel",
+        networks=tflite_networks(content, workers),
+    )
+
+
+def teacher_subject(
+    spec: TeacherSpec, trained_uri: str | None, workers: int, kind: ModelKind = "teacher", name: str = TEACHER
+) -> EvaluationSubject:
+    """The teacher, or a reference that is described as one, loaded once a worker."""
     from components.modeling.teachers import load_teacher
 
     teachers = [load_teacher(spec, trained_uri) for _ in range(workers)]
+    licences = dict.fromkeys(one.licence for one in (spec, *members(spec)) if one.licence)
     return EvaluationSubject(
-        model=TEACHER,
-        kind="teacher",
+        model=name,
+        kind=kind,
         variant="",
         sha256=teachers[0].digest,
         hears="waveform",
         networks=tuple(teacher.embed for teacher in teachers),
+        licence="; ".join(licences),
     )
 
 
-def logmel_subject(workers: int) -> EvaluationSubject:
-    """Mean and standard deviation of each mel band over all frames of a clip: a floor to stand on."""
-    return EvaluationSubject(
-        model=LOGMEL,
-        kind="baseline",
-        variant="",
-        sha256="",
-        hears="log_mel",
-        networks=(_moments,) * workers,
-        finish=_mean_and_deviation,
-    )
+def tflite_networks(content: bytes, workers: int) -> tuple[Network, ...]:
+    """A TFLite file behind one interpreter a worker, asked about one window after the other."""
+    from components.modeling.litert import LiteRtModel
+
+    return tuple(LiteRtModel(content).run_each for _ in range(workers))
 
 
+@cache
 def make_front_end(spec: FrontEndSpec) -> Network:
     """The log-mel front end as a function of windows ``(n, samples)`` to ``(n, frames, mels)``."""
     import tensorflow as tf
@@ -110,27 +127,3 @@ def make_front_end(spec: FrontEndSpec) -> Network:
         return patches
 
     return log_mel
-
-
-def _tflite_networks(path: Path, variant: TfliteVariant, workers: int) -> tuple[Network, ...]:
-    from components.modeling.litert import LiteRtModel
-
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != variant.sha256:
-        raise ValueError(f"{path} has sha256 {digest}, the converter reported {variant.sha256}")
-
-    def network(model: LiteRtModel) -> Network:
-        return lambda inputs: np.concatenate([model.run(inputs[i : i + 1])[0] for i in range(len(inputs))])
-
-    return tuple(network(LiteRtModel(content)) for _ in range(workers))
-
-
-def _moments(patches: Vectors) -> Vectors:
-    wide = patches.astype(np.float64)
-    return np.concatenate([wide.mean(axis=1), np.square(wide).mean(axis=1)], axis=1)
-
-
-def _mean_and_deviation(moments: Vectors) -> Vectors:
-    mean, square = np.split(moments, 2, axis=1)
-    return np.concatenate([mean, np.sqrt(np.maximum(square - np.square(mean), 0.0))], axis=1)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from components.noss_evaluator.clips import ClipStream, WindowBatch, read_clips
+from components.noss_evaluator.clips import ClipStream, Sound, WindowBatch, read_clips
 from schemas.records import shard_path, write_shard
 from tests.components.noss_evaluator.helpers import make_clip, tone, tone_tasks, write_examples
 
@@ -17,8 +18,11 @@ def test_the_same_sound_comes_once() -> None:
         make_clip("x", "test", 1, two, "b"),
         make_clip("y", "test", 2, one.copy(), "c"),
     ]
-    stream = ClipStream(clips)
-    assert [clip.clip_id for clip in stream.sounds()] == ["x/train0", "x/test1"]
+    stream = ClipStream(clips, window=4000, hop=4000)
+    (batch,) = stream.batches(batch_windows=100)
+    assert [(sound.clip_id, sound.windows) for sound in stream.sounds] == [("x/train0", 2), ("x/test1", 2)]
+    assert stream.sounds[0].digest == hashlib.sha256(one.tobytes()).hexdigest()
+    assert (batch.sounds, len(batch.inputs)) == (stream.sounds, 4)
     assert [(entry.clip_id, entry.sound) for entry in stream.entries] == [
         ("x/train0", 0),
         ("x/test1", 1),
@@ -26,21 +30,23 @@ def test_the_same_sound_comes_once() -> None:
     ]
 
 
-def test_batches_hold_whole_clips_in_order() -> None:
+def test_batches_hold_whole_sounds_in_order() -> None:
     # 10, 26 and 7 samples in windows of 10 every 10: 1, 3 (the last one ends with the clip) and 1.
     sounds = [np.arange(length, dtype=np.int16) + length for length in (10, 26, 7)]
     clips = [make_clip("x", "train", i, sound, "a") for i, sound in enumerate(sounds)]
-    batches = list(ClipStream(clips).batches(window=10, hop=10, batch_windows=2))
-    assert [batch.counts for batch in batches] == [[1, 3], [1]]
-    assert [batch.clip_ids for batch in batches] == [["x/train0", "x/train1"], ["x/train2"]]
-    np.testing.assert_array_equal(batches[0].windows[3] * 32768, sounds[1][16:])
-    np.testing.assert_array_equal(batches[1].windows[0] * 32768, [7, 8, 9, 10, 11, 12, 13, 0, 0, 0])
+    batches = list(ClipStream(clips, window=10, hop=10).batches(batch_windows=2))
+    assert [[(sound.clip_id, sound.windows) for sound in batch.sounds] for batch in batches] == [
+        [("x/train0", 1), ("x/train1", 3)],
+        [("x/train2", 1)],
+    ]
+    np.testing.assert_array_equal(batches[0].inputs[3] * 32768, sounds[1][16:])
+    np.testing.assert_array_equal(batches[1].inputs[0] * 32768, [7, 8, 9, 10, 11, 12, 13, 0, 0, 0])
 
 
-def test_windows_are_averaged_over_their_clip() -> None:
-    batch = WindowBatch(np.zeros((4, 2), np.float32), [1, 3], ["a", "b"])
+def test_windows_are_averaged_over_their_sound() -> None:
+    batch = WindowBatch(np.zeros((4, 2), np.float32), [Sound("a", "", 1), Sound("b", "", 3)])
     vectors = np.array([[1.0, 2.0], [1.0, 0.0], [2.0, 0.0], [6.0, 3.0]], np.float32)
-    np.testing.assert_allclose(batch.mean_by_clip(vectors), [[1.0, 2.0], [3.0, 1.0]])
+    np.testing.assert_allclose(batch.mean_by_sound(vectors), [[1.0, 2.0], [3.0, 1.0]])
 
 
 def test_reads_all_shards(tmp_path: Path) -> None:

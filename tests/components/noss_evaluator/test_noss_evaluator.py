@@ -13,11 +13,20 @@ from tfx.types import standard_artifacts
 
 import schemas
 from components.modeling.frontend import LogMel
+from components.noss_evaluator import evaluation as evaluation_module
 from components.noss_evaluator import executor as executor_module
 from components.noss_evaluator.component import NossEvaluator
 from components.noss_evaluator.executor import Executor
-from components.noss_evaluator.settings import NossEvaluatorSettings, StrictProtocol, TfmaSettings
-from schemas.noss_reports import NossReport
+from components.noss_evaluator.fidelity import TeacherEmbeddings
+from components.noss_evaluator.settings import (
+    Disturbance,
+    NossEvaluatorSettings,
+    Robustness,
+    StrictProtocol,
+    Subject,
+    TfmaSettings,
+)
+from schemas.noss_reports import NossModelResult, NossReport, SanityCheck
 from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.teachers import TfliteStage, TfliteTeacher
@@ -108,6 +117,7 @@ def _run(
     subject: str,
     settings: NossEvaluatorSettings = SETTINGS,
     teacher_spec: str = "",
+    scratch: str = "",
     **inputs: list[types.Artifact],
 ) -> NossReport:
     parameters: dict[str, Any] = {
@@ -115,6 +125,8 @@ def _run(
         executor_module.SUBJECT_KEY: subject,
         executor_module.TEACHER_SPEC_KEY: teacher_spec,
         executor_module.SEED_KEY: 1,
+        executor_module.SCRATCH_KEY: scratch,
+        executor_module.CODE_DIGEST_KEY: "c0de",
     }
     Executor().Do(
         {executor_module.EXAMPLES_KEY: _artifact(standard_artifacts.Examples, examples), **inputs},
@@ -125,14 +137,46 @@ def _run(
 
 
 @pytest.fixture(scope="module")
+def teacher(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NossReport]:
+    folder = tmp_path_factory.mktemp("teacher")
+    (folder / "teacher.tflite").write_bytes(_tflite("wave"))
+    spec = TfliteTeacher(
+        stages=(TfliteStage(file=str(folder / "teacher.tflite")),), licence="Apache-2.0", name="big"
+    )
+    return folder / "out", _run(examples, folder / "out", "teacher", teacher_spec=spec.to_parameter())
+
+
+@pytest.fixture(scope="module")
 def student(
-    examples: Path, variants: Path, tmp_path_factory: pytest.TempPathFactory
+    examples: Path, variants: Path, teacher: tuple[Path, NossReport], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, NossReport]:
     output = tmp_path_factory.mktemp("student")
-    settings = SETTINGS.model_copy(update={"tfma": TfmaSettings(results="best")})
-    return output, _run(
-        examples, output, "student", settings, variants=_artifact(schemas.TfliteVariants, variants)
+    settings = SETTINGS.model_copy(
+        update={
+            "tfma": TfmaSettings(results="best"),
+            "robustness": Robustness(
+                disturbances=(
+                    Disturbance(kind="noise", value=-60.0),
+                    Disturbance(kind="cut", value=0.3),
+                ),
+                max_clips=10,
+            ),
+        }
     )
+    return output, _run(
+        examples,
+        output,
+        "student",
+        settings,
+        scratch=str(tmp_path_factory.mktemp("scratch")),
+        variants=_artifact(schemas.TfliteVariants, variants),
+        teacher_report=_artifact(schemas.NossReport, teacher[0]),
+    )
+
+
+@pytest.fixture(scope="module")
+def baselines(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> NossReport:
+    return _run(examples, tmp_path_factory.mktemp("baselines"), "baselines")
 
 
 def test_every_accepted_variant_is_evaluated(student: tuple[Path, NossReport], variants: Path) -> None:
@@ -150,6 +194,40 @@ def test_every_accepted_variant_is_evaluated(student: tuple[Path, NossReport], v
         for task in ("pitch", "voice"):
             lines = (output / "predictions" / result.variant / f"{task}.csv").read_text().splitlines()
             assert len(lines) == 1 + PER_SPLIT["test"]
+
+
+def test_every_model_has_its_own_file_and_what_its_intervals_come_from(
+    student: tuple[Path, NossReport],
+) -> None:
+    output, report = student
+    for result in report.results:
+        assert NossModelResult.read(output / "results", f"{result.variant}.json") == result
+        assert result.code_version == "c0de"
+        with np.load(output / "samples" / f"{result.variant}.npz") as samples:
+            assert sorted(samples) == ["pitch", "voice"]
+            assert samples["voice"].shape == (SETTINGS.resamples,)
+            low, high = np.percentile(np.mean([samples[task] for task in samples], axis=0), [2.5, 97.5])
+        assert (low, high) == pytest.approx((result.mean_low, result.mean_high), abs=1e-6)
+
+
+def test_a_student_that_is_the_teacher_is_faithful(student: tuple[Path, NossReport]) -> None:
+    for result in student[1].results:
+        assert result.fidelity is not None
+        assert result.fidelity.cosine == pytest.approx(1.0, abs=1e-3)
+        assert result.fidelity.cka == pytest.approx(1.0, abs=1e-3)
+        assert result.fidelity.neighbour_overlap > 0.99
+        assert (result.fidelity.neighbours, result.fidelity.n) == (10, PER_SPLIT["test"])
+
+
+def test_only_the_best_variant_is_disturbed(student: tuple[Path, NossReport]) -> None:
+    wave, core = student[1].results
+    assert not core.robustness
+    noise, cut = wave.robustness
+    assert (noise.condition, cut.condition) == ("noise -60 dB", "first 0.3 s")
+    assert noise.n == cut.n == 20  # ten clips of each task
+    # Sixty decibels of noise above the tone leave nothing; three tenths of a tone are still a tone.
+    assert noise.tasks["pitch"] < 0.8 and cut.tasks["pitch"] == 1.0
+    assert noise.change < -0.1
 
 
 def test_shared_sounds_are_embedded_once(student: tuple[Path, NossReport]) -> None:
@@ -202,15 +280,26 @@ def test_a_file_that_changed_is_refused(examples: Path, tmp_path: Path) -> None:
         _run(examples, tmp_path / "out", "student", variants=_artifact(schemas.TfliteVariants, tmp_path))
 
 
-def test_the_teacher_is_asked(examples: Path, tmp_path: Path) -> None:
-    (tmp_path / "teacher.tflite").write_bytes(_tflite("wave"))
-    spec = TfliteTeacher(stages=(TfliteStage(file=str(tmp_path / "teacher.tflite")),))
-    report = _run(examples, tmp_path / "out", "teacher", teacher_spec=spec.to_parameter())
+def test_the_teacher_is_asked(teacher: tuple[Path, NossReport]) -> None:
+    folder, report = teacher
     (result,) = report.results
     assert (result.model, result.kind, result.variant) == ("teacher", "teacher", "")
+    assert (result.licence, result.fidelity) == ("Apache-2.0", None)
     assert len(result.sha256) == 64
     assert result.tasks[0].value == 1.0
-    assert (tmp_path / "out" / "predictions" / "teacher" / "pitch.csv").is_file()
+    assert (folder / "predictions" / "teacher" / "pitch.csv").is_file()
+    embeddings = TeacherEmbeddings.load(folder)
+    assert embeddings.matrix.shape == (CLIPS, result.embedding_dim)
+    assert len(set(embeddings.digests)) == CLIPS
+
+
+def test_a_reference_has_its_own_name(examples: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.tflite").write_bytes(_tflite("wave"))
+    spec = TfliteTeacher(stages=(TfliteStage(file=str(tmp_path / "other.tflite")),), name="other")
+    (result,) = _run(examples, tmp_path / "out", "reference", teacher_spec=spec.to_parameter()).results
+    assert (result.model, result.kind, result.licence) == ("other", "reference", "")
+    assert NossModelResult.read(tmp_path / "out" / "results", "other.json") == result
+    assert not (tmp_path / "out" / NossReport.EMBEDDINGS).exists()
 
 
 def test_a_teacher_that_is_not_finite_stops_the_run(examples: Path, tmp_path: Path) -> None:
@@ -228,10 +317,38 @@ def _nan_for_every_sound() -> bytes:
     return content
 
 
-def test_log_mel_statistics_are_the_floor(examples: Path, tmp_path: Path) -> None:
-    (result,) = _run(examples, tmp_path, "baselines").results
-    assert (result.model, result.kind, result.sha256, result.embedding_dim) == ("logmel", "baseline", "", 128)
-    assert result.tasks[0].value == 1.0
+def test_the_baselines_stand_side_by_side(baselines: NossReport) -> None:
+    assert [(one.model, one.kind, one.sha256, one.embedding_dim) for one in baselines.results] == [
+        ("logmel", "baseline", "", 128),
+        ("mfcc", "baseline", "", 80),
+        ("random", "control", "", 128),
+    ]
+    logmel, mfcc, random = baselines.results
+    assert logmel.tasks[0].value == mfcc.tasks[0].value == 1.0
+    assert (random.windows, random.clips) == (0, CLIPS)
+    assert random.tasks[0].value < 0.9
+
+
+def test_the_protocol_is_checked_with_the_baselines(
+    baselines: NossReport, student: tuple[Path, NossReport]
+) -> None:
+    assert {check.task for check in baselines.sanity} == {"pitch", "voice"}
+    assert {check.check for check in baselines.sanity} == {"random embedding", "shuffled labels"}
+    assert not student[1].sanity
+
+
+def test_a_protocol_that_leaks_stops_the_run_and_leaves_its_figures(
+    examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leak = SanityCheck(check="random embedding", task="pitch", value=0.9, chance=0.5, limit=0.7, passed=False)
+    monkeypatch.setattr(evaluation_module, "check_protocol", lambda *given: [leak])
+    settings = SETTINGS.model_copy(update={"baselines": ("logmel",)})
+    with pytest.raises(
+        ValueError, match=r"random embedding scores 0.900 on pitch \(chance 0.500, at most 0.700"
+    ):
+        _run(examples, tmp_path / "out", "baselines", settings)
+    kept = NossReport.load(tmp_path / "out-refused")
+    assert kept.sanity == [leak] and [result.model for result in kept.results] == ["logmel"]
 
 
 def test_a_required_task_must_be_there(examples: Path, tmp_path: Path) -> None:
@@ -253,20 +370,70 @@ def test_construct_for_a_student() -> None:
         subject="student",
         seed=3,
         variants=_channel(schemas.TfliteVariants),
+        teacher_report=_channel(schemas.NossReport),
+        scratch_dir="/scratch",
         code_digest="abc",
     )
     assert component.outputs["report"].type_name == "schemas.NossReport"
+    assert sorted(component.inputs) == ["examples", "teacher_report", "variants"]
     properties = component.exec_properties
     assert NossEvaluatorSettings.from_parameter(properties["settings"]) == SETTINGS
     assert (properties["subject"], properties["seed"], properties["code_digest"]) == ("student", 3, "abc")
+    assert properties["scratch_dir"] == "/scratch"
 
 
-def test_construct_for_a_teacher_and_a_baseline() -> None:
-    spec = TfliteTeacher(stages=(TfliteStage(file="x.tflite"),))
+def test_construct_for_a_teacher_a_reference_and_the_baselines() -> None:
+    spec = TfliteTeacher(stages=(TfliteStage(file="x.tflite"),), name="x")
     examples = _channel(standard_artifacts.Examples)
-    teacher = NossEvaluator(examples, SETTINGS, "teacher", 3, teacher_spec=spec)
-    assert teacher.exec_properties["teacher_spec"] == spec.to_parameter()
+    for subject in ("teacher", "reference"):
+        node = NossEvaluator(examples, SETTINGS, subject, 3, teacher_spec=spec)  # type: ignore[arg-type]
+        assert node.exec_properties["teacher_spec"] == spec.to_parameter()
     assert list(NossEvaluator(examples, SETTINGS, "baselines", 3).inputs) == ["examples"]
+
+
+_REFERENCE = TfliteTeacher(stages=(TfliteStage(file="x.tflite"),), name="x")
+_CHANGES: dict[str, Any] = {
+    "references": (_REFERENCE,),
+    "baselines": ("logmel",),
+    "front_end": FrontEndSpec(mels=40),
+    "fidelity": False,
+    "robustness": Robustness(disturbances=(Disturbance(kind="noise", value=10),)),
+    "tfma": TfmaSettings(results="off", max_loss=0.1),
+    "resamples": 200,
+    "hop_samples": 8000,
+    "paper": "all",
+}
+
+
+@pytest.mark.parametrize(
+    ("subject", "decisive"),
+    [
+        ("student", {"fidelity", "robustness", "tfma"}),
+        ("teacher", {"front_end", "fidelity", "robustness"}),
+        ("reference", {"front_end", "robustness"}),
+        ("baselines", {"baselines", "front_end"}),
+    ],
+)
+def test_a_parameter_changes_only_for_those_whose_figures_it_decides(
+    subject: Subject, decisive: set[str]
+) -> None:
+    def parameter(settings: NossEvaluatorSettings) -> Any:
+        node = NossEvaluator(
+            _channel(standard_artifacts.Examples),
+            settings,
+            subject,
+            seed=1,
+            variants=_channel(schemas.TfliteVariants) if subject == "student" else None,
+            teacher_spec=_REFERENCE if subject in ("teacher", "reference") else None,
+        )
+        return node.exec_properties["settings"]
+
+    changed = {
+        name
+        for name, value in _CHANGES.items()
+        if parameter(SETTINGS.model_copy(update={name: value})) != parameter(SETTINGS)
+    }
+    assert changed == decisive | {"resamples", "hop_samples", "paper"}
 
 
 @pytest.mark.parametrize(
@@ -274,10 +441,14 @@ def test_construct_for_a_teacher_and_a_baseline() -> None:
     [
         ({"subject": "student"}, "variants go with subject 'student'"),
         ({"subject": "baselines", "variants": schemas.TfliteVariants}, "variants go with subject 'student'"),
-        ({"subject": "teacher"}, "teacher_spec goes with subject 'teacher'"),
+        ({"subject": "teacher"}, "teacher_spec goes with subject 'teacher' or 'reference'"),
         (
             {"subject": "baselines", "teacher": schemas.TeacherModel},
-            "a teacher model goes with subject 'teacher'",
+            "a teacher model goes with subject 'teacher' or 'reference' only, subject is 'baselines'",
+        ),
+        (
+            {"subject": "baselines", "teacher_report": schemas.NossReport},
+            "a teacher_report goes with subject 'student' only, subject is 'baselines'",
         ),
         ({"subject": "mfcc"}, "subject is 'mfcc', accepted are student, teacher, reference, baselines"),
     ],
@@ -288,6 +459,15 @@ def test_construct_fails(arguments: dict[str, Any], message: str) -> None:
     }
     with pytest.raises(ValueError, match=message):
         NossEvaluator(examples=_channel(standard_artifacts.Examples), settings=SETTINGS, seed=1, **given)
+
+
+def test_a_reference_without_a_name_and_no_baselines_are_refused() -> None:
+    examples = _channel(standard_artifacts.Examples)
+    nameless = TfliteTeacher(stages=(TfliteStage(file="x.tflite"),))
+    with pytest.raises(ValueError, match="a reference's teacher_spec needs a name"):
+        NossEvaluator(examples, SETTINGS, "reference", 1, teacher_spec=nameless)
+    with pytest.raises(ValueError, match="subject 'baselines' needs at least one of"):
+        NossEvaluator(examples, SETTINGS.model_copy(update={"baselines": ()}), "baselines", 1)
 
 
 @pytest.mark.parametrize("grid", [(1.0, 0.1), (0.1, 0.1)])

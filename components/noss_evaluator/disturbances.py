@@ -1,0 +1,104 @@
+"""Ways in which the sound of a clip gets worse: noise, a narrow band, a codec, little of it.
+
+Each takes and gives mono int16 at 16 kHz, and leaves the sound where it is in time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any
+
+import numpy as np
+
+from components.audio.framing import to_float
+from components.audio.resample import resample, to_pcm
+from components.noss_evaluator.settings import Disturbance
+from schemas.records import SAMPLE_RATE, Audio
+
+Samples = np.ndarray[Any, np.dtype[np.float32]]
+
+_OPUS_RATE = 48_000  # what the decoder gives, whatever went in
+
+
+def condition(disturbance: Disturbance) -> str:
+    """A disturbance in words, as in ``noise 10 dB``."""
+    value = f"{disturbance.value:g}"
+    return {
+        "noise": f"noise {value} dB",
+        "band_limit": f"band of {value} Hz",
+        "opus": f"opus {value} kbit/s",
+        "cut": f"first {value} s",
+    }[disturbance.kind]
+
+
+def disturb(audio: Audio, disturbance: Disturbance) -> Audio:
+    """The disturbed sound: the same every time.
+
+    Raises:
+      ValueError: If the value is not one for this kind.
+    """
+    kind, value = disturbance.kind, disturbance.value
+    if kind == "cut":
+        if value <= 0:
+            raise ValueError(f"cut to {value:g} s is not possible; accepted are values above 0")
+        return audio[: max(1, round(value * SAMPLE_RATE))]
+    if kind == "noise":
+        return to_pcm(_with_noise(to_float(audio), value, _generator(audio)))
+    if kind == "band_limit":
+        return to_pcm(_band_limited(to_float(audio), value))
+    return to_pcm(_through_opus(audio, value))
+
+
+def _generator(audio: Audio) -> np.random.Generator:
+    return np.random.default_rng(int(hashlib.sha256(audio.tobytes()).hexdigest(), 16))
+
+
+def _with_noise(samples: Samples, snr_db: float, generator: np.random.Generator) -> Samples:
+    """Adds pink noise (its power falls as 1/f) whose power is ``snr_db`` below that of the whole clip."""
+    white = np.fft.rfft(generator.normal(size=len(samples)))
+    white[0] = 0.0
+    pink = np.fft.irfft(white / np.sqrt(np.maximum(np.arange(len(white)), 1)), len(samples))
+    loudness = np.sqrt(samples.var() / max(pink.var(), 1e-20)) * 10 ** (-snr_db / 20)
+    return (samples + loudness * pink).astype(np.float32)
+
+
+def _band_limited(samples: Samples, rate: float) -> Samples:
+    """Through another sample rate and back: what is above half of it is gone."""
+    import soxr
+
+    if not 1000 <= rate < SAMPLE_RATE:
+        raise ValueError(
+            f"band_limit {rate:g} is not a sample rate to go through; accepted are 1000 to {SAMPLE_RATE} Hz"
+        )
+    narrow = soxr.resample(samples, SAMPLE_RATE, rate, quality="HQ")
+    return _as_long(soxr.resample(narrow, rate, SAMPLE_RATE, quality="HQ"), len(samples))
+
+
+def _through_opus(audio: Audio, kilobits: float) -> Samples:
+    """Encoded by libopus, in an Ogg container in memory, and decoded again.
+
+    The container says how many samples the codec needs to start, so the decoder gives the sound back
+    where it was.
+    """
+    import av
+
+    if not 6 <= kilobits <= 256:
+        raise ValueError(f"opus {kilobits:g} is no bit rate of a voice; accepted are 6 to 256 kbit/s")
+    encoded = io.BytesIO()
+    with av.open(encoded, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=SAMPLE_RATE, layout="mono")
+        stream.bit_rate = round(kilobits * 1000)
+        frame = av.AudioFrame.from_ndarray(audio[None], format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    encoded.seek(0)
+    with av.open(encoded) as container:
+        blocks = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+    decoded = np.concatenate(blocks).astype(np.float32)
+    return _as_long(resample(decoded, _OPUS_RATE), len(audio))
+
+
+def _as_long(samples: Samples, length: int) -> Samples:
+    return np.pad(samples, (0, max(0, length - len(samples))))[:length]

@@ -1,0 +1,277 @@
+"""The benchmark for some models at once: embed, probe, compare, write. All who evaluate come through here."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from components.noss_evaluator.clips import read_clips
+from components.noss_evaluator.embedding import Embeddings, embed
+from components.noss_evaluator.feature_store import store_folder
+from components.noss_evaluator.fidelity import TeacherEmbeddings, measure_fidelity
+from components.noss_evaluator.hearing import Hearing
+from components.noss_evaluator.intervals import mean_interval
+from components.noss_evaluator.paper import evaluate_by_paper
+from components.noss_evaluator.robustness import choose_clips, disturbed_clips, measure_robustness
+from components.noss_evaluator.sanity import check_protocol
+from components.noss_evaluator.settings import NossEvaluatorSettings
+from components.noss_evaluator.strict import evaluate_task
+from components.noss_evaluator.subjects import EvaluationSubject
+from components.noss_evaluator.tasks import NossTask, TaskEvaluation, gather_tasks, write_predictions
+from components.noss_evaluator.tfma_evaluation import write_tfma_evaluation
+from schemas.noss_reports import NossModelResult, NossReport, NossTaskSet, RobustnessResult
+from schemas.students import FrontEndSpec
+
+TFMA_FOLDER = "tfma"
+
+_CLIPS_NAMED = 5
+_LOG = logging.getLogger("tinytrill.noss_evaluator")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What every model is asked, and by which rules.
+
+    Attributes:
+      examples: Uri of the Examples artifact.
+      settings: How to embed, probe and report.
+      seed: Of the draws and of the bootstrap.
+      scratch: Folder where log-mels are kept for other models; empty: they are not kept.
+      code: Digest of the benchmark's code.
+    """
+
+    examples: str
+    settings: NossEvaluatorSettings
+    seed: int
+    scratch: str = ""
+    code: str = ""
+
+    def hearing(self, front_end: FrontEndSpec) -> Hearing:
+        """All sounds, cut for a front end."""
+        hop = self.settings.hop_samples
+        return Hearing(
+            lambda: read_clips(self.examples), front_end, hop, self.settings.batch_windows,
+            self._store(front_end),
+        )  # fmt: skip
+
+    def disturbed(self, front_end: FrontEndSpec, chosen: frozenset[str]) -> Hearing:
+        """The chosen clips, once for each disturbance of the settings."""
+        robustness = self.settings.robustness
+        changes = " ".join([robustness.to_parameter(), *sorted(chosen)])
+        return Hearing(
+            lambda: disturbed_clips(read_clips(self.examples), chosen, robustness.disturbances),
+            front_end, self.settings.hop_samples, self.settings.batch_windows,
+            self._store(front_end, changes),
+        )  # fmt: skip
+
+    def _store(self, front_end: FrontEndSpec, changes: str = "") -> Path | None:
+        if not self.scratch:
+            return None
+        hop = self.settings.hop_samples
+        return store_folder(self.scratch, self.examples, front_end, hop, self.code, changes)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """One model that could be judged."""
+
+    embedded: Embeddings
+    evaluations: list[TaskEvaluation]
+
+    @property
+    def name(self) -> str:
+        return self.embedded.subject.name
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean([evaluation.result.score for evaluation in self.evaluations]))
+
+
+def evaluate(
+    benchmark: Benchmark,
+    subjects: Sequence[EvaluationSubject],
+    front_end: FrontEndSpec,
+    folder: Path,
+    teacher_report: str = "",
+    check: bool = False,
+) -> NossReport:
+    """Evaluates models that hear through one front end, and writes everything about them.
+
+    Args:
+      benchmark: What is asked.
+      subjects: The models; none gives an empty report, and nothing is read.
+      front_end: Theirs.
+      folder: Where the report and what belongs to it are written.
+      teacher_report: Folder of the teacher's report, to compare students with; empty: there is none.
+      check: Also check that the protocol gives chance to what knows nothing.
+
+    Returns:
+      The report, as it was written. A failed check is in it; the caller decides what follows.
+
+    Raises:
+      ValueError: If a model cannot be judged without which nothing can be: see :func:`sort_out`.
+    """
+    settings = benchmark.settings
+    if not subjects:
+        report = NossReport(protocol=describe_protocol(settings), results=[])
+        report.save(folder)
+        return report
+    hearing = benchmark.hearing(front_end)
+    judged, refused = sort_out(embed(hearing, subjects, settings.workers))
+    tasks = gather_tasks(hearing.entries, NossTaskSet.load(benchmark.examples), settings)
+    models = [_Model(one, evaluate_tasks(tasks, one, settings, benchmark.seed)) for one in judged]
+    best = max(models, key=lambda model: model.mean, default=None)
+    teacher = _teacher_matrix(teacher_report, hearing) if settings.fidelity else None
+    results = []
+    for model in models:
+        result = _result(benchmark, model)
+        changes: dict[str, Any] = {}
+        if settings.paper == "all" or (settings.paper == "best" and model is best):
+            matrix = model.embedded.matrix
+            changes["paper"] = [evaluate_by_paper(task, matrix, settings, benchmark.seed) for task in tasks]
+        if teacher is not None:
+            changes["fidelity"] = measure_fidelity(
+                model.embedded.matrix, teacher, hearing.entries, hearing.sounds
+            )
+        if settings.robustness.disturbances and model is best:
+            changes["robustness"] = _robustness(benchmark, front_end, model)
+        results.append(result.model_copy(update=changes))
+        _write(folder, model, results[-1])
+        if settings.tfma.results == "all" or (settings.tfma.results == "best" and model is best):
+            write_tfma_evaluation(folder / TFMA_FOLDER / model.name, model.evaluations)
+        if model.embedded.subject.kind == "teacher" and settings.fidelity:
+            digests = [sound.digest for sound in hearing.sounds]
+            TeacherEmbeddings(model.embedded.matrix, digests).save(folder)
+    sanity = []
+    if check:
+        known = next((one for one in judged if one.subject.kind == "baseline"), judged[0])
+        sanity = check_protocol(tasks, known.matrix, settings, benchmark.seed)
+    report = NossReport(protocol=describe_protocol(settings), results=results, refused=refused, sanity=sanity)
+    report.save(folder)
+    return report
+
+
+def evaluate_tasks(
+    tasks: Sequence[NossTask], embedded: Embeddings, settings: NossEvaluatorSettings, seed: int
+) -> list[TaskEvaluation]:
+    """All tasks of one model, in parallel threads with one BLAS thread each.
+
+    Returns:
+      Evaluations in the order of the tasks.
+    """
+    matrix = embedded.matrix
+    # The longest first, so that no thread is left alone with it at the end.
+    by_cost = sorted(tasks, key=lambda task: -len(task.clips) * len(task.classes))
+    with warnings.catch_warnings(), threadpool_limits(limits=1), ThreadPoolExecutor(settings.workers) as pool:
+        # Close to the optimum float32 ends the line search before the gradient does: the result stands.
+        warnings.filterwarnings("ignore", message=".*[Ll]ine [Ss]earch")
+        evaluations = list(pool.map(lambda task: evaluate_task(task, matrix, settings, seed), by_cost))
+    for evaluation in evaluations:
+        result = evaluation.result
+        _LOG.info(
+            "%s %s: %.3f [%.3f, %.3f], n %d, %.1f s",
+            embedded.subject.name, result.task, result.value, result.low, result.high,
+            result.n_test, evaluation.seconds,
+        )  # fmt: skip
+    return sorted(evaluations, key=lambda evaluation: evaluation.task.name)
+
+
+def sort_out(embedded: Sequence[Embeddings]) -> tuple[list[Embeddings], dict[str, str]]:
+    """Separates embeddings that can be judged from a student's variants that cannot.
+
+    A vector that is not finite would spoil every probe it enters. Leaving its clip out would measure
+    variants on different clips, so the variant is refused as a whole, and the others go on.
+
+    Raises:
+      ValueError: If another model than a student's variant is the one.
+    """
+    judged, refused = [], {}
+    for one in embedded:
+        if not one.broken:
+            judged.append(one)
+            continue
+        reason = _not_finite(one.broken)
+        if one.subject.kind != "student":
+            raise ValueError(f"{one.subject.model} cannot be evaluated: {reason}")
+        _LOG.error("%s/%s is refused: %s", one.subject.model, one.subject.variant, reason)
+        refused[one.subject.variant] = reason
+    return judged, refused
+
+
+def _not_finite(clip_ids: Sequence[str]) -> str:
+    named = ", ".join(clip_ids[:_CLIPS_NAMED])
+    more = f" and {len(clip_ids) - _CLIPS_NAMED} more" if len(clip_ids) > _CLIPS_NAMED else ""
+    return f"its embedding is not finite on {named}{more}"
+
+
+def describe_protocol(settings: NossEvaluatorSettings) -> str:
+    """The deciding protocol in words."""
+    grid = ", ".join(f"{c:g}" for c in settings.strict.c_grid)
+    return (
+        "strict: standardised on train; multinomial logistic regression (L2) fitted on train; "
+        f"C of {{{grid}}} by accuracy on validation, within a standard error by log loss; "
+        f"test read once; 95 % percentile bootstrap of {settings.resamples} resamples, "
+        "by speaker where 4 or more are known"
+    )
+
+
+def _teacher_matrix(teacher_report: str, hearing: Hearing) -> np.ndarray[Any, Any] | None:
+    if not teacher_report:
+        return None
+    return TeacherEmbeddings.load(teacher_report).in_order_of(hearing.sounds)
+
+
+def _robustness(benchmark: Benchmark, front_end: FrontEndSpec, model: _Model) -> list[RobustnessResult]:
+    robustness, workers = benchmark.settings.robustness, benchmark.settings.workers
+    chosen = {each.task.name: choose_clips(each, robustness.max_clips) for each in model.evaluations}
+    clip_ids = frozenset(clip.clip_id for clips in chosen.values() for clip in clips)
+    hearing = benchmark.disturbed(front_end, clip_ids)
+    (disturbed,) = embed(hearing, [model.embedded.subject], workers)
+    if disturbed.broken:
+        _LOG.error("robustness of %s is not measured: %s", model.name, _not_finite(disturbed.broken))
+        return []
+    rows = {entry.clip_id: entry.sound for entry in hearing.entries}
+    return measure_robustness(
+        model.evaluations, chosen, model.embedded.matrix, disturbed.matrix, rows, robustness.disturbances
+    )
+
+
+def _result(benchmark: Benchmark, model: _Model) -> NossModelResult:
+    low, high = mean_interval([evaluation.samples for evaluation in model.evaluations])
+    subject, matrix = model.embedded.subject, model.embedded.matrix
+    results = [evaluation.result for evaluation in model.evaluations]
+    return NossModelResult(
+        model=subject.model,
+        kind=subject.kind,
+        variant=subject.variant,
+        sha256=subject.sha256,
+        embedding_dim=matrix.shape[1],
+        tasks=results,
+        mean=model.mean,
+        mean_low=low,
+        mean_high=high,
+        mean_d_prime=float(np.mean([result.d_prime for result in results])),
+        clips=len(matrix),
+        windows=model.embedded.windows,
+        embed_seconds=model.embedded.seconds,
+        code_version=benchmark.code,
+        licence=subject.licence,
+    )
+
+
+def _write(folder: Path, model: _Model, result: NossModelResult) -> None:
+    """One model's figures, what they were drawn from, and the predictions behind them."""
+    result.write(folder / NossReport.RESULTS, f"{model.name}.json")
+    samples = {each.task.name: each.samples.astype(np.float32) for each in model.evaluations}
+    (folder / NossReport.SAMPLES).mkdir(exist_ok=True)
+    np.savez(folder / NossReport.SAMPLES / f"{model.name}.npz", **samples)
+    for evaluation in model.evaluations:
+        write_predictions(folder / NossReport.PREDICTIONS / model.name, evaluation)

@@ -1,0 +1,105 @@
+"""What is left when test clips are disturbed: the probes have heard clean sound only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from components.audio.requests import stable_order
+from components.noss_evaluator.clips import Entry
+from components.noss_evaluator.disturbances import condition, disturb
+from components.noss_evaluator.settings import Disturbance
+from components.noss_evaluator.tasks import FittedRun, TaskEvaluation
+from schemas.noss_reports import RobustnessResult
+from schemas.records import NossClip
+
+Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+def choose_clips(evaluation: TaskEvaluation, limit: int) -> tuple[Entry, ...]:
+    """At most so many tested clips of a task: classes in turn, the same clips every time."""
+    taken: Counter[str] = Counter()
+    ranked = []
+    for entry in sorted(evaluation.tested, key=lambda entry: stable_order(entry.clip_id)):
+        ranked.append((taken[entry.label], entry))
+        taken[entry.label] += 1
+    chosen = [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])[:limit]]
+    return tuple(sorted(chosen, key=lambda entry: entry.clip_id))
+
+
+def disturbed_clips(
+    clips: Iterable[NossClip], chosen: frozenset[str], disturbances: Sequence[Disturbance]
+) -> Iterator[NossClip]:
+    """Each chosen clip once a disturbance, under :func:`disturbed_id`.
+
+    Args:
+      clips: All clips.
+      chosen: Ids of those to disturb.
+      disturbances: What is done to them.
+    """
+    for clip in clips:
+        if clip.clip_id in chosen:
+            for disturbance in disturbances:
+                audio = disturb(clip.audio, disturbance)
+                yield replace(clip, clip_id=disturbed_id(clip.clip_id, disturbance), audio=audio)
+
+
+def disturbed_id(clip_id: str, disturbance: Disturbance) -> str:
+    """Id of a disturbed clip: no two have the same."""
+    return f"{clip_id}, {condition(disturbance)}"
+
+
+def measure_robustness(
+    evaluations: Sequence[TaskEvaluation],
+    chosen: Mapping[str, tuple[Entry, ...]],
+    clean: Matrix,
+    disturbed: Matrix,
+    rows: Mapping[str, int],
+    disturbances: Sequence[Disturbance],
+) -> list[RobustnessResult]:
+    """Scores of one model on disturbed clips, and against the same clips undisturbed.
+
+    Args:
+      evaluations: The model's tasks, with the probes that were fitted on clean sound.
+      chosen: The clips that were disturbed, by task.
+      clean: float32 ``(sounds, dim)`` of all sounds.
+      disturbed: float32 ``(disturbed sounds, dim)``.
+      rows: Row of ``disturbed`` by :func:`disturbed_id`.
+      disturbances: In the order of the results.
+    """
+
+    def score(evaluation: TaskEvaluation, disturbance: Disturbance | None) -> float:
+        def embeddings(clips: tuple[Entry, ...]) -> Matrix:
+            if disturbance is None:
+                return clean[[clip.sound for clip in clips]]
+            return disturbed[[rows[disturbed_id(clip.clip_id, disturbance)] for clip in clips]]
+
+        parts = _parts(evaluation.probes, chosen[evaluation.task.name])
+        return float(np.mean([part.score(embeddings(part.tested)) for part in parts]))
+
+    reference = {evaluation.task.name: score(evaluation, None) for evaluation in evaluations}
+    results = []
+    for disturbance in disturbances:
+        tasks = {evaluation.task.name: score(evaluation, disturbance) for evaluation in evaluations}
+        mean = float(np.mean(list(tasks.values())))
+        results.append(
+            RobustnessResult(
+                condition=condition(disturbance),
+                mean=mean,
+                change=mean - float(np.mean(list(reference.values()))),
+                tasks=tasks,
+                n=sum(map(len, chosen.values())),
+            )
+        )
+    return results
+
+
+def _parts(runs: Sequence[FittedRun], chosen: tuple[Entry, ...]) -> list[FittedRun]:
+    """The runs, each with those of the chosen clips that it answers for."""
+    wanted = {clip.clip_id for clip in chosen}
+    parts = [replace(run, tested=tuple(one for one in run.tested if one.clip_id in wanted)) for run in runs]
+    return [part for part in parts if part.tested]

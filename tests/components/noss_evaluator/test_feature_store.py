@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.noss_evaluator import feature_store
+from components.noss_evaluator.clips import WindowBatch, read_clips
+from components.noss_evaluator.feature_store import store_folder
+from components.noss_evaluator.hearing import Hearing
+from schemas.records import NossClip, list_shards
+from schemas.students import FrontEndSpec
+from tests.components.noss_evaluator.helpers import tone_tasks, write_examples
+
+FRONT_END = FrontEndSpec(frames=20, mels=8)
+HOP = 3200
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("examples")
+    write_examples(folder, tone_tasks())
+    return folder
+
+
+def _hearing(examples: Path, store: Path | None, batch_windows: int = 30) -> Hearing:
+    return Hearing(lambda: read_clips(str(examples)), FRONT_END, HOP, batch_windows, store)
+
+
+def _nothing_to_read() -> Iterator[NossClip]:
+    raise AssertionError("the records were read")
+    yield
+
+
+def _same(one: list[WindowBatch], other: list[WindowBatch]) -> None:
+    assert [batch.sounds for batch in one] == [batch.sounds for batch in other]
+    for first, second in zip(one, other, strict=True):
+        assert first.inputs.dtype == second.inputs.dtype == np.float32
+        assert first.inputs.tobytes() == second.inputs.tobytes()
+
+
+def test_kept_patches_are_bit_by_bit_the_computed_ones(examples: Path, tmp_path: Path) -> None:
+    direct = _hearing(examples, None)
+    computed = list(direct.batches("log_mel"))
+    assert len(computed) > 3
+    kept = _hearing(examples, tmp_path / "store")
+    _same(list(kept.batches("log_mel")), computed)
+    assert (kept.entries, kept.sounds) == (direct.entries, direct.sounds)
+    assert len(kept.entries) == 2 * len(kept.sounds)  # two tasks share every sound
+
+
+def test_who_comes_later_reads_no_record(examples: Path, tmp_path: Path) -> None:
+    first = _hearing(examples, tmp_path / "store")
+    computed = list(first.batches("log_mel"))
+    later = replace(first, read=_nothing_to_read)
+    _same(list(later.batches("log_mel")), computed)
+    assert (later.entries, later.sounds) == (first.entries, first.sounds)
+    with pytest.raises(AssertionError, match="records were read"):
+        list(later.batches("waveform"))
+
+
+def test_other_batches_of_the_same_patches(examples: Path, tmp_path: Path) -> None:
+    one = list(_hearing(examples, tmp_path / "store").batches("log_mel"))
+    other = list(_hearing(examples, tmp_path / "store", batch_windows=7).batches("log_mel"))
+    assert len(other) > len(one)
+    assert all(len(batch.inputs) >= 7 for batch in other[:-1])
+    assert np.array_equal(
+        np.concatenate([batch.inputs for batch in one]), np.concatenate([batch.inputs for batch in other])
+    )
+
+
+def test_one_who_was_killed_half_way_leaves_nothing_that_counts(examples: Path, tmp_path: Path) -> None:
+    partial = tmp_path / ".store.partial"
+    partial.mkdir()
+    (partial / "log_mel.npy").write_bytes(b"half of it")
+    computed = list(_hearing(examples, None).batches("log_mel"))
+    _same(list(_hearing(examples, tmp_path / "store").batches("log_mel")), computed)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".store.lock", "store"]
+
+
+def test_a_record_that_cannot_be_read_leaves_no_store(examples: Path, tmp_path: Path) -> None:
+    def broken() -> Iterator[NossClip]:
+        yield next(iter(read_clips(str(examples))))
+        raise ValueError("a torn record")
+
+    hearing = replace(_hearing(examples, tmp_path / "store", 1), read=broken)
+    with pytest.raises(ValueError, match="a torn record"):
+        list(hearing.batches("log_mel"))
+    assert [path.name for path in tmp_path.iterdir()] == [".store.lock"]
+
+
+def test_a_full_disk_costs_time_only(
+    examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(feature_store.os, "fsync", full)
+    monkeypatch.setattr(logging.getLogger("tinytrill"), "propagate", True)
+    hearing = _hearing(examples, tmp_path / "store")
+    with caplog.at_level(logging.WARNING):
+        found = list(hearing.batches("log_mel"))
+    _same(found, list(_hearing(examples, None).batches("log_mel")))
+    assert len(hearing.sounds) == sum(len(batch.sounds) for batch in found)
+    assert "No space left on device" in caplog.text and "each model computes its own" in caplog.text
+    assert [path.name for path in tmp_path.iterdir()] == [".store.lock"]
+
+
+def test_the_second_waits_for_the_first_and_takes_what_it_made(examples: Path, tmp_path: Path) -> None:
+    lock = (tmp_path / ".store.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    reads: list[str] = []
+
+    def read(name: str) -> Iterator[NossClip]:
+        reads.append(name)
+        yield from read_clips(str(examples))
+
+    found: dict[str, int] = {}
+
+    def work(name: str) -> None:
+        hearing = replace(_hearing(examples, tmp_path / "store"), read=lambda: read(name))
+        found[name] = sum(len(batch.inputs) for batch in hearing.batches("log_mel"))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "other")]
+    for thread in threads:
+        thread.start()
+    assert not found and not reads  # both wait
+    lock.close()
+    for thread in threads:
+        thread.join(60)
+    assert found["one"] == found["other"] > 0
+    assert len(reads) == 1
+
+
+def test_the_key_follows_whatever_changes_the_patches(examples: Path, tmp_path: Path) -> None:
+    def key(**changes: object) -> Path:
+        given = {"examples": str(examples), "front_end": FRONT_END, "hop": HOP, "code": "a", **changes}
+        return store_folder(tmp_path, **given)  # type: ignore[arg-type]
+
+    assert key() == key()
+    assert key().parent == tmp_path / "noss_features"
+    others = [
+        key(front_end=FRONT_END.model_copy(update={"mels": 9})),
+        key(hop=HOP + 1),
+        key(code="b"),
+        key(changes="noise"),
+    ]
+    shard = list_shards(str(examples), "train")[0]
+    content = shard.read_bytes()
+    try:
+        shard.write_bytes(content + content)
+        others.append(key())
+    finally:
+        shard.write_bytes(content)
+    assert len({key(), *others}) == 6

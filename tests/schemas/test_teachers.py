@@ -10,6 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.teachers import (
     ConcatTeacher,
+    HuggingFaceTeacher,
+    OnnxTeacher,
     SavedModelTeacher,
     SlidingWindows,
     TeacherSpec,
@@ -50,6 +52,9 @@ def read(value: Any) -> TeacherSpec:
         {"kind": "trained", "output": "features"},
         {"kind": "savedmodel", "path": "a", "window_samples": 16000, "hop_samples": 8000},
         {"kind": "tfhub", "handle": "https://tfhub.dev/a/b/1", "output": "layer19"},
+        {"kind": "onnx", "path": "a.onnx", "arguments": {"attention_mask": 1}, "output": "1"},
+        {"kind": "huggingface", "repo": "facebook/wav2vec2-base", "layer": 6, "normalise": True},
+        {"kind": "huggingface", "path": "wav2vec2", "layer": [0, 6, 12]},
         PAIR,
     ],
 )
@@ -65,7 +70,10 @@ def test_windows_are_averaged_by_default() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"kind": "pickle", "path": "a"}, "'trained', 'savedmodel', 'tfhub', 'tflite', 'concat'"),
+        (
+            {"kind": "pickle", "path": "a"},
+            "'trained', 'savedmodel', 'tfhub', 'tflite', 'onnx', 'huggingface', 'concat'",
+        ),
         ({"kind": "concat", "teachers": []}, "at least 1 item"),
         ({"kind": "concat", "teachers": [{"kind": "concat", "teachers": []}]}, "does not match any of"),
         ({"kind": "tflite", "stages": []}, "at least 1 item"),
@@ -75,6 +83,10 @@ def test_windows_are_averaged_by_default() -> None:
         ),
         ({"kind": "savedmodel", "path": "a", "widow_samples": 1}, "widow_samples"),
         ({"kind": "savedmodel", "path": "a", "window_samples": 10, "hop_samples": 11}, "must not exceed"),
+        ({"kind": "huggingface"}, r"give either repo \(now ''\)"),
+        ({"kind": "huggingface", "repo": "a/b", "path": "c"}, r"or path \(now 'c'\)"),
+        ({"kind": "huggingface", "repo": "a/b", "layer": []}, "layer is an empty list"),
+        ({"kind": "huggingface", "repo": "a/b", "layer": -1}, "greater than or equal to 0"),
     ],
 )
 def test_refuses(value: Any, message: str) -> None:
@@ -88,11 +100,15 @@ def test_relative_paths_are_taken_from_the_root(tmp_path: Path) -> None:
         teachers=(
             SavedModelTeacher(path="trill"),
             TfliteTeacher(stages=(TfliteStage(file="a/mel.tflite"), TfliteStage(file=absolute))),
+            OnnxTeacher(path="b/encoder.onnx"),
+            HuggingFaceTeacher(path="wav2vec2"),
             TrainedTeacher(),
         )
     )
     resolved = resolve_paths(spec, tmp_path)
-    assert teacher_files(resolved) == [tmp_path / "trill", tmp_path / "a/mel.tflite", Path(absolute)]
+    named = ("trill", "a/mel.tflite", absolute, "b/encoder.onnx", "wav2vec2")
+    assert teacher_files(resolved) == [tmp_path / name for name in named]
+    assert resolve_paths(HuggingFaceTeacher(repo="a/b"), tmp_path) == HuggingFaceTeacher(repo="a/b")
     assert needs_training(resolved)
     assert not needs_training(spec.teachers[0])
 
@@ -107,6 +123,19 @@ def test_names_the_key_of_a_missing_file(tmp_path: Path) -> None:
 def test_names_the_key_of_a_folder_that_is_no_saved_model(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"distil\.teacher\.path: .*a folder with saved_model\.pb"):
         check_teacher(SavedModelTeacher(path=str(tmp_path)), key="distil.teacher")
+
+
+def test_names_what_a_concatenation_misses(tmp_path: Path) -> None:
+    encoder = OnnxTeacher(path=str(tmp_path / "encoder.onnx"))
+    both = ConcatTeacher(teachers=(encoder, HuggingFaceTeacher(path=str(tmp_path))))
+    with pytest.raises(ValueError, match=r"teacher\.teachers\.0\.path: .*encoder\.onnx .* not a \.onnx file"):
+        check_teacher(both)
+    (tmp_path / "encoder.onnx").touch()
+    with pytest.raises(ValueError, match=r"teacher\.teachers\.1\.path: .*a folder with config\.json and"):
+        check_teacher(both)
+    (tmp_path / "config.json").touch()
+    (tmp_path / "model-00001-of-00002.safetensors").touch()
+    check_teacher(both)
 
 
 def test_accepts_files_that_are_there(tmp_path: Path) -> None:

@@ -160,3 +160,53 @@ def test_hub_refuses_an_archive_without_a_model(tmp_path: Path, monkeypatch: pyt
 def test_hub_handle_must_be_an_address() -> None:
     with pytest.raises(TeacherError, match="expected an address that starts with https://"):
         load_teacher(TfHubTeacher(handle="google/trill"))
+
+
+@pytest.fixture(scope="module")
+def encoder_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Keras network with the inputs and outputs of Wav2Vec 2.0 on TensorFlow Hub: 400 samples, 9 frames."""
+    import tf_keras as keras
+
+    network = keras.Sequential(
+        [
+            keras.layers.Input((400,), name="speech"),
+            keras.layers.Reshape((400, 1)),
+            keras.layers.Conv1D(4, 10, 10, activation="gelu"),
+            keras.layers.Conv1D(3, 8, 4, name="frames"),
+        ]
+    )
+    folder = tmp_path_factory.mktemp("encoder")
+    network.save(folder, save_format="tf")
+    return folder
+
+
+def straight_encoder(folder: Path, windows: Any) -> Any:
+    """``(n, 400)`` to the mean of the frames, from the saved weights alone."""
+    import tensorflow as tf
+
+    first, bias, second, shift = tf.saved_model.load(str(folder)).variables
+    heard = windows.reshape(-1, 40, 10) @ first.numpy()[:, 0] + bias.numpy()
+    heard = tf.nn.gelu(heard).numpy()
+    frames = [np.tensordot(heard[:, at : at + 8], second.numpy(), 2) for at in range(0, 33, 4)]
+    return np.mean(frames, axis=0) + shift.numpy()
+
+
+@pytest.mark.parametrize("signature", ["", "serving_default"])
+def test_wav2vec2_of_the_hub_hears_normalised_windows(
+    tmp_path: Path, encoder_model: Path, monkeypatch: pytest.MonkeyPatch, signature: str
+) -> None:
+    handle = "https://tfhub.dev/vasudevgupta7/wav2vec2/1"
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
+    shutil.copytree(encoder_model, tmp_path / hashlib.sha1(handle.encode()).hexdigest())
+    spec = TfHubTeacher(handle=handle, signature=signature, output="", window_samples=400, normalise=True)
+    teacher = load_teacher(spec)
+    waveforms = np.random.default_rng(1).normal(0.1, 0.2, (2, 800)).astype(np.float32)
+    windows = waveforms.reshape(2, 2, 400)
+    level = (windows - windows.mean(-1, keepdims=True)) / windows.std(-1, keepdims=True)
+    expected = np.mean([straight_encoder(encoder_model, level[:, one]) for one in (0, 1)], axis=0)
+    np.testing.assert_allclose(teacher.embed(waveforms), expected, rtol=1e-3, atol=1e-4)
+
+    short = np.pad((waveforms[:, :100] - waveforms[:, :100].mean(-1, keepdims=True)), ((0, 0), (0, 300)))
+    short /= waveforms[:, :100].std(-1, keepdims=True)
+    expected = straight_encoder(encoder_model, short)
+    np.testing.assert_allclose(teacher.embed(waveforms[:, :100]), expected, rtol=1e-3, atol=1e-4)

@@ -30,7 +30,9 @@ FIRST_DAY_LEFT_OUT = "20200101"
 SOUND_FOLDERS = ("wav", "flac")
 
 _DATE = re.compile(r"-(\d{8})(?:-|$)")
-_README_LINE = re.compile(r"^\s*(Gender|Age Range)\s*:\s*\[?([^\]\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_README_LINE = re.compile(
+    r"^[ \t]*(Gender|Age Range)[ \t]*:[ \t]*\[?([^\]\r\n]*)", re.IGNORECASE | re.MULTILINE
+)
 _NOT_SAID = ("", "unknown", "please select")
 
 

@@ -1,4 +1,4 @@
-"""The layouts give the labels, speakers and splits of TensorFlow Datasets' own builders, run on one folder."""
+"""The layouts give the labels, speakers and splits of the builders of TFDS, run on the same folder."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from components.noss_ingest.rows import TaskRow
 from components.noss_ingest.splits import with_splits
 from schemas.noss_tasks import SplitRule, catalogue
 from tests.components.noss_ingest.layouts import trees
-
-tfds = pytest.importorskip("tensorflow_datasets")
 
 Clips = set[tuple[str, str, str, str]]  # split, what names the clip in both, label, speaker
 

@@ -59,7 +59,7 @@ def test_savee_has_the_emotion_in_the_letters_of_the_name(tmp_path: Path) -> Non
 
 def test_savee_without_one_of_its_speakers_is_not_there(tmp_path: Path) -> None:
     (trees.savee(tmp_path) / "AudioData/JK").rename(tmp_path / "elsewhere")
-    with pytest.raises(SourceMissing, match="there is no folder .*AudioData/JK"):
+    with pytest.raises(SourceMissing, match=r"there is no folder .*AudioData/JK"):
         read_layout("savee", tmp_path)
 
 
@@ -105,7 +105,7 @@ def test_iemocap_has_four_classes_in_five_sessions(tmp_path: Path) -> None:
 
 def test_iemocap_without_a_session_is_not_there(tmp_path: Path) -> None:
     (trees.iemocap(tmp_path) / "Session4").rename(tmp_path / "elsewhere")
-    with pytest.raises(SourceMissing, match="there is no folder .*Session4/dialog/EmoEvaluation"):
+    with pytest.raises(SourceMissing, match=r"there is no folder .*Session4/dialog/EmoEvaluation"):
         read_layout("iemocap", tmp_path)
 
 

@@ -41,7 +41,7 @@ def test_each_clip_has_a_name_of_its_own_and_a_sound_that_can_be_read(name: str,
     assert len(absent) == {"voxceleb1": 1, "speech_commands": 1}.get(name, 0)
     for row in rows:
         assert row.path == str(Path(row.path)) and row.path.startswith(f"{folder}/")
-        assert row not in absent and soundfile.info(row.path).frames or row in absent
+        assert row in absent or soundfile.info(row.path).frames > 0
 
 
 @pytest.mark.parametrize("name", TREES)

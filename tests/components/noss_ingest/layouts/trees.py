@@ -73,7 +73,8 @@ def voxforge(folder: Path) -> Path:
     text(
         folder / "es/maria-2-20081231-bbb/etc/README", "Gender: [Female]\nAge Range: [Youth]\nLanguage: ES\n"
     )
-    text(folder / "fr/paul-20191231-ccc/etc/README", "Gender: Please Select\r\nAge Range: \r\n")
+    text(folder / "fr/paul-20191231-ccc/etc/README", "Gender: Unknown\r\nAge Range:\r\nLanguage: FR\r\n")
+    text(folder / "it/luca-20080515-eee/etc/README", "Gender:\nAge Range: Please Select\n")
     return folder
 
 

@@ -272,6 +272,6 @@ def _write(folder: Path, model: _Model, result: NossModelResult) -> None:
     result.write(folder / NossReport.RESULTS, f"{model.name}.json")
     samples = {each.task.name: each.samples.astype(np.float32) for each in model.evaluations}
     (folder / NossReport.SAMPLES).mkdir(exist_ok=True)
-    np.savez(folder / NossReport.SAMPLES / f"{model.name}.npz", **samples)
+    np.savez(folder / NossReport.SAMPLES / f"{model.name}.npz", allow_pickle=False, **samples)
     for evaluation in model.evaluations:
         write_predictions(folder / NossReport.PREDICTIONS / model.name, evaluation)

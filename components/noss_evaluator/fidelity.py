@@ -18,14 +18,13 @@ import numpy as np
 from components.noss_evaluator.clips import Entry, Sound
 from schemas.noss_reports import Fidelity, NossReport
 
-Matrix = np.ndarray[Any, np.dtype[np.float32]]
+Matrix = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 NEIGHBOURS = 10
 MAX_TRAIN, MAX_TEST = 4000, 2000
 
 _PENALTIES = np.logspace(-6, 2, 17)  # as shares of the mean variance of the embedding's directions
-_MATRIX, _DIGESTS = "matrix", "digests"
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,13 @@ class TeacherEmbeddings:
 
     def save(self, folder: Path) -> None:
         """Writes them beside the teacher's report."""
-        path = folder / NossReport.EMBEDDINGS
-        np.savez(path, **{_MATRIX: self.matrix, _DIGESTS: np.array(self.digests)})
+        np.savez(folder / NossReport.EMBEDDINGS, matrix=self.matrix, digests=np.array(self.digests))
 
     @classmethod
     def load(cls, folder: str | Path) -> TeacherEmbeddings:
         """Reads what :meth:`save` wrote."""
         with np.load(Path(folder) / NossReport.EMBEDDINGS) as file:
-            return cls(file[_MATRIX], file[_DIGESTS].tolist())
+            return cls(file["matrix"], file["digests"].tolist())
 
     def in_order_of(self, sounds: Sequence[Sound]) -> Matrix:
         """The rows of the given sounds.

@@ -13,8 +13,6 @@ from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_evaluator.tasks import NossTask, gather_tasks
 from schemas.noss_reports import IngestedTask, NossTaskSet
 from schemas.noss_tasks import ManifestSource, TaskRecord
-from schemas.noss_reports import IngestedTask, NossTaskSet
-from schemas.noss_tasks import ManifestSource, TaskRecord
 from schemas.records import NossClip, shard_path, write_shard
 
 PER_SPLIT = {"train": 24, "validation": 8, "test": 16}

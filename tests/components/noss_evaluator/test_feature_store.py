@@ -36,7 +36,6 @@ def _hearing(examples: Path, store: Path | None, batch_windows: int = 30) -> Hea
 
 def _nothing_to_read() -> Iterator[NossClip]:
     raise AssertionError("the records were read")
-    yield
 
 
 def _same(one: list[WindowBatch], other: list[WindowBatch]) -> None:

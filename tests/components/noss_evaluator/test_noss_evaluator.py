@@ -386,7 +386,7 @@ def test_construct_for_a_teacher_a_reference_and_the_baselines() -> None:
     spec = TfliteTeacher(stages=(TfliteStage(file="x.tflite"),), name="x")
     examples = _channel(standard_artifacts.Examples)
     for subject in ("teacher", "reference"):
-        node = NossEvaluator(examples, SETTINGS, subject, 3, teacher_spec=spec)  # type: ignore[arg-type]
+        node = NossEvaluator(examples, SETTINGS, subject, 3, teacher_spec=spec)
         assert node.exec_properties["teacher_spec"] == spec.to_parameter()
     assert list(NossEvaluator(examples, SETTINGS, "baselines", 3).inputs) == ["examples"]
 

@@ -119,7 +119,7 @@ def test_voxforge(tmp_path: Path) -> None:
 
     languages = ("de", "en", "es", "fr", "it", "ru")
     names = [f"{language}/Trunk/Audio/Main/16kHz_16bit" for language in languages]
-    submissions = [f"{name}/user{number}-2015010{number}-x" for name in names for number in range(5)]
+    submissions = [f"{name}/user{number}-20150101-x" for name in names for number in range(12)]
     submissions += [f"{name}/anonymous-20150101-y" for name in names]
     for submission in submissions:
         trees.text(tmp_path / f"{submission}.tgz", "")
@@ -133,7 +133,7 @@ def test_voxforge(tmp_path: Path) -> None:
     }
     ours = drawn("voxforge", tmp_path, "voxforge")
     assert {(row.split, row.file.removesuffix("/wav/a0001.wav")) for row in ours} == theirs
-    assert len(theirs) == 36
+    assert len(theirs) == 78
 
 
 def test_voxceleb1(tmp_path: Path) -> None:

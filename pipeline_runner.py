@@ -15,6 +15,10 @@ _DESCRIPTION = """\
 TinyTrill distils a big speech-embedding teacher into small TFLite students, measures each on the file
 that ships, and pushes the Pareto frontier of quality and latency to a folder and to MLflow.
 """
+_NOSS_HELP = """\
+The tasks that measure quality: those of the catalogue (schemas/noss), and every folder of the tasks' root
+that has a manifest.csv and, if it likes, a task.yaml.
+"""
 _RUN_HELP = """\
 Runs the pipeline on this machine. Everything a run makes lies in one folder (--output): the same command
 again answers from the cache what did not change, and goes on where a killed run stopped.
@@ -93,9 +97,43 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--tracking-uri", default="", help="the MLflow tracking URI to check")
     doctor.set_defaults(command=_doctor)
 
-    for command in (run, demo, validate, report, doctor):
+    noss = commands.add_parser("noss", help="list, show and check the tasks", description=_NOSS_HELP)
+    noss_commands = _add_noss(noss)
+
+    for command in (run, demo, validate, report, doctor, *noss_commands):
         command.add_argument("--verbose", action="store_true", help="show the libraries' own logs")
     return parser
+
+
+def _add_noss(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("ls", help="list all tasks, and which of them are here")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    listing.set_defaults(command=_noss_ls)
+
+    show = commands.add_parser("show", help="show all that is known of a task")
+    show.add_argument("task", metavar="TASK", help="the task's name")
+    show.set_defaults(command=_noss_show)
+
+    for command in (listing, show):
+        command.add_argument(
+            "--root",
+            default="",
+            metavar="DIR",
+            help="the tasks' folder (default: noss in TINYTRILL_DATA_ROOT)",
+        )
+        command.add_argument(
+            "--tfds-dir", default="", metavar="DIR", help="TensorFlow Datasets' folder (default: its own)"
+        )
+
+    validate = commands.add_parser("validate", help="check a folder that is to be a task")
+    validate.add_argument("folder", type=Path, metavar="DIR", help="the folder with the manifest.csv")
+    validate.add_argument(
+        "--all", action="store_true", help="decode and compare every clip, not 500 spread over the task"
+    )
+    validate.set_defaults(command=_noss_validate)
+    return [listing, show, validate]
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -174,6 +212,53 @@ def _doctor(options: argparse.Namespace) -> int:
         checks = examine(options.output, options.tracking_uri)
     Console().print(render(checks))
     return 0 if all(check.status != "missing" or not check.required for check in checks) else 1
+
+
+def _noss_ls(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipeline.noss import as_json, list_tasks, places, print_list
+
+    lines = list_tasks(places(options.root, options.tfds_dir))
+    if options.json:
+        print(as_json(lines))
+    else:
+        print_list(Console(), lines)
+    return 0
+
+
+def _noss_show(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipeline.noss import places, show_task
+
+    show_task(Console(), options.task, places(options.root, options.tfds_dir))
+    return 0
+
+
+def _noss_validate(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import track
+
+    from pipeline.noss import count, print_counts
+    from pipeline.noss_validation import validate_task
+
+    progress = Console(stderr=True)
+    found = validate_task(
+        options.folder,
+        options.all,
+        lambda rows: track(
+            rows, "decoding", console=progress, transient=True, disable=not progress.is_terminal
+        ),
+    )
+    for problem in found.problems:
+        print(problem)
+    if found.problems or found.record is None:
+        print(f"{options.folder}: {len(found.problems)} problems", file=sys.stderr)
+        return 2
+    print_counts(Console(), count(found.rows))
+    print(f"{found.record.name}: valid; {found.decoded} of {len(found.rows)} clips were decoded and compared")
+    return 0
 
 
 if __name__ == "__main__":

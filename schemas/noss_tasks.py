@@ -124,7 +124,7 @@ class TaskRecord(Settings):
     )
     licence: str = Field("", description="Licence of the sound, as reports should state it.")
     citation: str = Field("", description="What to cite.")
-    obtain: Obtain = Field(default_factory=Obtain, description="How to come by the sound.")
+    obtain: Obtain = Field(default_factory=Obtain, description="Where the sound is to be had.")
     published: tuple[PublishedFigure, ...] = Field((), description="Figures of publications.")
     synthetic: bool = Field(False, description="Whether its sound is synthesised.")
 

@@ -93,19 +93,14 @@ def folder_records(root: Path) -> dict[str, TaskRecord]:
       SourceError: If a folder cannot be a task, or its name is taken.
       TaskRecordError: If a record cannot be read.
     """
-    listed = {
-        source.file
-        for record in catalogue().values()
-        for source in record.sources
-        if isinstance(source, ManifestSource)
-    }
     records: dict[str, TaskRecord] = {}
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "."):
         own = (folder / RECORD_FILE).is_file()
-        manifest = f"{folder.name}/{MANIFEST_FILE}"
-        if not own and (manifest in listed or not (root / manifest).is_file()):
+        if not own and not (folder / MANIFEST_FILE).is_file():
             continue
         record = folder_record(folder)
+        if record is catalogue().get(record.name):
+            continue
         if record.name in records:
             raise SourceError(f"{folder}: there is a task {record.name!r} already; accepted are unique names")
         if record.name in catalogue():
@@ -120,7 +115,7 @@ def folder_records(root: Path) -> dict[str, TaskRecord]:
 
 
 def folder_record(folder: Path) -> TaskRecord:
-    """The record of a task's own folder: its ``task.yaml``, or what is assumed without one.
+    """The record of a folder: its ``task.yaml``, the catalogue's for its manifest, or what is usual.
 
     Raises:
       SourceError: If the folder's name cannot be that of a task.
@@ -129,6 +124,9 @@ def folder_record(folder: Path) -> TaskRecord:
     source = ManifestSource(file=f"{folder.name}/{MANIFEST_FILE}")
     if (folder / RECORD_FILE).is_file():
         return read_record(folder / RECORD_FILE, sources=(source,))
+    for record in catalogue().values():
+        if source in record.sources:
+            return record
     try:
         return TaskRecord(name=folder.name, speaker_disjoint="auto", sources=(source,))
     except ValidationError as error:

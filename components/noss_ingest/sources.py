@@ -1,50 +1,28 @@
-"""Where the sound of a task lies: whether it is there, its rows, and whether it changed."""
+"""The tasks NossIngest reads: those whose sound is here, those whose is not, and whether they changed."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
 from components.noss_ingest.choice import WantedTask, wanted_tasks
-from components.noss_ingest.layouts import read_layout
 from components.noss_ingest.leaks import check_rows
 from components.noss_ingest.manifest import read_manifest
+from components.noss_ingest.places import Places, describe, how_to_obtain, locate, place_of, read_rows
 from components.noss_ingest.rows import SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
-from components.noss_ingest.tfds import prepared_folder, read_tfds
+from components.noss_ingest.tfds import read_tfds
 from schemas.noss_reports import UnavailableTask
-from schemas.noss_tasks import LayoutSource, ManifestSource, Obtain, TaskRecord, TaskSourceSpec, TfdsSource
+from schemas.noss_tasks import ManifestSource, TaskRecord, TfdsSource
 
 CORPUS_FOLDER = "noss"
 
 _logger = logging.getLogger("tinytrill.noss_ingest")
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where sources are looked for.
-
-    Attributes:
-      root: Folder of the tasks.
-      tfds_dir: Folder of TFDS's prepared data sets.
-      download: Whether TFDS may fetch and prepare.
-    """
-
-    root: Path
-    tfds_dir: Path
-    download: bool = False
-
-    @classmethod
-    def of(cls, settings: NossIngestSettings, root: str | Path) -> Places:
-        """The places of the settings; TFDS's own folder where they name none."""
-        own = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-        return cls(Path(root), Path(settings.tfds_dir or own).expanduser(), settings.download)
 
 
 @dataclass(frozen=True)
@@ -98,52 +76,6 @@ def find_tasks(
     return found, unavailable
 
 
-def read_rows(record: TaskRecord, places: Places) -> tuple[list[TaskRow], str]:
-    """The clips of the first of a task's sources that is there, and which it is.
-
-    Raises:
-      SourceMissing: If none is, saying what was looked for.
-      SourceError: If it is malformed.
-    """
-    reasons = []
-    for source in record.sources:
-        try:
-            return _read(source, places), describe(source)
-        except SourceMissing as error:
-            reasons.append(str(error))
-    raise SourceMissing("; ".join(reasons))
-
-
-def locate(record: TaskRecord, places: Places) -> str:
-    """The first of a task's sources that seems to be there, by a look at its place only.
-
-    Raises:
-      SourceMissing: If none is, saying what was looked for.
-    """
-    for source in record.sources:
-        place = _place(source, places)
-        if place is not None and place.exists():
-            return describe(source)
-    missing = ", no ".join(
-        f"{describe(source)} in {places.tfds_dir if source.kind == 'tfds' else places.root}"
-        for source in record.sources
-    )
-    raise SourceMissing(f"there is no {missing}")
-
-
-def describe(source: TaskSourceSpec) -> str:
-    """A source in words, the same on every machine."""
-    if isinstance(source, TfdsSource):
-        return f"TFDS {source.builder} {source.version}".rstrip()
-    return f"folder {source.folder}" if isinstance(source, LayoutSource) else f"manifest {source.file}"
-
-
-def how_to_obtain(obtain: Obtain) -> str:
-    """The command, the page and the note, as far as there are any."""
-    parts = [f"run {obtain.command}" if obtain.command else "", obtain.page, obtain.note]
-    return "; ".join(part for part in parts if part) or "its record does not say how to get it"
-
-
 def check_sources(settings: NossIngestSettings, key: str = "noss") -> None:
     """Refuses settings whose sound is not there; cheap enough to be called before anything runs.
 
@@ -183,7 +115,7 @@ def sources_digest(settings: NossIngestSettings, key: str = "noss") -> str:
         for source in task.record.sources:
             if settings.download and isinstance(source, TfdsSource):
                 _prepare(source, places)
-            place = _place(source, places)
+            place = place_of(source, places)
             files.add(place or describe(source))
             if isinstance(source, ManifestSource) and place and place.is_file():
                 files |= {row.path for row in read_manifest(place)}
@@ -194,20 +126,6 @@ def sources_digest(settings: NossIngestSettings, key: str = "noss") -> str:
         digest.update(task.record.to_parameter().encode())
         digest.update(fingerprint(files).encode())
     return digest.hexdigest()
-
-
-def _read(source: TaskSourceSpec, places: Places) -> list[TaskRow]:
-    if isinstance(source, TfdsSource):
-        return read_tfds(source, places.tfds_dir, places.download)
-    if isinstance(source, LayoutSource):
-        return read_layout(source.layout, places.root / source.folder)
-    return read_manifest(places.root / source.file)
-
-
-def _place(source: TaskSourceSpec, places: Places) -> Path | None:
-    if isinstance(source, TfdsSource):
-        return prepared_folder(source, places.tfds_dir)
-    return places.root / (source.folder if isinstance(source, LayoutSource) else source.file)
 
 
 def _prepare(source: TfdsSource, places: Places) -> None:

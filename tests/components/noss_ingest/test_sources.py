@@ -6,9 +6,10 @@ import pytest
 
 from components.audio.intake_report import IngestError
 from components.noss_ingest import choice
+from components.noss_ingest.places import how_to_obtain
 from components.noss_ingest.rows import SourceError
 from components.noss_ingest.settings import NossIngestSettings
-from components.noss_ingest.sources import check_sources, find_tasks, how_to_obtain, sources_digest
+from components.noss_ingest.sources import check_sources, find_tasks, sources_digest
 from schemas.noss_tasks import LayoutSource, ManifestSource, Obtain, TaskRecord, TfdsSource
 from tests.components.audio.sounds import sine, write_soundfile
 from tests.components.noss_ingest.tasks import make_task
@@ -68,8 +69,10 @@ def test_a_task_without_sound_is_unavailable_and_the_others_go_on(
         found, (absent,) = find_tasks(settings_of(tmp_path), tmp_path)
     assert [task.record.name for task in found] == ["mine"]
     assert (absent.name, absent.obtain) == ("emotion", _OBTAIN)
-    for looked_for in ("crema_d", str(tmp_path / "tfds"), str(tmp_path / "CREMA-D"), "emotion.csv"):
-        assert looked_for in absent.reason
+    assert absent.reason == (
+        f"there is no TFDS crema_d 1.0.0 in {tmp_path}/tfds; there is no folder CREMA-D in {tmp_path}; "
+        f"there is no manifest emotion.csv in {tmp_path}"
+    )
     assert "task emotion is unavailable" in caplog.text
 
 

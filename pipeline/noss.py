@@ -1,0 +1,262 @@
+"""The benchmark's tasks in the terminal: which there are, what one is, whether its sound is here."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from components.audio.intake_report import IngestError
+from components.noss_ingest.choice import folder_records
+from components.noss_ingest.places import Places, check_place, describe, how_to_obtain, locate, read_rows
+from components.noss_ingest.rows import SPLITS, SourceError, SourceMissing, TaskRow
+from components.noss_ingest.settings import NossIngestSettings
+from components.noss_ingest.splits import with_splits
+from pipeline.config_file import ConfigError
+from pipeline.sources import DATA_ROOT
+from schemas.noss_tasks import TaskRecord, TaskRecordError, catalogue
+
+_MEASURED_FILES = 2000
+_SHOWN_LABELS = 50
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """A line of the list of tasks.
+
+    Attributes:
+      name: Of the task.
+      title: What is asked.
+      classes: How many; 0: as many as are found.
+      metric: What counts.
+      split: Rule of the splits.
+      source: Where its sound is; empty: not here.
+      obtain: How to get it, or what was looked for.
+    """
+
+    name: str
+    title: str
+    classes: int
+    metric: str
+    split: str
+    source: str
+    obtain: str
+
+
+@dataclass
+class TaskCounts:
+    """What a task's rows add up to.
+
+    Attributes:
+      clips: By split.
+      labels: Clips by label.
+      speakers: Names by split; empty where they are unknown.
+      hours: Of all clips; None if no file says its length.
+    """
+
+    clips: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    speakers: dict[str, set[str]] = field(default_factory=lambda: {split: set() for split in SPLITS})
+    hours: float | None = None
+
+
+def places(root: str, tfds_dir: str) -> Places:
+    """Where tasks are looked for: as given, else as a run does."""
+    chosen = Path(root or Path(os.environ.get(DATA_ROOT, ".")) / "noss").expanduser().resolve()
+    if root and not chosen.is_dir():
+        raise ConfigError(f"--root: there is no folder {str(chosen)!r}; accepted is a folder of tasks")
+    return Places.of(NossIngestSettings(tfds_dir=tfds_dir), chosen)
+
+
+def known_tasks(where: Places) -> dict[str, TaskRecord]:
+    """The catalogue's tasks and those of the root's folders, by name.
+
+    Raises:
+      ConfigError: If a folder's record cannot be read.
+    """
+    with _refusing():
+        own = folder_records(where.root) if where.root.is_dir() else {}
+    return dict(sorted({**catalogue(), **own}.items()))
+
+
+def list_tasks(where: Places) -> list[TaskLine]:
+    """All tasks, by name."""
+    lines = []
+    for record in known_tasks(where).values():
+        try:
+            source, obtain = locate(record, where), ""
+        except SourceMissing:
+            source, obtain = "", how_to_obtain(record.obtain.model_copy(update={"note": ""}))
+        lines.append(
+            TaskLine(
+                name=record.name,
+                title=record.title,
+                classes=len(record.labels),
+                metric=record.metric,
+                split=record.split.rule,
+                source=source,
+                obtain=obtain,
+            )
+        )
+    return lines
+
+
+def as_json(lines: Sequence[TaskLine]) -> str:
+    """The list for programs."""
+    import json
+
+    return json.dumps([asdict(line) for line in lines], indent=1, ensure_ascii=False)
+
+
+def print_list(console: Console, lines: Sequence[TaskLine]) -> None:
+    """Prints the list for people: a table, and how to get what is not here."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("task", "classes", "metric", "split", "here", "asks"):
+        table.add_column(heading, no_wrap=heading != "asks", overflow="fold")
+    for line in lines:
+        classes = str(line.classes) if line.classes else "as found"
+        here = line.source.partition(" ")[0] or "no"
+        table.add_row(*map(escape, (line.name, classes, line.metric, line.split, here, line.title)))
+    console.print(table)
+    absent = [line for line in lines if not line.source]
+    if absent:
+        _print_text(console, "To get what is not here (more by: noss show TASK):")
+    for line in absent:
+        _print_text(console, f"  {line.name}: {line.obtain}")
+
+
+def show_task(console: Console, name: str, where: Places) -> None:
+    """Prints a task's record and, if its sound is here, what is in it.
+
+    Raises:
+      ConfigError: If there is no such task, or its source is malformed.
+    """
+    known = known_tasks(where)
+    if name not in known:
+        raise ConfigError(f"there is no task {name!r}; known are {', '.join(known)}")
+    record = known[name]
+    console.print(_record_table(record, where))
+    if record.published:
+        console.print(_published_table(record))
+    with _refusing():
+        try:
+            rows, _ = read_rows(record, where)
+        except SourceMissing as error:
+            _print_text(console, f"Its sound is not here: {error}")
+            return
+        counts = count(with_splits(rows, record.split))
+    print_counts(console, counts)
+
+
+def count(rows: Sequence[TaskRow]) -> TaskCounts:
+    """Adds up the rows of a task, which have splits.
+
+    The hours are those of at most 2,000 files, spread over the task, and scaled to all.
+    """
+    counts = TaskCounts()
+    for row in rows:
+        counts.clips[row.split] += 1
+        counts.labels[row.label] += 1
+        if row.speaker_id:
+            counts.speakers[row.split].add(row.speaker_id)
+    measured = [row for row in rows if row.path][:: len(rows) // _MEASURED_FILES + 1]
+    lengths = [seconds for row in measured if (seconds := _seconds(row)) is not None]
+    if lengths:
+        counts.hours = sum(lengths) / len(lengths) * len(rows) / 3600
+    return counts
+
+
+def print_counts(console: Console, counts: TaskCounts) -> None:
+    """Prints clips and speakers by split, hours, and clips by label."""
+    everyone = set().union(*counts.speakers.values())
+    lines = [(split, counts.clips[split], counts.speakers[split]) for split in SPLITS]
+    table = _table("split", "clips", "speakers")
+    for split, clips, speakers in [*lines, ("all", counts.clips.total(), everyone)]:
+        table.add_row(split, f"{clips:,}", f"{len(speakers):,}" if speakers else "unknown")
+    console.print(table)
+    hours = "unknown" if counts.hours is None else f"{counts.hours:.2f}"
+    labels = sorted(counts.labels.items())
+    shown = ", ".join(f"{label} {clips:,}" for label, clips in labels[:_SHOWN_LABELS])
+    more = f" and {len(labels) - _SHOWN_LABELS:,} more" if len(labels) > _SHOWN_LABELS else ""
+    _print_text(console, f"{hours} hours; {len(labels):,} labels: {shown}{more}")
+
+
+def _record_table(record: TaskRecord, where: Places) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    split = record.split
+    shares = (
+        f", in shares of {split.shares}, seed {split.seed}" if split.rule in ("speakers", "clips") else ""
+    )
+    here = []
+    for source in record.sources:
+        try:
+            check_place(source, where)
+            here.append(f"{describe(source)} (here)")
+        except SourceMissing:
+            here.append(describe(source))
+    rows = {
+        "task": f"{record.name}, version {record.version}, digest {record.digest}",
+        "asks": record.title,
+        "labels": ", ".join(record.labels) or "those that are found",
+        "metric": record.metric + (f" of {record.positive_label!r}" if record.positive_label else ""),
+        "split": split.rule + shares,
+        "speakers": f"{record.speaker}; in one split only: {str(record.speaker_disjoint).lower()}",
+        "sources": "\n".join(here),
+        "licence": record.licence,
+        "cite": record.citation,
+        "to get it": how_to_obtain(record.obtain),
+        "sound": "synthesised" if record.synthetic else "",
+    }
+    for name, text in rows.items():
+        if text:
+            table.add_row(name, escape(text))
+    return table
+
+
+def _published_table(record: TaskRecord) -> Table:
+    table = _table("published", "figure", "metric", "source", "note")
+    for figure in record.published:
+        table.add_row(
+            *map(escape, (figure.model, f"{figure.value:.1%}", figure.metric, figure.source, figure.note))
+        )
+    return table
+
+
+def _print_text(console: Console, text: str) -> None:
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def _table(*headings: str) -> Table:
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _seconds(row: TaskRow) -> float | None:
+    import soundfile
+
+    if row.seconds is not None:
+        return row.seconds
+    try:
+        info = soundfile.info(row.path)
+    except (soundfile.SoundFileError, TypeError):
+        return None
+    return max(0.0, float(info.duration) - row.start_s)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (IngestError, SourceError, TaskRecordError) as error:
+        raise ConfigError(str(error)) from error

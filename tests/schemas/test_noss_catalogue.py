@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import re
+from pathlib import Path
+
 import pytest
 
 from components.noss_ingest.layouts import LAYOUTS
-from schemas.noss_tasks import CATALOGUE, LayoutSource, ManifestSource, TaskRecord, TfdsSource, catalogue
+from schemas.noss_tasks import (
+    CATALOGUE,
+    LayoutSource,
+    ManifestSource,
+    TaskRecord,
+    TfdsSource,
+    catalogue,
+    read_record,
+)
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "noss_tasks.md"
 
 OF_THE_PAPERS = {
     "asvspoof2019_la": (2, "asvspoof2019_la", None),
@@ -75,8 +89,6 @@ def test_the_other_tasks_have_their_classes(name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_THE_PAPERS)
 def test_the_labels_are_those_that_the_layout_writes(name: str) -> None:
-    import importlib
-
     layout = importlib.import_module(f"components.noss_ingest.layouts.{OF_THE_PAPERS[name][1]}")
     if hasattr(layout, "LABELS"):
         written = layout.LABELS.values() if isinstance(layout.LABELS, dict) else layout.LABELS
@@ -111,3 +123,19 @@ def test_published_figures_say_where_they_are_from_and_what_differs() -> None:
 
 def test_tasks_that_differ_have_digests_that_differ() -> None:
     assert len({of.digest for of in catalogue().values()}) == len(RECORDS)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_document_has_each_task_with_its_licence(name: str) -> None:
+    line = next(line for line in DOCUMENT.read_text().splitlines() if line.startswith(f"| `{name}` |"))
+    assert f"| {len(record(name).labels)} |" in line or name == "voxceleb1"
+    stated = record(name).licence.split(",")[0].split(";")[0]
+    assert stated in line or name in ("savee", "masked_speech", "dementiabank", "iemocap")
+
+
+def test_the_documents_example_is_a_record(tmp_path: Path) -> None:
+    example = re.search(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert example
+    (tmp_path / "task.yaml").write_text(example[1])
+    of = read_record(tmp_path / "task.yaml", sources=(ManifestSource(file="my_task/manifest.csv"),))
+    assert of.labels == ("tired", "awake")

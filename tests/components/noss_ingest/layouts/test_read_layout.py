@@ -10,7 +10,10 @@ import soundfile
 
 from components.noss_ingest.layouts import LAYOUTS, read_layout
 from components.noss_ingest.layouts._files import lines_of, sex_of, table_of
-from components.noss_ingest.rows import SourceError, SourceMissing
+from components.noss_ingest.rows import SPLITS, SourceError, SourceMissing
+from components.noss_ingest.sources import Places, read_rows
+from components.noss_ingest.splits import with_splits
+from schemas.noss_tasks import LayoutSource, catalogue
 from tests.components.noss_ingest.layouts import trees
 
 TREES: dict[str, Callable[[Path], Path]] = {
@@ -48,6 +51,19 @@ def test_each_clip_has_a_name_of_its_own_and_a_sound_that_can_be_read(name: str,
 def test_rows_are_the_same_every_time(name: str, tmp_path: Path) -> None:
     TREES[name](tmp_path)
     assert read_layout(name, tmp_path) == read_layout(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_the_catalogue_finds_the_data_set_and_splits_it(name: str, tmp_path: Path) -> None:
+    record = catalogue()[name]
+    folder = next(source.folder for source in record.sources if isinstance(source, LayoutSource))
+    TREES[name](tmp_path / folder)
+
+    rows, source = read_rows(record, Places(tmp_path, tmp_path / "tfds"))
+
+    assert source == f"folder {folder}"
+    assert {row.label for row in rows} <= set(record.labels or (row.speaker_id for row in rows))
+    assert {row.split for row in with_splits(rows, record.split)} == set(SPLITS)
 
 
 @pytest.mark.parametrize("name", TREES)

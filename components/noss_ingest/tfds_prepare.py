@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from components.noss_ingest.rows import SourceError, SourceMissing
 from schemas.noss_tasks import TfdsSource
-
-# What TFDS needs to prepare sound, but not to read it, and does not depend on.
-_TO_PREPARE = ("importlib_resources", "pydub")
 
 
 def prepare(source: TfdsSource, data_dir: Path) -> None:
@@ -57,13 +55,20 @@ def how_to_prepare(source: TfdsSource, data_dir: Path) -> str:
     arguments = f"{json.dumps(full_name(source))}, data_dir={json.dumps(str(data_dir))}"
     code = f"import tensorflow_datasets as tfds; tfds.builder({arguments}).download_and_prepare()"
     steps = f"to prepare it: {shlex.join([sys.executable, '-c', code])}"
-    absent = [name for name in _TO_PREPARE if importlib.util.find_spec(name) is None]
-    if absent:
-        steps += f"; before that: {shlex.join([sys.executable, '-m', 'pip', 'install', *absent])}"
+    formats = {kind.to_json_content().file_format for kind in _sounds(made_by, data_dir, config)}
+    if formats - {"wav"} and shutil.which("ffmpeg") is None:
+        steps += f"; before that, install ffmpeg, by which TFDS reads {', '.join(sorted(formats))}"
     if made_by.MANUAL_DOWNLOAD_INSTRUCTIONS:
         by_hand = " ".join(made_by.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
         steps += f"; before that, by hand, with {data_dir / 'downloads' / 'manual'} as manual_dir: {by_hand}"
     return steps
+
+
+def _sounds(made_by: Any, data_dir: Path, config: str) -> list[Any]:
+    from tensorflow_datasets.core.features import Audio
+
+    features = made_by(data_dir=data_dir, config=config or None).info.features
+    return [kind for kind in features.values() if isinstance(kind, Audio)]
 
 
 def full_name(source: TfdsSource) -> str:

@@ -85,7 +85,8 @@ def _write_task(folder: Path, record: TaskRecord, clips: Iterator[TaskClip]) -> 
         name = f"audio/{clip.label}_{index:05d}.flac"
         write_sound(folder / name, clip.audio, ESPEAK_RATE, TARGET_RATE)
         rows.append((name, clip.label, clip.speaker_id, clip.split, ""))
-    content = record.model_dump(mode="json", exclude_defaults=True)
+    # Without sources it is the manifest beside it, wherever the folder is put.
+    content = record.model_dump(mode="json", exclude_defaults=True, exclude={"sources"})
     (folder / RECORD_FILE).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     with (folder / MANIFEST_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -15,6 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from components.audio.decode import decode
 from components.audio.errors import AudioError, Reason
 from components.corpus_synthesizer.settings import SynthesizerSettings
+from components.noss_ingest.settings import NossIngestSettings
+from components.noss_ingest.sources import find_tasks
+from schemas.noss_tasks import ManifestSource, read_record
 from tests.components.corpus_synthesizer.sound import log_mel_statistics, synthesize
 
 
@@ -131,6 +134,31 @@ def test_tasks_have_the_form_of_noss(
     for row in rows:
         splits.setdefault(row["speaker_id"], set()).add(row["split"])
     assert all(len(found) == (1 if disjoint else 3) for found in splits.values())
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "speaker", "disjoint"),
+    [
+        ("language", {"de", "fr"}, "known", True),
+        ("keyword", {"yes", "two", "_unknown_"}, "known", True),
+        ("speaker", set(), "label", False),
+    ],
+)
+def test_tasks_have_records(
+    small_corpus: Path, task: str, labels: set[str], speaker: str, disjoint: bool
+) -> None:
+    source = ManifestSource(file="manifest.csv")
+    record = read_record(small_corpus / "noss" / task / "task.yaml", sources=(source,))
+    assert record.name == task
+    assert set(record.labels) == labels
+    assert (record.speaker, record.speaker_disjoint, record.synthetic) == (speaker, disjoint, True)
+    assert record.licence == "synthetic"
+
+
+def test_the_ingestion_takes_the_tasks_as_they_are(small_corpus: Path) -> None:
+    found, unavailable = find_tasks(NossIngestSettings(), small_corpus / "noss", synthetic=True)
+    assert [task.record.name for task in found] == ["keyword", "language", "speaker"]
+    assert unavailable == []
 
 
 def test_licence_says_that_it_is_synthetic(small_corpus: Path) -> None:

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 _DESCRIPTION = """\
 TinyTrill distils a big speech-embedding teacher into small TFLite students, measures each on the file
@@ -18,6 +19,17 @@ that ships, and pushes the Pareto frontier of quality and latency to a folder an
 _NOSS_HELP = """\
 The tasks that measure quality: those of the catalogue (schemas/noss), and every folder of the tasks' root
 that has a manifest.csv and, if it likes, a task.yaml.
+"""
+_NOSS_RUN_HELP = """\
+Measures models on the tasks without the pipeline, by the protocol and the code that a run uses, and puts
+them side by side. The same command again does only what is missing or has changed. A model is
+
+  a .tflite file (of a student: variants.json or model.json beside it say what it hears), an .onnx file,
+  a folder with a SavedModel or a Hugging Face checkpoint, hf:<organisation>/<name>,
+  an https handle of TensorFlow Hub, a .yaml file that describes a teacher, or logmel, mfcc or random.
+
+  pipeline_runner.py noss run --root /sound/noss --model core-int8.tflite --model logmel
+  pipeline_runner.py noss run --model hf:facebook/wav2vec2-base --tasks emodb,esc10
 """
 _RUN_HELP = """\
 Runs the pipeline on this machine. Everything a run makes lies in one folder (--output): the same command
@@ -133,19 +145,59 @@ def _add_noss(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
         "--all", action="store_true", help="decode and compare every clip, not 500 spread over the task"
     )
     validate.set_defaults(command=_noss_validate)
-    return [listing, show, validate]
+
+    return [listing, show, validate, _add_noss_run(commands)]
+
+
+def _add_noss_run(commands: Any) -> argparse.ArgumentParser:
+    run: argparse.ArgumentParser = commands.add_parser(
+        "run",
+        help="measure models that are there already",
+        description=_NOSS_RUN_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument(
+        "--model", action="append", required=True, metavar="X", help="the model; may be given again"
+    )
+    run.add_argument(
+        "--root",
+        default="",
+        metavar="DIR",
+        help="the tasks' folder (default: that of the configuration, else noss in TINYTRILL_DATA_ROOT)",
+    )
+    run.add_argument("--tasks", default="", metavar="A,B", help="only these tasks")
+    run.add_argument(
+        "--config",
+        default="",
+        metavar="FILE",
+        help="a configuration whose settings are taken: noss, evaluation",
+    )
+    _add_set(run, "evaluation.resamples=200")
+    run.add_argument(
+        "--output",
+        type=Path,
+        default=Path("output/noss"),
+        metavar="DIR",
+        help="folder of the results (default: output/noss)",
+    )
+    run.set_defaults(command=_noss_run)
+    return run
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", required=True, metavar="FILE", help="a YAML file, or demo, real_audio, frill144"
     )
+    _add_set(parser, "training.epochs=20")
+
+
+def _add_set(parser: argparse.ArgumentParser, example: str) -> None:
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="override a setting, as in training.epochs=20; may be given again",
+        help=f"override a setting, as in {example}; may be given again",
     )
 
 
@@ -258,6 +310,21 @@ def _noss_validate(options: argparse.Namespace) -> int:
         return 2
     print_counts(Console(), count(found.rows))
     print(f"{found.record.name}: valid; {found.decoded} of {len(found.rows)} clips were decoded and compared")
+    return 0
+
+
+def _noss_run(options: argparse.Namespace) -> int:
+    from pipeline.noss_run import BenchmarkRequest, comparison_folder, run_benchmark
+
+    output = options.output.resolve()
+    tasks = tuple(name.strip() for name in options.tasks.split(",") if name.strip())
+    run_benchmark(
+        BenchmarkRequest(options.model, output, options.config, options.set, options.root, tasks),
+        options.verbose,
+    )
+    folder = comparison_folder(output)
+    print((folder / "table.md").read_text(encoding="utf-8"))
+    print(f"table and heat map: {folder}\nreports:            {output / 'models'}")
     return 0
 
 

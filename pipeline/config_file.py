@@ -18,6 +18,8 @@ from pydantic import BaseModel, ValidationError
 from pipeline.config import RunConfig
 from schemas.strict_yaml import YamlError, parse_yaml
 
+_Part = typing.TypeVar("_Part", bound=BaseModel)
+
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
 
@@ -36,6 +38,37 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
       ConfigError: If the file is missing or is no YAML mapping, or any key or value is refused.
     """
     path = _find(source)
+    data = read_mapping(path)
+    for override in overrides:
+        _apply(data, override)
+    return validate(data, str(path))
+
+
+def load_part(part: type[_Part], source: str | Path, overrides: Sequence[str] = ()) -> _Part:
+    """Reads those settings of a configuration that a part of it has.
+
+    Args:
+      part: Its keys are keys of a run's configuration.
+      source: As for :func:`load_config`; empty: what is not overridden has its default.
+      overrides: ``key.path=value`` strings; the value is YAML.
+
+    Raises:
+      ConfigError: As :func:`load_config` does.
+    """
+    path = _find(source) if source else None
+    given = read_mapping(path) if path else {}
+    data = {key: value for key, value in given.items() if key in part.model_fields}
+    for override in overrides:
+        _apply(data, override)
+    return _validated(part, data, str(path or "--set"))
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Reads a YAML file that holds a mapping.
+
+    Raises:
+      ConfigError: If it holds something else, or a key twice.
+    """
     try:
         data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except YamlError as error:
@@ -44,9 +77,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         raise ConfigError(f"{path}: not UTF-8 text: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a mapping of settings, not {type(data).__name__}")
-    for override in overrides:
-        _apply(data, override)
-    return validate(data, str(path))
+    return data
 
 
 def validate(data: dict[str, Any], source: str) -> RunConfig:
@@ -56,8 +87,12 @@ def validate(data: dict[str, Any], source: str) -> RunConfig:
       ConfigError: Listing each fault with its place, its value, what is accepted and, for an unknown
         key, the nearest known one.
     """
+    return _validated(RunConfig, data, source)
+
+
+def _validated(kind: type[_Part], data: dict[str, Any], source: str) -> _Part:
     try:
-        return RunConfig.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
         faults = "\n".join(f"  {_describe(fault)}" for fault in error.errors())
         raise ConfigError(f"{source} is refused:\n{faults}") from error

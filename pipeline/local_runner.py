@@ -63,7 +63,7 @@ def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> 
     resolved = resolve(config, layout)
     check_sources(resolved)
     layout.root.mkdir(parents=True, exist_ok=True)
-    with _exclusive(layout), terminal(layout.log, verbose) as console:
+    with exclusive(layout), terminal(layout.log, verbose) as console:
         layout.config.write_text(dump(resolved), encoding="utf-8")
         times = _run_pipeline(resolved, layout, console, verbose)
         return _publish(layout, times)
@@ -116,8 +116,12 @@ def _publish(layout: RunLayout, times: RunTimes) -> RunResult:
 
 
 @contextmanager
-def _exclusive(layout: RunLayout) -> Iterator[None]:
-    """Holds the folder; the system lets go of it even if the process is killed."""
+def exclusive(layout: RunLayout) -> Iterator[None]:
+    """Holds the folder; the system lets go of it even if the process is killed.
+
+    Raises:
+      RunFailed: If another run holds it.
+    """
     with layout.lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -49,7 +49,7 @@ class Embeddings:
     def add(self, sounds: Sequence[Sound], vectors: Array) -> None:
         """Takes one vector a sound, before the subject's finish."""
         part = self.subject.finish(vectors).astype(np.float32)
-        is_whole = np.isfinite(part).all(axis=1)
+        is_whole: Array = np.isfinite(part).all(axis=1)
         self.broken.extend(sound.clip_id for sound, whole in zip(sounds, is_whole, strict=True) if not whole)
         self.parts.append(part)
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from schemas.noss_reports import ModelKind
-from schemas.reports import TfliteReport, TfliteVariant
+from schemas.reports import TfliteReport, VariantInput
 from schemas.students import FrontEndSpec
 from schemas.teachers import TeacherSpec, members
 
@@ -59,28 +59,37 @@ class EvaluationSubject:
 
 def student_subjects(folder: str, report: TfliteReport, workers: int) -> list[EvaluationSubject]:
     """The accepted variants of a student, each run by LiteRT from the very file that may ship."""
-    return [student_subject(Path(folder), report, variant, workers) for variant in report.accepted]
+    return [
+        student_subject(
+            Path(folder) / variant.file,
+            report.candidate_id,
+            variant.name,
+            variant.input,
+            variant.sha256,
+            workers,
+        )
+        for variant in report.accepted
+    ]
 
 
 def student_subject(
-    folder: Path, report: TfliteReport, variant: TfliteVariant, workers: int
+    path: Path, candidate_id: str, variant: str, input: VariantInput, sha256: str, workers: int
 ) -> EvaluationSubject:
     """One variant of a student.
 
     Raises:
-      ValueError: If the file is not the one the converter reported.
+      ValueError: If the file is not the one that was reported.
     """
-    path = folder / variant.file
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    if digest != variant.sha256:
-        raise ValueError(f"{path} has sha256 {digest}, the converter reported {variant.sha256}")
+    if digest != sha256:
+        raise ValueError(f"{path} has sha256 {digest}, its report says {sha256}")
     return EvaluationSubject(
-        model=report.candidate_id,
+        model=candidate_id,
         kind="student",
-        variant=variant.name,
+        variant=variant,
         sha256=digest,
-        hears="waveform" if variant.input == "wave" else "log_mel",
+        hears="waveform" if input == "wave" else "log_mel",
         networks=tflite_networks(content, workers),
     )
 

@@ -14,6 +14,8 @@ from schemas.settings import Report, ReportFile
 
 ModelKind = Literal["student", "teacher", "baseline", "reference", "control"]
 ProbeKind = Literal["linear", "lda", "knn"]
+SliceFeature = Literal["class", "speaker", "sex", "age", "duration"]
+SliceInterval = Literal["jackknife", "bootstrap", "wilson"]
 
 
 class IngestedTask(Report):
@@ -52,6 +54,9 @@ class ProbeRun(Report):
     fold: str = Field(description="Which part was the test split; empty: the given one.")
     probe: ProbeKind = Field(description="Chosen on validation.")
     parameter: float = Field(description="C (linear), shrinkage (lda), neighbours (knn).")
+    left_out: list[ProbeKind] = Field(
+        default_factory=list, description="Kinds of probe that were too costly to try."
+    )
     validation: float = Field(description="The task's metric on validation.")
     value: float = Field(description="The task's metric on test.")
     n_train: int
@@ -153,6 +158,11 @@ class NossModelResult(Report):
     code_version: str = Field("", description="Digest of the benchmark's code.")
     licence: str = Field("", description="Licence of the model, where it was stated.")
 
+    @property
+    def name(self) -> str:
+        """``<model>/<variant>``, or the model where it has no variants."""
+        return f"{self.model}/{self.variant}" if self.variant else self.model
+
 
 class SanityCheck(Report):
     """A model or labels that know nothing must score at chance."""
@@ -172,6 +182,7 @@ class NossReport(ReportFile):
     RESULTS: ClassVar[str] = "results"
     SAMPLES: ClassVar[str] = "samples"
     PREDICTIONS: ClassVar[str] = "predictions"
+    TFMA: ClassVar[str] = "tfma"
     EMBEDDINGS: ClassVar[str] = "embeddings.npz"
 
     protocol: str = Field(description="Which protocol chose and measured.")
@@ -197,8 +208,52 @@ class PairedDifference(Report):
     tasks: dict[str, tuple[float, float, float]] = Field(description="Difference, low and high by task.")
 
 
+class SliceFigure(Report):
+    """A model's accuracy on a part of a task's tested clips, as TFMA found it."""
+
+    task: str
+    feature: SliceFeature | None = Field(description="What the clips have in common; none: the whole task.")
+    value: str = Field("", description="As in 'happy' for the feature 'class'.")
+    n: int = Field(description="Clips.")
+    accuracy: float
+    low: float = Field(description="Lower end of the 95 % interval, clips taken as independent.")
+    high: float = Field(description="Upper end of the 95 % interval.")
+    interval: SliceInterval = Field(
+        description="What made the interval; wilson: from n and accuracy, where TFMA gave none."
+    )
+    gap: float = Field(description="Accuracy minus the model's accuracy on the whole task.")
+    teacher: float | None = Field(None, description="The teacher's accuracy on the same clips, if given.")
+
+
+class TfmaSummary(ReportFile):
+    """A TFMA evaluation in our own words: its slices, and what it says of the thresholds."""
+
+    FILE: ClassVar[str] = "slices.json"
+
+    min_slice: int = Field(description="Slices of fewer clips are not listed.")
+    slices: list[SliceFigure] = Field(description="By task; whole tasks first, then the largest gaps.")
+    left_out: int = Field(0, description="Slices of too few clips.")
+    thresholds: list[str] = Field(default_factory=list, description="What was asked; none: nothing.")
+    validated: bool = Field(description="Whether TFMA found every threshold met; true if there is none.")
+    reasons: list[str] = Field(default_factory=list, description="The thresholds that were not met.")
+
+
+class ModelSlices(Report):
+    """The TFMA evaluation of one model."""
+
+    model: str = Field(description="<model>/<variant>, or the model where it has no variants.")
+    tfma: TfmaSummary
+
+
+class LeftOut(Report):
+    """A model that is not in the comparison."""
+
+    model: str = Field(description="<model>/<variant>, or the model where it has no variants.")
+    reason: str
+
+
 class NossComparison(ReportFile):
-    """All models of a run, side by side."""
+    """All models of a run, side by side; every one of them answered the same clips by the same rules."""
 
     FILE: ClassVar[str] = "comparison.json"
     TABLE: ClassVar[str] = "table"
@@ -212,3 +267,16 @@ class NossComparison(ReportFile):
     between_students: list[PairedDifference] = Field(
         description="Pairs of candidates by their best variants, the better one first."
     )
+    paired_candidates: int = Field(0, description="How many candidates the pairs are of, the best ones.")
+    candidates: int = Field(0, description="How many candidates there are.")
+    not_comparable: list[LeftOut] = Field(
+        default_factory=list, description="Models of other clips or rules, and those that were refused."
+    )
+    slices: list[ModelSlices] = Field(default_factory=list, description="Models that have a TFMA evaluation.")
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any task's sound was synthesised."""
+        return any(task.synthetic for task in self.tasks) or any(
+            task.synthetic for model in self.models for task in model.tasks
+        )

@@ -33,6 +33,13 @@ def prepare(source: TfdsSource, data_dir: Path) -> None:
         ) from error
 
 
+def command(source: TfdsSource, data_dir: Path) -> str:
+    """The command that prepares a data set, once what it needs by hand is there."""
+    arguments = f"{json.dumps(full_name(source))}, data_dir={json.dumps(str(data_dir.absolute()))}"
+    code = f"import tensorflow_datasets as tfds; tfds.builder({arguments}).download_and_prepare()"
+    return shlex.join([sys.executable, "-c", code])
+
+
 def how_to_prepare(source: TfdsSource, data_dir: Path) -> str:
     """The command that prepares a data set, and what has to be done before it.
 
@@ -52,9 +59,7 @@ def how_to_prepare(source: TfdsSource, data_dir: Path) -> str:
         accepted = ", ".join(f"{name}/{known}" for known in made_by.builder_configs)
         raise SourceError(f"TFDS has no data set {source.builder!r}; accepted are {accepted}")
     data_dir = data_dir.absolute()
-    arguments = f"{json.dumps(full_name(source))}, data_dir={json.dumps(str(data_dir))}"
-    code = f"import tensorflow_datasets as tfds; tfds.builder({arguments}).download_and_prepare()"
-    steps = f"to prepare it: {shlex.join([sys.executable, '-c', code])}"
+    steps = f"to prepare it: {command(source, data_dir)}"
     formats = {kind.to_json_content().file_format for kind in _sounds(made_by, data_dir, config)}
     if formats - {"wav"} and shutil.which("ffmpeg") is None:
         steps += f"; before that, install ffmpeg, by which TFDS reads {', '.join(sorted(formats))}"

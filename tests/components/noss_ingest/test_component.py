@@ -19,9 +19,10 @@ from components.noss_ingest.rows import SourceError
 from components.noss_ingest.settings import NossIngestSettings
 from schemas.noss_reports import NossTaskSet
 from schemas.records import NossClip, iterate_examples, list_shards
-from tests.components.audio.sounds import write_soundfile
+from tests.components.audio.sounds import dominant_hertz, sine, write_soundfile
 from tests.components.executors import folder_bytes, run_ingest
 from tests.components.noss_ingest.tasks import edit, make_task
+from tests.components.noss_ingest.tfds_trees import prepare_own, sound
 
 
 def clips(examples: types.Artifact, split: str) -> list[NossClip]:
@@ -133,6 +134,97 @@ def test_a_leak_in_the_part_that_the_limit_leaves_out_is_found_too(tmp_path: Pat
     edit(folder, "audio/low39.wav", "audio/high0.wav")
     with pytest.raises(SourceError, match=r"leak: file 'audio/high0\.wav'"):
         run_ingest(Executor, settings_of(tmp_path, limit=8), tmp_path)
+
+
+def test_the_task_set_says_what_was_taken(tmp_path: Path) -> None:
+    folder = make_task(tmp_path / "tasks/a", 40)
+    (folder / "task.yaml").write_text("name: a\nversion: 3\ntitle: High or low?\n")
+    (folder / "audio/high0.wav").write_bytes(b"")
+    settings = settings_of(tmp_path, limit=40, tasks=("a", "crema_d"))
+    task_set = NossTaskSet.load(run_ingest(Executor, settings, tmp_path)[0].uri)
+    (task,) = task_set.tasks
+    assert (task.record.version, task.record.title, task.source) == (
+        3,
+        "High or low?",
+        "manifest a/manifest.csv",
+    )
+    assert task.digest == task.record.digest
+    # 80 clips, of which half are train; half of all are asked for, and one of them is empty.
+    assert task.n_original == {"train": 40, "validation": 20, "test": 20}
+    assert task.n_used == {"train": 19, "validation": 10, "test": 10}
+    (absent,) = task_set.unavailable
+    assert absent.name == "crema_d"
+    assert f"no TFDS crema_d in {tmp_path}/tfds" in absent.reason
+    assert "tfds build crema_d" in absent.obtain.command
+
+
+def test_a_required_task_stops_the_run(tmp_path: Path) -> None:
+    make_task(tmp_path / "tasks/a")
+    with pytest.raises(IngestError, match=r"noss\.require: the sound of task 'crema_d' is not here"):
+        run_ingest(Executor, settings_of(tmp_path, require=("crema_d",)), tmp_path)
+
+
+def test_parts_of_files_and_what_is_known_of_speakers(tmp_path: Path) -> None:
+    folder = tmp_path / "tasks/a"
+    for number, split in enumerate(("train", "validation", "test")):
+        tones = [sine(1.0, 8_000, 300 + 50 * number), sine(1.0, 8_000, 1_000 + 50 * number)]
+        write_soundfile(folder / f"{split}.wav", np.concatenate(tones), 8_000)
+    rows = [
+        f"{split}.wav,{label},ann,{split},,{start},{seconds},female,33\n"
+        for split in ("train", "validation", "test")
+        for label, start, seconds in (("low", "", 1), ("high", 1.25, 0.5))
+    ]
+    header = "file,label,speaker_id,split,fold,start_s,seconds,sex,age\n"
+    (folder / "manifest.csv").write_text(header + "".join(rows))
+    examples, _ = run_ingest(Executor, settings_of(tmp_path), tmp_path)
+    heard = {clip.clip_id: clip for clip in clips(examples, "test")}
+    low, high = heard["a/test.wav#0+1"], heard["a/test.wav#1.25+0.5"]
+    assert (len(low.audio), len(high.audio)) == (16_000, 8_000)
+    assert dominant_hertz(low.audio) == pytest.approx(400, abs=5)
+    assert dominant_hertz(high.audio) == pytest.approx(1_100, abs=5)
+    assert (low.sex, low.age) == ("female", "33")
+
+
+def test_files_and_tfds_in_one_run(tmp_path: Path) -> None:
+    make_task(tmp_path / "tasks/a")
+    examples_of = {
+        split: {
+            f"{split}{number}": {
+                "sound": sound(f"{split}{number}", 8_000),
+                "mood": number % 2,
+                "speaker": split,
+            }
+            for number in range(4)
+        }
+        for split in ("train", "validation", "test")
+    }
+    prepare_own(tmp_path / "tfds", "own", examples_of)
+    record = {"name": "t", "labels": ["low", "high"], "sources": [{"kind": "tfds", "builder": "own"}]}
+    settings = settings_of(tmp_path, tasks=({"record": record}, "a"), shard_clips=3)
+    examples, report = run_ingest(Executor, settings, tmp_path)
+    assert report.splits["t/train"].clips == 4
+    # Four clips each in shards of three: two shards of files, two of TFDS.
+    assert len(list_shards(examples.uri, "train")) == 4
+    by_shard = [
+        [NossClip.from_example(example) for example in iterate_examples([shard])]
+        for shard in list_shards(examples.uri, "train")
+    ]
+    assert [sorted({clip.task for clip in shard}) for shard in by_shard] == [["a"], ["a"], ["t"], ["t"]]
+    stored = [clip for shard in by_shard[2:] for clip in shard]
+    assert [clip.clip_id for clip in stored] == [f"t/train/{index}" for index in range(4)]
+    assert {clip.speaker_id for clip in stored} == {"train"}
+    (_, task) = sorted(NossTaskSet.load(examples.uri).tasks, key=lambda task: task.record.name)
+    assert (task.source, task.n_used["test"]) == ("TFDS own", 4)
+
+
+def test_tfds_that_is_malformed_names_its_place(tmp_path: Path) -> None:
+    same = {"sound": sound("same", 8_000), "mood": 0, "speaker": "ann"}
+    examples_of = {split: {f"{split}0": same} for split in ("train", "validation", "test")}
+    prepare_own(tmp_path / "tfds", "own", examples_of)
+    make_task(tmp_path / "tasks/a")
+    record = {"name": "t", "sources": [{"kind": "tfds", "builder": "own"}]}
+    with pytest.raises(SourceError, match=r"tfds:own/1\.0\.0/\w+/0: leak: .* sounds the same"):
+        run_ingest(Executor, settings_of(tmp_path, tasks=({"record": record},)), tmp_path)
 
 
 def test_real_tasks(shared_data: Path, tmp_path: Path) -> None:

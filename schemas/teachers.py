@@ -143,6 +143,9 @@ class OnnxTeacher(_Network):
     kind: Literal["onnx"] = Field("onnx", description="An ONNX file.")
     path: str = Field(min_length=1, description="The .onnx file; weights outside it lie beside it.")
     output: str = Field("", description="Name of the output, or its index; empty: the only output.")
+    scale: float = Field(
+        1.0, description="The waveform is multiplied by this: 32768 for a model of 16-bit values."
+    )
     arguments: dict[str, int | float | bool] = Field(
         default_factory=dict,
         description="Further inputs, each filled with one number, as attention_mask: 1; a free dimension "

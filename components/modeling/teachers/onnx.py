@@ -109,7 +109,8 @@ class OnnxNetwork(Teacher):
         return np.concatenate([mean_over_time(self._with_time(self._ask(one), 1)) for one in sounds])
 
     def _ask(self, waveform: Array) -> Array:
-        feed = {self._input: waveform.astype(_DTYPES[self._inputs[self._input].type])}
+        scaled = waveform * np.float32(self._spec.scale)
+        feed = {self._input: scaled.astype(_DTYPES[self._inputs[self._input].type])}
         sizes = dict(zip(self._inputs[self._input].shape, waveform.shape, strict=True))
         for name, value in self._spec.arguments.items():
             feed[name] = self._constant(name, value, sizes)

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from components.modeling.teachers import TeacherError, load_teacher
-from schemas.teachers import OnnxTeacher, check_teacher, teacher_files
+from schemas.teachers import OnnxTeacher, TfliteStage, TfliteTeacher, check_teacher, teacher_files
 
 Array = np.ndarray[Any, Any]
 FLOAT = TensorProto.FLOAT
@@ -181,13 +181,13 @@ def test_refuses_a_waveform_of_integers(tmp_path: Path) -> None:
         load(path, arguments={"mask": 1, "gain": 1})
 
 
-@pytest.mark.parametrize("size", ["other", None])
-def test_refuses_a_constant_of_unknown_size(tmp_path: Path, size: str | None) -> None:
+@pytest.mark.parametrize(("sound", "state"), [(["batch", "samples"], ["other"]), ([None, None], [None])])
+def test_refuses_a_constant_of_unknown_size(tmp_path: Path, sound: list[Any], state: list[Any]) -> None:
     node = helper.make_node("Add", ["sound", "state"], ["sum"])
-    shapes = [("sound", FLOAT, ["batch", "samples"]), ("state", FLOAT, [size])]
-    path = save(tmp_path / "state.onnx", [node], shapes, [("sum", FLOAT, ["batch", None])])
+    shapes = [("sound", FLOAT, sound), ("state", FLOAT, state)]
+    path = save(tmp_path / "state.onnx", [node], shapes, [("sum", FLOAT, [None, None])])
     with pytest.raises(TeacherError, match=r"input 'state' is tensor\(float\) of shape .*the waveform's"):
-        load(path, arguments={"state": 0}).embed(sounds(1, 50))
+        load(path, input="sound", arguments={"state": 0}).embed(sounds(1, 50))
 
 
 def test_refuses_an_output_that_lost_the_batch(tmp_path: Path) -> None:
@@ -195,6 +195,14 @@ def test_refuses_an_output_that_lost_the_batch(tmp_path: Path) -> None:
     path = save(tmp_path / "mean.onnx", [node], [("sound", FLOAT, ["n", "t"])], [("mean", FLOAT, [1, "t"])])
     with pytest.raises(TeacherError, match=r"output 'mean' has the shape \(1, 50\) for 3 sounds"):
         load(path).embed(sounds(3, 50))
+
+
+def test_a_published_network_answers_as_its_tflite_twin(shared_models: Path) -> None:
+    stage = TfliteStage(file=str(shared_models / "melspectrogram.tflite"), scale=32768)
+    waveforms = sounds(2, 4_000)
+    expected = load_teacher(TfliteTeacher(stages=(stage,))).embed(waveforms)
+    mels = load(shared_models / "melspectrogram.onnx", scale=32768).embed(waveforms)
+    np.testing.assert_allclose(mels, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_says_which_file_is_no_network(tmp_path: Path) -> None:

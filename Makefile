@@ -5,7 +5,7 @@ PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3))
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-PYTEST := $(PY) -m pytest --ignore=tests/benchmarks
+PYTEST := $(PY) -m pytest --ignore=tests/benchmarks --numprocesses auto --dist loadgroup
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -35,7 +35,7 @@ format: $(INSTALLED) ## put formatting and imports in order
 	$(PY) -m ruff format .
 
 unit: $(INSTALLED) ## the fast tests
-	$(PYTEST) -m "not slow" --numprocesses auto --dist loadfile $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 slow: $(INSTALLED) ## the slow tests: whole pipelines, trained models
 	$(PYTEST) -m slow $(ARGS)

@@ -28,3 +28,11 @@ def shared_data() -> Path:
 def shared_models() -> Path:
     """Real teacher models; see CONTRIBUTING.md."""
     return _shared("models")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps a component's tests in one process, so that what they share is made once."""
+    for item in items:
+        parts = item.path.relative_to(REPOSITORY / "tests").parts
+        group = parts[:2] if parts[0] == "components" else parts
+        item.add_marker(pytest.mark.xdist_group("/".join(group)))

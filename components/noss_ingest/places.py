@@ -11,6 +11,7 @@ from components.noss_ingest.manifest import read_manifest
 from components.noss_ingest.rows import SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.tfds import prepared_folder, read_tfds
+from components.noss_ingest.tfds_prepare import command
 from schemas.noss_tasks import LayoutSource, Obtain, TaskRecord, TaskSourceSpec, TfdsSource
 
 
@@ -76,9 +77,14 @@ def check_place(source: TaskSourceSpec, places: Places) -> None:
       SourceMissing: Saying what was looked for.
     """
     place = place_of(source, places)
-    if place is None or not place.exists():
-        where = places.tfds_dir if isinstance(source, TfdsSource) else places.root
-        raise SourceMissing(f"there is no {describe(source)} in {where}")
+    if place is not None and place.exists():
+        return
+    if isinstance(source, TfdsSource):
+        raise SourceMissing(
+            f"there is no {describe(source)} in {places.tfds_dir}; to prepare it: "
+            f"{command(source, places.tfds_dir)}"
+        )
+    raise SourceMissing(f"there is no {describe(source)} in {places.root}")
 
 
 def describe(source: TaskSourceSpec) -> str:

@@ -16,7 +16,7 @@ from components.noss_ingest.places import Places, describe, how_to_obtain, locat
 from components.noss_ingest.rows import SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
-from components.noss_ingest.tfds import read_tfds
+from components.noss_ingest.tfds_prepare import prepare
 from schemas.noss_reports import UnavailableTask
 from schemas.noss_tasks import ManifestSource, TaskRecord, TfdsSource
 
@@ -111,28 +111,35 @@ def sources_digest(settings: NossIngestSettings, key: str = "noss") -> str:
     places = Places.of(settings, settings.root)
     digest = hashlib.blake2b(digest_size=16)
     for task in wanted_tasks(settings, places.root, key=key):
+        try:
+            _obtain(task.record, places)
+        except SourceMissing as error:
+            _without(task, error)
         files: set[str | Path] = set()
         for source in task.record.sources:
-            if settings.download and isinstance(source, TfdsSource):
-                _prepare(source, places)
             place = place_of(source, places)
             files.add(place or describe(source))
             if isinstance(source, ManifestSource) and place and place.is_file():
                 files |= {row.path for row in read_manifest(place)}
-        try:
-            locate(task.record, places)
-        except SourceMissing as error:
-            _without(task, error)
         digest.update(task.record.to_parameter().encode())
         digest.update(fingerprint(files).encode())
     return digest.hexdigest()
 
 
-def _prepare(source: TfdsSource, places: Places) -> None:
+def _obtain(record: TaskRecord, places: Places) -> None:
+    """Lets TFDS prepare a task that is not here, if it may.
+
+    Raises:
+      SourceMissing: If it is not here after that.
+    """
     try:
-        read_tfds(source, places.tfds_dir, download=True)
-    except SourceMissing as error:
-        _logger.info("%s", error)
+        locate(record, places)
+    except SourceMissing:
+        tfds = [source for source in record.sources if isinstance(source, TfdsSource)]
+        if not (places.download and tfds):
+            raise
+        for source in tfds:
+            prepare(source, places.tfds_dir)
 
 
 def _checked(root: str | Path, key: str) -> Path:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from components.audio.intake_report import IngestError
-from components.noss_ingest import choice
+from components.noss_ingest import choice, sources
 from components.noss_ingest.places import how_to_obtain
-from components.noss_ingest.rows import SourceError
+from components.noss_ingest.rows import SourceError, SourceMissing
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.sources import check_sources, find_tasks, sources_digest
 from schemas.noss_tasks import LayoutSource, ManifestSource, Obtain, TaskRecord, TfdsSource
@@ -69,10 +69,12 @@ def test_a_task_without_sound_is_unavailable_and_the_others_go_on(
         found, (absent,) = find_tasks(settings_of(tmp_path), tmp_path)
     assert [task.record.name for task in found] == ["mine"]
     assert (absent.name, absent.obtain) == ("emotion", _OBTAIN)
-    assert absent.reason == (
-        f"there is no TFDS crema_d 1.0.0 in {tmp_path}/tfds; there is no folder CREMA-D in {tmp_path}; "
-        f"there is no manifest emotion.csv in {tmp_path}"
-    )
+    for part in (
+        f"there is no TFDS crema_d 1.0.0 in {tmp_path}/tfds; to prepare it: ",
+        f'tfds.builder("crema_d:1.0.0", data_dir="{tmp_path}/tfds").download_and_prepare()',
+        f"; there is no folder CREMA-D in {tmp_path}; there is no manifest emotion.csv in {tmp_path}",
+    ):
+        assert part in absent.reason
     assert "task emotion is unavailable" in caplog.text
 
 
@@ -144,6 +146,36 @@ def test_digest_sees_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert differs()
     monkeypatch.setattr(choice, "catalogue", lambda: {"emotion": _EMOTION.model_copy(update={"version": 2})})
     assert differs()
+
+
+def test_what_may_be_downloaded_is_prepared_before_the_run_if_nothing_else_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_task(tmp_path / "mine")
+    prepared = []
+
+    def prepare(source: TfdsSource, data_dir: Path) -> None:
+        prepared.append(source.builder)
+        if len(prepared) > 1:
+            raise SourceMissing("it has to be fetched by hand")
+        (data_dir / "crema_d/1.0.0").mkdir(parents=True)
+        (data_dir / "crema_d/1.0.0/dataset_info.json").write_text("{}")
+
+    monkeypatch.setattr(sources, "prepare", prepare)
+    settings = settings_of(tmp_path, require="all", download=True)
+    check_sources(settings)
+    assert prepared == []
+    digest = sources_digest(settings)
+    assert prepared == ["crema_d"]
+    assert sources_digest(settings) == digest
+    assert prepared == ["crema_d"]
+    (tmp_path / "tfds/crema_d/1.0.0/dataset_info.json").unlink()
+    with pytest.raises(IngestError, match=r"noss\.require: .* 'emotion' is not here: .*by hand; to get it"):
+        sources_digest(settings)
+    assert sources_digest(settings_of(tmp_path, download=True)) != digest
+    make_crema_d(tmp_path)
+    sources_digest(settings)
+    assert len(prepared) == 3
 
 
 def test_how_to_obtain() -> None:

@@ -12,7 +12,7 @@ from tests.e2e.runs import run
 def test_help_names_every_command() -> None:
     done = run("--help")
     assert done.code == 0
-    for command in ("run", "demo", "validate", "report", "doctor"):
+    for command in ("run", "demo", "validate", "report", "doctor", "noss"):
         assert f"\n    {command} " in done.out
 
 

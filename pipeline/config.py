@@ -11,6 +11,7 @@ from components.corpus_synthesizer.settings import SynthesizerSettings
 from components.frontier_gate.settings import GateSettings
 from components.frontier_pusher.settings import PusherSettings
 from components.latency_benchmark.settings import LatencySettings
+from components.noss_comparison.settings import NossComparisonSettings
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_ingest.settings import NossIngestSettings
 from components.student_trainer.phases import plan_phases
@@ -73,6 +74,9 @@ class RunConfig(Settings):
     )
     evaluation: NossEvaluatorSettings = Field(
         default_factory=NossEvaluatorSettings, description="How quality is measured."
+    )
+    comparison: NossComparisonSettings = Field(
+        default_factory=NossComparisonSettings, description="How models are set side by side."
     )
     latency: LatencySettings = Field(default_factory=LatencySettings, description="How latency is measured.")
     gate: GateSettings = Field(default_factory=GateSettings, description="Goals and dominance.")

@@ -18,6 +18,7 @@ from components.corpus_synthesizer.component import CorpusSynthesizer
 from components.frontier_gate.component import FrontierGate
 from components.frontier_pusher.component import FrontierPusher
 from components.latency_benchmark.component import LatencyBenchmark
+from components.noss_comparison.component import NossComparison
 from components.noss_evaluator.component import NossEvaluator
 from components.noss_evaluator.settings import Subject
 from components.noss_ingest.component import NossIngest
@@ -33,6 +34,7 @@ from pipeline.config import RunConfig
 from pipeline.layout import RunLayout
 from pipeline.sources import DataDigests
 from schemas.students import StudentSpec
+from schemas.teachers import TeacherSpec
 
 _Node = TypeVar("_Node", bound=BaseNode)
 
@@ -107,6 +109,7 @@ class _Builder:
         self._validate("corpus", corpus.outputs["examples"], "clip")
         self._validate("noss", noss.outputs["examples"], "noss_clip")
         teacher = self._teacher(corpus.outputs["examples"])
+        teacher_noss = self._evaluator("teacher", noss.outputs["examples"], teacher=teacher)
         windows = self._add(
             TeacherEmbedder(
                 examples=corpus.outputs["examples"],
@@ -123,12 +126,17 @@ class _Builder:
             # The one it starts from comes before it.
             start = branches[candidate.warm_start] if candidate.warm_start else None
             branches[candidate.candidate_id] = self._branch(
-                candidate, windows, noss.outputs["examples"], start
+                candidate, windows, noss.outputs["examples"], teacher_noss, start
             )
-        teacher_noss = self._evaluator("teacher", noss.outputs["examples"], teacher=teacher)
-        baseline = self._evaluator("logmel", noss.outputs["examples"])
+        references = [
+            self._evaluator(name, noss.outputs["examples"])
+            for name in ("baselines", *(reference.name for reference in config.evaluation.references))
+            if name != "baselines" or config.evaluation.baselines
+        ]
         sources = [corpus.outputs["report"], noss.outputs["report"]]
-        self._decide(list(branches.values()), teacher_noss, baseline, windows, sources)
+        self._decide(
+            list(branches.values()), teacher_noss, references, noss.outputs["examples"], windows, sources
+        )
         return self._nodes
 
     def _synthesizer(self) -> BaseChannel | None:
@@ -166,7 +174,12 @@ class _Builder:
         return channel
 
     def _branch(
-        self, candidate: StudentSpec, windows: BaseChannel, noss: BaseChannel, start: Branch | None
+        self,
+        candidate: StudentSpec,
+        windows: BaseChannel,
+        noss: BaseChannel,
+        teacher_noss: NossEvaluator,
+        start: Branch | None,
     ) -> Branch:
         config, name = self._config, candidate.candidate_id
         trainer = self._add(
@@ -189,7 +202,9 @@ class _Builder:
                 code_digest=code_digest("tflite_converter"),
             ).with_id(f"TfliteConverter.{name}")
         )
-        evaluator = self._evaluator(name, noss, variants=converter.outputs["variants"])
+        evaluator = self._evaluator(
+            name, noss, variants=converter.outputs["variants"], teacher_noss=teacher_noss
+        )
         return Branch(trainer, converter, evaluator)
 
     def _evaluator(
@@ -198,10 +213,19 @@ class _Builder:
         noss: BaseChannel,
         variants: BaseChannel | None = None,
         teacher: BaseChannel | None = None,
+        teacher_noss: NossEvaluator | None = None,
     ) -> NossEvaluator:
         config = self._config
-        is_teacher = name == "teacher"
-        subject: Subject = "student" if variants else "teacher" if is_teacher else "baselines"
+        references = {reference.name: reference for reference in config.evaluation.references}
+        subject: Subject = "student"
+        spec: TeacherSpec | None = None
+        data_digest = ""
+        if name == "teacher":
+            subject, spec, data_digest = "teacher", config.distillation.teacher, self._digests.teacher
+        elif name == "baselines":
+            subject = "baselines"
+        elif not variants:
+            subject, spec, data_digest = "reference", references[name], self._digests.references[name]
         node = NossEvaluator(
             examples=noss,
             settings=config.evaluation,
@@ -209,9 +233,11 @@ class _Builder:
             seed=config.seed,
             variants=variants,
             teacher=teacher,
-            teacher_spec=config.distillation.teacher if is_teacher else None,
+            teacher_spec=spec,
+            teacher_report=teacher_noss.outputs["report"] if teacher_noss else None,
+            scratch_dir=str(self._layout.scratch),
             code_digest=code_digest("noss_evaluator"),
-            data_digest=self._digests.teacher if is_teacher else "",
+            data_digest=data_digest,
         )
         return self._add(node.with_id(f"NossEvaluator.{name}"))
 
@@ -219,7 +245,8 @@ class _Builder:
         self,
         branches: list[Branch],
         teacher: NossEvaluator,
-        baseline: NossEvaluator,
+        references: list[NossEvaluator],
+        examples: BaseChannel,
         windows: BaseChannel,
         sources: list[BaseChannel],
     ) -> None:
@@ -235,13 +262,24 @@ class _Builder:
                 code_digest=code_digest("latency_benchmark"),
             )
         ).outputs["report"]
+        comparison = self._add(
+            NossComparison(
+                noss=noss,
+                teacher=teacher.outputs["report"],
+                references=[reference.outputs["report"] for reference in references],
+                examples=examples,
+                settings=config.comparison,
+                code_digest=code_digest("noss_comparison"),
+            )
+        ).outputs["comparison"]
         verdict = self._add(
             FrontierGate(
                 variants=variants,
                 noss=noss,
                 students=students,
                 teacher=teacher.outputs["report"],
-                baselines=[baseline.outputs["report"]],
+                baselines=[reference.outputs["report"] for reference in references],
+                comparison=comparison,
                 latency=latency,
                 settings=config.gate,
                 run_name=config.name,

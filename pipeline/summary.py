@@ -37,6 +37,7 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
     for name, place in (
         ("report", layout.report / Verdict.PAGE),
         ("picture", layout.report / Verdict.PICTURE),
+        ("benchmark", layout.report / Verdict.BENCHMARK / "table.html"),
         ("models", layout.pushed),
         ("MLflow store", pushed.tracking_uri if pushed else f"sqlite:///{layout.mlflow}"),
     ):

@@ -42,7 +42,7 @@ def test_real_recordings_and_teachers_go_the_whole_road(
     assert windows.target_blocks == [1024, 96]
     assert windows.augmented["train"] > 0 == windows.augmented["eval"]
     teacher = NossReport.load(nodes["NossEvaluator.teacher"].outputs["report"]).results[0]
-    baseline = NossReport.load(nodes["NossEvaluator.logmel"].outputs["report"]).results[0]
+    baseline = NossReport.load(nodes["NossEvaluator.baselines"].outputs["report"]).results[0]
     assert {task.task for task in teacher.tasks} == {task.name for task in (shared_data / "noss").iterdir()}
     # YAMNet knows sounds: on ESC-10 it must be far above chance and above plain statistics.
     scores = {result.task: result for result in teacher.tasks}

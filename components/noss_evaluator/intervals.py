@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+from components.noss_evaluator.clips import Entry
 
 MIN_SPEAKERS = 4
 _CELLS_AT_ONCE = 4_000_000
 
 Samples = np.ndarray[Any, np.dtype[np.float64]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 
 def task_generator(seed: int, task: str) -> np.random.Generator:
@@ -19,53 +22,49 @@ def task_generator(seed: int, task: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(task.encode())])
 
 
-def speakers_known(speakers: Sequence[str]) -> int:
+def speakers_known(clips: Sequence[Entry]) -> int:
     """Distinct speakers; an empty id is an unknown speaker and does not count."""
-    return len(set(speakers) - {""})
+    return len({clip.speaker_id for clip in clips} - {""})
 
 
-def clusters_of(speakers: Sequence[str]) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """Index of each clip's cluster ``(n,)``: its speaker, or the clip itself.
+def clusters_of(clips: Sequence[Entry]) -> Indices:
+    """Index of each clip's cluster ``(n,)``: its speaker, or its sound.
 
     With fewer than ``MIN_SPEAKERS`` speakers a bootstrap over them says nothing: then, and where a
-    clip's speaker is unknown, a clip stands for itself.
+    clip's speaker is unknown, a clip stands for itself and for others of the same sound.
     """
-    if speakers_known(speakers) < MIN_SPEAKERS:
-        return np.arange(len(speakers))
+    by_speaker = speakers_known(clips) >= MIN_SPEAKERS
     # A number is never a speaker id of another clip: the two kinds of key cannot meet.
+    keys = [clip.speaker_id if by_speaker and clip.speaker_id else clip.sound for clip in clips]
     index: dict[str | int, int] = {}
-    return np.array([index.setdefault(speaker or i, len(index)) for i, speaker in enumerate(speakers)])
+    return np.array([index.setdefault(key, len(index)) for key in keys], np.intp)
 
 
-def bootstrap_accuracy(
-    correct: np.ndarray[Any, np.dtype[np.bool_]],
-    clusters: np.ndarray[Any, np.dtype[np.intp]],
-    resamples: int,
-    generator: np.random.Generator,
-) -> Samples:
-    """Accuracies ``(resamples,)`` of test sets whose clusters were drawn with replacement.
+def draw_clusters(clusters: int, resamples: int, generator: np.random.Generator) -> Iterator[Samples]:
+    """How often each cluster is drawn, with replacement and as many as there are: ``(rows, clusters)``.
 
-    Args:
-      correct: ``(n,)``, whether each clip was recognised.
-      clusters: ``(n,)``, index of each clip's cluster, 0 to the number of clusters - 1.
-      resamples: How many test sets to draw.
-      generator: Source of the draws.
+    The rows of all portions together are the resamples; a portion fits in memory.
     """
-    hits = np.bincount(clusters, weights=correct)
-    sizes = np.bincount(clusters).astype(np.float64)
-    shares = np.full(len(sizes), 1.0 / len(sizes))
-    samples: list[Samples] = []
-    rows = max(1, _CELLS_AT_ONCE // len(sizes))
-    for start in range(0, resamples, rows):
-        drawn = generator.multinomial(len(sizes), shares, size=min(rows, resamples - start))
-        samples.append((drawn @ hits) / (drawn @ sizes))
-    return np.concatenate(samples)
+    at_once = max(1, _CELLS_AT_ONCE // clusters)
+    for start in range(0, resamples, at_once):
+        rows = min(at_once, resamples - start)
+        drawn = generator.integers(clusters, size=(rows, clusters))
+        cells = (drawn + clusters * np.arange(rows)[:, None]).ravel()
+        counts = np.bincount(cells, minlength=rows * clusters).reshape(rows, clusters)
+        yield counts.astype(np.float64)
 
 
 def interval_95(samples: Samples) -> tuple[float, float]:
     """Percentiles 2.5 and 97.5."""
     low, high = np.percentile(samples, [2.5, 97.5])
     return float(low), float(high)
+
+
+def paired_interval(samples: Samples, against: Samples) -> tuple[float, float]:
+    """Interval of the difference of two models whose samples come from the same draws of clips."""
+    if len(samples) != len(against):
+        raise ValueError(f"{len(samples)} samples cannot be paired with {len(against)}")
+    return interval_95(np.asarray(samples, np.float64) - against)
 
 
 def mean_interval(by_task: Sequence[Samples]) -> tuple[float, float]:

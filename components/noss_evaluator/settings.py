@@ -30,6 +30,12 @@ class StrictProtocol(Settings):
     neighbours: tuple[Annotated[int, Field(gt=0)], ...] = Field(
         (1, 5, 15), min_length=1, description="Numbers of neighbours of the kNN probe, rising."
     )
+    linear_limit: float = Field(
+        5e9,
+        gt=0,
+        description="Training clips x dimensions x classes above which the linear probe is left out, if "
+        "there is another kind; at the default it takes minutes a fit.",
+    )
     seeds: int = Field(
         3,
         ge=1,

@@ -1,81 +1,188 @@
-"""The protocol that decides: the probe is chosen on validation, test is read once."""
+"""The protocol that decides: the probe is chosen on validation, and test is read once.
+
+Several draws and folds (:mod:`folds`) each give a run; a task's value is the mean of its runs.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from components.noss_evaluator.clips import Entry
+from components.noss_evaluator.folds import Part, parts_of, speaker_is_asked
 from components.noss_evaluator.intervals import (
-    bootstrap_accuracy,
+    Indices,
+    Samples,
     clusters_of,
+    draw_clusters,
     interval_95,
     speakers_known,
     task_generator,
 )
-from components.noss_evaluator.probe import fit_probe
-from components.noss_evaluator.probes import Matrix
-from components.noss_evaluator.settings import NossEvaluatorSettings
-from components.noss_evaluator.tasks import (
-    FittedRun,
-    NossTask,
-    TaskEvaluation,
-    class_indices,
-    labels_of,
-    sounds_of,
+from components.noss_evaluator.metrics import (
+    Answers,
+    chance,
+    d_prime,
+    defined_metrics,
+    guarded_auc,
+    measure,
+    resample,
+    to_score,
 )
+from components.noss_evaluator.probes.fitted import FittedProbe, fit_probe
+from components.noss_evaluator.probes.scaling import Matrix
+from components.noss_evaluator.settings import NossEvaluatorSettings, StrictProtocol
+from components.noss_evaluator.tasks import FittedRun, NossTask, TaskEvaluation, class_indices, sounds_of
 from schemas.noss_reports import ProbeRun, TaskResult
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A part, its probe, and what that said about the test clips."""
+
+    part: Part
+    probe: FittedProbe
+    answers: Answers
+
+    def fitted(self, task: NossTask) -> FittedRun:
+        return FittedRun(task, self.report(task), self.probe, self.part.test)
+
+    def report(self, task: NossTask) -> ProbeRun:
+        return ProbeRun(
+            seed=self.part.seed,
+            fold=self.part.fold,
+            probe=self.probe.candidate.kind,
+            parameter=self.probe.candidate.parameter,
+            left_out=list(self.probe.left_out),
+            validation=self.probe.validation,
+            value=measure(task.metric, self.answers),
+            n_train=len(self.part.train),
+            n_validation=len(self.part.validation),
+            n_test=len(self.part.test),
+        )
 
 
 def evaluate_task(
     task: NossTask, embeddings: Matrix, settings: NossEvaluatorSettings, seed: int
 ) -> TaskEvaluation:
-    """Chooses a probe on validation, then reads the test split once.
+    """Measures a task.
 
     Args:
       task: The task.
       embeddings: float32 ``(sounds, dim)`` of all sounds.
-      settings: Grids, seeds, folds and resamples.
-      seed: Of the draws and of the bootstrap.
+      settings: Probes, seeds, folds and resamples.
+      seed: Of the draws of splits and of the bootstrap.
+
+    Raises:
+      ValueError: If the metric is not defined on the test clips, as AUC where they have one class.
     """
     start = time.perf_counter()
-    train, validation, test = (task.splits[split] for split in ("train", "validation", "test"))
-    probe = fit_probe(
-        embeddings[sounds_of(train)], labels_of(train),
-        embeddings[sounds_of(validation)], labels_of(validation),
-        settings.strict.c_grid,
-    )  # fmt: skip
-    probabilities = probe.probabilities(embeddings[sounds_of(test)], task.classes)
+    runs = [_run(task, part, embeddings, settings.strict) for part in parts_of(task, settings.strict, seed)]
     seconds = time.perf_counter() - start
-    predicted = probabilities.argmax(axis=1)
-    truth = class_indices(task.classes, test)
-    correct = predicted == truth
-    value = float(correct.mean())
-    run = ProbeRun(
-        seed=0, fold="", probe="linear", parameter=probe.c, validation=probe.validation, value=value,
-        n_train=len(train), n_validation=len(validation), n_test=len(test),
-    )  # fmt: skip
-    speakers = [entry.speaker_id for entry in test]
-    samples = bootstrap_accuracy(
-        correct, clusters_of(speakers), settings.resamples, task_generator(seed, task.name)
+    first = [run for run in runs if run.part.seed == 0]
+    tested = tuple(clip for run in first for clip in run.part.test)
+    samples = _bootstrap(task, runs, tested, settings.resamples, seed)
+    probabilities = np.concatenate([run.answers.probabilities for run in first])
+    return TaskEvaluation(
+        task=task,
+        result=_result(task, runs, tested, samples),
+        tested=tested,
+        probabilities=probabilities,
+        predicted=probabilities.argmax(axis=1),
+        samples=samples,
+        probes=[run.fitted(task) for run in first],
+        seconds=seconds,
     )
-    low, high = interval_95(samples)
-    result = TaskResult(
+
+
+def _run(task: NossTask, part: Part, embeddings: Matrix, strict: StrictProtocol) -> _Run:
+    by_speaker = strict.speaker_normalisation == "train" and not speaker_is_asked(task)
+    probe = fit_probe(
+        embeddings[sounds_of(part.train)],
+        class_indices(task.classes, part.train),
+        embeddings[sounds_of(part.validation)],
+        class_indices(task.classes, part.validation),
+        classes=len(task.classes),
+        metric=task.metric,
+        strict=strict,
+        positive=task.positive,
+        train_speakers=[clip.speaker_id for clip in part.train] if by_speaker else None,
+    )
+    probabilities = probe.probabilities(embeddings[sounds_of(part.test)])
+    return _Run(part, probe, Answers(class_indices(task.classes, part.test), probabilities, task.positive))
+
+
+def _bootstrap(
+    task: NossTask, runs: Sequence[_Run], tested: Sequence[Entry], resamples: int, seed: int
+) -> Samples:
+    """Scores of resampled test clips ``(resamples,)``: each drawn set is put to all runs.
+
+    The draws depend on clips, seed and task only. So does whether a run lacks what the metric compares:
+    such a run is left out of a draw's mean, and a draw without any run repeats one that has some.
+    """
+    clusters = clusters_of(tested)
+    cluster_of = {clip.clip_id: cluster for clip, cluster in zip(tested, clusters, strict=True)}
+    of_runs: list[Indices] = [np.array([cluster_of[clip.clip_id] for clip in run.part.test]) for run in runs]
+    portions = []
+    for drawn in draw_clusters(int(clusters.max()) + 1, resamples, task_generator(seed, task.name)):
+        values = [
+            resample(task.metric, run.answers, own, drawn) for run, own in zip(runs, of_runs, strict=True)
+        ]
+        portions.append(_mean_of_defined(np.stack(values)))
+    samples = np.concatenate(portions)
+    defined = np.isfinite(samples)
+    if defined.any():
+        samples[~defined] = np.resize(samples[defined], int((~defined).sum()))
+    scores: Samples = to_score(task.metric, samples)
+    return scores
+
+
+def _mean_of_defined(values: Samples) -> Samples:
+    """Mean over runs ``(runs, ...)`` of those that are finite; nan where none is."""
+    there = np.isfinite(values)
+    total, count = np.where(there, values, 0.0).sum(axis=0), there.sum(axis=0)
+    mean: Samples = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    return mean
+
+
+def _result(task: NossTask, runs: Sequence[_Run], tested: Sequence[Entry], samples: Samples) -> TaskResult:
+    reports = [run.report(task) for run in runs]
+
+    def mean(values: Iterable[float]) -> float:
+        return float(_mean_of_defined(np.array(list(values))))
+
+    value = mean(run.value for run in reports)
+    if not np.isfinite(value):
+        raise ValueError(f"task {task.name!r}: {task.metric} is not defined on its test clips")
+    low, high = sorted(to_score(task.metric, end) for end in interval_95(samples))
+    ingested = task.ingested
+    return TaskResult(
         task=task.name,
+        task_version=ingested.record.version,
+        task_digest=ingested.digest,
+        data_digest=ingested.data_digest,
+        metric=task.metric,
         value=value,
         low=low,
         high=high,
-        score=value,
-        validation=probe.validation,
-        chance=float(np.bincount(truth).max() / len(truth)),
-        runs=[run],
-        n_train=len(train),
-        n_validation=len(validation),
-        n_test=len(test),
+        score=to_score(task.metric, value),
+        metrics={
+            metric: mean(measure(metric, run.answers) for run in runs)
+            for metric in defined_metrics(runs[0].answers)
+        },
+        d_prime=d_prime(mean(guarded_auc(run.answers) for run in runs)),
+        validation=mean(run.validation for run in reports),
+        chance=mean(chance(task.metric, run.answers.truth) for run in runs),
+        runs=reports,
+        n_train=reports[0].n_train,
+        n_validation=reports[0].n_validation,
+        n_test=len(tested),
+        n_original=sum(ingested.n_original.values()),
+        n_used=sum(ingested.n_used.values()),
         n_classes=len(task.classes),
-        n_speakers_test=speakers_known(speakers),
-        synthetic=task.ingested.synthetic,
-    )
-    return TaskEvaluation(
-        task, result, test, probabilities, predicted, samples, [FittedRun(task, run, probe, test)], seconds
+        n_speakers_test=speakers_known(tested),
+        synthetic=ingested.synthetic,
     )

@@ -13,7 +13,9 @@ import numpy as np
 
 from components.noss_evaluator.clips import SPLITS, Entry
 from components.noss_evaluator.intervals import Samples
-from components.noss_evaluator.probes import FittedProbe, Matrix
+from components.noss_evaluator.metrics import Answers, measure, to_score
+from components.noss_evaluator.probes.fitted import FittedProbe
+from components.noss_evaluator.probes.scaling import Matrix
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from schemas.noss_reports import IngestedTask, NossTaskSet, ProbeRun, TaskResult
 from schemas.noss_tasks import Metric
@@ -42,6 +44,12 @@ class NossTask:
         """Name of the task."""
         return self.ingested.record.name
 
+    @property
+    def positive(self) -> int | None:
+        """Index of the positive label among the classes; None: the record names none."""
+        label = self.ingested.record.positive_label
+        return self.classes.index(label) if label in self.classes else None
+
     @cached_property
     def splits(self) -> dict[str, tuple[Entry, ...]]:
         """Clips by the split they were given."""
@@ -66,8 +74,9 @@ class FittedRun:
 
     def score(self, embeddings: Matrix) -> float:
         """The task's score on other embeddings ``(n_tested, dim)`` of the same test clips."""
-        predicted = self.probe.probabilities(embeddings, self.task.classes).argmax(axis=1)
-        return float((predicted == class_indices(self.task.classes, self.tested)).mean())
+        truth = class_indices(self.task.classes, self.tested)
+        answers = Answers(truth, self.probe.probabilities(embeddings), self.task.positive)
+        return float(to_score(self.task.metric, measure(self.task.metric, answers)))
 
 
 @dataclass(frozen=True)
@@ -102,8 +111,8 @@ def gather_tasks(
     """Groups clips into tasks, sorted by name.
 
     Raises:
-      ValueError: If a required task is absent, a task's record is, a split is empty, or train has a
-        single class.
+      ValueError: If a required task or a task's record is absent, a split is empty, train has a single
+        class, or the metric does not go with the task.
     """
     ingested = {task.record.name: task for task in task_set.tasks}
     names = sorted({entry.task for entry in entries})
@@ -122,11 +131,17 @@ def gather_tasks(
             classes=tuple(sorted({entry.label for entry in own})),
             clips=tuple(own),
         )
+        if task.metric == "equal_error_rate" and (len(task.classes) != 2 or task.positive is None):
+            raise ValueError(
+                f"task {name!r}: metric equal_error_rate needs two classes and positive_label, one of them; "
+                f"there are {len(task.classes)} classes, and positive_label is "
+                f"{task.ingested.record.positive_label!r}"
+            )
         for split, clips in task.splits.items():
-            if not clips:
+            if not clips and task.ingested.record.split.rule != "folds":
                 raise ValueError(f"task {name!r} has no clip in split {split!r}")
         seen = sorted({entry.label for entry in task.splits["train"]})
-        if len(seen) < 2:
+        if len(seen) == 1:
             raise ValueError(f"task {name!r} has the single class {seen[0]!r} in train, a probe needs two")
         tasks.append(task)
     return tasks

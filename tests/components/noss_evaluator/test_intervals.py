@@ -3,31 +3,59 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.intervals import (
-    bootstrap_accuracy,
     clusters_of,
+    draw_clusters,
     interval_95,
     mean_interval,
+    paired_interval,
     speakers_known,
     task_generator,
 )
 
 
+def _clips(speakers: list[str], sounds: list[int] | None = None) -> list[Entry]:
+    sounds = sounds or list(range(len(speakers)))
+    return [
+        Entry(f"x/{i}", "x", "test", "a", speaker, sound)
+        for i, (speaker, sound) in enumerate(zip(speakers, sounds, strict=True))
+    ]
+
+
+def _samples(values: np.ndarray, clusters: np.ndarray, resamples: int, seed: int = 0) -> np.ndarray:
+    """Means of values whose clusters were drawn."""
+    sums, sizes = np.bincount(clusters, values), np.bincount(clusters)
+    drawn = np.concatenate(list(draw_clusters(len(sizes), resamples, np.random.default_rng(seed))))
+    return (drawn @ sums) / (drawn @ sizes)
+
+
 def test_clips_of_few_speakers_stand_for_themselves() -> None:
-    assert clusters_of(["x", "x", "y", "z"]).tolist() == [0, 1, 2, 3]
+    assert clusters_of(_clips(["x", "x", "y", "z"])).tolist() == [0, 1, 2, 3]
+
+
+def test_clips_of_one_sound_are_one() -> None:
+    assert clusters_of(_clips(["", "", ""], sounds=[7, 8, 7])).tolist() == [0, 1, 0]
 
 
 def test_speakers_are_clusters_and_an_unknown_one_is_nobody_else() -> None:
-    speakers = ["w", "x", "", "y", "z", "w", "", "x"]
-    assert clusters_of(speakers).tolist() == [0, 1, 2, 3, 4, 0, 5, 1]
-    assert speakers_known(speakers) == 4
+    clips = _clips(["w", "x", "", "y", "z", "w", "", "x"])
+    assert clusters_of(clips).tolist() == [0, 1, 2, 3, 4, 0, 5, 1]
+    assert speakers_known(clips) == 4
+
+
+def test_as_many_clusters_are_drawn_as_there_are() -> None:
+    drawn = np.concatenate(list(draw_clusters(7, 500, np.random.default_rng(0))))
+    assert drawn.shape == (500, 7)
+    assert (drawn.sum(axis=1) == 7).all()
+    # Each is drawn once on average, over 500 draws with a standard deviation of sqrt(6 / 7 / 500) = 0.04.
+    assert drawn.mean(axis=0) == pytest.approx(np.ones(7), abs=0.17)
 
 
 def test_interval_of_single_clips_is_that_of_the_binomial() -> None:
     # 100 clips, 80 right. Drawn with replacement, the number of right ones is binomial(100, 0.8), whose
     # standard deviation is sqrt(100 * 0.8 * 0.2) = 4: 95 % of it lie within 80 +- 1.96 * 4 = 72.2 .. 87.8.
-    correct = np.arange(100) < 80
-    samples = bootstrap_accuracy(correct, np.arange(100), 20_000, np.random.default_rng(0))
+    samples = _samples(np.arange(100) < 80, np.arange(100), 20_000)
     low, high = interval_95(samples)
     assert samples.mean() == pytest.approx(0.8, abs=0.002)
     assert samples.std() == pytest.approx(0.04, abs=0.001)
@@ -37,29 +65,15 @@ def test_interval_of_single_clips_is_that_of_the_binomial() -> None:
 def test_whole_speakers_are_drawn() -> None:
     # Four speakers, each all right or all wrong: a drawn set has 0 to 4 right speakers of 4, so only
     # five accuracies are possible, with the frequencies of a binomial(4, 1/2): 1, 4, 6, 4, 1 of 16.
-    clusters = np.repeat([0, 1, 2, 3], 25)
-    correct = np.repeat([True, True, False, False], 25)
-    samples = bootstrap_accuracy(correct, clusters, 16_000, np.random.default_rng(0))
+    samples = _samples(np.repeat([1, 1, 0, 0], 25), np.repeat([0, 1, 2, 3], 25), 16_000)
     values, counts = np.unique(samples, return_counts=True)
     assert values.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert counts / 1000 == pytest.approx([1, 4, 6, 4, 1], rel=0.12)
 
 
-def test_speakers_weigh_by_their_clips() -> None:
-    # One speaker with three right clips, one with a single wrong one. Drawn twice the first: 1; each
-    # once: 3 / 4; twice the second: 0.
-    samples = bootstrap_accuracy(
-        np.array([True, True, True, False]), np.array([0, 0, 0, 1]), 500, np.random.default_rng(0)
-    )
-    assert set(samples) == {0.0, 0.75, 1.0}
-
-
 def test_mean_of_independent_tasks_is_surer_than_one() -> None:
     # Each task has a standard deviation of 0.04 (see above); the mean of four independent ones 0.02.
-    correct = np.arange(100) < 80
-    by_task = [
-        bootstrap_accuracy(correct, np.arange(100), 20_000, task_generator(3, f"task{i}")) for i in range(4)
-    ]
+    by_task = [_samples(np.arange(100) < 80, np.arange(100), 20_000, seed) for seed in range(4)]
     low, high = mean_interval(by_task)
     assert high - low == pytest.approx(2 * 1.96 * 0.02, abs=0.004)
 
@@ -71,7 +85,40 @@ def test_the_same_seed_draws_the_same_clips() -> None:
 
 
 def test_many_clips_are_drawn_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = np.concatenate(list(draw_clusters(100, 1234, np.random.default_rng(0))))
     monkeypatch.setattr("components.noss_evaluator.intervals._CELLS_AT_ONCE", 1000)
-    samples = bootstrap_accuracy(np.arange(100) < 80, np.arange(100), 1234, np.random.default_rng(0))
-    assert len(samples) == 1234
-    assert samples.std() == pytest.approx(0.04, abs=0.005)
+    portions = list(draw_clusters(100, 1234, np.random.default_rng(0)))
+    assert max(len(portion) for portion in portions) == 10
+    np.testing.assert_array_equal(np.concatenate(portions), whole)
+
+
+def test_a_model_differs_from_itself_by_nothing() -> None:
+    samples = _samples(np.arange(100) < 80, np.arange(100), 200)
+    assert paired_interval(samples, samples) == (0.0, 0.0)
+    with pytest.raises(ValueError, match="200 samples cannot be paired with 100"):
+        paired_interval(samples, samples[:100])
+
+
+def test_paired_intervals_cover_the_true_difference() -> None:
+    """200 worlds of 40 speakers, each with 10 clips, who are hard or easy for both of two models.
+
+    A speaker's clips are right with a chance of 0.7 + hardness (model a) and 0.6 + hardness (model b); the
+    same random number decides for both, so that they agree on most clips. The true difference is 0.1.
+    """
+    rng = np.random.default_rng(0)
+    worlds, speakers, clips = 200, 40, 10
+    hardness = rng.uniform(-0.25, 0.25, (worlds, speakers, 1))
+    own = rng.normal(0, 0.05, (worlds, speakers, 1))
+    luck = rng.random((worlds, speakers, clips))
+    a = (luck < 0.7 + hardness + own).mean(axis=2)
+    b = (luck < 0.6 + hardness).mean(axis=2)
+    drawn = np.concatenate(list(draw_clusters(speakers, 1000, rng))) / speakers
+
+    paired = [paired_interval(drawn @ one, drawn @ other) for one, other in zip(a, b, strict=True)]
+    covered = np.mean([low <= 0.1 <= high for low, high in paired])
+    assert 0.90 <= covered <= 0.99
+    # Drawn apart, the speakers that are hard for both would widen the interval.
+    apart = [
+        interval_95(drawn @ one - rng.permutation(drawn @ other)) for one, other in zip(a, b, strict=True)
+    ]
+    assert np.mean([high - low for low, high in paired]) < 0.7 * np.mean([high - low for low, high in apart])

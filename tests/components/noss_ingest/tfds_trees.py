@@ -30,6 +30,20 @@ def sound_bytes(name: str, rate: int, extension: str = "WAV", seconds: float = 0
     return file.getvalue()
 
 
+def make_home(home: Path) -> Path:
+    """A folder for TFDS with all that its builders need of six data sets."""
+    manual, downloads = home / "downloads/manual", home / "web"
+    manual.mkdir(parents=True)
+    downloads.mkdir()
+    make_savee(manual)
+    make_dementiabank(manual)
+    make_voxforge(manual, downloads)
+    make_voxceleb(manual, downloads)
+    make_crema_d(downloads)
+    make_speech_commands(downloads)
+    return home
+
+
 def make_savee(manual: Path) -> None:
     """AudioData.zip with four speakers and three emotions."""
     with zipfile.ZipFile(manual / "AudioData.zip", "w") as archive:
@@ -112,8 +126,8 @@ def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 @contextmanager
-def local_downloads(downloads: Path) -> Iterator[None]:
-    """Lets TFDS find what it downloads in a folder, and read MP3 without the ffmpeg program."""
+def local_downloads(home: Path) -> Iterator[None]:
+    """Lets TFDS find what it downloads in a home, and read MP3 without the ffmpeg program."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -121,7 +135,7 @@ def local_downloads(downloads: Path) -> Iterator[None]:
     from_file = segment.from_file
 
     def download(self: Any, urls: Any) -> Any:
-        return tf.nest.map_structure(lambda url: downloads / url.rpartition("/")[2], urls)
+        return tf.nest.map_structure(lambda url: home / "web" / url.rpartition("/")[2], urls)
 
     def from_file_or_mp3(file: Any, format: str) -> Any:
         if format != "mp3":

@@ -65,7 +65,7 @@ def read_tfds(source: TfdsSource, data_dir: Path, download: bool) -> list[TaskRo
 
     Raises:
       SourceMissing: If it is not prepared, with the command that prepares it.
-      SourceError: If there is no such builder, or it has no sound or no labels.
+      SourceError: If there is no such builder, its files are damaged, or it has no sound or no labels.
     """
     folder = prepared_folder(source, data_dir)
     if folder is None:
@@ -121,7 +121,6 @@ def tfds_sounds(
     Raises:
       SourceError: If the files of the data set are damaged.
     """
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     first = clips[0]
@@ -134,20 +133,15 @@ def tfds_sounds(
         tfds.core.ReadInstruction(first.split, from_=run.start, to=run.stop, unit="abs") for run in runs
     ]
     wanted = {clip.index for clip in clips}
-    try:
-        examples = _read(builder, _union(slices), (audio,))
-        for index, example in zip(itertools.chain(*runs), examples, strict=True):
-            if index not in wanted:
-                continue
-            try:
-                samples = _to_float(example[audio][:longest])
-                yield from_samples(samples, rate, min_seconds=min_seconds, silence_peak=silence_peak)
-            except AudioError as error:
-                yield error
-    except tf.errors.OpError as error:
-        raise SourceError(
-            f"{builder.data_path}: split {first.split!r} cannot be read: {error.message}"
-        ) from error
+    examples = _read(builder, _union(slices), (audio,))
+    for index, example in zip(itertools.chain(*runs), examples, strict=True):
+        if index not in wanted:
+            continue
+        try:
+            samples = _to_float(example[audio][:longest])
+            yield from_samples(samples, rate, min_seconds=min_seconds, silence_peak=silence_peak)
+        except AudioError as error:
+            yield error
 
 
 @dataclass(frozen=True)
@@ -220,11 +214,15 @@ def _text(kind: Any, value: Any) -> str:
 def _open(folder: Path) -> Any:
     import tensorflow_datasets as tfds
 
-    return tfds.builder_from_directory(folder)
+    try:
+        return tfds.builder_from_directory(folder)
+    except Exception as error:  # of JSON, of protocol buffers, of files that are not there
+        raise SourceError(f"{folder}: not a data set of TFDS: {type(error).__name__}: {error}") from error
 
 
 def _read(builder: Any, split: Any, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Examples in stored order with only the named features, so that others are not decoded."""
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     dataset = builder.as_dataset(
@@ -232,7 +230,10 @@ def _read(builder: Any, split: Any, names: Sequence[str]) -> Iterator[dict[str, 
         decoders=tfds.decode.PartialDecoding(dict.fromkeys(names, True)),
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
     )
-    return iter(tfds.as_numpy(dataset))
+    try:
+        yield from tfds.as_numpy(dataset)
+    except tf.errors.OpError as error:
+        raise SourceError(f"{builder.data_path}: its files are damaged: {error.message}") from error
 
 
 def _runs(indices: Sequence[int]) -> list[range]:

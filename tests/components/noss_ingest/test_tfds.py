@@ -264,8 +264,14 @@ def test_damaged_files(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, "own_torn")
     (records,) = (tmp_path / "own_torn/1.0.0").glob("*.tfrecord-*")
     records.write_bytes(records.read_bytes()[:-5])
-    with pytest.raises(SourceError, match=r"own_torn/1\.0\.0: split 'train' cannot be read: .*truncated"):
+    damaged = r"own_torn/1\.0\.0: its files are damaged: .*truncated"
+    with pytest.raises(SourceError, match=damaged):
         list(tfds_sounds(clips_of(rows)))
+    with pytest.raises(SourceError, match=damaged):
+        rows_of(tmp_path, "own_torn")
+    (tmp_path / "own_torn/1.0.0/dataset_info.json").write_text("{")
+    with pytest.raises(SourceError, match=r"own_torn/1\.0\.0: not a data set of TFDS: ParseError"):
+        rows_of(tmp_path, "own_torn")
 
 
 def test_not_prepared(tmp_path: Path) -> None:

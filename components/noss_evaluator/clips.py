@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from components.audio.framing import cut_windows, to_float
-from schemas.records import SAMPLE_RATE, NossClip, iterate_examples, list_shards
+from components.audio.framing import window_offsets
+from schemas.records import SAMPLE_RATE, Audio, NossClip, iterate_examples, list_shards
 
 SPLITS = ("train", "validation", "test")
 
@@ -100,17 +100,24 @@ class ClipStream:
 
     def batches(self, batch_windows: int) -> Iterator[WindowBatch]:
         """Windows of whole sounds, at least ``batch_windows`` of them but for the last batch."""
-        windows: list[Array] = []
-        held = first = 0
+        pieces: list[Audio] = []
+        first = 0
         for clip, digest in self._distinct():
-            windows.append(cut_windows(to_float(clip.audio), self.window, self.hop))
-            self.sounds.append(Sound(clip.clip_id, digest, len(windows[-1])))
-            held += len(windows[-1])
-            if held >= batch_windows:
-                yield WindowBatch(np.concatenate(windows), self.sounds[first:])
-                windows, held, first = [], 0, len(self.sounds)
-        if windows:
-            yield WindowBatch(np.concatenate(windows), self.sounds[first:])
+            offsets = window_offsets(len(clip.audio), self.window, self.hop)
+            pieces += [clip.audio[offset : offset + self.window] for offset in offsets]
+            self.sounds.append(Sound(clip.clip_id, digest, len(offsets)))
+            if len(pieces) >= batch_windows:
+                yield WindowBatch(self._as_windows(pieces), self.sounds[first:])
+                pieces, first = [], len(self.sounds)
+        if pieces:
+            yield WindowBatch(self._as_windows(pieces), self.sounds[first:])
+
+    def _as_windows(self, pieces: Sequence[Audio]) -> Array:
+        """Pieces of int16 as float32 in [-1, 1), each padded with zeros at the end; copied only once."""
+        windows = np.zeros((len(pieces), self.window), np.float32)
+        for window, piece in zip(windows, pieces, strict=True):
+            np.multiply(piece, np.float32(1 / 32768), out=window[: len(piece)])
+        return windows
 
     def _distinct(self) -> Iterator[tuple[NossClip, str]]:
         """The first clip of each distinct sound (same samples, same sound), and the sound's digest."""

@@ -24,13 +24,11 @@ from components.noss_evaluator.robustness import choose_clips, disturbed_clips, 
 from components.noss_evaluator.sanity import check_protocol
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_evaluator.strict import evaluate_task
-from components.noss_evaluator.subjects import EvaluationSubject
+from components.noss_evaluator.subjects import TEACHER, EvaluationSubject
 from components.noss_evaluator.tasks import NossTask, TaskEvaluation, gather_tasks, write_predictions
-from components.noss_evaluator.tfma_evaluation import write_tfma_evaluation
+from components.noss_evaluator.tfma_evaluation import read_predictions, write_tfma_evaluation
 from schemas.noss_reports import NossModelResult, NossReport, NossTaskSet, RobustnessResult
 from schemas.students import FrontEndSpec
-
-TFMA_FOLDER = "tfma"
 
 _CLIPS_NAMED = 5
 _LOG = logging.getLogger("tinytrill.noss_evaluator")
@@ -146,7 +144,12 @@ def evaluate(
         results.append(result.model_copy(update=changes))
         _write(folder, model, results[-1])
         if settings.tfma.results == "all" or (settings.tfma.results == "best" and model is best):
-            write_tfma_evaluation(folder / TFMA_FOLDER / model.name, model.evaluations)
+            write_tfma_evaluation(
+                folder / NossReport.TFMA / model.name,
+                model.evaluations,
+                settings.tfma,
+                _teacher_predictions(teacher_report),
+            )
         if model.embedded.subject.kind == "teacher" and settings.fidelity:
             digests = [sound.digest for sound in hearing.sounds]
             TeacherEmbeddings(model.embedded.matrix, digests).save(folder)
@@ -227,6 +230,12 @@ def _teacher_matrix(teacher_report: str, hearing: Hearing) -> np.ndarray[Any, An
     if not teacher_report:
         return None
     return TeacherEmbeddings.load(teacher_report).in_order_of(hearing.sounds)
+
+
+def _teacher_predictions(teacher_report: str) -> dict[str, str] | None:
+    return (
+        read_predictions(Path(teacher_report) / NossReport.PREDICTIONS / TEACHER) if teacher_report else None
+    )
 
 
 def _robustness(benchmark: Benchmark, front_end: FrontEndSpec, model: _Model) -> list[RobustnessResult]:

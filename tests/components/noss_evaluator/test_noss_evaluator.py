@@ -276,7 +276,7 @@ def test_a_file_that_changed_is_refused(examples: Path, tmp_path: Path) -> None:
     )
     report.save(str(tmp_path))
     (tmp_path / variant.file).write_bytes(b"something else")
-    with pytest.raises(ValueError, match=f"sha256 .*, the converter reported {variant.sha256}"):
+    with pytest.raises(ValueError, match=f"sha256 .*, its report says {variant.sha256}"):
         _run(examples, tmp_path / "out", "student", variants=_artifact(schemas.TfliteVariants, tmp_path))
 
 

@@ -58,9 +58,9 @@ def _csv_lines(comparison: NossComparison) -> Iterator[dict[str, object]]:
             | _csv_difference((against.difference, against.low, against.high) if against else None)
         )
         yield from (model | line for line in _csv_extras(row.model))
-    for row in published(comparison):
-        for task, figure in row.figures.items():
-            yield {"row": "published", "model": row.model, "task": task, **_csv_published(figure)}
+    for publication in published(comparison):
+        for task, figure in publication.figures.items():
+            yield {"row": "published", "model": publication.model, "task": task, **_csv_published(figure)}
 
 
 def _csv_model(model: NossModelResult) -> dict[str, object]:

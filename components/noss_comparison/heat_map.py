@@ -16,7 +16,10 @@ DIFFERENCE_COLOURS = "RdBu"
 SCORE_COLOURS = "cividis"
 
 _ROW_INCHES, _COLUMN_INCHES, _LETTER_INCHES = 0.30, 0.68, 0.082
-_MARGIN_INCHES, _BAR_INCHES, _LEAST_BAR_INCHES = 0.6, 1.5, 1.4
+_MARGIN_INCHES, _FOOT_INCHES, _BAR_INCHES, _LEAST_BAR_INCHES = 0.6, 0.75, 1.5, 1.4
+_LEAST_WIDTH_INCHES = 7.0
+# Before the mean, in columns: it is no task.
+_GAP = 0.25
 _LONGEST_NAME = 44
 # Smaller differences are noise: they must not fill the scale.
 _LEAST_SCALE = 0.02
@@ -24,7 +27,15 @@ _DARK, _LIGHT = "#1c2430", "#ffffff"
 
 
 def render(comparison: NossComparison) -> bytes:
-    """The heat map as PNG: references, teacher, then each candidate by its best variant.
+    """The heat map as PNG: see :func:`draw`."""
+    stream = io.BytesIO()
+    # No software version or date: the same comparison gives the same bytes.
+    draw(comparison).canvas.print_png(stream, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def draw(comparison: NossComparison) -> Any:
+    """The heat map as a figure: references, teacher, then each candidate by its best variant.
 
     The candidates are those that were compared in pairs. Where there is no teacher, the colour is the score.
     """
@@ -37,33 +48,22 @@ def render(comparison: NossComparison) -> bytes:
     names = [_shortened(row.model.name) for row in shown]
     labels = [_shortened(task.task) + (" *" if task.synthetic else "") for task in tasks] + ["mean"]
     values = np.array([[*(cell.result.value for cell in row.cells), row.model.mean] for row in shown])
-    colours, scale, what = _colouring(comparison, shown)
+    colours, norm, what = _colouring(comparison, shown)
 
     left = _MARGIN_INCHES + _LETTER_INCHES * max(map(len, names))
     top = 0.85 + 0.6 * _LETTER_INCHES * max(map(len, labels))
-    width = left + _COLUMN_INCHES * (len(labels) + 0.25) + _BAR_INCHES
-    height = top + _ROW_INCHES * len(shown) + 0.75
+    across, down = _COLUMN_INCHES * (len(labels) + _GAP), _ROW_INCHES * len(shown)
+    width = max(left + across + _BAR_INCHES, _LEAST_WIDTH_INCHES)
+    height = top + down + _FOOT_INCHES
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": 9}):
-        figure = Figure(figsize=(max(width, 7.0), height), dpi=130)
-        canvas = FigureCanvasAgg(figure)
-        width = max(width, 7.0)
-        panel = figure.add_axes(
-            (
-                left / width,
-                0.75 / height,
-                _COLUMN_INCHES * (len(labels) + 0.25) / width,
-                _ROW_INCHES * len(shown) / height,
-            )
-        )
-        mesh = _paint(panel, values, colours, scale, shown)
+        figure = Figure(figsize=(width, height), dpi=130)
+        FigureCanvasAgg(figure)
+        panel = figure.add_axes((left / width, _FOOT_INCHES / height, across / width, down / height))
+        mesh = _paint(panel, values, colours, norm, shown)
         _name(panel, names, labels, shown)
         _bar(figure, panel, mesh, what, _BAR_INCHES / width)
         _write(figure, comparison, height)
-        canvas.draw()
-        stream = io.BytesIO()
-        # No software version or date: the same comparison gives the same bytes.
-        canvas.print_png(stream, metadata={"Software": None})
-    return stream.getvalue()
+    return figure
 
 
 def _shown(comparison: NossComparison) -> list[Row]:
@@ -106,8 +106,7 @@ def _paint(panel: Any, values: Any, colours: Any, norm: Any, shown: Sequence[Row
 
     colour_map = colormaps[DIFFERENCE_COLOURS if norm.vmin < 0 else SCORE_COLOURS]
     count = values.shape[1] - 1
-    # A gap before the mean: it is no task.
-    edges = np.concatenate([np.arange(count + 1), [count + 0.25, count + 1.25]])
+    edges = np.concatenate([np.arange(count + 1), [count + _GAP, count + _GAP + 1]])
     padded = np.ma.masked_invalid(np.insert(colours, count, np.nan, axis=1))
     mesh = panel.pcolormesh(
         edges, np.arange(len(shown) + 1), padded, cmap=colour_map, norm=norm,
@@ -119,7 +118,7 @@ def _paint(panel: Any, values: Any, colours: Any, norm: Any, shown: Sequence[Row
             red, green, blue, _ = colour_map(norm(colours[i, j]))
             light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
             panel.text(
-                j + 0.5 + 0.25 * (j == count), i + 0.5, f"{value:.3f}",
+                j + 0.5 + _GAP * (j == count), i + 0.5, f"{value:.3f}",
                 ha="center", va="center", fontsize=8.5,
                 fontweight="bold" if sure[j] else "normal", color=_DARK if light else _LIGHT,
             )  # fmt: skip
@@ -129,7 +128,9 @@ def _paint(panel: Any, values: Any, colours: Any, norm: Any, shown: Sequence[Row
 
 def _name(panel: Any, names: Sequence[str], labels: Sequence[str], shown: Sequence[Row]) -> None:
     count = len(labels) - 1
-    panel.set_xticks([*(np.arange(count) + 0.5), count + 0.75], labels, rotation=40, ha="left", va="bottom")
+    panel.set_xticks(
+        [*(np.arange(count) + 0.5), count + _GAP + 0.5], labels, rotation=40, ha="left", va="bottom"
+    )
     panel.set_yticks(np.arange(len(names)) + 0.5, names)
     panel.xaxis.tick_top()
     panel.tick_params(length=0, pad=5)

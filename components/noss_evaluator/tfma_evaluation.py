@@ -190,7 +190,7 @@ def _config(settings: TfmaSettings, tasks: Sequence[str], *, with_teacher: bool)
         "config": json.dumps({"name": ACCURACY}),
         "per_slice_thresholds": thresholds,
     }
-    config = {
+    config: dict[str, Any] = {
         "model_specs": models,
         "slicing_specs": [
             {"feature_keys": [TASK]},

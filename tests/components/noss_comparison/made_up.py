@@ -115,7 +115,7 @@ def write_report(
     report.save(folder)
     (folder / NossReport.SAMPLES).mkdir(parents=True, exist_ok=True)
     for result in results:
-        samples = {}
+        samples: dict[str, Any] = {}
         for i, task in enumerate(result.tasks):
             shared = np.random.default_rng(i).normal(0, 0.02, RESAMPLES)
             own = np.random.default_rng([i, *result.name.encode()]).normal(0, 0.004, RESAMPLES)

@@ -14,7 +14,7 @@ from components.noss_evaluator.settings import TfmaSettings
 from components.noss_evaluator.tasks import TaskEvaluation, write_predictions
 from components.noss_evaluator.tfma_evaluation import read_predictions, write_tfma_evaluation
 from components.noss_evaluator.tfma_summary import wilson_95
-from schemas.noss_reports import TfmaSummary
+from schemas.noss_reports import SliceFigure, TfmaSummary
 from tests.components.noss_evaluator.helpers import make_task
 
 
@@ -69,7 +69,9 @@ def test_slices_thresholds_and_what_tfma_itself_reads(tmp_path: Path) -> None:
     summary = write_tfma_evaluation(folder, evaluations, settings, teacher)
 
     assert TfmaSummary.load(folder) == summary
-    found = {(one.task, one.feature, one.value): one for one in summary.slices}
+    found: dict[tuple[str, str | None, str], SliceFigure] = {
+        (one.task, one.feature, one.value): one for one in summary.slices
+    }
     # n, right answers of the model, right answers of the teacher: counted by hand from the lists above.
     expected = {
         ("mood", None, ""): (8, 6, 8),

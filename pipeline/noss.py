@@ -91,7 +91,7 @@ def list_tasks(where: Places) -> list[TaskLine]:
     lines = []
     for record in known_tasks(where).values():
         try:
-            source, obtain = locate(record, where), ""
+            source, obtain = describe(locate(record, where)), ""
         except SourceMissing:
             source, obtain = "", how_to_obtain(record.obtain.model_copy(update={"note": ""}))
         lines.append(

@@ -1,6 +1,8 @@
-"""NOSS task sources -> labelled clip records.
+"""NOSS tasks, as records -> labelled clip records.
 
-In: folders with a ``manifest.csv`` and the clips it names. Out: ``Examples`` (splits train, validation and
-test, all tasks mixed) and an ``IngestReport``. What can go wrong: malformed manifests, leaks between
-splits, too many bad clips.
+In: task records (the catalogue's, a folder's own, the configuration's) and the first of their sources that
+is there: a published folder, a data set that TFDS has prepared, or a ``manifest.csv``. Out: ``Examples``
+(splits train, validation and test, all tasks mixed, with ``noss_tasks.json`` at the top) and an
+``IngestReport``. What can go wrong: a required task is absent, malformed sources, leaks between splits, too
+many bad clips.
 """

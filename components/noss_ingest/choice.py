@@ -31,13 +31,11 @@ class WantedTask:
     Attributes:
       record: What it is.
       limit: Clips to take at most; 0: all.
-      key: Where it is asked for in the configuration, for messages.
       required: Whether the run must not start without its sound.
     """
 
     record: TaskRecord
     limit: int
-    key: str
     required: bool
 
 
@@ -60,12 +58,11 @@ def wanted_tasks(
     folders = folder_records(root)
     known = folders if synthetic else dict(sorted({**catalogue(), **folders}.items()))
     choices = settings.tasks or tuple(TaskChoice(name=name) for name in known)
-    place = f"{key}.tasks.{{}}" if settings.tasks else f"{key}.tasks"
     records = [
-        (place.format(index), choice, choice.record or _look_up(choice.name, known, place.format(index)))
+        choice.record or _look_up(choice.name, known, f"{key}.tasks.{index}")
         for index, choice in enumerate(choices)
     ]
-    names = [record.name for _, _, record in records]
+    names = [record.name for record in records]
     required = names if settings.require == "all" else settings.require
     for index, name in enumerate(required):
         if name not in names:
@@ -73,13 +70,8 @@ def wanted_tasks(
                 f"{key}.require.{index}: {name!r} is not one of the tasks; they are {', '.join(names)}"
             )
     return [
-        WantedTask(
-            record=record,
-            limit=settings.limit if choice.limit is None else choice.limit,
-            key=f"{key}.require" if record.name in required else where,
-            required=record.name in required,
-        )
-        for where, choice, record in records
+        WantedTask(record, settings.limit if choice.limit is None else choice.limit, record.name in required)
+        for record, choice in zip(records, choices, strict=True)
     ]
 
 

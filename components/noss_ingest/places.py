@@ -54,7 +54,7 @@ def read_rows(record: TaskRecord, places: Places) -> tuple[list[TaskRow], str]:
     raise SourceMissing("; ".join(reasons))
 
 
-def locate(record: TaskRecord, places: Places) -> str:
+def locate(record: TaskRecord, places: Places) -> TaskSourceSpec:
     """The first of a task's sources that seems to be there, by a look at its place only.
 
     Raises:
@@ -64,7 +64,7 @@ def locate(record: TaskRecord, places: Places) -> str:
     for source in record.sources:
         try:
             check_place(source, places)
-            return describe(source)
+            return source
         except SourceMissing as error:
             reasons.append(str(error))
     raise SourceMissing("; ".join(reasons))

@@ -65,23 +65,27 @@ def find_tasks(
         try:
             rows, source = read_rows(task.record, places)
         except SourceMissing as error:
-            unavailable.append(_without(task, error))
+            unavailable.append(_without(task, error, key))
             continue
         rows = with_splits(rows, task.record.split)
         check_rows(rows, task.record)
         found.append(FoundTask(task.record, tuple(rows), source, task.limit))
     _refuse_nothing(bool(found), unavailable, places, key)
-    for absent in unavailable:
-        _logger.info("task %s is unavailable: %s", absent.name, absent.reason)
+    if unavailable:
+        names = ", ".join(task.name for task in unavailable)
+        _logger.info("not here: %s (pipeline_runner.py noss show TASK says how to get it)", names)
     return found, unavailable
 
 
 def check_sources(settings: NossIngestSettings, key: str = "noss") -> None:
     """Refuses settings whose sound is not there; cheap enough to be called before anything runs.
 
+    The clips of required tasks are listed, so that one of which only a part was unpacked is refused too.
+
     Raises:
       IngestError: With the key of the setting, its value and what is accepted.
-      SourceError: If a folder cannot be a task.
+      SourceError: If a folder cannot be a task, or a required task's source is malformed.
+      TaskRecordError: If a folder's record cannot be read.
     """
     if not settings.root:
         raise IngestError(f"{key}.root: is empty; accepted is a folder of tasks")
@@ -89,13 +93,15 @@ def check_sources(settings: NossIngestSettings, key: str = "noss") -> None:
     found, unavailable = False, []
     for task in wanted_tasks(settings, places.root, key=key):
         try:
-            locate(task.record, places)
+            source = locate(task.record, places)
+            if task.required and not isinstance(source, TfdsSource):
+                read_rows(task.record, places)
             found = True
         except SourceMissing as error:
             if settings.download and any(source.kind == "tfds" for source in task.record.sources):
                 found = True
             else:
-                unavailable.append(_without(task, error))
+                unavailable.append(_without(task, error, key))
     _refuse_nothing(found, unavailable, places, key)
 
 
@@ -114,7 +120,7 @@ def sources_digest(settings: NossIngestSettings, key: str = "noss") -> str:
         try:
             _obtain(task.record, places)
         except SourceMissing as error:
-            _without(task, error)
+            _without(task, error, key)
         files: set[str | Path] = set()
         for source in task.record.sources:
             place = place_of(source, places)
@@ -149,7 +155,7 @@ def _checked(root: str | Path, key: str) -> Path:
     return root
 
 
-def _without(task: WantedTask, error: SourceMissing) -> UnavailableTask:
+def _without(task: WantedTask, error: SourceMissing, key: str) -> UnavailableTask:
     """The entry of a task that the run can do without.
 
     Raises:
@@ -157,7 +163,7 @@ def _without(task: WantedTask, error: SourceMissing) -> UnavailableTask:
     """
     if task.required:
         raise IngestError(
-            f"{task.key}: the sound of task {task.record.name!r} is not here: {error}; to get it: "
+            f"{key}.require: the sound of task {task.record.name!r} is not here: {error}; to get it: "
             f"{how_to_obtain(task.record.obtain)}"
         ) from error
     return UnavailableTask(name=task.record.name, reason=str(error), obtain=task.record.obtain)

@@ -75,7 +75,7 @@ def test_a_task_without_sound_is_unavailable_and_the_others_go_on(
         f"; there is no folder CREMA-D in {tmp_path}; there is no manifest emotion.csv in {tmp_path}",
     ):
         assert part in absent.reason
-    assert "task emotion is unavailable" in caplog.text
+    assert "not here: emotion (" in caplog.text
 
 
 def test_a_required_task_without_sound_is_refused_at_once(tmp_path: Path) -> None:
@@ -89,6 +89,11 @@ def test_a_required_task_without_sound_is_refused_at_once(tmp_path: Path) -> Non
             assert message.startswith("noss.require: the sound of task 'emotion' is not here: ")
             assert "run tfds build crema_d; https://example.org/crema_d; 2 GB" in message
             assert "crema_d" in message.split("to get it")[0]
+    # Unpacked, but not what the layout needs: the run could do without it.
+    (tmp_path / "CREMA-D").mkdir()
+    check_sources(settings_of(tmp_path))
+    with pytest.raises(IngestError, match=r"noss\.require: the sound of task 'emotion' .*AudioWAV"):
+        check_sources(settings_of(tmp_path, require="all"))
     make_crema_d(tmp_path)
     check_sources(settings_of(tmp_path, require="all"))
 

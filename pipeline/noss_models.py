@@ -173,9 +173,9 @@ def _bare_tflite(path: Path, settings: NossEvaluatorSettings) -> NamedModel:
         return _described(str(path), spec, settings)
     if shape != [1, front_end.frames, front_end.mels] or len(model.outputs[0].shape) != 2:
         raise ConfigError(
-            f"--model {path}: maps {shape} to {model.outputs[0].shape}; accepted are a waveform, (1, samples) "
-            f"or (samples), and patches, (1, {front_end.frames}, {front_end.mels}) to (1, dimensions), of the "
-            "front end: front_end.* sets another"
+            f"--model {path}: maps {shape} to {model.outputs[0].shape}; accepted are a waveform and, as the "
+            f"front end gives them, patches: (1, {front_end.frames}, {front_end.mels}) to (1, dimensions); "
+            "front_end.* sets another front end"
         )
     name = _as_file_name(path.stem)
 

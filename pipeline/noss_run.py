@@ -207,11 +207,11 @@ def comparison_folder(output: Path) -> Path:
 
 def _made_once(folder: Path, key: str, make: Callable[[Path], None]) -> Path:
     """A folder that was made completely and for this very key; made now if it was not."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of one who was killed
     if (folder / _KEY).is_file() and (folder / _KEY).read_text() == key:
         _LOG.info("%s: nothing has changed", folder.name)
         return folder
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     make(partial)
     (partial / _KEY).write_text(key)

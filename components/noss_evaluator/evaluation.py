@@ -18,7 +18,7 @@ from components.noss_evaluator.embedding import Embeddings, embed
 from components.noss_evaluator.feature_store import store_folder
 from components.noss_evaluator.fidelity import TeacherEmbeddings, measure_fidelity
 from components.noss_evaluator.hearing import Hearing
-from components.noss_evaluator.intervals import mean_interval
+from components.noss_evaluator.intervals import MIN_SPEAKERS, mean_interval
 from components.noss_evaluator.paper import evaluate_by_paper
 from components.noss_evaluator.robustness import choose_clips, disturbed_clips, measure_robustness
 from components.noss_evaluator.sanity import check_protocol
@@ -216,14 +216,27 @@ def _not_finite(clip_ids: Sequence[str]) -> str:
 
 
 def describe_protocol(settings: NossEvaluatorSettings) -> str:
-    """The deciding protocol in words."""
-    grid = ", ".join(f"{c:g}" for c in settings.strict.c_grid)
+    """The deciding protocol in words; models whose words differ are not compared."""
+    strict = settings.strict
+    kinds = {
+        "linear": f"multinomial logistic regression (L2, C of {_listed(strict.c_grid)})",
+        "lda": "linear discriminant analysis",
+        "knn": f"nearest neighbours ({_listed(strict.neighbours)})",
+    }
+    normalised = " (of each speaker)" if strict.speaker_normalisation == "train" else ""
     return (
-        "strict: standardised on train; multinomial logistic regression (L2) fitted on train; "
-        f"C of {{{grid}}} by accuracy on validation, within a standard error by log loss; "
-        f"test read once; 95 % percentile bootstrap of {settings.resamples} resamples, "
-        "by speaker where 4 or more are known"
+        f"strict: standardised on train{normalised}; {', '.join(kinds[kind] for kind in strict.probes)}, "
+        "fitted on train, the linear one up to "
+        f"{strict.linear_limit:g} clips x dimensions x classes; chosen on validation by the task's metric, "
+        f"within a standard error by log loss; test read once; {strict.seeds} draws of train and validation, "
+        f"the task's own folds in turn, {strict.speaker_folds} folds of speakers where test has fewer than "
+        f"{strict.min_test_speakers}; 95 % percentile bootstrap of {settings.resamples} resamples, by "
+        f"speaker where {MIN_SPEAKERS} or more are known"
     )
+
+
+def _listed(grid: Sequence[float]) -> str:
+    return "{" + ", ".join(f"{value:g}" for value in grid) + "}"
 
 
 def _teacher_matrix(teacher_report: str, hearing: Hearing) -> np.ndarray[Any, Any] | None:

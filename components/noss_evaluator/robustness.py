@@ -21,14 +21,24 @@ Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def choose_clips(evaluation: TaskEvaluation, limit: int) -> tuple[Entry, ...]:
-    """At most so many tested clips of a task: classes in turn, the same clips every time."""
+    """About so many tested clips of a task at most: the same clips every time.
+
+    Each probe has its share of them, and its classes take turns.
+    """
+    runs = evaluation.probes
+    share = max(2, -(-limit // len(runs)))
+    chosen = [clip for run in runs for clip in _classes_in_turn(run.tested)[:share]]
+    return tuple(sorted(chosen, key=lambda clip: clip.clip_id))
+
+
+def _classes_in_turn(clips: Sequence[Entry]) -> list[Entry]:
     taken: Counter[str] = Counter()
-    ranked = []
-    for entry in sorted(evaluation.tested, key=lambda entry: stable_order(entry.clip_id)):
-        ranked.append((taken[entry.label], entry))
-        taken[entry.label] += 1
-    chosen = [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])[:limit]]
-    return tuple(sorted(chosen, key=lambda entry: entry.clip_id))
+    turns: dict[str, int] = {}
+    mixed = sorted(clips, key=lambda clip: stable_order(clip.clip_id))
+    for clip in mixed:
+        turns[clip.clip_id] = taken[clip.label]
+        taken[clip.label] += 1
+    return sorted(mixed, key=lambda clip: turns[clip.clip_id])
 
 
 def disturbed_clips(
@@ -101,5 +111,4 @@ def measure_robustness(
 def _parts(runs: Sequence[FittedRun], chosen: tuple[Entry, ...]) -> list[FittedRun]:
     """The runs, each with those of the chosen clips that it answers for."""
     wanted = {clip.clip_id for clip in chosen}
-    parts = [replace(run, tested=tuple(one for one in run.tested if one.clip_id in wanted)) for run in runs]
-    return [part for part in parts if part.tested]
+    return [replace(run, tested=tuple(one for one in run.tested if one.clip_id in wanted)) for run in runs]

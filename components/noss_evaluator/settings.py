@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from schemas.noss_reports import ProbeKind
 from schemas.noss_tasks import Metric
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 from schemas.teachers import TeacherSpec
+
+
+def _spelled_off(value: object) -> object:
+    """YAML reads a bare ``off`` as false."""
+    return "off" if value is False else value
+
+
+OrOff = BeforeValidator(_spelled_off)
 
 Subject = Literal["student", "teacher", "reference", "baselines"]
 Baseline = Literal["logmel", "mfcc", "random"]
@@ -49,7 +57,7 @@ class StrictProtocol(Settings):
         description="A task with known speakers, but fewer than this in test, is measured by speaker folds.",
     )
     speaker_folds: int = Field(3, ge=2, description="Folds of such a task, at most one a speaker.")
-    speaker_normalisation: Literal["off", "train"] = Field(
+    speaker_normalisation: Annotated[Literal["off", "train"], OrOff] = Field(
         "off",
         description="train: each training speaker is standardised by its own statistics, validation and "
         "test by those of all of train; no statistic of a test speaker is used.",
@@ -85,10 +93,10 @@ class Robustness(Settings):
 class TfmaSettings(Settings):
     """The TFMA evaluation of the probes' predictions."""
 
-    results: Literal["all", "best", "off"] = Field(
+    results: Annotated[Literal["all", "best", "off"], OrOff] = Field(
         "best", description="Which results become a TFMA evaluation: all, each report's best, or none."
     )
-    confidence: Literal["jackknife", "bootstrap", "off"] = Field(
+    confidence: Annotated[Literal["jackknife", "bootstrap", "off"], OrOff] = Field(
         "jackknife", description="Confidence intervals of the slices."
     )
     min_slice: int = Field(10, ge=1, description="Slices of fewer clips are left out of the rendered table.")
@@ -109,7 +117,7 @@ class NossEvaluatorSettings(Settings):
         description="Window of teacher and references, front end of the baselines; a student has its own.",
     )
     strict: StrictProtocol = Field(default_factory=StrictProtocol, description="The deciding protocol.")
-    paper: Literal["off", "best", "all"] = Field(
+    paper: Annotated[Literal["off", "best", "all"], OrOff] = Field(
         "off",
         description="Which results are also measured by the papers' protocol, to be compared with theirs.",
     )

@@ -12,7 +12,6 @@ from tfx import types
 from tfx.types import standard_artifacts
 
 import schemas
-from components.modeling.frontend import LogMel
 from components.noss_evaluator import evaluation as evaluation_module
 from components.noss_evaluator import executor as executor_module
 from components.noss_evaluator.component import NossEvaluator
@@ -31,6 +30,7 @@ from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.teachers import TfliteStage, TfliteTeacher
 from tests.components.noss_evaluator.helpers import PER_SPLIT, tone_tasks, write_examples
+from tests.components.noss_evaluator.networks import mean_tflite
 
 SETTINGS = NossEvaluatorSettings(
     resamples=100,
@@ -42,22 +42,6 @@ SETTINGS = NossEvaluatorSettings(
 CLIPS = sum(PER_SPLIT.values())
 # Clips of 2.2 s (every third) have two windows a hop apart, the others one.
 WINDOWS = sum(2 if i % 3 == 0 else 1 for count in PER_SPLIT.values() for i in range(count))
-
-
-def _tflite(kind: str, broken: bool = False) -> bytes:
-    """A file that averages the log-mel patch over time; a broken one divides 0 by 0 for loud sound."""
-    front_end = FrontEndSpec()
-    if kind == "wave":
-        inputs = keras.Input((front_end.window_samples,), batch_size=1)
-        patch = LogMel(front_end)(inputs)
-    else:
-        inputs = patch = keras.Input((front_end.frames, front_end.mels), batch_size=1)
-    outputs = tf.reduce_mean(patch, axis=1)
-    if broken:
-        quiet = tf.nn.relu(-3.0 - tf.reduce_max(outputs, axis=1, keepdims=True))
-        outputs = outputs * (quiet / quiet)
-    content: bytes = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, outputs)).convert()
-    return content
 
 
 def _variant(folder: Path, name: str, content: bytes, accepted: bool = True) -> TfliteVariant:
@@ -102,9 +86,9 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
         front_end=FrontEndSpec(),
         parameters=1,
         variants=[
-            _variant(folder, "wave-float32", _tflite("wave")),
-            _variant(folder, "core-float32", _tflite("core")),
-            _variant(folder, "core-broken", _tflite("core", broken=True)),
+            _variant(folder, "wave-float32", mean_tflite("wave")),
+            _variant(folder, "core-float32", mean_tflite("core")),
+            _variant(folder, "core-broken", mean_tflite("core", broken=True)),
             _variant(folder, "core-refused", b"", accepted=False),
         ],
     ).save(str(folder))
@@ -139,7 +123,7 @@ def _run(
 @pytest.fixture(scope="module")
 def teacher(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NossReport]:
     folder = tmp_path_factory.mktemp("teacher")
-    (folder / "teacher.tflite").write_bytes(_tflite("wave"))
+    (folder / "teacher.tflite").write_bytes(mean_tflite("wave"))
     spec = TfliteTeacher(
         stages=(TfliteStage(file=str(folder / "teacher.tflite")),), licence="Apache-2.0", name="big"
     )
@@ -270,7 +254,7 @@ def test_a_candidate_that_failed_has_no_results_and_nothing_is_read_for_it(tmp_p
 
 
 def test_a_file_that_changed_is_refused(examples: Path, tmp_path: Path) -> None:
-    variant = _variant(tmp_path, "core-float32", _tflite("core"))
+    variant = _variant(tmp_path, "core-float32", mean_tflite("core"))
     report = TfliteReport(
         candidate_id="x", spec=StudentSpec(), front_end=FrontEndSpec(), parameters=1, variants=[variant]
     )
@@ -294,7 +278,7 @@ def test_the_teacher_is_asked(teacher: tuple[Path, NossReport]) -> None:
 
 
 def test_a_reference_has_its_own_name(examples: Path, tmp_path: Path) -> None:
-    (tmp_path / "other.tflite").write_bytes(_tflite("wave"))
+    (tmp_path / "other.tflite").write_bytes(mean_tflite("wave"))
     spec = TfliteTeacher(stages=(TfliteStage(file=str(tmp_path / "other.tflite")),), name="other")
     (result,) = _run(examples, tmp_path / "out", "reference", teacher_spec=spec.to_parameter()).results
     assert (result.model, result.kind, result.licence) == ("other", "reference", "")

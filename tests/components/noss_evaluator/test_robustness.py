@@ -70,7 +70,8 @@ def test_the_choice_is_stable_and_takes_classes_in_turn(
     chosen = choose_clips(evaluation[0], 20)
     assert [clip.label for clip in chosen].count("a") == 10
     assert {clip.split for clip in chosen} == {"test"}
-    shuffled = replace(evaluation[0], tested=evaluation[0].tested[::-1])
+    (run,) = evaluation[0].probes
+    shuffled = replace(evaluation[0], probes=[replace(run, tested=run.tested[::-1])])
     assert choose_clips(shuffled, 20) == chosen
     assert len(choose_clips(evaluation[0], 1000)) == PER_SPLIT["test"]
     assert set(choose_clips(evaluation[0], 10)) < set(chosen)
@@ -83,6 +84,7 @@ def test_each_probe_answers_for_its_own_clips(evaluation: tuple[TaskEvaluation, 
     folds = replace(task_evaluation, probes=halves)
     change = np.zeros((20, 6))
     chosen = choose_clips(folds, 20)
+    assert len(chosen) == 20  # ten of each
     first = {clip.clip_id for clip in run.tested[:30]}
     for row, clip in enumerate(chosen):
         if clip.clip_id in first:

@@ -31,8 +31,9 @@ from components.noss_evaluator.tasks import NossTask, TaskEvaluation, class_indi
 from schemas.noss_reports import SanityCheck
 
 FALSE_ALARMS = 1e-6
-_REPETITIONS = 5
+_RANDOM_EMBEDDINGS = 20
 _RANDOM_DIM = 32
+_SHUFFLES = 5
 _PERMUTATIONS = 200
 
 Kind = Literal["random embedding", "shuffled labels"]
@@ -98,13 +99,13 @@ def judge(kind: Kind, evaluations: Sequence[TaskEvaluation], seed: int) -> Sanit
 
 def _random_embeddings(task: NossTask, embeddings: Matrix, seed: int) -> Iterator[tuple[NossTask, Matrix]]:
     generator = task_generator(seed, f"random {task.name}")
-    for _ in range(_REPETITIONS):
+    for _ in range(_RANDOM_EMBEDDINGS):
         yield task, generator.standard_normal((len(embeddings), _RANDOM_DIM), np.float32)
 
 
 def _shuffled_labels(task: NossTask, embeddings: Matrix, seed: int) -> Iterator[tuple[NossTask, Matrix]]:
     generator = task_generator(seed, f"shuffled {task.name}")
-    for _ in range(_REPETITIONS):
+    for _ in range(_SHUFFLES):
         labels = generator.permutation([clip.label for clip in task.clips])
         clips = tuple(
             dataclasses.replace(clip, label=str(label))

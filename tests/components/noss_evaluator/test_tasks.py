@@ -9,115 +9,57 @@ import pytest
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_evaluator.strict import evaluate_task
-from components.noss_evaluator.tasks import (
-    NossTask,
-    TaskEvaluation,
-    gather_tasks,
-    write_predictions,
-)
+from components.noss_evaluator.tasks import NossTask, gather_tasks, write_predictions
+from schemas.noss_reports import NossTaskSet
+from schemas.noss_tasks import Metric, SplitRule
 from tests.components.noss_evaluator.helpers import make_entries, make_task, make_task_set
 
-SETTINGS = NossEvaluatorSettings(resamples=200)
-MANY = {"train": 200, "validation": 100, "test": 400}
-FOUR = ("a", "b", "c", "d")
+MANY = {"train": 20, "validation": 10, "test": 40}
 
 
-def _signal(entries: list[Entry], seed: int = 0) -> np.ndarray:
-    """Embeddings in which each class has its own place, far from the others."""
-    rng = np.random.default_rng(seed)
-    places = np.array([ord(entry.label[0]) - ord("a") for entry in entries])
-    return (np.eye(8)[places] * 10 + rng.normal(0, 0.1, (len(entries), 8))).astype(np.float32)
-
-
-def _gather(entries: list[Entry], *required: str) -> list[NossTask]:
-    settings = SETTINGS.model_copy(update={"require_tasks": required})
-    return gather_tasks(entries, make_task_set(entries), settings)
-
-
-def _evaluate(entries: list[Entry], embeddings: np.ndarray) -> TaskEvaluation:
-    return evaluate_task(make_task(entries), embeddings, SETTINGS, seed=1)
-
-
-def test_separable_classes_are_all_found() -> None:
-    entries = make_entries("x", MANY, FOUR)
-    result = _evaluate(entries, _signal(entries)).result
-    assert (result.value, result.low, result.high) == (1.0, 1.0, 1.0)
-    assert (result.n_train, result.n_validation, result.n_test, result.n_classes) == (200, 100, 400, 4)
-    assert result.chance == 0.25
-
-
-def test_random_numbers_score_at_chance() -> None:
-    entries = make_entries("x", MANY, FOUR)
-    noise = np.random.default_rng(0).normal(size=(len(entries), 64)).astype(np.float32)
-    result = _evaluate(entries, noise).result
-    # Four classes, 400 clips: chance 0.25, standard deviation sqrt(0.25 * 0.75 / 400) = 0.022.
-    assert abs(result.value - 0.25) < 3 * 0.022
-    assert result.low < 0.25 < result.high
-
-
-def test_shuffled_labels_score_at_chance() -> None:
-    entries = make_entries("x", MANY, FOUR)
-    shuffled = np.random.default_rng(0).permutation(_signal(entries))
-    assert abs(_evaluate(entries, shuffled).result.value - 0.25) < 3 * 0.022
-
-
-def test_test_labels_do_not_reach_the_probe() -> None:
-    entries = make_entries("x", MANY, FOUR)
-    embeddings = np.random.default_rng(0).normal(size=(len(entries), 64)).astype(np.float32)
-    turned = [
-        Entry(e.clip_id, e.task, e.split, "a" if e.split == "test" else e.label, e.speaker_id, e.sound)
-        for e in entries
-    ]
-    one, two = _evaluate(entries, embeddings), _evaluate(turned, embeddings)
-    np.testing.assert_array_equal(one.probabilities, two.probabilities)
-    assert one.result.validation == two.result.validation
-
-
-def test_speakers_widen_the_interval() -> None:
-    entries = make_entries("x", MANY, ("a", "b"), speakers=5)
-    embeddings = _signal(entries)
-    wrong = [e.sound for e in entries if e.split == "test" and e.speaker_id in ("s0", "s1")]
-    embeddings[wrong] = embeddings[wrong][:, ::-1]
-    known = _evaluate(entries, embeddings).result
-    nameless = [Entry(e.clip_id, e.task, e.split, e.label, "", e.sound) for e in entries]
-    unknown = _evaluate(nameless, embeddings).result
-    assert (known.n_speakers_test, unknown.n_speakers_test) == (5, 0)
-    assert known.value == unknown.value
-    assert known.high - known.low > 2 * (unknown.high - unknown.low)
-
-
-def test_a_class_of_test_alone_counts_as_missed() -> None:
-    entries = make_entries("x", MANY, ("a", "b"))
-    embeddings = _signal(entries)
-    odd = [Entry(e.clip_id, e.task, e.split, "z", "", e.sound) for e in entries if e.split == "test"][:100]
-    rest = [e for e in entries if e.clip_id not in {o.clip_id for o in odd}]
-    result = _evaluate(rest + odd, embeddings).result
-    assert result.value == 0.75
-    assert result.n_classes == 3
-
-
-def test_predictions_are_written(tmp_path: Path) -> None:
-    entries = make_entries("x", {"train": 8, "validation": 4, "test": 2}, speakers=2)
-    write_predictions(tmp_path / "wave", _evaluate(entries, _signal(entries)))
-    with (tmp_path / "wave" / "x.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["clip_id"], row["speaker_id"], row["label"], row["predicted"]) for row in rows] == [
-        ("x/test0000", "s0", "a", "a"),
-        ("x/test0001", "s1", "b", "b"),
-    ]
-    assert all(0.5 < float(row["probability"]) <= 1 for row in rows)
+def _gather(
+    entries: list[Entry], *required: str, metrics: dict[str, Metric] | None = None, **record: object
+) -> list[NossTask]:
+    settings = NossEvaluatorSettings(require_tasks=required, metrics=metrics or {})
+    return gather_tasks(entries, make_task_set(entries, **record), settings)
 
 
 def test_tasks_come_sorted_whatever_the_order_of_the_records() -> None:
     entries = make_entries("y", MANY) + make_entries("x", MANY)
-    forth, back = _gather(entries), _gather(entries[::-1])
+    forth, back = _gather(entries, "x"), _gather(entries[::-1], "x")
     assert [task.name for task in forth] == ["x", "y"]
     assert forth == back
+    assert [len(clips) for clips in forth[0].splits.values()] == [20, 10, 40]
+
+
+def test_settings_may_ask_for_another_metric() -> None:
+    entries = make_entries("y", MANY) + make_entries("x", MANY)
+    tasks = _gather(entries, metrics={"y": "macro_f1"}, metric="auc")
+    assert [task.metric for task in tasks] == ["auc", "macro_f1"]
+
+
+def test_the_positive_label_is_a_class() -> None:
+    (task,) = _gather(
+        make_entries("x", MANY), labels=("a", "b"), positive_label="b", metric="equal_error_rate"
+    )
+    assert (task.classes, task.positive) == (("a", "b"), 1)
+    assert _gather(make_entries("x", MANY))[0].positive is None
+
+
+@pytest.mark.parametrize("classes", [("a", "b"), ("a", "b", "c")])
+def test_an_equal_error_rate_without_a_positive_label_is_refused(classes: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=f"there are {len(classes)} classes, and positive_label is ''"):
+        _gather(make_entries("x", MANY, classes), metrics={"x": "equal_error_rate"})
 
 
 def test_an_absent_task_is_named() -> None:
     with pytest.raises(ValueError, match=r"require_tasks asks for \['z'\], the records hold \['x'\]"):
         _gather(make_entries("x", MANY), "x", "z")
+
+
+def test_a_task_without_a_record_is_named() -> None:
+    with pytest.raises(ValueError, match=r"the records hold \['x'\], noss_tasks.json describes \[\]"):
+        gather_tasks(make_entries("x", MANY), NossTaskSet(tasks=[]), NossEvaluatorSettings())
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -126,6 +68,29 @@ def test_an_empty_split_is_named(split: str) -> None:
         make_task(make_entries("x", MANY | {split: 0}))
 
 
+def test_folds_need_no_splits() -> None:
+    task = make_task(
+        make_entries("x", {"train": 0, "validation": 0, "test": 40}), split=SplitRule(rule="folds")
+    )
+    assert len(task.clips) == 40
+
+
 def test_a_single_class_is_named() -> None:
     with pytest.raises(ValueError, match="task 'x' has the single class 'a' in train"):
         make_task(make_entries("x", MANY, classes=("a",)))
+
+
+def test_predictions_are_written(tmp_path: Path) -> None:
+    entries = make_entries("x", {"train": 8, "validation": 4, "test": 2}, speakers=2)
+    embeddings = np.eye(2, dtype=np.float32)[[ord(entry.label) - ord("a") for entry in entries]]
+    evaluation = evaluate_task(
+        make_task(entries, speaker="label"), embeddings, NossEvaluatorSettings(), seed=1
+    )
+    write_predictions(tmp_path / "wave", evaluation)
+    with (tmp_path / "wave" / "x.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["clip_id"], row["speaker_id"], row["label"], row["predicted"]) for row in rows] == [
+        ("x/test0000", "s0", "a", "a"),
+        ("x/test0001", "s1", "b", "b"),
+    ]
+    assert all(0.5 < float(row["probability"]) <= 1 for row in rows)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ SETTINGS = NossEvaluatorSettings(resamples=200)
 ONCE = NossEvaluatorSettings(resamples=200, strict=StrictProtocol(seeds=1))
 MANY = {"train": 200, "validation": 100, "test": 400}
 FOUR = ("a", "b", "c", "d")
+DETECTOR: dict[str, Any] = {"metric": "equal_error_rate", "labels": ("a", "b"), "positive_label": "b"}
 
 
 def _signal(entries: list[Entry], noise: float = 0.1) -> np.ndarray:
@@ -27,7 +29,7 @@ def _signal(entries: list[Entry], noise: float = 0.1) -> np.ndarray:
 
 
 def _evaluate(
-    entries: list[Entry], embeddings: np.ndarray, settings: NossEvaluatorSettings = SETTINGS, **record: object
+    entries: list[Entry], embeddings: np.ndarray, settings: NossEvaluatorSettings = SETTINGS, **record: Any
 ) -> TaskEvaluation:
     return evaluate_task(make_task(entries, settings, **record), embeddings, settings, seed=1)
 
@@ -82,12 +84,11 @@ def test_folds_test_every_clip_once_a_draw() -> None:
 
 def test_an_error_rate_counts_backwards() -> None:
     entries = make_entries("x", MANY)
-    record = {"metric": "equal_error_rate", "labels": ("a", "b"), "positive_label": "b"}
-    result = _evaluate(entries, _signal(entries, noise=8.0), **record).result
+    result = _evaluate(entries, _signal(entries, noise=8.0), **DETECTOR).result
     assert result.metrics["equal_error_rate"] == result.value
     assert result.score == 1 - result.value
     assert result.low < result.value < result.high < 0.5 == result.chance
-    samples = _evaluate(entries, _signal(entries, noise=8.0), **record).samples
+    samples = _evaluate(entries, _signal(entries, noise=8.0), **DETECTOR).samples
     assert interval_95(samples) == pytest.approx((1 - result.high, 1 - result.low))
 
 
@@ -176,8 +177,7 @@ def test_draws_without_a_class_do_not_break_the_interval() -> None:
         else entry
         for entry in entries
     ]
-    record = {"metric": "equal_error_rate", "labels": ("a", "b"), "positive_label": "b"}
-    assert np.isfinite(_evaluate(entries, _signal(entries, noise=8.0), **record).samples).all()
+    assert np.isfinite(_evaluate(entries, _signal(entries, noise=8.0), **DETECTOR).samples).all()
 
 
 def test_a_test_split_that_cannot_be_measured_is_named() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ MANY = {"train": 20, "validation": 10, "test": 40}
 
 
 def _gather(
-    entries: list[Entry], *required: str, metrics: dict[str, Metric] | None = None, **record: object
+    entries: list[Entry], *required: str, metrics: dict[str, Metric] | None = None, **record: Any
 ) -> list[NossTask]:
     settings = NossEvaluatorSettings(require_tasks=required, metrics=metrics or {})
     return gather_tasks(entries, make_task_set(entries, **record), settings)

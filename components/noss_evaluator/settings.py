@@ -117,7 +117,7 @@ class NossEvaluatorSettings(Settings):
         description="Window of teacher and references, front end of the baselines; a student has its own.",
     )
     strict: StrictProtocol = Field(default_factory=StrictProtocol, description="The deciding protocol.")
-    paper: Annotated[Literal["off", "best", "all"], OrOff] = Field(
+    paper: Annotated[Literal["all", "best", "off"], OrOff] = Field(
         "off",
         description="Which results are also measured by the papers' protocol, to be compared with theirs.",
     )

@@ -80,6 +80,38 @@ class WindowBatch:
         return np.add.reduceat(vectors, starts, axis=0, dtype=np.float64) / counts[:, None]
 
 
+def cut(
+    sounds: Iterable[tuple[Audio, str, str]], window: int, hop: int, batch_windows: int
+) -> Iterator[WindowBatch]:
+    """Cuts sounds into windows.
+
+    Args:
+      sounds: Samples, clip id and digest of each.
+      window: Samples of a window.
+      hop: Samples between windows.
+      batch_windows: A batch has at least so many windows of whole sounds; the last one may have fewer.
+    """
+    pieces: list[Audio] = []
+    held: list[Sound] = []
+    for audio, clip_id, digest in sounds:
+        offsets = window_offsets(len(audio), window, hop)
+        pieces += [audio[offset : offset + window] for offset in offsets]
+        held.append(Sound(clip_id, digest, len(offsets)))
+        if len(pieces) >= batch_windows:
+            yield WindowBatch(_as_windows(pieces, window), held)
+            pieces, held = [], []
+    if pieces:
+        yield WindowBatch(_as_windows(pieces, window), held)
+
+
+def _as_windows(pieces: Sequence[Audio], window: int) -> Array:
+    """Pieces of int16 as float32 in [-1, 1), padded with zeros at the end; copied only once."""
+    windows = np.zeros((len(pieces), window), np.float32)
+    for row, piece in zip(windows, pieces, strict=True):
+        np.multiply(piece, np.float32(1 / 32768), out=row[: len(piece)])
+    return windows
+
+
 @dataclass
 class ClipStream:
     """Reads records once; sound that several tasks share comes once.
@@ -100,27 +132,12 @@ class ClipStream:
 
     def batches(self, batch_windows: int) -> Iterator[WindowBatch]:
         """Windows of whole sounds, at least ``batch_windows`` of them but for the last batch."""
-        pieces: list[Audio] = []
-        first = 0
-        for clip, digest in self._distinct():
-            offsets = window_offsets(len(clip.audio), self.window, self.hop)
-            pieces += [clip.audio[offset : offset + self.window] for offset in offsets]
-            self.sounds.append(Sound(clip.clip_id, digest, len(offsets)))
-            if len(pieces) >= batch_windows:
-                yield WindowBatch(self._as_windows(pieces), self.sounds[first:])
-                pieces, first = [], len(self.sounds)
-        if pieces:
-            yield WindowBatch(self._as_windows(pieces), self.sounds[first:])
+        for batch in cut(self._distinct(), self.window, self.hop, batch_windows):
+            self.sounds += batch.sounds
+            yield batch
 
-    def _as_windows(self, pieces: Sequence[Audio]) -> Array:
-        """Pieces of int16 as float32 in [-1, 1), each padded with zeros at the end; copied only once."""
-        windows = np.zeros((len(pieces), self.window), np.float32)
-        for window, piece in zip(windows, pieces, strict=True):
-            np.multiply(piece, np.float32(1 / 32768), out=window[: len(piece)])
-        return windows
-
-    def _distinct(self) -> Iterator[tuple[NossClip, str]]:
-        """The first clip of each distinct sound (same samples, same sound), and the sound's digest."""
+    def _distinct(self) -> Iterator[tuple[Audio, str, str]]:
+        """Each distinct sound (same samples, same sound): samples, first clip that uses it, digest."""
         seen: dict[str, int] = {}
         for clip in self.records:
             digest = hashlib.sha256(clip.audio.tobytes()).hexdigest()
@@ -141,7 +158,7 @@ class ClipStream:
                 )
             )
             if is_new:
-                yield clip, digest
+                yield clip.audio, clip.clip_id, digest
 
 
 def read_clips(artifact_uri: str) -> Iterator[NossClip]:

@@ -49,7 +49,7 @@ class Embeddings:
     def add(self, sounds: Sequence[Sound], vectors: Array) -> None:
         """Takes one vector a sound, before the subject's finish."""
         part = self.subject.finish(vectors).astype(np.float32)
-        is_whole: Array = np.isfinite(part).all(axis=1)
+        is_whole: list[bool] = np.isfinite(part).all(axis=1).tolist()
         self.broken.extend(sound.clip_id for sound, whole in zip(sounds, is_whole, strict=True) if not whole)
         self.parts.append(part)
 
@@ -68,7 +68,8 @@ def embed(hearing: Hearing, subjects: Sequence[EvaluationSubject], workers: int)
       Embeddings in the order of the subjects.
     """
     results = [Embeddings(subject) for subject in subjects]
-    kinds: tuple[Hears, ...] = ("waveform", "log_mel")
+    # Log-mels first: where they are kept, it is also known where the samples are.
+    kinds: tuple[Hears, ...] = ("log_mel", "waveform")
     for hears in kinds:
         ours = [result for result in results if result.subject.hears == hears]
         if ours:

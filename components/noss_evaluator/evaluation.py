@@ -57,7 +57,7 @@ class Benchmark:
         hop = self.settings.hop_samples
         return Hearing(
             lambda: read_clips(self.examples), front_end, hop, self.settings.batch_windows,
-            self._store(front_end),
+            self._store(front_end), self.examples,
         )  # fmt: skip
 
     def disturbed(self, front_end: FrontEndSpec, chosen: frozenset[str]) -> Hearing:

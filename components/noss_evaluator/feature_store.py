@@ -1,6 +1,7 @@
 """Log-mel patches of all sounds, computed once for all who share front end, hop and examples.
 
-The first node computes them, the others map the file. It is written by ordinary writes and mapped only
+The first node computes them, the others map the file; beside it stands where in the shards the samples
+are, so that who hears waveforms maps these. The file is written by ordinary writes and mapped only
 when it is complete: on a full disk a write fails with an error that can be answered, where storing into a
 map would kill the process.
 """
@@ -21,7 +22,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from components.noss_evaluator.clips import SPLITS, Array, ClipStream, Entry, Sound, WindowBatch
+from components.noss_evaluator.clips import SPLITS, Array, ClipStream, Entry, Sound, WindowBatch, cut
+from components.noss_evaluator.sample_places import Place, find_places, map_samples
 from schemas.records import list_shards
 from schemas.students import FrontEndSpec
 
@@ -39,11 +41,13 @@ class FeatureStore:
       patches: float32 ``(windows, frames, mels)``, mapped.
       sounds: The distinct sounds, in the order of their windows.
       entries: Who uses which sound.
+      places: Where the sounds' samples are; empty if they are nowhere as they were heard.
     """
 
     patches: Array
     sounds: list[Sound]
     entries: list[Entry]
+    places: list[Place]
 
     def batches(self, batch_windows: int) -> Iterator[WindowBatch]:
         """Patches of whole sounds, at least ``batch_windows`` of them but for the last batch."""
@@ -53,6 +57,12 @@ class FeatureStore:
             if end - start >= batch_windows or following == len(self.sounds):
                 yield WindowBatch(self.patches[start:end], self.sounds[first:following])
                 start, first = end, following
+
+    def waveforms(self, window: int, hop: int, batch_windows: int) -> Iterator[WindowBatch]:
+        """Windows of the same sounds, cut from the shards."""
+        found = zip(map_samples(self.places), self.sounds, strict=True)
+        sounds = ((audio, sound.clip_id, sound.digest) for audio, sound in found)
+        return cut(sounds, window, hop, batch_windows)
 
 
 def store_folder(
@@ -80,6 +90,7 @@ def open_store(
     shape: tuple[int, int],
     compute: Callable[[ClipStream], Iterator[WindowBatch]],
     make_stream: Callable[[], ClipStream],
+    examples: str = "",
 ) -> FeatureStore | None:
     """Opens a store, making it if nobody has yet; who comes meanwhile waits.
 
@@ -88,6 +99,7 @@ def open_store(
       shape: Frames and mels of a patch.
       compute: Gives the patches of a stream's sounds; not called if the store is there.
       make_stream: Opens the records.
+      examples: Uri of the Examples artifact that the records are, if nothing was done to them.
 
     Returns:
       The store, or None if it could not be written: then there is a warning.
@@ -97,22 +109,27 @@ def open_store(
         with _locked(folder.with_name(f".{folder.name}.lock")):
             if not folder.is_dir():
                 stream = make_stream()
-                _make(folder, shape, stream, compute(stream))
+                _make(folder, shape, stream, compute(stream), examples)
             return _load(folder)
     except OSError as error:
         _LOG.warning("log-mels cannot be kept in %s (%s): each model computes its own", folder, error)
         return None
 
 
-def _make(folder: Path, shape: tuple[int, int], stream: ClipStream, batches: Iterator[WindowBatch]) -> None:
+def _make(
+    folder: Path, shape: tuple[int, int], stream: ClipStream, batches: Iterator[WindowBatch], examples: str
+) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of one who was killed
     partial.mkdir()
     try:
         windows = _write_patches(partial / _PATCHES, shape, batches)
+        clip_ids = [sound.clip_id for sound in stream.sounds]
+        places = find_places(examples, clip_ids) if examples else []
         index = {
             "sounds": [asdict(sound) for sound in stream.sounds],
             "entries": [asdict(entry) for entry in stream.entries],
+            "places": [asdict(place) for place in places],
         }
         (partial / _INDEX).write_text(json.dumps(index), encoding="utf-8")
         partial.rename(folder)
@@ -147,6 +164,7 @@ def _load(folder: Path) -> FeatureStore:
         np.load(folder / _PATCHES, mmap_mode="r"),
         [Sound(**sound) for sound in index["sounds"]],
         [Entry(**entry) for entry in index["entries"]],
+        [Place(**place) for place in index["places"]],
     )
 
 

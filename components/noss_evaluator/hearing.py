@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from components.noss_evaluator.clips import ClipStream, Entry, Sound, WindowBatch
@@ -24,6 +23,7 @@ class Hearing:
       hop: Samples between windows.
       batch_windows: Windows of a batch, at least.
       store: Folder where log-mels are kept for other nodes; None: they are not kept.
+      examples: Uri of the Examples artifact that the records are, if nothing was done to them.
       entries: Who uses which sound; known once all batches have been read.
       sounds: The distinct sounds; known once all batches have been read.
     """
@@ -33,24 +33,37 @@ class Hearing:
     hop: int
     batch_windows: int
     store: Path | None = None
+    examples: str = ""
     entries: list[Entry] = field(default_factory=list, init=False)
     sounds: list[Sound] = field(default_factory=list, init=False)
+    _store: FeatureStore | None = field(default=None, init=False, repr=False)
 
     def batches(self, hears: Hears) -> Iterator[WindowBatch]:
         """All sounds, from the first to the last."""
-        source = (self._kept if hears == "log_mel" else None) or self._stream()
-        if hears == "log_mel" and isinstance(source, ClipStream):
-            yield from self._log_mels(source)
+        kept = self._kept_for(hears)
+        if kept is None:
+            stream = self._stream()
+            yield from self._log_mels(stream) if hears == "log_mel" else stream.batches(self.batch_windows)
+            self.entries, self.sounds = stream.entries, stream.sounds
+            return
+        if hears == "log_mel":
+            yield from kept.batches(self.batch_windows)
         else:
-            yield from source.batches(self.batch_windows)
-        self.entries, self.sounds = source.entries, source.sounds
+            yield from kept.waveforms(self.front_end.window_samples, self.hop, self.batch_windows)
+        self.entries, self.sounds = kept.entries, kept.sounds
 
-    @cached_property
-    def _kept(self) -> FeatureStore | None:
-        if self.store is None:
+    def _kept_for(self, hears: Hears) -> FeatureStore | None:
+        """The store, if it can be used; for the sake of waveforms none is made."""
+        if self.store is None or (hears == "waveform" and not self.store.is_dir()):
             return None
-        shape = (self.front_end.frames, self.front_end.mels)
-        return open_store(self.store, shape, self._log_mels, self._stream)
+        kept = self._opened(self.store)
+        return None if kept and hears == "waveform" and not kept.places else kept
+
+    def _opened(self, folder: Path) -> FeatureStore | None:
+        if self._store is None:
+            shape = (self.front_end.frames, self.front_end.mels)
+            self._store = open_store(folder, shape, self._log_mels, self._stream, self.examples)
+        return self._store
 
     def _stream(self) -> ClipStream:
         return ClipStream(self.read(), self.front_end.window_samples, self.hop)

@@ -27,6 +27,7 @@ from components.tflite_converter.front_end import front_end_file
 from components.tflite_converter.join import join
 from schemas.records import NossClip, shard_path, write_shard
 from schemas.students import FrontEndSpec, StudentSpec
+from tests.components.noss_evaluator.helpers import make_task_set
 
 WORKERS = 2
 CLIPS = 1500
@@ -54,7 +55,7 @@ def embedding_against_bare_litert() -> dict[str, float]:
     front_end = FrontEndSpec()
     core = convert(build_student(StudentSpec(), front_end))
     wave = join(front_end_file(front_end, "matmul"), core)
-    ratios = {}
+    ratios: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         _write_clips(Path(folder) / "examples")
         benchmark = Benchmark(
@@ -115,7 +116,8 @@ def seconds_of_probes(dim: int) -> float:
     matrix = (places[[int(entry.label) for entry in entries]] + noise).astype(np.float32)
     embedded = Embeddings(baseline_subject("logmel", WORKERS), parts=[matrix])
     start = time.perf_counter()
-    evaluate_tasks(gather_tasks(entries, []), embedded, NossEvaluatorSettings(workers=WORKERS), seed=1)
+    settings = NossEvaluatorSettings(workers=WORKERS)
+    evaluate_tasks(gather_tasks(entries, make_task_set(entries), settings), embedded, settings, seed=1)
     seconds = time.perf_counter() - start
     _LOG.info("probes of seven tasks, %d dimensions: %.1f s", dim, seconds)
     return seconds

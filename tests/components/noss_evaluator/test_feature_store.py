@@ -61,8 +61,25 @@ def test_who_comes_later_reads_no_record(examples: Path, tmp_path: Path) -> None
     later = replace(first, read=_nothing_to_read)
     _same(list(later.batches("log_mel")), computed)
     assert (later.entries, later.sounds) == (first.entries, first.sounds)
+
+
+def test_samples_are_mapped_where_they_lie(examples: Path, tmp_path: Path) -> None:
+    direct = _hearing(examples, None)
+    read = list(direct.batches("waveform"))
+    first = replace(_hearing(examples, tmp_path / "store"), examples=str(examples))
+    _same(list(first.batches("waveform")), read)
+    assert not (tmp_path / "store").exists()  # nobody computes log-mels for waveforms' sake
+    list(first.batches("log_mel"))
+    later = replace(first, read=_nothing_to_read)
+    _same(list(later.batches("waveform")), read)
+    assert (later.entries, later.sounds) == (direct.entries, direct.sounds)
+
+
+def test_changed_sound_is_nowhere_but_in_its_stream(examples: Path, tmp_path: Path) -> None:
+    hearing = _hearing(examples, tmp_path / "store")  # without examples: something was done to the records
+    list(hearing.batches("log_mel"))
     with pytest.raises(AssertionError, match="records were read"):
-        list(later.batches("waveform"))
+        list(replace(hearing, read=_nothing_to_read).batches("waveform"))
 
 
 def test_other_batches_of_the_same_patches(examples: Path, tmp_path: Path) -> None:

@@ -128,7 +128,14 @@ def _add_noss(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     show.add_argument("task", metavar="TASK", help="the task's name")
     show.set_defaults(command=_noss_show)
 
-    for command in (listing, show):
+    get = commands.add_parser("get", help="fetch a task's sound by TensorFlow Datasets, where that can")
+    get.add_argument("task", metavar="TASK", help="the task's name")
+    get.add_argument(
+        "--manual-dir", type=Path, metavar="DIR", help="folder of the files that are to be had by hand only"
+    )
+    get.set_defaults(command=_noss_get)
+
+    for command in (listing, show, get):
         command.add_argument(
             "--root",
             default="",
@@ -146,7 +153,7 @@ def _add_noss(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     )
     validate.set_defaults(command=_noss_validate)
 
-    return [listing, show, validate, _add_noss_run(commands)]
+    return [listing, show, get, validate, _add_noss_run(commands)]
 
 
 def _add_noss_run(commands: Any) -> argparse.ArgumentParser:
@@ -288,6 +295,15 @@ def _noss_show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _noss_get(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipeline.noss import get_task, places
+
+    get_task(Console(), options.task, places(options.root, options.tfds_dir), options.manual_dir)
+    return 0
+
+
 def _noss_validate(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import track
@@ -314,17 +330,14 @@ def _noss_validate(options: argparse.Namespace) -> int:
 
 
 def _noss_run(options: argparse.Namespace) -> int:
-    from pipeline.noss_run import BenchmarkRequest, comparison_folder, run_benchmark
+    from rich.console import Console
+
+    from pipeline.noss_run import BenchmarkRequest, print_comparison, run_benchmark
 
     output = options.output.resolve()
     tasks = tuple(name.strip() for name in options.tasks.split(",") if name.strip())
-    run_benchmark(
-        BenchmarkRequest(options.model, output, options.config, options.set, options.root, tasks),
-        options.verbose,
-    )
-    folder = comparison_folder(output)
-    print((folder / "table.md").read_text(encoding="utf-8"))
-    print(f"table and heat map: {folder}\nreports:            {output / 'models'}")
+    request = BenchmarkRequest(options.model, output, options.config, options.set, options.root, tasks)
+    print_comparison(Console(), run_benchmark(request, options.verbose), output)
     return 0
 
 

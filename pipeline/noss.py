@@ -19,9 +19,10 @@ from components.noss_ingest.places import Places, check_place, describe, how_to_
 from components.noss_ingest.rows import SPLITS, SourceError, SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
+from components.noss_ingest.tfds_prepare import prepare
 from pipeline.config_file import ConfigError
 from pipeline.sources import DATA_ROOT
-from schemas.noss_tasks import TaskRecord, TaskRecordError, catalogue
+from schemas.noss_tasks import TaskRecord, TaskRecordError, TfdsSource, catalogue
 
 _MEASURED_FILES = 2000
 _SHOWN_LABELS = 50
@@ -138,10 +139,7 @@ def show_task(console: Console, name: str, where: Places) -> None:
     Raises:
       ConfigError: If there is no such task, or its source is malformed.
     """
-    known = known_tasks(where)
-    if name not in known:
-        raise ConfigError(f"there is no task {name!r}; known are {', '.join(known)}")
-    record = known[name]
+    record = _task(name, where)
     console.print(_record_table(record, where))
     if record.published:
         console.print(_published_table(record))
@@ -153,6 +151,34 @@ def show_task(console: Console, name: str, where: Places) -> None:
             return
         counts = count(with_splits(rows, record.split))
     print_counts(console, counts)
+
+
+def get_task(console: Console, name: str, where: Places, manual_dir: Path | None) -> None:
+    """Prepares a task's sound by TensorFlow Datasets, unless it is here.
+
+    Args:
+      console: Where to say what was done.
+      name: The task.
+      where: Where sound is looked for, and put.
+      manual_dir: Folder of the files that are to be had by hand only.
+
+    Raises:
+      ConfigError: If there is no such task, it can be had by hand only, or fetching fails.
+    """
+    record = _task(name, where)
+    with _refusing():
+        try:
+            _print_text(console, f"{name} is here: {describe(locate(record, where))}")
+            return
+        except SourceMissing:
+            sources = [source for source in record.sources if isinstance(source, TfdsSource)]
+        if not sources:
+            raise ConfigError(f"{name} cannot be fetched by itself: {how_to_obtain(record.obtain)}")
+        try:
+            prepare(sources[0], where.tfds_dir, manual_dir)
+        except SourceMissing as error:
+            raise ConfigError(str(error)) from error
+        _print_text(console, f"{name} is here now: {describe(locate(record, where))}")
 
 
 def count(rows: Sequence[TaskRow]) -> TaskCounts:
@@ -186,6 +212,13 @@ def print_counts(console: Console, counts: TaskCounts) -> None:
     shown = ", ".join(f"{label} {clips:,}" for label, clips in labels[:_SHOWN_LABELS])
     more = f" and {len(labels) - _SHOWN_LABELS:,} more" if len(labels) > _SHOWN_LABELS else ""
     _print_text(console, f"{hours} hours; {len(labels):,} labels: {shown}{more}")
+
+
+def _task(name: str, where: Places) -> TaskRecord:
+    known = known_tasks(where)
+    if name not in known:
+        raise ConfigError(f"there is no task {name!r}; known are {', '.join(known)}")
+    return known[name]
 
 
 def _record_table(record: TaskRecord, where: Places) -> Table:

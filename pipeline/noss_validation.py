@@ -130,4 +130,4 @@ def _unusable(rows: Iterable[TaskRow]) -> Iterator[str]:
         digests.append(
             ContentDigest(digest=digest, clip_id=row.file, group=f"/{row.split}", source=row.place)
         )
-    yield from shared_contents(digests)
+    yield from (problem for _, problem in shared_contents(digests))

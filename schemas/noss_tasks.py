@@ -119,6 +119,11 @@ class TaskRecord(Settings):
         description="Whether a speaker may be in one split only; 'auto': if fewer than half of them are in "
         "several.",
     )
+    duplicates: Literal["refuse", "leave_out"] = Field(
+        "refuse",
+        description="What becomes of the same sound in two splits; leave_out: the evaluator leaves it out of "
+        "train and validation. For data sets whose splits are published as they are.",
+    )
     sources: tuple[TaskSourceSpec, ...] = Field(
         min_length=1, description="Where the sound may lie; the first that is there is taken."
     )
@@ -144,7 +149,7 @@ class TaskRecord(Settings):
     def digest(self) -> str:
         """16 hexadecimal digits over what decides the figures: not over texts, places and publications."""
         decides = {"name", "version", "labels", "metric", "positive_label", "split", "speaker"}
-        content = self.model_dump(mode="json", include=decides | {"speaker_disjoint"})
+        content = self.model_dump(mode="json", include=decides | {"speaker_disjoint", "duplicates"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

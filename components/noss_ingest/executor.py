@@ -138,7 +138,10 @@ def _report(
         licences={task.record.name: task.record.licence for task in tasks if task.record.licence},
     )
     save_report(report_uri, report, bad)
-    check_contents(digest for summary in summaries for digest in summary.digests)
+    check_contents(
+        (digest for summary in summaries for digest in summary.digests),
+        allowed={task.record.name for task in tasks if task.record.duplicates == "leave_out"},
+    )
     problem = refusal(counts, bad, settings)
     if problem:
         raise IngestError(f"{problem}; all in {keep_evidence(report_uri) / IngestReport.QUARANTINE}")

@@ -13,8 +13,13 @@ from components.noss_ingest.rows import SourceError, SourceMissing
 from schemas.noss_tasks import TfdsSource
 
 
-def prepare(source: TfdsSource, data_dir: Path) -> None:
+def prepare(source: TfdsSource, data_dir: Path, manual_dir: Path | None = None) -> None:
     """Fetches and prepares a data set.
+
+    Args:
+      source: Which one.
+      data_dir: Where TFDS keeps what it has prepared.
+      manual_dir: Where the files are that are to be had by hand only; none: ``downloads/manual`` there.
 
     Raises:
       SourceMissing: If that fails, with the cause and the command to try it by hand.
@@ -25,7 +30,9 @@ def prepare(source: TfdsSource, data_dir: Path) -> None:
     steps = how_to_prepare(source, data_dir)
     try:
         builder = tfds.builder(full_name(source), data_dir=data_dir, try_gcs=False)
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(try_download_gcs=False, manual_dir=manual_dir)
+        )
     except Exception as error:  # builders and their downloads raise whatever they like
         raise SourceMissing(
             f"TFDS could not prepare {full_name(source)} in {data_dir}: {type(error).__name__}: {error}; "

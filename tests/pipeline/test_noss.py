@@ -1,4 +1,4 @@
-"""``pipeline_runner.py noss ls``, ``show`` and ``validate``, as they are called."""
+"""``pipeline_runner.py noss ls``, ``show``, ``get`` and ``validate``, as they are called."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pipeline_runner import main
 from schemas.noss_tasks import catalogue
 from tests.components.audio.sounds import sine, write_soundfile
 from tests.components.noss_ingest.tasks import edit, make_task
+from tests.components.noss_ingest.tfds_trees import make_savee
 from tests.conftest import REPOSITORY
 
 
@@ -47,7 +48,7 @@ def test_ls_lists_the_catalogue_and_the_folders(tmp_path: Path, capsys: pytest.C
     }  # fmt: skip
     assert lines["crema_d"]["source"] == "folder crema_d"
     assert lines["savee"]["source"] == ""
-    assert "tfds build savee" in lines["savee"]["obtain"]
+    assert "noss get savee" in lines["savee"]["obtain"]
 
 
 def test_ls_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +58,7 @@ def test_ls_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     lines = {line.split()[0]: line.split() for line in out.splitlines() if line.split()}
     assert lines["mine"][1:] == ["as", "found", "accuracy", "published", "manifest"]
     assert lines["crema_d"][1:5] == ["6", "accuracy", "speakers", "no"]
-    assert "  crema_d: run tfds build crema_d" in out
+    assert "  crema_d: run python pipeline_runner.py noss get crema_d" in out
     assert "  mine:" not in out
 
 
@@ -266,3 +267,21 @@ def test_a_sample_or_all_clips_are_decoded(tmp_path: Path, capsys: pytest.Captur
     (folder / "manifest.csv").write_text(rows)
     assert "500 of 608 clips were decoded" in validate(folder, capsys)[1]
     assert "608 of 608 clips were decoded" in validate(folder, capsys, "--all")[1]
+
+
+@pytest.mark.slow
+def test_get_prepares_what_tfds_can(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manual = tmp_path / "by hand"
+    manual.mkdir()
+    make_savee(manual)
+    assert main(["noss", "get", "savee", "--manual-dir", str(manual)]) == 0
+    assert "savee is here now: TFDS savee" in capsys.readouterr().out
+    assert main(["noss", "get", "savee"]) == 0
+    assert "savee is here: TFDS savee" in capsys.readouterr().out
+
+
+def test_get_says_what_cannot_be_fetched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["noss", "get", "iemocap"]) == 2
+    assert "iemocap cannot be fetched by itself: https://" in capsys.readouterr().err
+    assert main(["noss", "get", "nothing"]) == 2
+    assert "there is no task 'nothing'; known are asvspoof2019_la" in capsys.readouterr().err

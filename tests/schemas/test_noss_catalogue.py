@@ -78,7 +78,7 @@ def test_the_papers_tasks_have_their_classes_and_sources(name: str) -> None:
     builders = [source.builder for source in of.sources if isinstance(source, TfdsSource)]
     assert builders == ([builder] if builder else [])
     if builder:
-        assert of.obtain.command.startswith(f"tfds build {builder}")
+        assert of.obtain.command.startswith(f"python pipeline_runner.py noss get {name}")
 
 
 @pytest.mark.parametrize("name", BY_MANIFEST_ONLY)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -86,7 +87,9 @@ def test_same_bytes_twice(tmp_path: Path) -> None:
     assert first == folder_bytes(run_ingest(Executor, settings, tmp_path / "2")[0].uri)
 
 
-def test_the_same_sound_under_two_names_in_two_splits_is_a_leak(tmp_path: Path) -> None:
+def test_the_same_sound_under_two_names_in_two_splits_is_a_leak(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = make_task(tmp_path / "tasks/a")
     # As FLAC, so that no byte of the file is the same.
     samples, rate = soundfile.read(folder / "audio/high0.wav", dtype="int16")
@@ -97,6 +100,11 @@ def test_the_same_sound_under_two_names_in_two_splits_is_a_leak(tmp_path: Path) 
     lines = {f"{manifest}:2", f"{manifest}:5"}
     assert "sounds the same, sample by sample" in str(caught.value)
     assert all(line in str(caught.value) for line in lines)
+
+    (folder / "task.yaml").write_text("name: a\nduplicates: leave_out\n")
+    with caplog.at_level(logging.WARNING, "tinytrill.noss_ingest"):
+        run_ingest(Executor, settings_of(tmp_path), tmp_path / "again")
+    assert "a: 1 clips sound like one of another split" in caplog.text
 
 
 def test_the_same_sound_in_one_split_or_in_two_tasks_is_none(tmp_path: Path) -> None:
@@ -155,7 +163,7 @@ def test_the_task_set_says_what_was_taken(tmp_path: Path) -> None:
     (absent,) = task_set.unavailable
     assert absent.name == "crema_d"
     assert f"no TFDS crema_d in {tmp_path}/tfds" in absent.reason
-    assert "tfds build crema_d" in absent.obtain.command
+    assert "noss get crema_d" in absent.obtain.command
 
 
 def test_a_required_task_stops_the_run(tmp_path: Path) -> None:

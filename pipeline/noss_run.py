@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field, ValidationError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from components.audio.intake_report import IngestError
 from components.noss_evaluator.settings import NossEvaluatorSettings
@@ -198,6 +201,30 @@ def _compare(reports: Sequence[tuple[NossReport, Path]], tasks: Path, layout: Ru
         raise RunFailed(str(error)) from error
     write_comparison(comparison, comparison_folder(layout.root))
     return comparison
+
+
+def print_comparison(console: Console, comparison: NossComparison, output: Path) -> None:
+    """Prints tasks against models, what could not be compared, and where the reports are."""
+    table = Table(title="score and 95 % interval", title_justify="left")
+    table.add_column("task", overflow="fold")
+    for model in comparison.models:
+        table.add_column(Text(model.name), justify="right", overflow="fold")
+    means = (_figure(one.mean, one.mean_low, one.mean_high) for one in comparison.models)
+    table.add_row("mean", *means, end_section=True)
+    for task in comparison.models[0].tasks:
+        answers = [next(each for each in one.tasks if each.task == task.task) for one in comparison.models]
+        metric = "" if task.metric == "accuracy" else f" ({task.metric})"
+        figures = (_figure(each.value, each.low, each.high) for each in answers)
+        table.add_row(f"{task.task}{metric}", *figures)
+    console.print(table)
+    for left_out in comparison.not_comparable:
+        console.print(f"{left_out.model} {left_out.reason}", markup=False, soft_wrap=True)
+    for what, place in (("table, heat map", comparison_folder(output)), ("reports", output / "models")):
+        console.print(f"{what + ':':17}{place}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _figure(value: float, low: float, high: float) -> Text:
+    return Text(f"{value:.3f} [{low:.3f}, {high:.3f}]")
 
 
 def comparison_folder(output: Path) -> Path:

@@ -49,8 +49,8 @@ class Embeddings:
     def add(self, sounds: Sequence[Sound], vectors: Array) -> None:
         """Takes one vector a sound, before the subject's finish."""
         part = self.subject.finish(vectors).astype(np.float32)
-        is_whole: list[bool] = np.isfinite(part).all(axis=1).tolist()
-        self.broken.extend(sound.clip_id for sound, whole in zip(sounds, is_whole, strict=True) if not whole)
+        broken = np.flatnonzero(~np.isfinite(part).all(axis=1)).tolist()
+        self.broken.extend(sounds[index].clip_id for index in broken)
         self.parts.append(part)
 
 

@@ -182,7 +182,7 @@ def _write(figure: Any, comparison: NossComparison, height: float) -> None:
 
 def _shortened(name: str) -> str:
     """A name in one line that is not too long; the ends of long names are what tells them apart."""
-    name = " ".join(name.split())
+    name = "".join(letter if letter.isprintable() else "?" for letter in " ".join(name.split()))
     if len(name) <= _LONGEST_NAME:
         return name
     half = (_LONGEST_NAME - 1) // 2

@@ -20,8 +20,8 @@ from components.noss_comparison.rows import (
 )
 from schemas.noss_reports import NossComparison, NossModelResult, PaperResult
 
-# Letters of any script, digits and what has no meaning to Markdown or HTML within a line.
-_MEANT = re.compile(r"[^\w .,:;/()%+\-]|(?<!\w)_|_(?!\w)")
+# What has a meaning to Markdown or HTML within a line, and what a terminal would obey.
+_MEANT = re.compile(r"[\\`*\[\]<>&|~$@#^\x00-\x1f\x7f-\x9f]|(?<!\w)_|_(?!\w)")
 
 
 def as_markdown(comparison: NossComparison) -> str:
@@ -33,10 +33,13 @@ def _parts(comparison: NossComparison) -> Iterator[str]:
     yield "# NOSS comparison"
     if comparison.synthetic:
         yield "**Synthetic sound: the figures say nothing of real recordings.**"
+    paired = (
+        "; a difference to the teacher has that of the paired difference, and is bold where it leaves 0 out"
+    )
+    paired = paired if comparison.against_teacher else ""
     yield (
         f"{len(comparison.models)} models on {len(comparison.tasks)} tasks. Protocol: "
-        f"{_text(comparison.protocol)}. In brackets: 95 % intervals; a difference to the teacher has the "
-        "interval of the paired difference, and is bold where that leaves 0 out."
+        f"{_text(comparison.protocol)}. In brackets: 95 % intervals{paired}."
     )
     yield _models_table(comparison)
     names = [column.task for column in columns(comparison)]
@@ -81,7 +84,8 @@ def _models_table(comparison: NossComparison) -> str:
     tried = conditions(comparison.models)
     faithful = any(model.fidelity for model in comparison.models)
     head = ["model", "kind", *(f"{column.task}, {column.metric_name} {column.arrow}" for column in shown)]
-    head += ["mean of scores ↑", "mean d' ↑", "to the teacher"]
+    head += ["mean of scores ↑", "mean d' ↑"]
+    head += ["to the teacher"] if comparison.against_teacher else []
     head += ["cosine", "CKA", "neighbours"] if faithful else []
     head += _texts(*tried)
     empty = [""] * (len(head) - 2 - len(shown))
@@ -94,7 +98,7 @@ def _models_table(comparison: NossComparison) -> str:
         line = [_text(model.name), model.kind]
         line += [_value(cell.result.value, cell.result.low, cell.result.high) for cell in row.cells]
         line += [_value(model.mean, model.mean_low, model.mean_high), f"{model.mean_d_prime:.2f}"]
-        line += [_against_teacher(row)]
+        line += [_against_teacher(row)] if comparison.against_teacher else []
         line += _fidelity(model) if faithful else []
         under = {result.condition: f"{result.mean:.3f}" for result in model.robustness}
         lines.append([*line, *(under.get(condition, "") for condition in tried)])

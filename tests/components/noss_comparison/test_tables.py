@@ -20,7 +20,7 @@ from components.noss_comparison.write import write_comparison
 from schemas.noss_reports import LeftOut, ModelSlices, NossComparison, SliceFigure, TfmaSummary
 from tests.components.noss_comparison.made_up import make_model, make_task_set, write_report
 
-EVIL = '=cmd|<b onload="x">`*_[a](b)'
+EVIL = '=cmd|<b onload="x">`*_[a](b)\x1b[31m'
 PUBLISHED = {
     "published": (
         {"model": "TRILL", "value": 0.659, "source": "a paper, table 1", "note": "<i>on</i> another split"},
@@ -93,10 +93,10 @@ def test_csv_holds_every_figure_and_no_formula(comparison: NossComparison) -> No
 
 def test_markdown_tables_keep_their_shape(comparison: NossComparison) -> None:
     text = as_markdown(comparison)
-    assert "<" not in text and "`" not in text and "=cmd" not in text
+    assert "<" not in text and "`" not in text and "\x1b" not in text
     for block in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
         assert len({line.count("|") for line in block.splitlines()}) == 1
-    assert "&#61;cmd&#124;&#60;b" in text
+    assert "=cmd&#124;&#60;b" in text
     assert "spoof, equal error rate ↓" in text and "mood, accuracy ↑" in text
     assert "Best on test, as the papers did: for comparison with published figures only" in text
     assert "TRILL (a paper, table 1) | published | 0.659" in text

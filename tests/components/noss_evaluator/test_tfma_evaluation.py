@@ -116,13 +116,18 @@ def test_slices_thresholds_and_what_tfma_itself_reads(tmp_path: Path) -> None:
 
 
 def test_a_loss_against_the_teacher_is_a_reason_and_small_slices_are_counted(tmp_path: Path) -> None:
-    teacher = dict.fromkeys((f"voice/{i}" for i in range(4)), "v1") | {"voice/0": "v0", "voice/2": "v0"}
-    settings = TfmaSettings(confidence="off", min_slice=3, max_loss=0.2)
-    summary = write_tfma_evaluation(tmp_path, [evaluated(voice(), VOICE)], settings, teacher)
+    clips = [Entry(f"edge/{i}", "edge", "test", "ab"[i % 2], "", i) for i in range(10)]
+    right, wrong = [clip.label for clip in clips], ["ba"[i % 2] for i in range(10)]
+    teacher = {f"voice/{i}": f"v{i % 2}" for i in range(4)}
+    teacher |= {f"edge/{i}": (right[:9] + wrong[9:])[i] for i in range(10)}
+    # edge: 6 of 10 against the teacher's 9 is exactly what is allowed; voice: 2 of 4 against 4.
+    evaluations = [evaluated(clips, right[:6] + wrong[6:]), evaluated(voice(), ["v0", "v1", "v1", "v0"])]
+    settings = TfmaSettings(confidence="off", min_slice=5, max_loss=0.3)
+    summary = write_tfma_evaluation(tmp_path, evaluations, settings, teacher)
     assert not summary.validated
-    assert summary.reasons == ["voice: accuracy is 0.2500 below the teacher's, allowed are 0.2000"]
-    # Two classes and the two speakers, of two clips each, are left out.
-    assert (len(summary.slices), summary.left_out) == (1, 4)
+    assert summary.reasons == ["voice: accuracy is 0.5000 below the teacher's, allowed are 0.3000"]
+    # Left out are voice's two classes and two speakers, of two clips each; edge's classes have five.
+    assert (len(summary.slices), summary.left_out) == (4, 4)
 
 
 @pytest.mark.slow

@@ -75,9 +75,15 @@ class WindowBatch:
 
     def mean_by_sound(self, vectors: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Averages one vector a window ``(n, dim)`` over each sound: ``(sounds, dim)``, float64."""
-        counts = np.array([sound.windows for sound in self.sounds])
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        return np.add.reduceat(vectors, starts, axis=0, dtype=np.float64) / counts[:, None]
+        # A loop over sounds is several times as fast as numpy's reduceat.
+        ends = np.cumsum([sound.windows for sound in self.sounds]).tolist()
+        starts = [0, *ends[:-1]]
+        return np.stack(
+            [
+                vectors[start:end].mean(axis=0, dtype=np.float64)
+                for start, end in zip(starts, ends, strict=True)
+            ]
+        )
 
 
 def cut(

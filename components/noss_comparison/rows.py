@@ -142,11 +142,18 @@ def best_variants(models: Iterable[NossModelResult]) -> list[NossModelResult]:
 
 
 def published(comparison: NossComparison) -> list[PublishedRow]:
-    """Published figures of the tasks' own records; none of a task whose sound is synthesised."""
+    """Published figures of the tasks' own records; none of a task whose sound is synthesised.
+
+    Where not all clips of the source were used, a figure's note says so.
+    """
     found: dict[tuple[str, str], dict[str, PublishedFigure]] = {}
     for task in comparison.tasks:
+        used, original = sum(task.n_used.values()), sum(task.n_original.values())
+        here = f"here {used} of {original} clips were used" if used < original else ""
         for figure in () if task.synthetic else task.record.published:
-            found.setdefault((figure.model, figure.source), {})[task.record.name] = figure
+            note = "; ".join(filter(None, (figure.note, here)))
+            noted = figure.model_copy(update={"note": note})
+            found.setdefault((figure.model, figure.source), {})[task.record.name] = noted
     return [PublishedRow(model, source, figures) for (model, source), figures in found.items()]
 
 

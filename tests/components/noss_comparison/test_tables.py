@@ -184,6 +184,13 @@ def test_published_figures_are_of_recorded_sound_and_of_the_task_itself(comparis
         ("TRILL", ["mood"]),
         ("FRILL", ["mood"]),
     ]
+    # 99 + 50 + 60 clips of 100 + 50 + 60.
+    notes = [row.figures["mood"].note for row in published(comparison)]
+    some = "here 209 of 210 clips were used"
+    assert notes == [f"<i>on</i> another split; {some}", some]
+    full = [task.model_copy(update={"n_used": task.n_original}) for task in comparison.tasks]
+    (trill, frill) = published(comparison.model_copy(update={"tasks": full}))
+    assert (trill.figures["mood"].note, frill.figures["mood"].note) == ("<i>on</i> another split", "")
     tasks = [task.model_copy(update={"synthetic": True}) for task in comparison.tasks]
     assert published(comparison.model_copy(update={"tasks": tasks})) == []
 

@@ -30,7 +30,6 @@ from schemas.noss_reports import IngestedTask, NossTaskSet
 from schemas.noss_tasks import ManifestSource, SplitRule, TaskRecord
 from schemas.records import NossClip, shard_path, write_shard
 from schemas.students import FrontEndSpec, StudentSpec
-from tests.components.noss_evaluator.helpers import make_task_set
 
 WORKERS = 2
 CLIPS = 3000
@@ -119,7 +118,7 @@ def seconds_of_probes(dim: int) -> float:
                 speaker = f"{split}{i // classes % voices}" if speakers else ""
                 entries.append(
                     Entry(f"{task}/{split}{i:04d}", f"task{task}", split, f"{i % classes}", speaker,
-                          sound=len(entries), group=str(i % 5))
+                          sound=len(entries), group=str(i // classes % 5))
                 )  # fmt: skip
     rng = np.random.default_rng(0)
     spread = np.linspace(3, 0.05, dim)
@@ -149,6 +148,11 @@ def _task_set(entries: Sequence[Entry]) -> NossTaskSet:
             IngestedTask(record=record, digest="", data_digest="", source="", n_original={}, n_used={})
         )
     return NossTaskSet(tasks=tasks)
+
+
+def _clocks(since: tuple[float, float] = (0.0, 0.0)) -> tuple[float, float]:
+    """Wall and CPU seconds of this process, since other clocks."""
+    return time.perf_counter() - since[0], time.process_time() - since[1]
 
 
 def _interpreter(content: bytes) -> Any:

@@ -154,7 +154,9 @@ class NossModelResult(Report):
     robustness: list[RobustnessResult] = Field(default_factory=list)
     clips: int = Field(description="Distinct clips embedded.")
     windows: int = Field(description="Windows embedded.")
-    embed_seconds: float = Field(description="Host wall time of the embedding; not a latency.")
+    embed_seconds: float = Field(
+        description="Of the embedding on the host: its threads' busy time over their number; no latency."
+    )
     code_version: str = Field("", description="Digest of the benchmark's code.")
     licence: str = Field("", description="Licence of the model, where it was stated.")
 

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from schemas.noss_reports import (
+    LeftOut,
+    ModelSlices,
     NossComparison,
     NossModelResult,
     NossReport,
     PairedDifference,
     TaskResult,
+    TfmaSummary,
     UnavailableTask,
 )
 from schemas.noss_tasks import Obtain
@@ -325,6 +328,15 @@ def make_comparison(run: Run) -> NossComparison:
             for result in results
         ],
         between_students=[],
+        not_comparable=[LeftOut(model="other/core-int8", reason="other clips of speaker")],
+        slices=[
+            ModelSlices(
+                model="a/wave-float32",
+                tfma=TfmaSummary(
+                    min_slice=10, slices=[], validated=False, reasons=["language: 0.6 is below 0.7"]
+                ),
+            )
+        ],
     )
 
 

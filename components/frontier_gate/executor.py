@@ -61,12 +61,9 @@ class Executor(base_executor.BaseExecutor):
             if result.kind in ("baseline", "reference")
         ]
         comparison = NossComparison.load(input_dict[COMPARISON_KEY][0].uri)
-        against_teacher = {difference.model: difference for difference in comparison.against_teacher}
 
         run_name = exec_properties[RUN_NAME_PARAMETER]
-        verdict = reach_verdict(
-            converted, noss, latency, teacher, baselines, against_teacher, settings, run_name
-        )
+        verdict = reach_verdict(converted, noss, latency, teacher, baselines, comparison, settings, run_name)
 
         folder = output_dict[VERDICT_KEY][0].uri
         verdict.save(folder)

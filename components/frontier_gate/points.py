@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.noss_reports import NossModelResult, NossReport
@@ -50,6 +50,7 @@ def find_contenders(
     latency: LatencyReport,
     tasks: Sequence[str],
     compared: Collection[str],
+    left_out: Mapping[str, str],
 ) -> tuple[list[Contender], list[RefusedVariant]]:
     """Puts each variant together with its figures.
 
@@ -59,6 +60,7 @@ def find_contenders(
       latency: All measurements.
       tasks: The tasks that the teacher was evaluated on; a mean over others is not comparable.
       compared: Variants that were compared with the teacher clip by clip, ``<candidate id>/<variant>``.
+      left_out: Why models, the teacher too, were not.
 
     Raises:
       ValueError: If the reports do not belong together, or two candidates share a name.
@@ -89,7 +91,7 @@ def find_contenders(
             measured = latency.measurement(report.candidate_id, variant.name)
             reason = _refusal(variant, quality, measured, tasks)
             if not reason and point_id(report, variant) not in compared:
-                reason = "NOSS was measured on other clips than the teacher's"
+                reason = f"not compared with the teacher: {_why(point_id(report, variant), left_out)}"
             if reason or quality is None or measured is None:
                 refused.append(RefusedVariant(point_id=point_id(report, variant), reason=reason))
             else:
@@ -130,6 +132,14 @@ def teacher_result(report: NossReport) -> NossModelResult:
             f"(models: {[result.model for result in report.results] or 'none'})"
         )
     return found[0]
+
+
+def _why(point: str, left_out: Mapping[str, str]) -> str:
+    if point in left_out:
+        return left_out[point]
+    return (
+        "; ".join(f"{model} was left out: {reason}" for model, reason in left_out.items()) or "no difference"
+    )
 
 
 def _refusal(

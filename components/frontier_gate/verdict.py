@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from components.frontier_gate.judge import judge, summarise
 from components.frontier_gate.points import find_contenders, reference_quality
 from components.frontier_gate.settings import GateSettings
-from schemas.noss_reports import NossModelResult, NossReport, PairedDifference
+from schemas.noss_reports import NossComparison, NossModelResult, NossReport
 from schemas.reports import LatencyReport, TfliteReport, Verdict
 
 
@@ -17,7 +17,7 @@ def reach_verdict(
     latency: LatencyReport,
     teacher: NossModelResult,
     baselines: Sequence[NossModelResult],
-    against_teacher: Mapping[str, PairedDifference],
+    comparison: NossComparison,
     settings: GateSettings,
     run_name: str,
 ) -> Verdict:
@@ -29,7 +29,7 @@ def reach_verdict(
       latency: All measurements.
       teacher: The teacher's result.
       baselines: Of baselines and reference models.
-      against_teacher: Paired differences to the teacher by ``<candidate id>/<variant>``.
+      comparison: Of all models, clip by clip.
       settings: Goals and margins.
       run_name: Name of the run.
 
@@ -44,7 +44,9 @@ def reach_verdict(
                 f"baseline {baseline.model!r} was evaluated on {sorted(t.task for t in baseline.tasks)}, "
                 f"the teacher on {sorted(tasks)}: their means cannot be compared"
             )
-    contenders, refused = find_contenders(converted, noss, latency, tasks, against_teacher)
+    against_teacher = {difference.model: difference for difference in comparison.against_teacher}
+    left_out = {model.model: model.reason for model in comparison.not_comparable}
+    contenders, refused = find_contenders(converted, noss, latency, tasks, against_teacher, left_out)
     if not contenders:
         why = "; ".join(f"{variant.point_id}: {variant.reason}" for variant in refused[:10])
         raise ValueError(

@@ -116,6 +116,8 @@ def test_page_and_picture(tmp_path: Path) -> None:
     assert all(address.startswith("data:") or address == benchmark for address in outline.addresses)
     assert (out / Verdict.BENCHMARK / NossComparison.FILE).is_file()
     assert "no folder VoxForge" in outline.text
+    assert "other/core-int8 (other clips of speaker)" in outline.text
+    assert "threshold missed a/wave-float32: language: 0.6 is below 0.7" in " ".join(outline.text.split())
     assert not re.search(r"@import|url\(|https?://", page)
     assert outline.marks == len(verdict.points) == 32
     assert "<b>run</b>" not in page and "a <b>run</b>" in outline.text

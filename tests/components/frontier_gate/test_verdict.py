@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from components.frontier_gate.points import reference_quality, teacher_result
 from components.frontier_gate.settings import GateSettings, Goal
 from components.frontier_gate.verdict import reach_verdict
-from schemas.noss_reports import NossReport
+from schemas.noss_reports import LeftOut, NossReport
 from schemas.reports import FrontierPoint, Verdict
 from schemas.students import StudentSpec
 from tests.made_up_runs import Made, Run, demo_run, make_comparison, make_result, make_run
@@ -27,7 +27,7 @@ def verdict_of(run: Run, goals: tuple[Goal, ...] = (), **options: Any) -> Verdic
         run.latency,
         teacher_result(run.teacher),
         [report.results[0] for report in run.baselines],
-        {difference.model: difference for difference in make_comparison(run).against_teacher},
+        make_comparison(run),
         GateSettings(goals=goals, **options),
         "test",
     )
@@ -283,20 +283,26 @@ def test_impossible_goals_are_refused(goal: dict[str, Any], message: str) -> Non
 
 def test_a_variant_measured_on_other_clips_is_refused() -> None:
     run = make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
-    compared = {difference.model: difference for difference in make_comparison(run).against_teacher}
-    del compared[f"{TINY.candidate_id}/wave-float32"]
+    tiny = f"{TINY.candidate_id}/wave-float32"
+    everyone = make_comparison(run)
+    comparison = everyone.model_copy(
+        update={
+            "against_teacher": [d for d in everyone.against_teacher if d.model != tiny],
+            "not_comparable": [LeftOut(model=tiny, reason="other clips of speaker")],
+        }
+    )
+    teacher = teacher_result(run.teacher)
     verdict = reach_verdict(
-        run.converted,
-        run.noss,
-        run.latency,
-        teacher_result(run.teacher),
-        [],
-        compared,
-        GateSettings(),
-        "test",
+        run.converted, run.noss, run.latency, teacher, [], comparison, GateSettings(), "test"
     )
     assert [point.candidate_id for point in verdict.points] == [SMALL.candidate_id]
-    assert verdict.refused[0].reason == "NOSS was measured on other clips than the teacher's"
+    assert verdict.refused[0].reason == "not compared with the teacher: other clips of speaker"
+
+    alone = everyone.model_copy(
+        update={"against_teacher": [], "not_comparable": [LeftOut(model="teacher", reason="no samples")]}
+    )
+    with pytest.raises(ValueError, match="not compared with the teacher: teacher was left out: no samples"):
+        reach_verdict(run.converted, run.noss, run.latency, teacher, [], alone, GateSettings(), "test")
 
 
 def test_a_control_is_no_line_beside_the_frontier() -> None:

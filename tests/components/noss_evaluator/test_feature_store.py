@@ -160,8 +160,9 @@ def test_the_key_follows_whatever_changes_the_patches(examples: Path, tmp_path: 
         given = {"examples": str(examples), "front_end": FRONT_END, "hop": HOP, "code": "a", **changes}
         return store_folder(tmp_path, **given)  # type: ignore[arg-type]
 
-    assert key() == key()
-    assert key().parent == tmp_path / "noss_features"
+    plain = key()
+    assert plain == key()
+    assert plain.parent == tmp_path / "noss_features"
     others = [
         key(front_end=FRONT_END.model_copy(update={"mels": 9})),
         key(hop=HOP + 1),
@@ -175,4 +176,4 @@ def test_the_key_follows_whatever_changes_the_patches(examples: Path, tmp_path: 
         others.append(key())
     finally:
         shard.write_bytes(content)
-    assert len({key(), *others}) == 6
+    assert len({plain, *others}) == 6

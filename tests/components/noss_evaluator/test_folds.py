@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.noss_evaluator.clips import Entry
-from components.noss_evaluator.folds import Part, official_parts, parts_of, speaker_is_asked
+from components.noss_evaluator.folds import Part, _draw, official_parts, parts_of, speaker_is_asked
 from components.noss_evaluator.settings import StrictProtocol
 from schemas.noss_tasks import SplitRule
 from tests.components.noss_evaluator.helpers import make_entries, make_task
@@ -142,6 +142,16 @@ def test_a_label_of_one_speaker_is_missed_but_the_others_are_not() -> None:
         # Validation is drawn so that train keeps all labels it can.
         expected = set("bcd") if "p0" in _speakers(part.test) else set("abcd")
         assert {clip.label for clip in part.train} == expected
+
+
+def test_rather_the_less_fitting_speakers_than_a_label_that_train_lacks() -> None:
+    # Of 1, 3 and 5 clips a fifth is wanted: 0.2, 0.6 and 1. Speaker 0 (one clip of each label) is off by
+    # 0.8 + 0.4 + 0, the others (0, 1 and 2 clips) by 0.2 + 0.4 + 1; but only speaker 0 has the first label.
+    labels = np.array([0, 1, 2, 1, 2, 2, 1, 2, 2])
+    groups = np.repeat([0, 1, 2], 3)
+    for seed in range(20):
+        drawn = _draw(labels, groups, 0.2, np.random.default_rng(seed))
+        assert drawn.tolist() in ([3, 4, 5], [6, 7, 8])
 
 
 @pytest.mark.parametrize("by_record", [True, False])

@@ -232,6 +232,15 @@ def test_a_class_that_train_lacks_has_probability_zero() -> None:
         assert table.sum(axis=1) == pytest.approx(np.ones(20), abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["linear", "lda", "knn"])
+def test_the_validation_figure_is_that_of_validation_s_clips(kind: ProbeKind) -> None:
+    validation, truth = _blobs(120, 10, 3, 2.0, 3)
+    probe = _fit(StrictProtocol(probes=(kind,)))
+    answers = probe.probabilities(validation).argmax(axis=1)
+    assert probe.validation == pytest.approx((answers == truth).mean())
+    assert probe.validation < 1
+
+
 def test_what_was_left_out_is_told() -> None:
     assert _fit(StrictProtocol(linear_limit=100)).left_out == ("linear",)
     assert _fit(StrictProtocol()).left_out == ()

@@ -11,9 +11,8 @@ speaker, or a clip) was drawn. ``(resamples, clusters)`` of them go through ever
 - AUC: chance that a clip of a class is given more of that class than a clip of another, ties counting
   half. With a positive label: of that class. Otherwise: mean over the classes, each against the rest.
 - equal error rate: where false alarms and misses cross, as the threshold on the positive label's
-  probability moves. The two are step functions and seldom meet; they are taken as straight between two
-  steps, which no more depends on the order of the thresholds than the nearest step (as in the original
-  benchmark) does, but moves without jumps.
+  probability moves. Both are step functions that seldom meet. Where they pass each other, they are taken as
+  straight from one step to the next; the original benchmark took the nearest step instead, which jumps.
 
 A metric of clips that lack what it compares (AUC of a single class, anything of no clip) is nan.
 """

@@ -21,12 +21,12 @@ Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def choose_clips(evaluation: TaskEvaluation, limit: int) -> tuple[Entry, ...]:
-    """About so many tested clips of a task at most: the same clips every time.
+    """At most so many tested clips of a task, but two of each probe at least: the same clips every time.
 
     Each probe has its share of them, and its classes take turns.
     """
     runs = evaluation.probes
-    share = max(2, -(-limit // len(runs)))
+    share = max(2, limit // len(runs))
     chosen = [clip for run in runs for clip in _classes_in_turn(run.tested)[:share]]
     return tuple(sorted(chosen, key=lambda clip: clip.clip_id))
 

@@ -145,9 +145,9 @@ class NossEvaluatorSettings(Settings):
         names = [reference.name for reference in self.references]
         for index, name in enumerate(names):
             taken = {*self.baselines, "teacher", *names[:index]}
-            if not name or name in taken:
+            if not name or "/" in name or name in taken:
                 raise ValueError(
-                    f"references.{index}.name is {name!r}; accepted is a name that no other row has: "
-                    f"taken are {', '.join(sorted(taken))}"
+                    f"references.{index}.name is {name!r}; accepted is a name without '/' (files are called "
+                    f"by it) that no other row has: taken are {', '.join(sorted(taken))}"
                 )
         return self

@@ -454,6 +454,19 @@ def test_a_reference_without_a_name_and_no_baselines_are_refused() -> None:
         NossEvaluator(examples, SETTINGS.model_copy(update={"baselines": ()}), "baselines", 1)
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "logmel", "teacher"])
+def test_a_reference_needs_a_name_of_its_own(name: str) -> None:
+    with pytest.raises(ValueError, match=r"references\.0\.name is .*; accepted is a name without '/'"):
+        NossEvaluatorSettings(references=(_REFERENCE.model_copy(update={"name": name}),))
+
+
+def test_a_bare_off_of_yaml_means_off() -> None:
+    settings = NossEvaluatorSettings.model_validate(
+        {"paper": False, "tfma": {"results": False, "confidence": False}}
+    )
+    assert (settings.paper, settings.tfma.results, settings.tfma.confidence) == ("off", "off", "off")
+
+
 @pytest.mark.parametrize("grid", [(1.0, 0.1), (0.1, 0.1)])
 def test_a_grid_must_rise(grid: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="a grid must rise"):

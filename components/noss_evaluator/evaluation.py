@@ -18,8 +18,9 @@ from components.noss_evaluator.embedding import Embeddings, embed
 from components.noss_evaluator.feature_store import store_folder
 from components.noss_evaluator.fidelity import TeacherEmbeddings, measure_fidelity
 from components.noss_evaluator.hearing import Hearing
-from components.noss_evaluator.intervals import MIN_SPEAKERS, mean_interval
+from components.noss_evaluator.intervals import mean_interval
 from components.noss_evaluator.paper import evaluate_by_paper
+from components.noss_evaluator.protocol import describe_protocol
 from components.noss_evaluator.robustness import choose_clips, disturbed_clips, measure_robustness
 from components.noss_evaluator.sanity import check_protocol
 from components.noss_evaluator.settings import NossEvaluatorSettings
@@ -213,30 +214,6 @@ def _not_finite(clip_ids: Sequence[str]) -> str:
     named = ", ".join(clip_ids[:_CLIPS_NAMED])
     more = f" and {len(clip_ids) - _CLIPS_NAMED} more" if len(clip_ids) > _CLIPS_NAMED else ""
     return f"its embedding is not finite on {named}{more}"
-
-
-def describe_protocol(settings: NossEvaluatorSettings) -> str:
-    """The deciding protocol in words; models whose words differ are not compared."""
-    strict = settings.strict
-    kinds = {
-        "linear": f"multinomial logistic regression (L2, C of {_listed(strict.c_grid)})",
-        "lda": "linear discriminant analysis",
-        "knn": f"nearest neighbours ({_listed(strict.neighbours)})",
-    }
-    normalised = " (of each speaker)" if strict.speaker_normalisation == "train" else ""
-    return (
-        f"strict: standardised on train{normalised}; {', '.join(kinds[kind] for kind in strict.probes)}, "
-        "fitted on train, the linear one up to "
-        f"{strict.linear_limit:g} clips x dimensions x classes; chosen on validation by the task's metric, "
-        f"within a standard error by log loss; test read once; {strict.seeds} draws of train and validation, "
-        f"the task's own folds in turn, {strict.speaker_folds} folds of speakers where test has fewer than "
-        f"{strict.min_test_speakers}; 95 % percentile bootstrap of {settings.resamples} resamples, by "
-        f"speaker where {MIN_SPEAKERS} or more are known"
-    )
-
-
-def _listed(grid: Sequence[float]) -> str:
-    return "{" + ", ".join(f"{value:g}" for value in grid) + "}"
 
 
 def _teacher_matrix(teacher_report: str, hearing: Hearing) -> np.ndarray[Any, Any] | None:

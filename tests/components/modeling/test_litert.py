@@ -41,6 +41,11 @@ def test_runs_in_every_batch_size(doubler: bytes) -> None:
         np.testing.assert_array_equal(model.run(x)[0], 2 * x)
 
 
+def test_runs_each_item_alone(doubler: bytes) -> None:
+    items = np.arange(12, dtype=np.float32).reshape(3, 4)
+    np.testing.assert_array_equal(LiteRtModel(doubler).run_each(items), 2 * items)
+
+
 def test_outputs_are_copies(doubler: bytes) -> None:
     model = LiteRtModel(doubler)
     first = model.run(np.ones((1, 4), np.float32))[0]

@@ -1,0 +1,32 @@
+"""The deciding protocol in words, as reports carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from components.noss_evaluator.intervals import MIN_SPEAKERS
+from components.noss_evaluator.settings import NossEvaluatorSettings
+
+
+def describe_protocol(settings: NossEvaluatorSettings) -> str:
+    """The deciding protocol in words; models whose words differ are not compared."""
+    strict = settings.strict
+    kinds = {
+        "linear": f"multinomial logistic regression (L2, C of {_listed(strict.c_grid)})",
+        "lda": "linear discriminant analysis",
+        "knn": f"nearest neighbours ({_listed(strict.neighbours)})",
+    }
+    normalised = " (of each speaker)" if strict.speaker_normalisation == "train" else ""
+    return (
+        f"strict: standardised on train{normalised}; {', '.join(kinds[kind] for kind in strict.probes)}, "
+        "fitted on train, the linear one up to "
+        f"{strict.linear_limit:g} clips x dimensions x classes; chosen on validation by the task's metric, "
+        f"within a standard error by log loss; test read once; {strict.seeds} draws of train and validation, "
+        f"the task's own folds in turn, {strict.speaker_folds} folds of speakers where test has fewer than "
+        f"{strict.min_test_speakers}; 95 % percentile bootstrap of {settings.resamples} resamples, by "
+        f"speaker where {MIN_SPEAKERS} or more are known"
+    )
+
+
+def _listed(grid: Sequence[float]) -> str:
+    return "{" + ", ".join(f"{value:g}" for value in grid) + "}"

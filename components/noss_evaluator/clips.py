@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,10 @@ from schemas.records import SAMPLE_RATE, Audio, NossClip, iterate_examples, list
 SPLITS = ("train", "validation", "test")
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
+
+# In place of a window's length: sounds are not cut. A batch of them is about a minute.
+WHOLE = 0
+_WHOLE_SAMPLES = 60 * SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,13 @@ def cut(
 
     Args:
       sounds: Samples, clip id and digest of each.
-      window: Samples of a window.
+      window: Samples of a window; or ``WHOLE``: sounds as they are, a batch holds those of one length.
       hop: Samples between windows.
       batch_windows: A batch has at least so many windows of whole sounds; the last one may have fewer.
     """
+    if window == WHOLE:
+        yield from _whole(sounds)
+        return
     pieces: list[Audio] = []
     held: list[Sound] = []
     for audio, clip_id, digest in sounds:
@@ -108,6 +116,14 @@ def cut(
             pieces, held = [], []
     if pieces:
         yield WindowBatch(_as_windows(pieces, window), held)
+
+
+def _whole(sounds: Iterable[tuple[Audio, str, str]]) -> Iterator[WindowBatch]:
+    """Sounds as they are; those of one length that follow each other share a batch."""
+    for length, group in groupby(sounds, key=lambda sound: len(sound[0])):
+        while some := list(islice(group, max(1, _WHOLE_SAMPLES // length))):
+            held = [Sound(clip_id, digest, 1) for _, clip_id, digest in some]
+            yield WindowBatch(_as_windows([audio for audio, _, _ in some], length), held)
 
 
 def _as_windows(pieces: Sequence[Audio], window: int) -> Array:
@@ -124,7 +140,7 @@ class ClipStream:
 
     Attributes:
       records: The records to read.
-      window: Samples of a window.
+      window: Samples of a window, or ``WHOLE``.
       hop: Samples between windows.
       entries: Complete when the stream has been read to its end.
       sounds: The distinct sounds; complete at the same time.

@@ -69,7 +69,7 @@ def embed(hearing: Hearing, subjects: Sequence[EvaluationSubject], workers: int)
     """
     results = [Embeddings(subject) for subject in subjects]
     # Log-mels first: where they are kept, it is also known where the samples are.
-    kinds: tuple[Hears, ...] = ("log_mel", "waveform")
+    kinds: tuple[Hears, ...] = ("log_mel", "waveform", "clip")
     for hears in kinds:
         ours = [result for result in results if result.subject.hears == hears]
         if ours:

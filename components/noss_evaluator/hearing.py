@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.noss_evaluator.clips import ClipStream, Entry, Sound, WindowBatch
+from components.noss_evaluator.clips import WHOLE, ClipStream, Entry, Sound, WindowBatch
 from components.noss_evaluator.feature_store import FeatureStore, open_store
 from components.noss_evaluator.subjects import Hears, make_front_end
 from schemas.records import NossClip
@@ -42,22 +42,22 @@ class Hearing:
         """All sounds, from the first to the last."""
         kept = self._kept_for(hears)
         if kept is None:
-            stream = self._stream()
+            stream = self._stream(hears)
             yield from self._log_mels(stream) if hears == "log_mel" else stream.batches(self.batch_windows)
             self.entries, self.sounds = stream.entries, stream.sounds
             return
         if hears == "log_mel":
             yield from kept.batches(self.batch_windows)
         else:
-            yield from kept.waveforms(self.front_end.window_samples, self.hop, self.batch_windows)
+            yield from kept.waveforms(self._window(hears), self.hop, self.batch_windows)
         self.entries, self.sounds = kept.entries, kept.sounds
 
     def _kept_for(self, hears: Hears) -> FeatureStore | None:
         """The store, if it can be used; for the sake of waveforms none is made."""
-        if self.store is None or (hears == "waveform" and not self.store.is_dir()):
+        if self.store is None or (hears != "log_mel" and not self.store.is_dir()):
             return None
         kept = self._opened(self.store)
-        return None if kept and hears == "waveform" and not kept.places else kept
+        return None if kept and hears != "log_mel" and not kept.places else kept
 
     def _opened(self, folder: Path) -> FeatureStore | None:
         if self._store is None:
@@ -65,8 +65,11 @@ class Hearing:
             self._store = open_store(folder, shape, self._log_mels, self._stream, self.examples)
         return self._store
 
-    def _stream(self) -> ClipStream:
-        return ClipStream(self.read(), self.front_end.window_samples, self.hop)
+    def _stream(self, hears: Hears = "log_mel") -> ClipStream:
+        return ClipStream(self.read(), self._window(hears), self.hop)
+
+    def _window(self, hears: Hears) -> int:
+        return WHOLE if hears == "clip" else self.front_end.window_samples
 
     def _log_mels(self, stream: ClipStream) -> Iterator[WindowBatch]:
         log_mel = make_front_end(self.front_end)

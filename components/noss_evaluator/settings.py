@@ -114,7 +114,7 @@ class NossEvaluatorSettings(Settings):
     hop_samples: int = Field(15_360, gt=0, description="Samples between the windows of a clip.")
     front_end: FrontEndSpec = Field(
         default_factory=FrontEndSpec,
-        description="Window of teacher and references, front end of the baselines; a student has its own.",
+        description="Window of the teacher, front end of the baselines; a student has its own.",
     )
     strict: StrictProtocol = Field(default_factory=StrictProtocol, description="The deciding protocol.")
     paper: Annotated[Literal["all", "best", "off"], OrOff] = Field(

@@ -18,7 +18,7 @@ from schemas.teachers import TeacherSpec, members
 
 Vectors = np.ndarray[Any, Any]
 Network = Callable[[Vectors], Vectors]
-Hears = Literal["waveform", "log_mel"]
+Hears = Literal["waveform", "log_mel", "clip"]
 TEACHER = "teacher"
 
 
@@ -35,8 +35,8 @@ class EvaluationSubject:
       kind: What it is.
       variant: Variant of a student; empty otherwise.
       sha256: Of the file (of several files: over all of them); empty for a baseline.
-      hears: Whether the networks take ``(n, samples)``, ``(n, frames, mels)``, or merely the digests ``(n,)``
-        of whole sounds.
+      hears: Whether the networks take windows ``(n, samples)``, their log-mels ``(n, frames, mels)``, whole
+        sounds of one length ``(n, samples)``, or merely the sounds' digests ``(n,)``.
       networks: One a worker; each returns one vector an input, ``(n, dim)``.
       finish: What makes clip embeddings of vectors that were averaged over a clip's windows.
       licence: Of the model, where it was stated.
@@ -97,7 +97,11 @@ def student_subject(
 def teacher_subject(
     spec: TeacherSpec, trained_uri: str | None, workers: int, kind: ModelKind = "teacher", name: str = TEACHER
 ) -> EvaluationSubject:
-    """The teacher, or a reference that is described as one, loaded once a worker."""
+    """The teacher, or a reference that is described as one, loaded once a worker.
+
+    The teacher hears the windows that its students learn on. A reference hears whole clips, as its authors
+    would let it: it cuts them into windows of its own, if it has any.
+    """
     from components.modeling.teachers import load_teacher
 
     teachers = [load_teacher(spec, trained_uri) for _ in range(workers)]
@@ -107,7 +111,7 @@ def teacher_subject(
         kind=kind,
         variant="",
         sha256=teachers[0].digest,
-        hears="waveform",
+        hears="waveform" if kind == "teacher" else "clip",
         networks=tuple(teacher.embed for teacher in teachers),
         licence="; ".join(licences),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.noss_evaluator.clips import ClipStream, Sound, WindowBatch, read_clips
+from components.noss_evaluator.clips import WHOLE, ClipStream, Sound, WindowBatch, read_clips
 from schemas.records import shard_path, write_shard
 from tests.components.noss_evaluator.helpers import make_clip, tone, tone_tasks, write_examples
 
@@ -63,3 +63,20 @@ def test_an_absent_split_is_named(tmp_path: Path) -> None:
         ValueError, match="no records of split 'validation'; needed are train, validation, test"
     ):
         list(read_clips(str(tmp_path)))
+
+
+def test_whole_sounds_share_a_batch_with_those_of_their_length() -> None:
+    lengths = (10, 10, 26, 10)
+    sounds = [np.arange(length, dtype=np.int16) + 100 * i for i, length in enumerate(lengths)]
+    clips = [make_clip("x", "train", i, sound, "a") for i, sound in enumerate(sounds)]
+    batches = list(ClipStream(clips, window=WHOLE, hop=10).batches(batch_windows=1))
+    assert [batch.inputs.shape for batch in batches] == [(2, 10), (1, 26), (1, 10)]
+    np.testing.assert_array_equal(batches[0].inputs[1] * 32768, sounds[1])
+    assert [sound.windows for batch in batches for sound in batch.sounds] == [1, 1, 1, 1]
+
+
+def test_a_batch_of_whole_sounds_is_no_longer_than_a_minute() -> None:
+    sounds = [np.full(25 * 16_000, i, np.int16) for i in range(5)]
+    clips = [make_clip("x", "train", i, sound, "a") for i, sound in enumerate(sounds)]
+    batches = ClipStream(clips, window=WHOLE, hop=10).batches(batch_windows=100)
+    assert [len(batch.inputs) for batch in batches] == [2, 2, 1]

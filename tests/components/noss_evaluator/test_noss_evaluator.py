@@ -25,6 +25,7 @@ from components.noss_evaluator.settings import (
     Subject,
     TfmaSettings,
 )
+from components.noss_evaluator.subjects import teacher_subject
 from schemas.noss_reports import NossModelResult, NossReport, SanityCheck
 from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec, StudentSpec
@@ -188,9 +189,9 @@ def test_every_model_has_its_own_file_and_what_its_intervals_come_from(
         assert NossModelResult.read(output / "results", f"{result.variant}.json") == result
         assert result.code_version == "c0de"
         with np.load(output / "samples" / f"{result.variant}.npz") as samples:
-            assert sorted(samples) == ["pitch", "voice"]
-            assert samples["voice"].shape == (SETTINGS.resamples,)
-            low, high = np.percentile(np.mean([samples[task] for task in samples], axis=0), [2.5, 97.5])
+            assert samples["tasks"].tolist() == ["pitch", "voice"]
+            assert samples["scores"].shape == (2, SETTINGS.resamples)
+            low, high = np.percentile(samples["scores"].mean(axis=0), [2.5, 97.5])
         assert (low, high) == pytest.approx((result.mean_low, result.mean_high), abs=1e-6)
 
 
@@ -284,6 +285,13 @@ def test_a_reference_has_its_own_name(examples: Path, tmp_path: Path) -> None:
     assert (result.model, result.kind, result.licence) == ("other", "reference", "")
     assert NossModelResult.read(tmp_path / "out" / "results", "other.json") == result
     assert not (tmp_path / "out" / NossReport.EMBEDDINGS).exists()
+
+
+def test_the_teacher_hears_windows_a_reference_hears_clips(tmp_path: Path) -> None:
+    (tmp_path / "any.tflite").write_bytes(mean_tflite("wave"))
+    spec = TfliteTeacher(stages=(TfliteStage(file=str(tmp_path / "any.tflite")),))
+    assert teacher_subject(spec, None, 1).hears == "waveform"
+    assert teacher_subject(spec, None, 1, "reference", "other").hears == "clip"
 
 
 def test_a_teacher_that_is_not_finite_stops_the_run(examples: Path, tmp_path: Path) -> None:

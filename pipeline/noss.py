@@ -26,6 +26,8 @@ from schemas.noss_tasks import TaskRecord, TaskRecordError, TfdsSource, catalogu
 
 _MEASURED_FILES = 2000
 _SHOWN_LABELS = 50
+# Columns of a terminal from which on there is room to say what a task asks.
+_WIDE = 100
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,18 @@ def as_json(lines: Sequence[TaskLine]) -> str:
 
 def print_list(console: Console, lines: Sequence[TaskLine]) -> None:
     """Prints the list for people: a table, and how to get what is not here."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("task", "classes", "metric", "split", "here", "asks"):
-        table.add_column(heading, no_wrap=heading != "asks", overflow="fold")
+    rows = [("task", "classes", "metric", "split", "here", "asks")]
     for line in lines:
         classes = str(line.classes) if line.classes else "as found"
         here = line.source.partition(" ")[0] or "no"
-        table.add_row(*map(escape, (line.name, classes, line.metric, line.split, here, line.title)))
+        rows.append((line.name, classes, line.metric, line.split, here, line.title))
+    shown = 6 if console.width >= _WIDE else 5
+    table = Table(box=None, pad_edge=False)
+    for column in list(zip(*rows, strict=True))[:shown]:
+        asks = column[0] == "asks"
+        table.add_column(column[0], no_wrap=True, min_width=None if asks else max(map(len, column)))
+    for row in rows[1:]:
+        table.add_row(*map(escape, row[:shown]))
     console.print(table)
     absent = [line for line in lines if not line.source]
     if absent:

@@ -179,7 +179,8 @@ def _samples(model: _Model, tasks: Sequence[str]) -> Samples:
     place = f"{NossReport.SAMPLES}/{path.name}"
     try:
         with np.load(path) as stored:
-            samples = np.stack([np.asarray(stored[task], np.float64) for task in tasks])
+            by_task = dict(zip(stored["tasks"].tolist(), stored["scores"], strict=True))
+        samples = np.stack([np.asarray(by_task[task], np.float64) for task in tasks])
     except FileNotFoundError:
         raise _NotComparable(f"has no bootstrap samples: {place} is not there") from None
     except (KeyError, ValueError, zipfile.BadZipFile) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -119,8 +118,9 @@ def evaluate(
       ValueError: If a model cannot be judged without which nothing can be: see :func:`sort_out`.
     """
     settings = benchmark.settings
+    protocol = describe_protocol(settings, benchmark.seed)
     if not subjects:
-        report = NossReport(protocol=describe_protocol(settings), results=[])
+        report = NossReport(protocol=protocol, results=[])
         report.save(folder)
         return report
     hearing = benchmark.hearing(front_end)
@@ -158,7 +158,7 @@ def evaluate(
     if check:
         known = next((one for one in judged if one.subject.kind == "baseline"), judged[0])
         sanity = check_protocol(tasks, known.matrix, settings, benchmark.seed)
-    report = NossReport(protocol=describe_protocol(settings), results=results, refused=refused, sanity=sanity)
+    report = NossReport(protocol=protocol, results=results, refused=refused, sanity=sanity)
     report.save(folder)
     return report
 
@@ -174,9 +174,7 @@ def evaluate_tasks(
     matrix = embedded.matrix
     # The longest first, so that no thread is left alone with it at the end.
     by_cost = sorted(tasks, key=lambda task: -len(task.clips) * len(task.classes))
-    with warnings.catch_warnings(), threadpool_limits(limits=1), ThreadPoolExecutor(settings.workers) as pool:
-        # Close to the optimum float32 ends the line search before the gradient does: the result stands.
-        warnings.filterwarnings("ignore", message=".*[Ll]ine [Ss]earch")
+    with threadpool_limits(limits=1), ThreadPoolExecutor(settings.workers) as pool:
         evaluations = list(pool.map(lambda task: evaluate_task(task, matrix, settings, seed), by_cost))
     for evaluation in evaluations:
         result = evaluation.result
@@ -269,8 +267,11 @@ def _result(benchmark: Benchmark, model: _Model) -> NossModelResult:
 def _write(folder: Path, model: _Model, result: NossModelResult) -> None:
     """One model's figures, what they were drawn from, and the predictions behind them."""
     result.write(folder / NossReport.RESULTS, f"{model.name}.json")
-    samples = {each.task.name: each.samples.astype(np.float32) for each in model.evaluations}
     (folder / NossReport.SAMPLES).mkdir(exist_ok=True)
-    np.savez(folder / NossReport.SAMPLES / f"{model.name}.npz", allow_pickle=False, **samples)
+    np.savez(
+        folder / NossReport.SAMPLES / f"{model.name}.npz",
+        tasks=np.array([each.task.name for each in model.evaluations]),
+        scores=np.stack([each.samples for each in model.evaluations]).astype(np.float32),
+    )
     for evaluation in model.evaluations:
         write_predictions(folder / NossReport.PREDICTIONS / model.name, evaluation)

@@ -8,8 +8,11 @@ from components.noss_evaluator.intervals import MIN_SPEAKERS
 from components.noss_evaluator.settings import NossEvaluatorSettings
 
 
-def describe_protocol(settings: NossEvaluatorSettings) -> str:
-    """The deciding protocol in words; models whose words differ are not compared."""
+def describe_protocol(settings: NossEvaluatorSettings, seed: int) -> str:
+    """The deciding protocol in words; models whose words differ are not compared.
+
+    The seed is among them: only the same draws can be paired.
+    """
     strict = settings.strict
     kinds = {
         "linear": f"multinomial logistic regression (L2, C of {_listed(strict.c_grid)})",
@@ -24,7 +27,7 @@ def describe_protocol(settings: NossEvaluatorSettings) -> str:
         f"within a standard error by log loss; test read once; {strict.seeds} draws of train and validation, "
         f"the task's own folds in turn, {strict.speaker_folds} folds of speakers where test has fewer than "
         f"{strict.min_test_speakers}; 95 % percentile bootstrap of {settings.resamples} resamples, by "
-        f"speaker where {MIN_SPEAKERS} or more are known"
+        f"speaker where {MIN_SPEAKERS} or more are known; all draws of seed {seed}"
     )
 
 

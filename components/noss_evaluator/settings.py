@@ -10,7 +10,7 @@ from schemas.noss_reports import ProbeKind
 from schemas.noss_tasks import Metric
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
-from schemas.teachers import TeacherSpec
+from schemas.teachers import TeacherSpec, TrainedTeacher, members
 
 
 def _spelled_off(value: object) -> object:
@@ -150,4 +150,16 @@ class NossEvaluatorSettings(Settings):
                     f"references.{index}.name is {name!r}; accepted is a name without '/' (files are called "
                     f"by it) that no other row has: taken are {', '.join(sorted(taken))}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _references_are_there_already(self) -> Self:
+        for index, reference in enumerate(self.references):
+            for place, member in enumerate(members(reference)):
+                if isinstance(member, TrainedTeacher):
+                    within = "" if member is reference else f"teachers.{place}."
+                    raise ValueError(
+                        f"references.{index}.{within}kind is 'trained', as only the run's own teacher can "
+                        "be; accepted are savedmodel, tfhub, tflite, onnx, huggingface, and concat of these"
+                    )
         return self

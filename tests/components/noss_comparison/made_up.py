@@ -113,12 +113,21 @@ def write_report(
     """A report in its folder, with samples around each score: the draws are the same for all models."""
     report = NossReport(protocol=protocol, results=list(results), **changes)
     report.save(folder)
-    (folder / NossReport.SAMPLES).mkdir(parents=True, exist_ok=True)
     for result in results:
         samples: dict[str, Any] = {}
         for i, task in enumerate(result.tasks):
             shared = np.random.default_rng(i).normal(0, 0.02, RESAMPLES)
             own = np.random.default_rng([i, *result.name.encode()]).normal(0, 0.004, RESAMPLES)
             samples[task.task] = (task.score + shared + own).astype(np.float32)
-        np.savez(folder / NossReport.SAMPLES / f"{result.variant or result.model}.npz", **samples)
+        write_samples(folder, result.variant or result.model, samples)
     return report, folder
+
+
+def write_samples(folder: Path, name: str, samples: Mapping[str, Any]) -> None:
+    """The bootstrapped scores of one model, by task, beside its report."""
+    (folder / NossReport.SAMPLES).mkdir(parents=True, exist_ok=True)
+    np.savez(
+        folder / NossReport.SAMPLES / f"{name}.npz",
+        tasks=np.array(list(samples)),
+        scores=np.stack(list(samples.values())),
+    )

@@ -11,7 +11,7 @@ import pytest
 from components.noss_comparison.compare import compare
 from components.noss_comparison.settings import NossComparisonSettings
 from schemas.noss_reports import NossReport, SliceFigure, TfmaSummary
-from tests.components.noss_comparison.made_up import make_model, make_task_set, write_report
+from tests.components.noss_comparison.made_up import make_model, make_task_set, write_report, write_samples
 
 TASKS = ("mood", "language")
 
@@ -27,7 +27,8 @@ def two_models(tmp_path: Path, student: Any, teacher: Any) -> Any:
         ]
         model = model.model_copy(update={"tasks": tasks, "mean": float(np.mean(scores))})
         report = write_report(tmp_path / name, [model])
-        np.savez(tmp_path / name / "samples" / f"{name}.npz", **dict(zip(TASKS, samples, strict=True)))
+        by_task = dict(zip(TASKS, samples, strict=True))
+        write_samples(tmp_path / name, name, dict(sorted(by_task.items())))  # language first
         reports.append(report)
     return compare(reports, task_set)
 
@@ -146,7 +147,10 @@ def test_what_was_measured_otherwise_is_left_out_with_the_reason(
 
 def test_another_protocol_and_samples_that_do_not_fit(tmp_path: Path) -> None:
     task_set = make_task_set(TASKS)
-    models = {name: make_model(task_set, name, 0.5) for name in ("rules", "absent", "short", "nan", "broken")}
+    models = {
+        name: make_model(task_set, name, 0.5)
+        for name in ("rules", "absent", "short", "nan", "broken", "other")
+    }
     reports = [write_report(tmp_path / "teacher", [make_model(task_set, "teacher", 0.8, kind="teacher")])]
     for name, model in models.items():
         protocol = "paper" if name == "rules" else "strict: chosen on validation"
@@ -155,17 +159,19 @@ def test_another_protocol_and_samples_that_do_not_fit(tmp_path: Path) -> None:
         )
     samples = {name: tmp_path / name / NossReport.SAMPLES / f"{name}.npz" for name in models}
     samples["absent"].unlink()
-    np.savez(samples["short"], mood=np.zeros(100), language=np.zeros(100))
-    np.savez(samples["nan"], mood=np.full(400, np.nan), language=np.zeros(400))
+    write_samples(tmp_path / "short", "short", {"mood": np.zeros(100), "language": np.zeros(100)})
+    write_samples(tmp_path / "nan", "nan", {"mood": np.full(400, np.nan), "language": np.zeros(400)})
+    write_samples(tmp_path / "other", "other", {"mood": np.zeros(400)})
     samples["broken"].write_bytes(b"no archive")
     comparison = compare(reports, task_set)
     reasons = {one.model: one.reason for one in comparison.not_comparable}
-    assert len(comparison.models) == 1 and len(reasons) == 10
+    assert len(comparison.models) == 1 and len(reasons) == 12
     assert "by another protocol than teacher: 'paper'" in reasons["rules"]
     assert "samples/absent.npz is not there" in reasons["absent"]
     assert "has 100 bootstrap samples, teacher has 400" in reasons["short"]
     assert "not finite" in reasons["nan"]
     assert "cannot be read: samples/broken.npz" in reasons["broken"]
+    assert "cannot be read: samples/other.npz: 'language'" in reasons["other"]
     assert reasons["rules/int8"] == "was refused: not finite"
 
 

@@ -29,7 +29,7 @@ from components.noss_evaluator.subjects import teacher_subject
 from schemas.noss_reports import NossModelResult, NossReport, SanityCheck
 from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec, StudentSpec
-from schemas.teachers import TfliteStage, TfliteTeacher
+from schemas.teachers import ConcatTeacher, TeacherSpec, TfliteStage, TfliteTeacher, TrainedTeacher
 from tests.components.noss_evaluator.helpers import PER_SPLIT, tone_tasks, write_examples
 from tests.components.noss_evaluator.networks import mean_tflite
 
@@ -466,6 +466,21 @@ def test_a_reference_without_a_name_and_no_baselines_are_refused() -> None:
 def test_a_reference_needs_a_name_of_its_own(name: str) -> None:
     with pytest.raises(ValueError, match=r"references\.0\.name is .*; accepted is a name without '/'"):
         NossEvaluatorSettings(references=(_REFERENCE.model_copy(update={"name": name}),))
+
+
+@pytest.mark.parametrize(
+    ("reference", "key"),
+    [
+        (TrainedTeacher(name="own"), r"references\.1\.kind"),
+        (
+            ConcatTeacher(name="both", teachers=(_REFERENCE, TrainedTeacher())),
+            r"references\.1\.teachers\.1\.kind",
+        ),
+    ],
+)
+def test_a_reference_that_is_yet_to_be_trained_is_refused(reference: TeacherSpec, key: str) -> None:
+    with pytest.raises(ValueError, match=f"{key} is 'trained'.*; accepted are savedmodel, tfhub, tflite"):
+        NossEvaluatorSettings(references=(_REFERENCE, reference))
 
 
 def test_a_bare_off_of_yaml_means_off() -> None:

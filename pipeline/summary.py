@@ -41,4 +41,4 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
         ("models", layout.pushed),
         ("MLflow store", pushed.tracking_uri if pushed else f"sqlite:///{layout.mlflow}"),
     ):
-        console.print(f"{name + ':':13}{place}", soft_wrap=True, highlight=False)
+        console.print(f"{name + ':':14}{place}", soft_wrap=True, highlight=False)

@@ -25,7 +25,7 @@ Measures models on the tasks without the pipeline, by the protocol and the code 
 them side by side. The same command again does only what is missing or has changed. A model is
 
   a .tflite file (of a student: variants.json or model.json beside it say what it hears), an .onnx file,
-  a folder with a SavedModel or a Hugging Face checkpoint, hf:<organisation>/<name>,
+  a folder with a SavedModel, a Hugging Face checkpoint or what a run pushed, hf:<organisation>/<name>,
   an https handle of TensorFlow Hub, a .yaml file that describes a teacher, or logmel, mfcc or random.
 
   pipeline_runner.py noss run --root /sound/noss --model core-int8.tflite --model logmel
@@ -165,6 +165,9 @@ def _add_noss_run(commands: Any) -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--model", action="append", required=True, metavar="X", help="the model; may be given again"
+    )
+    run.add_argument(
+        "--teacher", default="", metavar="X", help="a model that all others are compared with, one by one"
     )
     run.add_argument(
         "--root",
@@ -336,7 +339,9 @@ def _noss_run(options: argparse.Namespace) -> int:
 
     output = options.output.resolve()
     tasks = tuple(name.strip() for name in options.tasks.split(",") if name.strip())
-    request = BenchmarkRequest(options.model, output, options.config, options.set, options.root, tasks)
+    request = BenchmarkRequest(
+        options.model, output, options.config, options.set, options.root, tasks, options.teacher
+    )
     print_comparison(Console(), run_benchmark(request, options.verbose), output)
     return 0
 

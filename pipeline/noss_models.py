@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
+from components.frontier_pusher.folders import MODEL_FILE
 from components.noss_evaluator.baselines import baseline_subject
 from components.noss_evaluator.settings import Baseline, NossEvaluatorSettings
 from components.noss_evaluator.subjects import (
+    TEACHER,
     EvaluationSubject,
     student_subject,
     teacher_subject,
@@ -35,9 +37,9 @@ from schemas.teachers import (
 )
 
 ACCEPTED = (
-    "a .tflite file, an .onnx file, a folder with a SavedModel or a Hugging Face checkpoint, "
-    "hf:<organisation>/<name>, an https handle of TensorFlow Hub, a .yaml file that describes a teacher, "
-    f"or one of {', '.join(get_args(Baseline))}"
+    "a .tflite file, an .onnx file, a folder with a SavedModel, a Hugging Face checkpoint or what a run "
+    "pushed, hf:<organisation>/<name>, an https handle of TensorFlow Hub, a .yaml file that describes a "
+    f"teacher, or one of {', '.join(get_args(Baseline))}"
 )
 
 _HUGGING_FACE = "hf:"
@@ -53,24 +55,55 @@ class NamedModel:
       load: Loads it, once for each of so many workers.
       front_end: What it hears through.
       hop_samples: Samples between windows.
+      spec: How it was described, as a parameter; empty: its file says all.
     """
 
     name: str
     load: Callable[[int], EvaluationSubject]
     front_end: FrontEndSpec
     hop_samples: int
+    spec: str = ""
 
 
-def find_model(argument: str, settings: NossEvaluatorSettings) -> NamedModel:
+def find_model(argument: str, settings: NossEvaluatorSettings, option: str = "--model") -> NamedModel:
     """The model that an argument names.
 
     Args:
       argument: See :data:`ACCEPTED`.
       settings: Front end and hop, where the model does not bring its own.
+      option: What the argument was given to, for the message.
 
     Raises:
       ConfigError: If there is no such model, or it is of no kind that can be evaluated.
     """
+    try:
+        return _find(argument, settings)
+    except ValueError as error:
+        raise ConfigError(f"{option} {argument}: {error}") from error
+
+
+def find_teacher(argument: str, settings: NossEvaluatorSettings) -> NamedModel:
+    """The same for the model that the others are compared with: it hears as a run's teacher does.
+
+    Raises:
+      ConfigError: As :func:`find_model` does.
+    """
+    found = find_model(argument, settings, "--teacher")
+
+    def load(workers: int) -> EvaluationSubject:
+        subject = found.load(workers)
+        return replace(
+            subject,
+            model=TEACHER,
+            kind="teacher",
+            variant="",
+            hears="waveform" if subject.hears == "clip" else subject.hears,
+        )
+
+    return replace(found, name=TEACHER, load=load)
+
+
+def _find(argument: str, settings: NossEvaluatorSettings) -> NamedModel:
     if argument in get_args(Baseline):
         baseline = cast(Baseline, argument)
         return NamedModel(
@@ -80,6 +113,8 @@ def find_model(argument: str, settings: NossEvaluatorSettings) -> NamedModel:
             settings.hop_samples,
         )
     path = Path(argument).expanduser()
+    if (path / ModelDescription.FILE).is_file() and (path / MODEL_FILE).is_file():
+        path = path / MODEL_FILE
     if path.suffix == ".tflite" and path.is_file():
         return _tflite(path, settings)
     return _described(argument, _spec(argument, path), settings)
@@ -90,37 +125,37 @@ def _spec(argument: str, path: Path) -> TeacherSpec:
     if argument.startswith("https://"):
         return TfHubTeacher(handle=argument)
     if argument.startswith(_HUGGING_FACE):
-        return HuggingFaceTeacher(repo=argument.removeprefix(_HUGGING_FACE), download=True)
+        from components.modeling.teachers.huggingface import fetch
+
+        repository = HuggingFaceTeacher(repo=argument.removeprefix(_HUGGING_FACE), download=True)
+        fetch(repository)  # what cannot be had is refused before anything is measured
+        return repository
     if path.suffix in (".yaml", ".yml") and path.is_file():
         try:
             return resolve_paths(_SPECS.validate_python(read_mapping(path)), path.parent.absolute())
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            raise ConfigError(f"--model {argument}: {faults}") from error
+            raise ConfigError(faults) from error
     if path.suffix == ".onnx" and path.is_file():
         return OnnxTeacher(path=str(path.absolute()))
     if (path / "saved_model.pb").is_file():
         return SavedModelTeacher(path=str(path.absolute()))
     if (path / "config.json").is_file():
         return HuggingFaceTeacher(path=str(path.absolute()))
-    raise ConfigError(f"--model {argument}: there is no such model; accepted are {ACCEPTED}")
+    raise ConfigError(f"there is no such model; accepted are {ACCEPTED}")
 
 
 def _described(argument: str, spec: TeacherSpec, settings: NossEvaluatorSettings) -> NamedModel:
     if needs_training(spec):
-        raise ConfigError(
-            f"--model {argument}: a teacher of kind 'trained' is trained by a run of the pipeline"
-        )
-    try:
-        check_teacher(spec, key=f"--model {argument}")
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError("a teacher of kind 'trained' is trained by a run of the pipeline")
+    check_teacher(spec, key="model")
     name = spec.name or _name(argument)
     return NamedModel(
         _as_file_name(name),
         lambda workers: teacher_subject(spec, None, workers, "reference", _as_file_name(name)),
         settings.front_end,
         settings.hop_samples,
+        spec.to_parameter(),
     )
 
 
@@ -163,17 +198,14 @@ def _bare_tflite(path: Path, settings: NossEvaluatorSettings) -> NamedModel:
     from components.modeling.litert import LiteRtModel
     from components.modeling.teachers.base import digest_files
 
-    try:
-        model = LiteRtModel(path)
-    except ValueError as error:
-        raise ConfigError(f"--model {path}: {error}") from error
+    model = LiteRtModel(path)
     shape, front_end = model.inputs[0].shape, settings.front_end
     if len(shape) < 3:
         spec = TfliteTeacher(stages=(TfliteStage(file=str(path.absolute())),))
         return _described(str(path), spec, settings)
     if shape != [1, front_end.frames, front_end.mels] or len(model.outputs[0].shape) != 2:
         raise ConfigError(
-            f"--model {path}: maps {shape} to {model.outputs[0].shape}; accepted are a waveform and, as the "
+            f"it maps {shape} to {model.outputs[0].shape}; accepted are a waveform and, as the "
             f"front end gives them, patches: (1, {front_end.frames}, {front_end.mels}) to (1, dimensions); "
             "front_end.* sets another front end"
         )

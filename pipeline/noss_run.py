@@ -29,7 +29,7 @@ from pipeline.code_digest import code_digest
 from pipeline.config_file import ConfigError, load_part
 from pipeline.layout import RunLayout
 from pipeline.local_runner import RunFailed, exclusive
-from pipeline.noss_models import NamedModel, find_model
+from pipeline.noss_models import NamedModel, find_model, find_teacher
 from pipeline.progress import Progress, listening, terminal
 from pipeline.sources import DATA_ROOT
 from schemas.noss_reports import NossComparison, NossReport, NossTaskSet
@@ -68,6 +68,7 @@ class BenchmarkRequest:
       overrides: ``key.path=value`` strings.
       root: Folder of the tasks; empty: that of the configuration, else ``noss`` in the data root.
       tasks: Names of tasks; none: those of the configuration, else all that are here.
+      teacher: What the models are compared with, named as they are; empty: nothing.
     """
 
     models: Sequence[str]
@@ -76,6 +77,7 @@ class BenchmarkRequest:
     overrides: Sequence[str] = ()
     root: str = ""
     tasks: Sequence[str] = ()
+    teacher: str = ""
 
 
 def run_benchmark(request: BenchmarkRequest, verbose: bool = False) -> NossComparison:
@@ -90,15 +92,18 @@ def run_benchmark(request: BenchmarkRequest, verbose: bool = False) -> NossCompa
       RunFailed: If a model cannot be judged, or another run holds the folder.
     """
     config = resolve(request)
+    teacher = find_teacher(request.teacher, config.evaluation) if request.teacher else None
     models = [find_model(argument, config.evaluation) for argument in request.models]
-    _refuse_namesakes(request.models, models)
+    _refuse_namesakes(request.models, models, teacher)
     layout = RunLayout(request.output)
     layout.root.mkdir(parents=True, exist_ok=True)
     with exclusive(layout), terminal(layout.log, verbose) as console:
         progress = Progress(console, [], [])
         with listening(progress, verbose), _refusing():
             tasks = _take_in(config.noss, layout)
-            reports = [_evaluate(model, config, tasks, layout) for model in models]
+            reports = [_evaluate(teacher, config, tasks, layout)] if teacher else []
+            told = reports[0][1] if teacher else None
+            reports += [_evaluate(model, config, tasks, layout, told) for model in models]
             return _compare(reports, tasks, layout)
 
 
@@ -115,8 +120,13 @@ def resolve(request: BenchmarkRequest) -> BenchmarkConfig:
     if request.tasks:
         noss["tasks"] = list(request.tasks)
     evaluation = config.evaluation.model_copy(
-        # What other rows there are, and the teacher, decide nothing about these models.
-        update={"front_end": config.front_end, "references": (), "baselines": (), "fidelity": False}
+        # What other rows a run would have decides nothing about these models.
+        update={
+            "front_end": config.front_end,
+            "references": (),
+            "baselines": (),
+            "fidelity": config.evaluation.fidelity and bool(request.teacher),
+        }
     )
     try:
         wanted = NossIngestSettings.model_validate(noss)
@@ -164,26 +174,30 @@ def _ingest(settings: NossIngestSettings, folder: Path) -> None:
 
 
 def _evaluate(
-    model: NamedModel, config: BenchmarkConfig, tasks: Path, layout: RunLayout
+    model: NamedModel, config: BenchmarkConfig, tasks: Path, layout: RunLayout, teacher: Path | None = None
 ) -> tuple[NossReport, Path]:
-    """The report of one model; made again only if the model, the tasks, the settings or the code changed."""
+    """The report of one model, compared with the teacher's if there is one.
+
+    Made again only if the model, the teacher's report, the tasks, the settings or the code changed.
+    """
     from components.noss_evaluator.evaluation import Benchmark, evaluate
 
     settings = config.evaluation.model_copy(update={"hop_samples": model.hop_samples})
     try:
         subject = model.load(settings.workers)
     except ValueError as error:
-        raise ConfigError(f"--model {model.name}: {error}") from error
+        raise ConfigError(f"{model.name}: {error}") from error
     code = code_digest("noss_evaluator")
     key = _digest(
-        subject.model, subject.variant, subject.sha256, model.front_end.to_parameter(),
+        subject.model, subject.variant, subject.sha256, model.spec, model.front_end.to_parameter(),
         settings.to_parameter(), str(config.seed), (tasks / _KEY).read_text(), code,
+        (teacher / _KEY).read_text() if teacher else "",
     )  # fmt: skip
     benchmark = Benchmark(str(tasks / "examples"), settings, config.seed, str(layout.scratch), code)
 
     def make(folder: Path) -> None:
         try:
-            evaluate(benchmark, [subject], model.front_end, folder)
+            evaluate(benchmark, [subject], model.front_end, folder, str(teacher or ""))
         except ValueError as error:
             raise RunFailed(f"{model.name}: {error}") from error
 
@@ -251,15 +265,17 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _refuse_namesakes(arguments: Sequence[str], models: Sequence[NamedModel]) -> None:
-    first: dict[str, str] = {}
+def _refuse_namesakes(
+    arguments: Sequence[str], models: Sequence[NamedModel], teacher: NamedModel | None
+) -> None:
+    first = {teacher.name: "the teacher"} if teacher else {}
     for argument, model in zip(arguments, models, strict=True):
         if model.name in first:
             raise ConfigError(
-                f"--model {argument} and --model {first[model.name]} are both called {model.name!r}: "
+                f"--model {argument} and {first[model.name]} are both called {model.name!r}: "
                 "describe one of them in a .yaml file, with another name"
             )
-        first[model.name] = argument
+        first[model.name] = f"--model {argument}"
 
 
 @contextmanager

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import csv
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,31 +18,16 @@ from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec, StudentSpec
 from tests.components.noss_evaluator.helpers import tone
 from tests.components.noss_evaluator.networks import mean_tflite
+from tests.pipeline.made_up_tasks import QUICK, make_task, request, times_of_files, written_since
 
 SETTINGS = NossEvaluatorSettings()
-QUICK = ("evaluation.resamples=100", "evaluation.tfma.results=off", "evaluation.strict.seeds=1")
-PER_SPLIT = {"train": 24, "validation": 8, "test": 16}
-
-
-def _make_task(folder: Path, pitches: tuple[float, float], seed: int) -> None:
-    """Two pitches; the manifest is all there is."""
-    (folder / "audio").mkdir(parents=True)
-    rows = []
-    for split, count in PER_SPLIT.items():
-        for i in range(count):
-            seed += 1
-            name = f"audio/{split}{i}.wav"
-            soundfile.write(folder / name, tone(pitches[i % 2], seed), 16_000)
-            rows.append([name, ("low", "high")[i % 2], "", split, ""])
-    with (folder / "manifest.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["file", "label", "speaker_id", "split", "fold"], *rows])
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("noss")
-    _make_task(folder / "far", (400.0, 2000.0), seed=0)
-    _make_task(folder / "near", (400.0, 440.0), seed=1000)
+    make_task(folder / "far", (400.0, 2000.0), seed=0)
+    make_task(folder / "near", (400.0, 440.0), seed=1000)
     return folder
 
 
@@ -65,10 +48,6 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "core-float32.tflite"
 
 
-def _request(root: Path, output: Path, *models: str, **given: Any) -> BenchmarkRequest:
-    return BenchmarkRequest(models, output, overrides=QUICK, root=str(root), **given)
-
-
 @pytest.mark.slow
 def test_models_are_measured_side_by_side_and_nothing_twice(
     root: Path, student: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -77,7 +56,7 @@ def test_models_are_measured_side_by_side_and_nothing_twice(
     wave.write_bytes(mean_tflite("wave"))
     models = (str(student), str(wave), "logmel", "random")
     output = tmp_path / "out"
-    comparison = run_benchmark(_request(root, output, *models))
+    comparison = run_benchmark(request(root, output, *models))
     rows = {result.model: result for result in comparison.models}
     assert {name: row.kind for name, row in rows.items()} == {
         "tiny": "student", "any": "reference", "logmel": "baseline", "random": "control",
@@ -90,7 +69,7 @@ def test_models_are_measured_side_by_side_and_nothing_twice(
     # The same network behind the same front end: a student's core, and the wave file that holds both.
     assert rows["tiny"].mean == pytest.approx(rows["any"].mean, abs=0.05)
 
-    made = {path: path.stat().st_mtime_ns for path in output.glob("*/**/*.json")}
+    made = times_of_files(output)
     assert output / "models" / "tiny-core-float32" / NossReport.FILE in made
     assert (output / "comparison" / "heat_map.png").stat().st_size > 1000
     killed = output / "models" / ".tiny-core-float32.partial"
@@ -104,15 +83,12 @@ def test_models_are_measured_side_by_side_and_nothing_twice(
     printed = capsys.readouterr().out
     assert "tiny" in printed and "logmel" in printed and "far" in printed
     assert str(output / "comparison") in printed and " any " not in printed
-    again = {path: path.stat().st_mtime_ns for path in output.glob("*/**/*.json")}
-    changed = {path.relative_to(output).parts[0] for path in again if again[path] != made.get(path)}
-    assert changed == {"comparison"}
+    assert written_since(output, made) == {"comparison/comparison.json"}
 
     # Another clip, and the tasks and the model are taken again.
     soundfile.write(root / "near" / "audio" / "test0.wav", tone(400.0, 77), 16_000)
-    run_benchmark(_request(root, output, "logmel"))
-    after = {path: path.stat().st_mtime_ns for path in output.glob("*/**/*.json")}
-    redone = {"/".join(path.relative_to(output).parts[:2]) for path in after if after[path] != made.get(path)}
+    run_benchmark(request(root, output, "logmel"))
+    redone = written_since(output, made)
     assert {"models/logmel", "tasks/examples"} <= redone
     assert "models/tiny-core-float32" not in redone
     assert not list(output.glob("*/.*partial"))
@@ -123,7 +99,7 @@ def test_a_model_that_is_not_finite_fails_with_its_name(root: Path, tmp_path: Pa
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(mean_tflite("core", broken=True))
     with pytest.raises(RunFailed, match="broken: broken cannot be evaluated: its embedding is not finite on"):
-        run_benchmark(_request(root, tmp_path / "out", str(broken), tasks=("far",)))
+        run_benchmark(request(root, tmp_path / "out", str(broken), tasks=("far",)))
 
 
 def test_a_students_file_says_what_it_hears(student: Path) -> None:
@@ -146,7 +122,7 @@ def test_a_bare_file_is_known_by_its_input(tmp_path: Path) -> None:
     wave.write_bytes(mean_tflite("wave"))
     heard = find_model(str(wave), SETTINGS).load(1)
     assert (heard.model, heard.hears, heard.sha256) == (
-        "wave", "waveform", hashlib.sha256(wave.read_bytes()).hexdigest(),
+        "wave", "clip", hashlib.sha256(wave.read_bytes()).hexdigest(),
     )  # fmt: skip
     other = SETTINGS.model_copy(update={"front_end": FrontEndSpec(mels=40)})
     with pytest.raises(ConfigError, match=r"maps \[1, 96, 64\] to .*patches: \(1, 96, 40\)"):
@@ -218,16 +194,16 @@ def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
         files.append(tmp_path / folder / "x.tflite")
         files[-1].write_bytes(mean_tflite("core"))
     with pytest.raises(ConfigError, match=r"are both called 'x': describe one of them in a .yaml file"):
-        run_benchmark(_request(tmp_path, tmp_path / "out", *map(str, files)))
+        run_benchmark(request(tmp_path, tmp_path / "out", *map(str, files)))
 
 
 def test_tasks_that_are_not_there_are_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nowhere"):
-        run_benchmark(_request(tmp_path / "nowhere", tmp_path / "out", "logmel"))
+        run_benchmark(request(tmp_path / "nowhere", tmp_path / "out", "logmel"))
     with pytest.raises(ConfigError, match="'middle'"):
-        run_benchmark(_request(root, tmp_path / "out", "logmel", tasks=("middle",)))
+        run_benchmark(request(root, tmp_path / "out", "logmel", tasks=("middle",)))
     with pytest.raises(ConfigError, match=r"--tasks far,far: .*two tasks are called 'far'"):
-        resolve(_request(root, tmp_path, "logmel", tasks=("far", "far")))
+        resolve(request(root, tmp_path, "logmel", tasks=("far", "far")))
 
 
 def test_settings_come_from_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

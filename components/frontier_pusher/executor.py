@@ -229,7 +229,7 @@ def log_pipeline_run(
     input_dict: Mapping[str, list[types.Artifact]],
     exec_properties: Mapping[str, Any],
 ) -> None:
-    """The parent run: counts, teacher, baselines, the verdict with picture and page, the configuration."""
+    """The parent run: counts, teacher, baselines, verdict, pictures and pages, the configuration."""
     tracker.log_parameters(
         parent,
         {
@@ -243,6 +243,8 @@ def log_pipeline_run(
     tracker.log_metrics(parent, metrics.run_metrics(verdict, teacher))
     for name in (Verdict.FILE, Verdict.PICTURE, Verdict.PAGE):
         tracker.log_file(parent, verdict_folder / name, "verdict")
+    for path in sorted((verdict_folder / Verdict.BENCHMARK).iterdir()):
+        tracker.log_file(parent, path, f"verdict/{Verdict.BENCHMARK}")
     tracker.log_file(parent, Path(input_dict[LATENCY_KEY][0].uri) / LatencyReport.FILE, "reports")
     tracker.log_file(parent, Path(input_dict[WINDOWS_KEY][0].uri) / DistillationSetInfo.FILE, "reports")
     if exec_properties.get(CONFIG_PARAMETER):

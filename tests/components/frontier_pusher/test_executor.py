@@ -108,6 +108,11 @@ def test_runs_hold_parameters_metrics_and_files(scene: MakeScene) -> None:
         "verdict/verdict.json",
         "verdict/index.html",
         "verdict/frontier.png",
+        "verdict/noss",
+    }
+    assert {f.path for f in client.list_artifacts(report.parent_run_id, "verdict/noss")} == {
+        "verdict/noss/comparison.json",
+        "verdict/noss/heat_map.png",
     }
     run_id = next(m.run_id for m in report.models if m.candidate_id == TINY.candidate_id)
     run = client.get_run(run_id)

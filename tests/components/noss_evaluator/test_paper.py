@@ -119,6 +119,7 @@ def test_without_speakers_none_are_standardised() -> None:
     assert len(result.scores) == 10
 
 
+@pytest.mark.slow
 def test_folds_are_averaged() -> None:
     entries = _entries(speakers=0)
     vectors = _embeddings(entries)

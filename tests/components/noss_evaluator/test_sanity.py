@@ -41,6 +41,7 @@ def _embeddings(entries: list[Entry]) -> np.ndarray:
     return (places[own] + voices[speakers] + rng.normal(0, 1, (len(entries), 12))).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "record",
     [

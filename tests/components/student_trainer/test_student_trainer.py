@@ -218,6 +218,7 @@ def test_a_loss_that_is_not_finite_names_the_candidate(distillation_set: str, tm
         _training(distillation_set, tmp_path, settings=settings).run()
 
 
+@pytest.mark.slow
 def test_a_candidate_that_breaks_is_written_down_as_failed(
     distillation_set: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -32,6 +32,8 @@ from tests.components.tflite_converter.conftest import (
     write_windows,
 )
 
+pytestmark = pytest.mark.slow  # each student is really converted
+
 NAMES = list(get_args(VariantName))
 
 
@@ -101,7 +103,6 @@ def test_quantised_files_are_smaller(plain: Converted, quantised: Converted) -> 
                 assert converted.variant(f"{kind}-{precision}").bytes - more < share * large
 
 
-@pytest.mark.slow
 def test_a_network_trained_for_int8_has_no_other_precision(whole: Converted) -> None:
     assert [variant.name for variant in whole.report.accepted] == ["wave-int8", "core-int8"]
     for variant in whole.report.variants:

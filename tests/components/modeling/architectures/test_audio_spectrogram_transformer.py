@@ -43,6 +43,7 @@ def test_size_of_trillsson4() -> None:
     assert built.parameters == _count(hidden=1840, places=18 * 7) == 63_416_130
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["gap", "token", "flatten"])
 def test_conversion(pooling: str) -> None:
     assert least_agreement(student(SMALL, pooling=pooling)) > 0.9999

@@ -30,6 +30,7 @@ them side by side. The same command again does only what is missing or has chang
 
   pipeline_runner.py noss run --root /sound/noss --model core-int8.tflite --model logmel
   pipeline_runner.py noss run --model hf:facebook/wav2vec2-base --tasks emodb,esc10
+  pipeline_runner.py noss run --teacher teacher.yaml --model pushed/small/core-int8/1
 """
 _RUN_HELP = """\
 Runs the pipeline on this machine. Everything a run makes lies in one folder (--output): the same command

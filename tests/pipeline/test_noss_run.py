@@ -11,7 +11,7 @@ import pipeline_runner
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from pipeline.config_file import ConfigError
 from pipeline.local_runner import RunFailed
-from pipeline.noss_models import find_model
+from pipeline.noss_models import find_model, find_teacher
 from pipeline.noss_run import BenchmarkRequest, resolve, run_benchmark
 from schemas.noss_reports import NossReport
 from schemas.reports import TfliteReport, TfliteVariant
@@ -111,6 +111,17 @@ def test_a_students_file_says_what_it_hears(student: Path) -> None:
     assert subject.networks[1](np.zeros((3, 96, 64), np.float32)).shape == (3, 64)
 
 
+def test_a_teacher_hears_as_the_teacher_of_a_run(student: Path, tmp_path: Path) -> None:
+    wave = tmp_path / "wave.tflite"
+    wave.write_bytes(mean_tflite("wave"))
+    for path, hears in ((student, "log_mel"), (wave, "waveform")):
+        model = find_teacher(str(path), SETTINGS)
+        subject = model.load(1)
+        assert (model.name, subject.name, subject.kind) == ("teacher", "teacher", "teacher")
+        assert subject.hears == hears
+        assert subject.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_a_bare_file_is_known_by_its_input(tmp_path: Path) -> None:
     core = tmp_path / "some core.tflite"
     core.write_bytes(mean_tflite("core"))
@@ -195,6 +206,9 @@ def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
         files[-1].write_bytes(mean_tflite("core"))
     with pytest.raises(ConfigError, match=r"are both called 'x': describe one of them in a .yaml file"):
         run_benchmark(request(tmp_path, tmp_path / "out", *map(str, files)))
+    other = files[0].rename(tmp_path / "teacher.tflite")
+    with pytest.raises(ConfigError, match=r"--model .*teacher\.tflite and the teacher are both called"):
+        run_benchmark(request(tmp_path, tmp_path / "out", str(other), teacher="logmel"))
 
 
 def test_tasks_that_are_not_there_are_refused(root: Path, tmp_path: Path) -> None:

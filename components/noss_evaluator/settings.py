@@ -23,6 +23,14 @@ OrOff = BeforeValidator(_spelled_off)
 Subject = Literal["student", "teacher", "reference", "baselines"]
 Baseline = Literal["logmel", "mfcc", "random"]
 
+# Least and greatest value of each disturbance, and its unit.
+_ACCEPTED = {
+    "noise": (-40.0, 80.0, "dB"),
+    "band_limit": (1000.0, 15_999.0, "Hz"),
+    "opus": (6.0, 256.0, "kbit/s"),
+    "cut": (0.01, 60.0, "s"),
+}
+
 
 class StrictProtocol(Settings):
     """The protocol that decides: chosen on validation, test read once."""
@@ -78,7 +86,14 @@ class Disturbance(Settings):
         description="noise: pink noise; band_limit: through a lower sample rate and back; opus: encoded "
         "and decoded; cut: the first seconds only."
     )
-    value: float = Field(gt=-100, description="SNR in dB, sample rate in Hz, kbit/s, or seconds.")
+    value: float = Field(description="SNR in dB, sample rate in Hz, kbit/s, or seconds.")
+
+    @model_validator(mode="after")
+    def _value_is_of_the_kind(self) -> Self:
+        low, high, unit = _ACCEPTED[self.kind]
+        if not low <= self.value <= high:
+            raise ValueError(f"{self.kind} {self.value:g}: accepted are {low:g} to {high:g} {unit}")
+        return self
 
 
 class Robustness(Settings):

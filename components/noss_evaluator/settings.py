@@ -25,7 +25,7 @@ Baseline = Literal["logmel", "mfcc", "random"]
 
 # Least and greatest value of each disturbance, and its unit.
 _ACCEPTED = {
-    "noise": (-40.0, 80.0, "dB"),
+    "noise": (-60.0, 80.0, "dB"),
     "band_limit": (1000.0, 15_999.0, "Hz"),
     "opus": (6.0, 256.0, "kbit/s"),
     "cut": (0.01, 60.0, "s"),

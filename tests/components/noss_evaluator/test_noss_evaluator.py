@@ -141,7 +141,7 @@ def student(
             "tfma": TfmaSettings(results="best"),
             "robustness": Robustness(
                 disturbances=(
-                    Disturbance(kind="noise", value=-40.0),
+                    Disturbance(kind="noise", value=-60.0),
                     Disturbance(kind="cut", value=0.3),
                 ),
                 max_clips=10,

@@ -31,7 +31,11 @@ def shared_models() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps a component's tests in one process, so that what they share is made once."""
+    """Keeps a component's tests in one process, so that what they share is made once; whole runs first.
+
+    Whole runs take longest: started last, one process would wait for another's at the end.
+    """
+    items.sort(key=lambda item: "e2e" not in item.path.parts)
     for item in items:
         parts = item.path.relative_to(REPOSITORY / "tests").parts
         group = parts[:2] if parts[0] == "components" else parts

@@ -33,6 +33,8 @@ SMALL = (
     "latency.rounds=4",
     "latency.runs_per_round=5",
     "evaluation.resamples=100",
+    "evaluation.strict.seeds=1",
+    "evaluation.tfma.confidence=off",
 )
 
 

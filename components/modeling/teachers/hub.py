@@ -67,10 +67,27 @@ def _download(handle: str, folder: Path) -> None:
             urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response,
             tarfile.open(fileobj=response, mode="r|*") as archive,
         ):
-            archive.extractall(partial, filter="data")
+            _unpack(archive, partial)
         if not (partial / "saved_model.pb").is_file():
             raise OSError("the archive holds no saved_model.pb")
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
+    """Writes the plain files of an archive; tarfile has filters of its own from Python 3.11.4 on only.
+
+    Raises:
+      OSError: If a name leads out of the folder.
+    """
+    for member in archive:
+        target = (folder / member.name).resolve()
+        if not target.is_relative_to(folder.resolve()):
+            raise OSError(f"the archive holds {member.name!r}, which lies outside of it")
+        content = archive.extractfile(member) if member.isfile() else None
+        if content is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                shutil.copyfileobj(content, file)

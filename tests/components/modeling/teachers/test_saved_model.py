@@ -6,6 +6,7 @@ import hashlib
 import io
 import shutil
 import socket
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,19 @@ def test_hub_refuses_an_archive_without_a_model(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(TeacherError, match=r"the archive holds no saved_model\.pb"):
         load_teacher(TfHubTeacher(handle=HANDLE))
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_hub_writes_nothing_outside_its_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "module.tar.gz"
+    with tarfile.open(archive, "w:gz") as file:
+        file.addfile(tarfile.TarInfo("../../escaped"), io.BytesIO())
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: io.BytesIO(archive.read_bytes()))
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(
+        TeacherError, match=r"the archive holds '\.\./\.\./escaped', which lies outside of it"
+    ):
+        load_teacher(TfHubTeacher(handle=HANDLE))
+    assert not (tmp_path / "escaped").exists()
 
 
 def test_hub_handle_must_be_an_address() -> None:

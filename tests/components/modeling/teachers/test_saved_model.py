@@ -164,9 +164,7 @@ def test_hub_writes_nothing_outside_its_cache(tmp_path: Path, monkeypatch: pytes
         file.addfile(tarfile.TarInfo("../../escaped"), io.BytesIO())
     monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: io.BytesIO(archive.read_bytes()))
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
-    with pytest.raises(
-        TeacherError, match=r"holds '\.\./\.\./escaped', which lies outside of it"
-    ):
+    with pytest.raises(TeacherError, match=r"holds '\.\./\.\./escaped', which lies outside of it"):
         load_teacher(TfHubTeacher(handle=HANDLE))
     assert not (tmp_path / "escaped").exists()
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tfx.dsl.components.base.base_node import BaseNode
+
+from pipeline.config import RunConfig
 from pipeline.config_file import load_config
 from pipeline.dag import create_pipeline
 from pipeline.layout import RunLayout
 from pipeline.sources import DataDigests, resolve
+from schemas.teachers import TfliteTeacher
 
 
 def test_a_candidate_waits_for_the_one_it_starts_from(tmp_path: Path) -> None:
@@ -27,3 +31,38 @@ def test_a_candidate_waits_for_the_one_it_starts_from(tmp_path: Path) -> None:
     warm = nodes[f"StudentTrainer.{plain}-svd32-warm"]
     assert {node.id for node in warm.upstream_nodes} == {f"StudentTrainer.{plain}", "TeacherEmbedder"}
     assert {node.id for node in nodes[f"StudentTrainer.{plain}"].upstream_nodes} == {"TeacherEmbedder"}
+
+
+def test_students_are_measured_beside_the_teacher_and_all_are_compared(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path)
+    settings = ["students={sizes: [tiny], widths: [0.5, 1.0]}", "training.epochs=2"]
+    reference = "evaluation.references=[{kind: tflite, name: other, stages: [{file: other.tflite}]}]"
+    config = resolve(load_config("demo", [*settings, reference, f"teacher_root={tmp_path}/models"]), layout)
+    # A reference's files are where the teacher's are.
+    (other,) = config.evaluation.references
+    assert isinstance(other, TfliteTeacher)
+    assert other.stages[0].file == f"{tmp_path}/models/other.tflite"
+
+    def made(config: RunConfig, digest: str = "") -> dict[str, BaseNode]:
+        digests = DataDigests(references={"other": digest})
+        return {node.id: node for node in create_pipeline(config, layout, digests).components}
+
+    nodes = made(config)
+    students = {f"NossEvaluator.{spec.candidate_id}" for spec in config.students.expand()}
+    for student in students:
+        before = {node.id for node in nodes[student].upstream_nodes}
+        converter = student.replace("NossEvaluator", "TfliteConverter")
+        assert before == {"NossIngest", "NossEvaluator.teacher", converter}
+    for name in ("other", "baselines"):
+        assert {node.id for node in nodes[f"NossEvaluator.{name}"].upstream_nodes} == {"NossIngest"}
+    measured = {node for node in nodes if node.startswith("NossEvaluator.")}
+    assert measured == students | {f"NossEvaluator.{name}" for name in ("teacher", "baselines", "other")}
+    assert {node.id for node in nodes["NossComparison"].upstream_nodes} == measured | {"NossIngest"}
+    assert "NossComparison" in {node.id for node in nodes["FrontierGate"].upstream_nodes}
+
+    # Another file of the reference is asked anew, and nobody else; without baselines there is no such node.
+    changed = made(config, "another file")
+    properties = {name for name in measured if changed[name].exec_properties != nodes[name].exec_properties}
+    assert properties == {"NossEvaluator.other"}
+    none = config.evaluation.model_copy(update={"baselines": ()})
+    assert "NossEvaluator.baselines" not in made(config.model_copy(update={"evaluation": none}))

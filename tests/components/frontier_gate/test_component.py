@@ -16,7 +16,8 @@ from components.frontier_gate.executor import Executor
 from components.frontier_gate.settings import GateSettings, Goal
 from schemas.noss_reports import NossComparison
 from schemas.reports import Verdict
-from tests.made_up_runs import Run, demo_run, write_run
+from tests.made_up_runs import Made, Run, demo_run, make_run, write_run
+from tests.students import mobilenet
 
 
 def channels(kind: type[types.Artifact], count: int) -> list[types.Channel]:
@@ -155,3 +156,11 @@ def test_the_same_reports_give_the_same_bytes(tmp_path: Path) -> None:
     first, second = gate(demo_run(), tmp_path / "a"), gate(demo_run(), tmp_path / "b")
     for name in (Verdict.FILE, Verdict.PICTURE, Verdict.PAGE):
         assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+@pytest.mark.parametrize(("quality", "marks"), [(0.75, 0), (0.55, 4)])
+def test_what_is_below_a_baseline_is_marked(tmp_path: Path, quality: float, marks: int) -> None:
+    out = gate(make_run({mobilenet("tiny"): [Made(quality, 1.0)]}, baseline=0.6), tmp_path)
+    text = Outline((out / Verdict.PAGE).read_text(encoding="utf-8")).text
+    # Three tasks and the mean; once more where the mark is explained.
+    assert text.count("▼") == marks + 1

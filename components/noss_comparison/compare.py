@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from components.bootstrap import Samples, paired_interval
+from components.noss_comparison.rows import best_variants
 from components.noss_comparison.settings import NossComparisonSettings
 from schemas.noss_reports import (
     LeftOut,
@@ -30,9 +31,6 @@ from schemas.noss_reports import (
 )
 
 _ORDER: tuple[ModelKind, ...] = ("control", "baseline", "reference", "teacher", "student")
-_ENDS = (2.5, 97.5)
-
-Samples = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,8 @@ def compare(
     protocol = compared[0].model.protocol
     compared.sort(key=lambda one: (_ORDER.index(one.result.kind), -one.result.mean, one.result.name))
     teacher = next((one for one in compared if one.result.kind == "teacher"), None)
-    candidates = _best_variants(compared)
+    bests = {result.name for result in best_variants([one.result for one in compared])}
+    candidates = [one for one in compared if one.result.kind == "student" and one.result.name in bests]
     best = candidates[: settings.candidates]
     tasks = [task.record.name for task in task_set.tasks]
     return NossComparison(
@@ -190,28 +189,17 @@ def _samples(model: _Model, tasks: Sequence[str]) -> Samples:
     return samples
 
 
-def _best_variants(compared: Sequence[_Compared]) -> list[_Compared]:
-    """Each candidate by its best variant, the best candidate first, as ``compared`` is sorted."""
-    best: dict[str, _Compared] = {}
-    for one in compared:
-        if one.result.kind == "student":
-            best.setdefault(one.result.model, one)
-    return list(best.values())
-
-
 def _difference(one: _Compared, other: _Compared, tasks: Sequence[str]) -> PairedDifference:
-    by_task = one.samples - other.samples
-    lows, highs = np.percentile(by_task, _ENDS, axis=1)
-    low, high = np.percentile(by_task.mean(axis=0), _ENDS)
+    low, high = paired_interval(one.samples.mean(axis=0), other.samples.mean(axis=0))
     scores = [{task.task: task.score for task in each.result.tasks} for each in (one, other)]
     return PairedDifference(
         model=one.result.name,
         against=other.result.name,
         difference=one.result.mean - other.result.mean,
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         tasks={
-            task: (scores[0][task] - scores[1][task], float(lows[i]), float(highs[i]))
+            task: (scores[0][task] - scores[1][task], *paired_interval(one.samples[i], other.samples[i]))
             for i, task in enumerate(tasks)
         },
     )

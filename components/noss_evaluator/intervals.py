@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from components.bootstrap import Samples, interval_95
 from components.noss_evaluator.clips import Entry
 
 MIN_SPEAKERS = 4
 _CELLS_AT_ONCE = 4_000_000
 
-Samples = np.ndarray[Any, np.dtype[np.float64]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 
@@ -52,19 +52,6 @@ def draw_clusters(clusters: int, resamples: int, generator: np.random.Generator)
         cells = (drawn + clusters * np.arange(rows)[:, None]).ravel()
         counts = np.bincount(cells, minlength=rows * clusters).reshape(rows, clusters)
         yield counts.astype(np.float64)
-
-
-def interval_95(samples: Samples) -> tuple[float, float]:
-    """Percentiles 2.5 and 97.5."""
-    low, high = np.percentile(samples, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def paired_interval(samples: Samples, against: Samples) -> tuple[float, float]:
-    """Interval of the difference of two models whose samples come from the same draws of clips."""
-    if len(samples) != len(against):
-        raise ValueError(f"{len(samples)} samples cannot be paired with {len(against)}")
-    return interval_95(np.asarray(samples, np.float64) - against)
 
 
 def mean_interval(by_task: Sequence[Samples]) -> tuple[float, float]:

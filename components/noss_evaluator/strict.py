@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.bootstrap import Samples, interval_95
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.folds import Part, parts_of, speaker_is_asked
 from components.noss_evaluator.intervals import (
     Indices,
-    Samples,
     clusters_of,
     draw_clusters,
-    interval_95,
     speakers_known,
     task_generator,
 )

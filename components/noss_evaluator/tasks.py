@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from components.bootstrap import Samples
 from components.noss_evaluator.clips import SPLITS, Entry
-from components.noss_evaluator.intervals import Samples
 from components.noss_evaluator.metrics import Answers, measure, to_score
 from components.noss_evaluator.probes.fitted import FittedProbe
 from components.noss_evaluator.probes.scaling import Matrix

@@ -3,13 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from components.bootstrap import interval_95, paired_interval
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.intervals import (
     clusters_of,
     draw_clusters,
-    interval_95,
     mean_interval,
-    paired_interval,
     speakers_known,
     task_generator,
 )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,16 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from components.audio.intake_report import IngestError
 from components.noss_ingest.choice import folder_records
 from components.noss_ingest.places import Places, check_place, describe, how_to_obtain, locate, read_rows
-from components.noss_ingest.rows import SPLITS, SourceError, SourceMissing, TaskRow
+from components.noss_ingest.rows import SPLITS, SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
 from components.noss_ingest.tfds_prepare import prepare
 from pipeline.config_file import ConfigError
-from pipeline.sources import DATA_ROOT
-from schemas.noss_tasks import TaskRecord, TaskRecordError, TfdsSource, catalogue
+from pipeline.sources import DATA_ROOT, refusing_sources, root_of
+from schemas.noss_tasks import TaskRecord, TfdsSource, catalogue
 
 _MEASURED_FILES = 2000
 _SHOWN_LABELS = 50
@@ -72,7 +69,7 @@ class TaskCounts:
 
 def places(root: str, tfds_dir: str) -> Places:
     """Where tasks are looked for: as given, else as a run does."""
-    chosen = Path(root or Path(os.environ.get(DATA_ROOT, ".")) / "noss").expanduser().resolve()
+    chosen = Path(root or root_of("", DATA_ROOT) / "noss").expanduser().resolve()
     if root and not chosen.is_dir():
         raise ConfigError(f"--root: there is no folder {str(chosen)!r}; accepted is a folder of tasks")
     return Places.of(NossIngestSettings(tfds_dir=tfds_dir), chosen)
@@ -84,7 +81,7 @@ def known_tasks(where: Places) -> dict[str, TaskRecord]:
     Raises:
       ConfigError: If a folder's record cannot be read.
     """
-    with _refusing():
+    with refusing_sources():
         own = folder_records(where.root) if where.root.is_dir() else {}
     return dict(sorted({**catalogue(), **own}.items()))
 
@@ -150,7 +147,7 @@ def show_task(console: Console, name: str, where: Places) -> None:
     console.print(_record_table(record, where))
     if record.published:
         console.print(_published_table(record))
-    with _refusing():
+    with refusing_sources():
         try:
             rows, _ = read_rows(record, where)
         except SourceMissing as error:
@@ -173,7 +170,7 @@ def get_task(console: Console, name: str, where: Places, manual_dir: Path | None
       ConfigError: If there is no such task, it can be had by hand only, or fetching fails.
     """
     record = _task(name, where)
-    with _refusing():
+    with refusing_sources():
         try:
             _print_text(console, f"{name} is here: {describe(locate(record, where))}")
             return
@@ -292,11 +289,3 @@ def _seconds(row: TaskRow) -> float | None:
     except (soundfile.SoundFileError, TypeError):
         return None
     return max(0.0, float(info.duration) - row.start_s)
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except (IngestError, SourceError, TaskRecordError) as error:
-        raise ConfigError(str(error)) from error

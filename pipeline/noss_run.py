@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.audio.intake_report import IngestError
 from components.noss_evaluator.settings import NossEvaluatorSettings
-from components.noss_ingest.rows import SourceError
 from components.noss_ingest.settings import NossIngestSettings
 from pipeline.code_digest import code_digest
 from pipeline.config_file import ConfigError, load_part
@@ -31,9 +27,8 @@ from pipeline.layout import RunLayout
 from pipeline.local_runner import RunFailed, exclusive
 from pipeline.noss_models import NamedModel, find_model, find_teacher
 from pipeline.progress import Progress, listening, terminal
-from pipeline.sources import DATA_ROOT
+from pipeline.sources import DATA_ROOT, refusing_sources, root_of
 from schemas.noss_reports import NossComparison, NossReport, NossTaskSet
-from schemas.noss_tasks import TaskRecordError
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 
@@ -99,7 +94,7 @@ def run_benchmark(request: BenchmarkRequest, verbose: bool = False) -> NossCompa
     layout.root.mkdir(parents=True, exist_ok=True)
     with exclusive(layout), terminal(layout.log, verbose) as console:
         progress = Progress(console, [], [])
-        with listening(progress, verbose), _refusing():
+        with listening(progress, verbose), refusing_sources():
             tasks = _take_in(config.noss, layout)
             reports = [_evaluate(teacher, config, tasks, layout)] if teacher else []
             told = reports[0][1] if teacher else None
@@ -114,7 +109,7 @@ def resolve(request: BenchmarkRequest) -> BenchmarkConfig:
       ConfigError: If a setting is refused.
     """
     config = load_part(BenchmarkConfig, request.config, request.overrides)
-    data_root = Path(config.data_root or os.environ.get(DATA_ROOT, ".")).expanduser()
+    data_root = root_of(config.data_root, DATA_ROOT)
     root = Path(request.root).expanduser() if request.root else data_root / (config.noss.root or "noss")
     noss = config.noss.model_dump() | {"root": str(root.resolve())}
     if request.tasks:
@@ -276,12 +271,3 @@ def _refuse_namesakes(
                 "describe one of them in a .yaml file, with another name"
             )
         first[model.name] = f"--model {argument}"
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Turns what is wrong with the tasks into what a command refuses."""
-    try:
-        yield
-    except (IngestError, SourceError, TaskRecordError) as error:
-        raise ConfigError(str(error)) from error

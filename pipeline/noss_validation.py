@@ -108,8 +108,6 @@ def _repeated(rows: Sequence[TaskRow]) -> Iterator[str]:
 
 def _unusable(rows: Iterable[TaskRow]) -> Iterator[str]:
     """Clips that cannot be decoded, and sounds that are in two splits."""
-    import hashlib
-
     from components.audio.shard_writer import ContentDigest
 
     limits = NossIngestSettings()
@@ -126,8 +124,7 @@ def _unusable(rows: Iterable[TaskRow]) -> Iterator[str]:
         except AudioError as error:
             yield f"{row.place}: {row.path}: {error}"
             continue
-        digest = hashlib.blake2b(audio.samples.tobytes(), digest_size=16).hexdigest()
         digests.append(
-            ContentDigest(digest=digest, clip_id=row.file, group=f"/{row.split}", source=row.place)
+            ContentDigest(digest=audio.digest, clip_id=row.file, group=f"/{row.split}", source=row.place)
         )
     yield from (problem for _, problem in shared_contents(digests))

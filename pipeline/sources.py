@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
 from components.audio_ingest import sources as corpus_sources
 from components.noss_ingest import sources as noss_sources
+from components.noss_ingest.rows import SourceError
 from pipeline.config import RunConfig
 from pipeline.config_file import ConfigError
 from pipeline.layout import RunLayout
+from schemas.noss_tasks import TaskRecordError
 from schemas.teachers import check_teacher, resolve_paths, teacher_files
 
 DATA_ROOT = "TINYTRILL_DATA_ROOT"
@@ -36,8 +40,8 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
     Relative places of sound and of teachers are taken from ``data_root`` and ``teacher_root``, which come
     from the configuration, else from the environment, else are the working folder.
     """
-    data_root = _root(config.data_root, DATA_ROOT)
-    teacher_root = _root(config.teacher_root, TEACHER_ROOT)
+    data_root = root_of(config.data_root, DATA_ROOT)
+    teacher_root = root_of(config.teacher_root, TEACHER_ROOT)
     synthetic = config.synthetic is not None
     updates: dict[str, Any] = {
         "data_root": str(data_root),
@@ -118,7 +122,21 @@ def data_digests(config: RunConfig) -> DataDigests:
     )
 
 
-def _root(configured: str, variable: str) -> Path:
+@contextmanager
+def refusing_sources() -> Iterator[None]:
+    """Turns what is wrong with the tasks' sources into what a command refuses.
+
+    Raises:
+      ConfigError: With the same message.
+    """
+    try:
+        yield
+    except (IngestError, SourceError, TaskRecordError) as error:
+        raise ConfigError(str(error)) from error
+
+
+def root_of(configured: str, variable: str) -> Path:
+    """The folder that relative places start at: as configured, else by the environment, else this one."""
     return Path(configured or os.environ.get(variable, ".")).expanduser().resolve()
 
 

@@ -6,7 +6,6 @@ small summary file. A retried shard overwrites its own files with the same bytes
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -118,10 +117,9 @@ class _Tally:
         self._clips[request.group] += 1
         self._samples[request.group] += len(sound.samples)
         if self._with_digests:
-            digest = hashlib.blake2b(sound.samples.tobytes(), digest_size=16).hexdigest()
             self._digests.append(
                 ContentDigest(
-                    digest=digest, clip_id=request.clip_id, group=request.group, source=request.source
+                    digest=sound.digest, clip_id=request.clip_id, group=request.group, source=request.source
                 )
             )
 

@@ -129,6 +129,7 @@ def evaluate(
     models = [_Model(one, evaluate_tasks(tasks, one, settings, benchmark.seed)) for one in judged]
     best = max(models, key=lambda model: model.mean, default=None)
     teacher = _teacher_matrix(teacher_report, hearing) if settings.fidelity else None
+    said = _teacher_predictions(teacher_report) if settings.tfma.results != "off" else None
     results = []
     for model in models:
         result = _result(benchmark, model)
@@ -149,7 +150,7 @@ def evaluate(
                 folder / NossReport.TFMA / model.name,
                 model.evaluations,
                 settings.tfma,
-                _teacher_predictions(teacher_report),
+                said,
             )
         if model.embedded.subject.kind == "teacher" and settings.fidelity:
             digests = [sound.digest for sound in hearing.sounds]

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pipeline.config import RunConfig
-from schemas import noss_reports, noss_tasks, reports
+from schemas import latency_reports, noss_reports, noss_tasks, reports, verdicts
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas" / "json"
 MODELS: dict[str, type[BaseModel]] = {
@@ -25,8 +25,8 @@ MODELS: dict[str, type[BaseModel]] = {
     "noss_result": noss_reports.NossModelResult,
     "noss_comparison": noss_reports.NossComparison,
     "noss_report": noss_reports.NossReport,
-    "latency_report": reports.LatencyReport,
-    "verdict": reports.Verdict,
+    "latency_report": latency_reports.LatencyReport,
+    "verdict": verdicts.Verdict,
     "pushed": reports.PushReport,
 }
 

@@ -20,8 +20,9 @@ from pipeline.layout import RunLayout
 from pipeline.metadata import newest_run
 from pipeline.progress import Progress, listening, terminal
 from pipeline.sources import check_sources, data_digests, resolve
-from schemas.reports import PushReport, Verdict
+from schemas.reports import PushReport
 from schemas.settings import Report
+from schemas.verdicts import Verdict
 
 
 class RunTimes(Report):

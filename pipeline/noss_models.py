@@ -21,7 +21,8 @@ from components.noss_evaluator.subjects import (
     tflite_networks,
 )
 from pipeline.config_file import ConfigError, read_mapping
-from schemas.reports import ModelDescription, TfliteReport, VariantInput
+from schemas.devices import VariantInput
+from schemas.reports import ModelDescription, TfliteReport
 from schemas.students import FrontEndSpec
 from schemas.teachers import (
     HuggingFaceTeacher,

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.layout import RunLayout
-from schemas.reports import PushReport, Verdict
+from schemas.reports import PushReport
+from schemas.verdicts import Verdict
 
 
 def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed: PushReport | None) -> None:

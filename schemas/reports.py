@@ -11,11 +11,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.devices import VariantInput
 from schemas.noss_reports import NossModelResult
 from schemas.settings import Report, ReportFile
 from schemas.students import FrontEndSpec, StudentSpec
+from schemas.verdicts import Blessing
 
-VariantInput = Literal["wave", "core"]
 Precision = Literal["float32", "float16", "dynamic", "int8"]
 
 
@@ -200,150 +201,6 @@ class TfliteReport(ReportFile):
         return [variant for variant in self.variants if variant.accepted]
 
 
-# --- latency -----------------------------------------------------------------------------------
-
-
-class Machine(Report):
-    """What the latency was measured on."""
-
-    backend: str = Field(description="host, adb, ...")
-    name: str = Field(description="CPU or device name.")
-    os: str
-    runtime: str = Field(description="LiteRT version and delegate.")
-    threads: int
-    is_device: bool = Field(description="False: a host figure, never to be called device latency.")
-
-
-class LatencyMeasurement(Report):
-    """One TFLite file, timed."""
-
-    candidate_id: str
-    variant: str
-    sha256: str
-    bytes: int
-    n: int = Field(description="Timed invocations over all rounds.")
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    mean_ms: float
-    spread_low_ms: float = Field(description="Lower end of the 95 % interval of the median, over rounds.")
-    spread_high_ms: float = Field(description="Upper end of the 95 % interval of the median, over rounds.")
-    ratio: float = Field(description="p50 over the reference model's p50, median over rounds.")
-    ratio_low: float
-    ratio_high: float
-    init_ms: float = Field(description="Load, allocate and prepare.")
-    first_ms: float = Field(description="First invocation.")
-    peak_mib: float = Field(description="Peak resident memory of the process above an idle runtime.")
-    samples_us: list[list[float]] = Field(description="Raw samples in microseconds, by round.")
-
-
-class LatencyReport(ReportFile):
-    """All variants of a run, measured in one session, interleaved with a reference model."""
-
-    FILE: ClassVar[str] = "latency_report.json"
-
-    machine: Machine
-    reference: LatencyMeasurement
-    rounds: int
-    measurements: list[LatencyMeasurement]
-    failures: dict[str, str] = Field(
-        default_factory=dict, description="Why a variant has no measurement, by <candidate id>/<variant>."
-    )
-
-    def measurement(self, candidate_id: str, variant: str) -> LatencyMeasurement | None:
-        """The measurement of one variant, or None if it has none."""
-        for measured in self.measurements:
-            if (measured.candidate_id, measured.variant) == (candidate_id, variant):
-                return measured
-        return None
-
-
-# --- verdict -----------------------------------------------------------------------------------
-
-
-class GoalResult(Report):
-    """Whether one point meets one goal."""
-
-    goal: str = Field(description="The goal in words, with its limit and unit.")
-    value: float
-    limit: float
-    met: bool
-
-
-class FrontierPoint(Report):
-    """One TFLite variant and what the gate says of it."""
-
-    point_id: str = Field(description="<candidate id>/<variant>.")
-    candidate_id: str
-    variant: str
-    input: VariantInput = Field(description="Points compete only with points of the same input.")
-    sha256: str
-    quality: float = Field(description="Mean NOSS score: accuracy, or what a task's record asks for.")
-    quality_low: float
-    quality_high: float
-    quality_of_teacher: float = Field(description="Quality as a share of the teacher's.")
-    teacher_difference: float = Field(0.0, description="Quality minus the teacher's, on the same clips.")
-    teacher_difference_low: float = Field(0.0, description="Lower end of its paired 95 % interval.")
-    teacher_difference_high: float = Field(0.0, description="Upper end of its paired 95 % interval.")
-    latency_ms: float = Field(description="p50.")
-    latency_low_ms: float
-    latency_high_ms: float
-    latency_ratio: float = Field(description="Latency over the reference model's.")
-    latency_ratio_low: float = Field(0.0, description="Lower end of the ratio's interval.")
-    latency_ratio_high: float = Field(0.0, description="Upper end of the ratio's interval.")
-    peak_mib: float
-    bytes: int
-    parameters: int
-    goals: list[GoalResult]
-    goals_met: bool
-    on_frontier: bool = Field(description="Nothing beats it in quality and latency together.")
-    dominated_by: list[str] = Field(description="Points of the frontier that beat it, best first.")
-    blessed: bool = Field(description="Meets all goals, and nothing that meets them beats it: it is pushed.")
-    reasons: list[str] = Field(description="Why it is not blessed; empty if it is.")
-
-
-class ReferenceQuality(Report):
-    """A model beside the frontier: the teacher, a baseline or another model."""
-
-    model: str
-    kind: Literal["teacher", "baseline", "reference"]
-    quality: float
-    low: float
-    high: float
-
-
-class RefusedVariant(Report):
-    """A variant that never became a point."""
-
-    point_id: str
-    reason: str
-
-
-class Verdict(ReportFile):
-    """The gate's decision on every variant of a run."""
-
-    FILE: ClassVar[str] = "verdict.json"
-    PICTURE: ClassVar[str] = "frontier.png"
-    PAGE: ClassVar[str] = "index.html"
-    BENCHMARK: ClassVar[str] = "noss"
-
-    run_name: str
-    synthetic: bool = Field(description="Whether the figures come from synthesised sound.")
-    machine: Machine
-    teacher: ReferenceQuality
-    baselines: list[ReferenceQuality]
-    points: list[FrontierPoint]
-    refused: list[RefusedVariant]
-    quality_margin: float = Field(0.0, description="Difference in quality that did not count.")
-    latency_margin: float = Field(0.0, description="Relative difference in latency that did not count.")
-    summary: str = Field("", description="The outcome in a sentence.")
-
-    @property
-    def blessed(self) -> list[FrontierPoint]:
-        """The points to push."""
-        return [point for point in self.points if point.blessed]
-
-
 # --- push --------------------------------------------------------------------------------------
 
 
@@ -354,6 +211,7 @@ class PushedModel(Report):
     candidate_id: str
     variant: str
     sha256: str
+    devices: list[str] = Field(description="Names of the devices it is blessed for.")
     folder: str = Field(description="Version folder, relative to the push destination.")
     registered_model: str = Field(description="Name in the MLflow registry.")
     registered_version: str
@@ -381,8 +239,7 @@ class ModelDescription(ReportFile):
     outputs: list[TensorInfo]
     parity: Parity | None = Field(description="Agreement with the Keras student.")
     quality: NossModelResult = Field(description="NOSS results of this very file.")
-    point: FrontierPoint = Field(description="The gate's decision.")
-    machine: Machine = Field(description="What the latency was measured on.")
+    blessings: list[Blessing] = Field(description="The gate's decision, one a device it is blessed for.")
     teacher: str = Field(description="The teacher in words.")
     teacher_digest: str = Field(description="sha256 over the teacher's files.")
     synthetic: bool = Field(description="Whether the figures come from synthesised sound.")
@@ -398,7 +255,6 @@ class FrontierIndex(ReportFile):
     run_name: str
     run_key: str
     synthetic: bool
-    machine: Machine
     models: list[PushedModel]
 
 

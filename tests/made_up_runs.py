@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from schemas.latency_reports import (
+    LatencyMeasurement,
+    LatencyReport,
+    Machine,
+    OperatorTime,
+    SessionConditions,
+)
 from schemas.noss_reports import (
     LeftOut,
     ModelSlices,
@@ -27,10 +34,7 @@ from schemas.reports import (
     Behaviour,
     DistillationSetInfo,
     EpochMetrics,
-    LatencyMeasurement,
-    LatencyReport,
     LayerNoise,
-    Machine,
     Parity,
     StudentInfo,
     TensorInfo,
@@ -72,7 +76,7 @@ class Run:
     converted: list[TfliteReport]
     noss: list[NossReport]
     students: list[StudentInfo]
-    latency: LatencyReport
+    latencies: list[LatencyReport]
     teacher: NossReport
     baselines: list[NossReport]
     files: dict[str, bytes] = field(default_factory=dict)
@@ -84,11 +88,19 @@ def make_run(
     teacher: float = 0.8,
     baseline: float | None = 0.6,
     synthetic: bool = True,
-    device: bool = False,
+    devices: Mapping[str, float] | None = None,
 ) -> Run:
-    """A run in which each candidate has the given variants."""
+    """A run in which each candidate has the given variants.
+
+    Args:
+      candidates: Their variants.
+      teacher: Mean score of the teacher.
+      baseline: Mean score of the one baseline, or None for no baseline.
+      synthetic: What is said of the sound.
+      devices: By name, how many times the made latency a model takes there; 'host' is the host, every
+        other name an Android device. None: the host alone.
+    """
     converted, noss, students = [], [], []
-    measured: list[LatencyMeasurement] = []
     files: dict[str, bytes] = {}
     for spec, made in candidates.items():
         name = spec.candidate_id
@@ -106,24 +118,14 @@ def make_run(
         )
         noss.append(NossReport(protocol=PROTOCOL, results=results))
         students.append(make_student(spec))
-        measured.extend(make_measurement(name, v, t.sha256) for v, t in zip(made, variants, strict=True))
     return Run(
         converted,
         noss,
         students,
-        LatencyReport(
-            machine=Machine(
-                backend="adb" if device else "host",
-                name="Test CPU",
-                os="Linux 6",
-                runtime="LiteRT 2.3.0, XNNPACK",
-                threads=1,
-                is_device=device,
-            ),
-            reference=make_measurement("reference", Made(0, 10.0), "r" * 64),
-            rounds=5,
-            measurements=measured,
-        ),
+        [
+            make_latency(device, factor, candidates, converted)
+            for device, factor in (devices or {"host": 1.0}).items()
+        ],
         NossReport(
             protocol=PROTOCOL, results=[make_result("teacher", teacher, kind="teacher", synthetic=synthetic)]
         ),
@@ -136,6 +138,56 @@ def make_run(
             )
         ],
         files,
+    )
+
+
+def make_latency(
+    device: str,
+    factor: float,
+    candidates: Mapping[StudentSpec, Sequence[Made]],
+    converted: Sequence[TfliteReport],
+) -> LatencyReport:
+    """A report on one device, where everything but the reference takes ``factor`` times as long."""
+    android = device != "host"
+    return LatencyReport(
+        machine=Machine(
+            profile=device,
+            backend="adb" if android else "host",
+            name="Test Phone" if android else "Test CPU",
+            soc="Test SoC" if android else "",
+            os="Android 15" if android else "Linux 6",
+            runtime="benchmark_model" if android else "LiteRT 2.3.0",
+            delegate="XNNPACK",
+            threads=1,
+            is_device=android,
+        ),
+        started="2026-03-01T12:00:00Z",
+        sessions=3,
+        rounds=5,
+        min_runs=50,
+        min_seconds=1.0,
+        reference=make_measurement("reference", Made(0, 10.0), "r" * 64),
+        measurements=[
+            make_measurement(
+                report.candidate_id, replace(made, latency_ms=made.latency_ms * factor), variant.sha256
+            )
+            for report, variants in zip(converted, candidates.values(), strict=True)
+            for made, variant in zip(variants, report.variants, strict=True)
+        ],
+        conditions=[
+            SessionConditions(
+                attempt=1,
+                session=session,
+                started=f"2026-03-01T12:0{session}:00Z",
+                seconds=12.0,
+                models=5,
+                temperatures_c={"battery": (30.0, 31.0)} if android else {},
+                throttled=False if android else None,
+                reference_ms=10.0,
+                drift=1.0,
+            )
+            for session in (1, 2, 3)
+        ],
     )
 
 
@@ -215,25 +267,41 @@ def make_result(
 def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurement:
     """A measurement with intervals of ``made.spread``."""
     ms, low, high = made.latency_ms, 1 - made.spread, 1 + made.spread
+    wave = made.name.startswith("wave")
+    student = candidate != "reference"
     return LatencyMeasurement(
         candidate_id=candidate,
         variant=made.name,
+        input=("wave" if wave else "core") if student else None,
         sha256=sha256,
         bytes=made.size,
-        n=250,
+        sessions=3,
+        n=750,
+        seconds=750 * ms / 1e3,
         p50_ms=ms,
         p90_ms=ms * 1.1,
+        p95_ms=ms * 1.2,
         p99_ms=ms * 1.4,
         mean_ms=ms * 1.02,
         spread_low_ms=ms * low,
         spread_high_ms=ms * high,
+        session_ms=[ms * low, ms, ms * high],
+        disagreement=high / low - 1,
         ratio=ms / 10,
         ratio_low=ms / 10 * low,
         ratio_high=ms / 10 * high,
+        sound_seconds=0.96,
         init_ms=2.0,
         first_ms=ms * 2,
         peak_mib=5.0 + made.size / 2**20,
-        samples_us=[[ms * 1000] * 5] * 5,
+        operators=[
+            OperatorTime(name=name, operator=operator, mean_us=1e3 * ms * share, share=share)
+            for name, operator, share in (
+                ("conv_1", "CONV_2D", 0.5),
+                ("dw_1", "DEPTHWISE_CONV_2D", 0.3),
+                ("bottleneck", "FULLY_CONNECTED", 0.2),
+            )
+        ],
     )
 
 
@@ -292,7 +360,10 @@ def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
                 input=np.zeros(shape, np.float32),
                 embedding=np.zeros((1, 8), np.float32),
             )
-        noss.save(folder(f"noss_{i:03d}"))
+        noss_folder = folder(f"noss_{i:03d}")
+        noss.save(noss_folder)
+        for result in noss.results:
+            write_samples(result, Path(noss_folder))
         student.save(folder(f"student_{i:03d}"))
     for i, baseline in enumerate(run.baselines):
         baseline.save(folder(f"baseline_{i:03d}"))
@@ -300,9 +371,20 @@ def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
     comparison = folder("comparison")
     make_comparison(run).save(comparison)
     Path(comparison, NossComparison.HEAT_MAP).write_bytes(b"a picture")
-    run.latency.save(folder("latency"))
+    for i, latency in enumerate(run.latencies):
+        latency.save(folder(f"latency_{i:03d}"))
     make_windows().save(folder("windows"))
     return inputs
+
+
+def write_samples(result: NossModelResult, folder: Path) -> None:
+    """Bootstrapped scores of one model: most of their noise is common to all models, as clips are."""
+    path = folder / NossReport.SAMPLES / f"{result.variant or result.model}.npz"
+    path.parent.mkdir(exist_ok=True)
+    common = np.random.default_rng(1).normal(0, 0.015, (len(result.tasks), 200))
+    own = np.random.default_rng(list(result.name.encode())).normal(0, 0.002, common.shape)
+    drawn = {task.task: task.score + common[i] + own[i] for i, task in enumerate(result.tasks)}
+    np.savez(path, **{task: values.astype(np.float32) for task, values in drawn.items()})
 
 
 def make_comparison(run: Run) -> NossComparison:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.frontier_gate.picture import LOG_FROM_RATIO
-from schemas.reports import FrontierPoint, StudentInfo, VariantInput, Verdict
+from schemas.devices import VariantInput
+from schemas.reports import StudentInfo
+from schemas.verdicts import FrontierPoint, Verdict
 
 WIDTH, HEIGHT = 600.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 16.0, 16.0, 46.0

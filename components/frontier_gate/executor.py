@@ -15,8 +15,10 @@ from components.frontier_gate import page, picture
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
+from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossReport
-from schemas.reports import LatencyReport, StudentInfo, TfliteReport, Verdict
+from schemas.reports import StudentInfo, TfliteReport
+from schemas.verdicts import Verdict
 
 VARIANTS_ROLE = "variants"
 NOSS_ROLE = "noss"

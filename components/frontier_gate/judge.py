@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from components.frontier_gate.dominance import Axis, Comparison, find_frontier, thin_ties
 from components.frontier_gate.points import Contender
 from components.frontier_gate.settings import UNITS, GateSettings, Goal
+from schemas.devices import VariantInput
 from schemas.noss_reports import PairedDifference
-from schemas.reports import FrontierPoint, GoalResult, ReferenceQuality, RefusedVariant, VariantInput
+from schemas.verdicts import FrontierPoint, GoalResult, ReferenceQuality, RefusedVariant
 
 INPUT_KINDS: tuple[VariantInput, ...] = ("wave", "core")
 

@@ -13,16 +13,10 @@ from components.frontier_gate import chart
 from components.frontier_gate.judge import INPUT_KINDS
 from components.frontier_gate.picture import PANEL_TITLES, latency_label
 from components.frontier_gate.settings import GateSettings
+from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossComparison, NossModelResult, NossReport, TaskResult
-from schemas.reports import (
-    LatencyMeasurement,
-    LatencyReport,
-    LayerNoise,
-    StudentInfo,
-    TfliteReport,
-    TfliteVariant,
-    Verdict,
-)
+from schemas.reports import LayerNoise, StudentInfo, TfliteReport, TfliteVariant
+from schemas.verdicts import Verdict
 
 TEMPLATE = "page.html.j2"
 NOISIEST = 3

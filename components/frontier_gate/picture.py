@@ -8,7 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from schemas.reports import FrontierPoint, Machine, VariantInput, Verdict
+from schemas.devices import VariantInput
+from schemas.latency_reports import Machine
+from schemas.verdicts import FrontierPoint, Verdict
 
 FRONTIER_COLOUR = "#0b6e99"
 BLESSED_COLOUR = "#c2410c"

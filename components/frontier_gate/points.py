@@ -6,15 +6,10 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossModelResult, NossReport
-from schemas.reports import (
-    LatencyMeasurement,
-    LatencyReport,
-    ReferenceQuality,
-    RefusedVariant,
-    TfliteReport,
-    TfliteVariant,
-)
+from schemas.reports import TfliteReport, TfliteVariant
+from schemas.verdicts import ReferenceQuality, RefusedVariant
 
 
 @dataclass(frozen=True)

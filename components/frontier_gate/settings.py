@@ -1,4 +1,4 @@
-"""What the gate demands, and how large a difference must be to count."""
+"""What the gate demands, on which axes points compete, and how large a difference must be to count."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.reports import VariantInput
+from schemas.devices import Budget, Percentile, VariantInput
+from schemas.noss_reports import SliceFeature
 from schemas.settings import Settings
+from schemas.verdicts import AxisMetric
 
-Metric = Literal["quality", "latency_ms", "latency_ratio", "bytes", "peak_mib"]
-GoalKind = Literal["threshold", "max_degradation"]
-Ties = Literal["keep", "thin"]
+GoalMetric = Literal[
+    "quality", "latency", "latency_ratio", "real_time_factor", "init_ms", "bytes", "peak_mib"
+]
+GoalKind = Literal["threshold", "min_improvement", "max_degradation"]
+Ties = Literal["keep", "smallest", "fastest", "best"]
 
-UNITS: dict[Metric, str] = {
-    "quality": "accuracy",
-    "latency_ms": "ms",
-    "latency_ratio": "x reference",
-    "bytes": "bytes",
-    "peak_mib": "MiB",
-}
+TEACHER = "teacher"
+CHAMPION = "champion"
+
+
+class Slice(Settings):
+    """Test clips of a task that have something in common, as TFMA cuts them."""
+
+    feature: SliceFeature = Field(description="What they have in common.")
+    value: str = Field(description="As in 'happy' for the feature 'class'.")
 
 
 class Goal(Settings):
@@ -28,28 +34,69 @@ class Goal(Settings):
     Quality is better when larger, everything else when smaller. The kinds are Olive's.
     """
 
-    metric: Metric = Field(description="What is limited.")
+    metric: GoalMetric = Field(description="What is limited.")
+    percentile: Percentile = Field("p50", description="Of latency: which figure.")
+    task: str = Field("", description="Of quality: one task's score; empty: the mean of all.")
+    slice: Slice | None = Field(None, description="Of a task: only these clips' accuracy.")
     kind: GoalKind = Field(
         "threshold",
-        description="threshold: an absolute limit; max_degradation: at most so much below the teacher.",
+        description="threshold: an absolute limit; min_improvement: better by at least so much; "
+        "max_degradation: worse by at most so much.",
     )
-    limit: float = Field(ge=0, description="The limit, in the metric's unit, or a share if relative.")
+    against: str = Field(
+        TEACHER,
+        description="Of the last two kinds: 'teacher', 'champion' (the registered one of the same device and "
+        "input), a baseline's or reference's name, or a point of the run, <candidate id>/<variant>.",
+    )
+    limit: float = Field(ge=0, description="In the metric's unit, milliseconds for latency; or a share.")
     relative: bool = Field(
-        False, description="Of max_degradation: the limit is a share of the teacher's figure, 0.1 for 10 %."
+        False, description="Of the last two kinds: the limit is a share of the other's figure, 0.1 for 10 %."
     )
     input: VariantInput | None = Field(None, description="Judge only wave or only core points; unset: both.")
+    devices: tuple[str, ...] = Field((), description="Judge only on these devices; none: on all.")
+    without_champion: Literal["pass", "fail"] = Field(
+        "pass", description="Against 'champion': what becomes of a point while no champion is registered."
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.kind == "max_degradation" and self.metric != "quality":
+        relation = self.kind != "threshold"
+        if self.relative and not relation:
+            raise ValueError("relative has a meaning only with kind 'min_improvement' or 'max_degradation'")
+        if relation and self.against == TEACHER and self.metric != "quality":
             raise ValueError(
-                f"max_degradation of {self.metric!r} cannot be judged: the teacher is not timed or weighed; "
-                "accepted metric: 'quality', or use kind 'threshold'"
+                f"{self.kind} of {self.metric!r} against the teacher cannot be judged: the teacher is not "
+                "timed or weighed; accepted: metric 'quality', another 'against', or kind 'threshold'"
             )
-        if self.relative and self.kind != "max_degradation":
-            raise ValueError("relative has a meaning only with kind 'max_degradation'")
-        if self.metric == "quality" and self.limit > 1 and (self.kind == "threshold" or self.relative):
+        if (self.task or self.slice) and self.metric != "quality":
+            raise ValueError(f"task and slice belong to metric 'quality', not to {self.metric!r}")
+        if self.slice and not self.task:
+            raise ValueError("a slice is cut out of one task: give the task's name too")
+        if self.percentile != "p50" and self.metric != "latency":
+            raise ValueError(f"percentile belongs to metric 'latency', not to {self.metric!r}")
+        if self.metric == "quality" and self.limit > 1 and (not relation or self.relative):
             raise ValueError(f"limit {self.limit} on quality can never be met: accepted is 0 to 1")
+        return self
+
+
+class AxisSettings(Settings):
+    """An axis of the comparison: of quality more is better, of everything else less."""
+
+    metric: AxisMetric = Field(description="latency is compared as the ratio to the reference model.")
+    task: str = Field("", description="Of quality: one task's score; empty: the mean of all.")
+    margin: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Difference that does not count: a score for quality, a share for all others; unset: "
+        "0.002 for quality, 0.02 for latency, 0.05 for peak_mib and init_ms, 0 for bytes.",
+    )
+    spread: bool = Field(True, description="Whether the margin is widened to what was measured as spread.")
+
+    @model_validator(mode="after")
+    def _task_of_quality(self) -> Self:
+        if self.task and self.metric != "quality":
+            raise ValueError(f"a task belongs to the axis 'quality', not to {self.metric!r}")
         return self
 
 
@@ -57,19 +104,34 @@ class GateSettings(Settings):
     """Settings of ``FrontierGate``."""
 
     goals: tuple[Goal, ...] = Field((), description="Demands on a point; they decide on blessing alone.")
-    quality_margin: float = Field(
-        0.002,
-        ge=0,
-        lt=1,
-        description="Difference in mean NOSS accuracy that does not count: all points answer the same clips.",
-    )
-    latency_margin: float = Field(
-        0.02,
-        ge=0,
-        lt=1,
-        description="Relative difference in latency that does not count; the session's spread may widen it.",
+    axes: tuple[AxisSettings, ...] = Field(
+        (AxisSettings(metric="quality"), AxisSettings(metric="latency")),
+        min_length=1,
+        description="On what points compete.",
     )
     ties: Ties = Field(
         "keep",
-        description="keep: points that cannot be told apart all stay; thin: the smallest file of them stays.",
+        description="keep: points that cannot be told apart all stay; otherwise one of them stays: the "
+        "smallest file, the fastest, or the best quality.",
     )
+    required_tasks: tuple[str, ...] = Field(
+        (), description="Tasks without which nothing may be blessed, as when their sound was not there."
+    )
+    host_may_bless: bool = Field(
+        False,
+        description="Whether figures of the host may meet a budget or a goal in milliseconds; by default a "
+        "budget is a device's, and only that device can say that it is kept.",
+    )
+    budgets: dict[str, tuple[Budget, ...]] = Field(
+        default_factory=dict, description="By device; the pipeline fills them in from latency.devices."
+    )
+    tracking_uri: str = Field("", description="MLflow registry to compete with; the pipeline fills it in.")
+    registered_model: str = Field("", description="Its registered model; the pipeline fills it in.")
+
+    @model_validator(mode="after")
+    def _axes_once(self) -> Self:
+        seen = [(axis.metric, axis.task) for axis in self.axes]
+        twice = sorted({" of ".join(part for part in one if part) for one in seen if seen.count(one) > 1})
+        if twice:
+            raise ValueError(f"an axis may be given once, not: {', '.join(twice)}")
+        return self

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from components.frontier_gate.judge import judge, summarise
 from components.frontier_gate.points import find_contenders, reference_quality
 from components.frontier_gate.settings import GateSettings
+from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossModelResult, NossReport
-from schemas.reports import LatencyReport, TfliteReport, Verdict
+from schemas.reports import TfliteReport
+from schemas.verdicts import Verdict
 
 
 def reach_verdict(

@@ -20,20 +20,19 @@ from components.frontier_pusher.notice import write_notice
 from components.frontier_pusher.registry import Registered, Registry
 from components.frontier_pusher.settings import PusherSettings
 from components.frontier_pusher.tracking import Tracker, without_credentials
+from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
 from schemas.reports import (
     DistillationSetInfo,
     FrontierIndex,
-    FrontierPoint,
     IngestReport,
-    LatencyReport,
     ModelDescription,
     PushedModel,
     PushReport,
     StudentInfo,
     TfliteReport,
-    Verdict,
 )
+from schemas.verdicts import FrontierPoint, Verdict
 
 VERDICT_KEY = "verdict"
 LATENCY_KEY = "latency"

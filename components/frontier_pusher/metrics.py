@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from components.frontier_pusher.tracking import Point
+from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossModelResult, NossReport
-from schemas.reports import LatencyMeasurement, LatencyReport, StudentInfo, TfliteReport, Verdict
+from schemas.reports import StudentInfo, TfliteReport
+from schemas.verdicts import Verdict
 
 LATENCY_FIGURES = (
     "p50_ms",

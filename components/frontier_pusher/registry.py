@@ -22,7 +22,8 @@ from typing import Any
 
 from components.frontier_pusher.serving import SCRIPT
 from components.frontier_pusher.tracking import CANDIDATE_TAG, RUN_KEY_TAG, RUN_NAME_TAG, Tracker
-from schemas.reports import FrontierPoint, ModelDescription
+from schemas.reports import ModelDescription
+from schemas.verdicts import FrontierPoint
 
 SHA256_TAG = "tinytrill.sha256"
 POINT_TAG = "tinytrill.point"

@@ -18,7 +18,7 @@ from components.latency_benchmark.backends.base import Subject
 from components.latency_benchmark.reference import write_reference
 from components.latency_benchmark.rounds import Session, measure
 from components.latency_benchmark.settings import LatencySettings
-from schemas.reports import LatencyMeasurement, LatencyReport
+from schemas.latency_reports import LatencyMeasurement, LatencyReport
 
 VARIANTS_ROLE = "variants"
 REPORT_KEY = "report"

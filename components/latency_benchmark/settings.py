@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
+from schemas.devices import DEVICE_NAME, Device, HostDevice
 from schemas.settings import Settings
 
-BackendName = Literal["host"]
-Delegate = Literal["xnnpack", "none"]
+DeviceName = Annotated[str, StringConstraints(pattern=DEVICE_NAME)]
 
 
-class LatencySettings(Settings):
-    """Where and how long the variants are timed."""
+class MeasurementSettings(Settings):
+    """How long and how often everything is timed, and when a figure may not be believed."""
 
-    backend: BackendName = Field(
-        "host", description="What the variants run on; host is this machine, never called a device."
+    sessions: int = Field(
+        3, ge=3, le=100, description="Sessions; each starts afresh and times every variant and the reference."
     )
     rounds: int = Field(
-        15,
-        ge=3,
-        le=1000,
-        description="Rounds; each runs every variant and the reference once, in random order.",
+        10, ge=3, le=1000, description="Rounds of a session; each runs every variant once, in random order."
     )
-    runs_per_round: int = Field(30, ge=1, le=10_000, description="Timed invocations of a variant in a round.")
-    warmup: int = Field(5, ge=1, le=1000, description="Untimed invocations of a variant before these.")
-    threads: int = Field(1, ge=1, le=64, description="Threads of the interpreter.")
-    delegate: Delegate = Field("xnnpack", description="XNNPACK kernels, or TFLite's own.")
-    pin_core: bool = Field(True, description="Keep the timing process on as many cores as it has threads.")
+    min_runs: int = Field(50, ge=3, description="Timed invocations of a variant in a session, at the least.")
+    min_seconds: float = Field(
+        1.0, ge=0, le=600, description="Timed seconds of a variant in a session, at the least."
+    )
+    warmup_runs: int = Field(3, ge=1, le=1000, description="Untimed invocations of a variant in each round.")
+    warmup_seconds: float = Field(
+        0.1, ge=0, le=60, description="Untimed seconds of a variant before its first round of a session."
+    )
+    max_disagreement: float = Field(
+        0.05,
+        gt=0,
+        description="Sessions may differ by this share, once the drift common to all models is removed.",
+    )
+    max_reference_drift: float = Field(
+        0.25, gt=0, description="The reference model's sessions may differ by this share."
+    )
+    attempts: int = Field(3, ge=1, le=10, description="Times an invalid variant is measured in all.")
+    profile_runs: int = Field(
+        20, ge=0, description="Invocations with the operators timed, apart from the others; 0: none."
+    )
     timeout_s: float = Field(
         120.0, gt=0, description="Longest wait for one variant's part of a round; then it has failed."
     )
     max_loaded_mib: int = Field(
         2048, ge=1, description="Memory for variants kept loaded between rounds; the others load each round."
     )
+
+
+class LatencySettings(MeasurementSettings):
+    """What the variants are timed on, and how."""
+
+    devices: dict[DeviceName, Device] = Field(
+        default_factory=lambda: dict[DeviceName, Device](host=HostDevice()),
+        min_length=1,
+        description="Each device by a name; each gets a frontier of its own.",
+    )
+
+    def measurement(self) -> MeasurementSettings:
+        """The settings without the devices: a new device must not have the others measured again."""
+        return MeasurementSettings(**self.model_dump(exclude={"devices"}))

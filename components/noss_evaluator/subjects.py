@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from schemas.devices import VariantInput
 from schemas.noss_reports import ModelKind
-from schemas.reports import TfliteReport, VariantInput
+from schemas.reports import TfliteReport
 from schemas.students import FrontEndSpec
 from schemas.teachers import TeacherSpec, members
 

@@ -6,7 +6,8 @@ from typing import Literal, get_args
 
 from pydantic import Field, field_validator
 
-from schemas.reports import Precision, VariantInput
+from schemas.devices import VariantInput
+from schemas.reports import Precision
 from schemas.settings import Settings
 
 VariantName = Literal[

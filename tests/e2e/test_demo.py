@@ -11,8 +11,10 @@ import pytest
 from pipeline.layout import RunLayout
 from pipeline.local_runner import RunTimes
 from pipeline.metadata import newest_run
+from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
-from schemas.reports import FrontierIndex, LatencyReport, StudentInfo, TfliteReport, Verdict
+from schemas.reports import FrontierIndex, StudentInfo, TfliteReport
+from schemas.verdicts import Verdict
 from tests.e2e.runs import COMPRESSED, SKIPPING, SMALL, Finished, run
 
 pytestmark = pytest.mark.slow

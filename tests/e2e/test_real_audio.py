@@ -9,7 +9,8 @@ import pytest
 from pipeline.layout import RunLayout
 from pipeline.metadata import newest_run
 from schemas.noss_reports import NossReport
-from schemas.reports import DistillationSetInfo, IngestReport, Verdict
+from schemas.reports import DistillationSetInfo, IngestReport
+from schemas.verdicts import Verdict
 from tests.e2e.runs import COMPRESSED, run
 
 pytestmark = pytest.mark.slow

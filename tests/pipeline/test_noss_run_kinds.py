@@ -18,8 +18,9 @@ from components.noss_evaluator.settings import NossEvaluatorSettings
 from pipeline.noss_models import find_model
 from pipeline.noss_run import run_benchmark
 from schemas.noss_reports import NossComparison, NossReport
-from schemas.reports import DistillationSetInfo, Verdict
+from schemas.reports import DistillationSetInfo
 from schemas.students import FrontEndSpec
+from schemas.verdicts import Verdict
 from tests.components.modeling.teachers.checkpoints import BASE, save_checkpoint
 from tests.components.modeling.teachers.test_onnx import save_encoder
 from tests.components.noss_evaluator.networks import mean_tflite

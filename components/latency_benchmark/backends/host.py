@@ -18,7 +18,7 @@ from typing import Any
 
 from components.latency_benchmark.backends.base import Backend, MeasurementFailed, Start, Subject
 from components.latency_benchmark.settings import LatencySettings
-from schemas.reports import Machine
+from schemas.latency_reports import Machine
 
 WORKER = Path(__file__).with_name("worker.py")
 CPU_INFO = Path("/proc/cpuinfo")

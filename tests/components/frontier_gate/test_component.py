@@ -15,7 +15,7 @@ from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.executor import Executor
 from components.frontier_gate.settings import GateSettings, Goal
 from schemas.noss_reports import NossComparison
-from schemas.reports import Verdict
+from schemas.verdicts import Verdict
 from tests.made_up_runs import Made, Run, demo_run, make_run, write_run
 from tests.students import mobilenet
 

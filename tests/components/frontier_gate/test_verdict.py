@@ -12,8 +12,8 @@ from components.frontier_gate.points import reference_quality, teacher_result
 from components.frontier_gate.settings import GateSettings, Goal
 from components.frontier_gate.verdict import reach_verdict
 from schemas.noss_reports import LeftOut, NossReport
-from schemas.reports import FrontierPoint, Verdict
 from schemas.students import StudentSpec
+from schemas.verdicts import FrontierPoint, Verdict
 from tests.made_up_runs import Made, Run, demo_run, make_comparison, make_result, make_run
 from tests.students import mobilenet
 

@@ -18,7 +18,8 @@ import pytest
 from components.frontier_gate.settings import Goal
 from components.frontier_pusher import executor, folders, registry, tracking
 from components.frontier_pusher.settings import PusherSettings
-from schemas.reports import FrontierIndex, ModelDescription, PushReport, Verdict
+from schemas.reports import FrontierIndex, ModelDescription, PushReport
+from schemas.verdicts import Verdict
 from tests.components.frontier_pusher.conftest import SMALL, TINY, Scene
 
 MakeScene = Callable[..., Scene]

@@ -20,7 +20,8 @@ from components.latency_benchmark.reference import FILE
 from components.latency_benchmark.settings import LatencySettings
 from schemas.artifacts import LatencyReport as LatencyReportArtifact
 from schemas.artifacts import TfliteVariants
-from schemas.reports import LatencyReport, TfliteReport
+from schemas.latency_reports import LatencyReport
+from schemas.reports import TfliteReport
 from tests.components.latency_benchmark.conftest import model_file, write_variants
 
 QUICK = LatencySettings(rounds=4, runs_per_round=5, warmup=1)

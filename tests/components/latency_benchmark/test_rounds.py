@@ -5,7 +5,7 @@ from pathlib import Path
 from components.latency_benchmark.backends.base import Backend, MeasurementFailed, Start, Subject
 from components.latency_benchmark.rounds import measure, order_of
 from components.latency_benchmark.settings import LatencySettings
-from schemas.reports import Machine
+from schemas.latency_reports import Machine
 
 SETTINGS = LatencySettings(rounds=4, runs_per_round=2, warmup=1, max_loaded_mib=25)
 

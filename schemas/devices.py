@@ -1,0 +1,93 @@
+"""The devices a run is timed on: what each is, how it is reached, and what it allows a model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.settings import Settings
+
+VariantInput = Literal["wave", "core"]
+Percentile = Literal["p50", "p90", "p95", "p99", "mean"]
+Delegate = Literal["xnnpack", "gpu", "nnapi", "none"]
+
+DEVICE_NAME = r"^[a-z][a-z0-9_-]{0,40}$"
+
+
+class Budget(Settings):
+    """What a device allows a file that is to ship on it."""
+
+    percentile: Percentile = Field("p90", description="Which figure of the latency is held against it.")
+    milliseconds: float | None = Field(None, gt=0, description="Most milliseconds a window; none: no limit.")
+    real_time_factor: float | None = Field(
+        None, gt=0, description="Most seconds of computing for a second of sound; none: no limit."
+    )
+    input: VariantInput | None = Field(None, description="Judge only wave or only core files; unset: both.")
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.milliseconds is None and self.real_time_factor is None:
+            raise ValueError("a budget needs milliseconds, real_time_factor, or both")
+        return self
+
+
+class _Device(Settings):
+    """What all devices have."""
+
+    budgets: tuple[Budget, ...] = Field((), description="What a blessed file must keep to; none: no limit.")
+    ambient: str = Field("", description="Whatever else matters, in words: temperature, case, charger.")
+
+
+class HostDevice(_Device):
+    """This machine, by LiteRT in processes of their own; its figures are never called a device's."""
+
+    backend: Literal["host"] = "host"
+    threads: int = Field(1, ge=1, le=64, description="Threads of the interpreter.")
+    delegate: Literal["xnnpack", "none"] = Field("xnnpack", description="XNNPACK kernels, or TFLite's own.")
+    cores: tuple[int, ...] | Literal["last", "any"] = Field(
+        "last",
+        description="Cores to keep to: numbers, 'last' for as many of the last ones as there are threads, "
+        "'any' for none in particular.",
+    )
+
+
+class AdbDevice(_Device):
+    """An Android device on a cable, by TFLite's benchmark_model."""
+
+    backend: Literal["adb"] = "adb"
+    serial: str = Field(min_length=1, description="As 'adb devices' lists it.")
+    benchmark_model: str = Field(
+        min_length=1, description="TFLite's benchmark_model, built for the device; a file on this machine."
+    )
+    adb: str = Field("adb", min_length=1, description="The adb command.")
+    folder: str = Field(
+        "/data/local/tmp/tinytrill",
+        pattern=r"^/[A-Za-z0-9._/-]+$",
+        description="Where files go on it.",
+    )
+    threads: int = Field(1, ge=1, le=64, description="Threads of the interpreter.")
+    delegate: Delegate = Field("xnnpack", description="XNNPACK, GPU, NNAPI, or TFLite's own kernels.")
+    core_mask: str = Field(
+        "",
+        pattern=r"^[0-9a-fA-F]{0,16}$",
+        description="Hexadecimal mask for taskset, as f0; empty: any core.",
+    )
+    options: tuple[str, ...] = Field(
+        (), description="Further options of benchmark_model, as --gpu_precision_loss_allowed=false."
+    )
+    max_start_temperature_c: float | None = Field(
+        None, gt=0, description="Wait until the device is as cool before each session; none: do not wait."
+    )
+    retries: int = Field(3, ge=0, le=100, description="Times to wait for the device when it is gone.")
+    reconnect_s: float = Field(60.0, gt=0, description="Longest wait for it, each time.")
+
+
+class ReplayDevice(_Device):
+    """A device that was timed before: the report and the raw samples are read again."""
+
+    backend: Literal["replay"] = "replay"
+    report: str = Field(min_length=1, description="Folder of the recorded report and its samples.")
+
+
+Device = Annotated[HostDevice | AdbDevice | ReplayDevice, Field(discriminator="backend")]

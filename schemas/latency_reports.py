@@ -1,0 +1,170 @@
+"""What the latency benchmark reports of one device.
+
+Every figure names what it was taken on, how often, in how many sessions and with which interval; raw
+samples lie beside the report.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.devices import Percentile, VariantInput
+from schemas.settings import Report, ReportFile
+
+Statistic = Literal["median", "mean"]
+
+
+class Machine(Report):
+    """What the latency was measured on."""
+
+    profile: str = Field(description="Name of the device in the configuration.")
+    backend: Literal["host", "adb"] = Field(description="What ran the models; of a replay the recorded one.")
+    name: str = Field(description="Processor or device.")
+    soc: str = Field("", description="System on chip; empty if not told.")
+    os: str = Field(description="Operating system and build.")
+    runtime: str = Field(description="As in 'LiteRT 2.3.0'.")
+    delegate: str = Field("", description="Who computes: XNNPACK, GPU, NNAPI, none.")
+    threads: int
+    cores: str = Field("", description="Cores or mask that the runtime was kept to; empty: any.")
+    is_device: bool = Field(description="False: a host figure, never to be called device latency.")
+    ambient: str = Field("", description="What the configuration says of the surroundings.")
+    replayed_from: str = Field("", description="Folder of the record; empty: measured in this run.")
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What must be equal for two latencies to be comparable; the profile's name is only a name."""
+        return (self.backend, self.name, self.soc, self.runtime, self.delegate, str(self.threads), self.cores)
+
+
+class OperatorTime(Report):
+    """Where the time goes: one operator of the file, or one kind of operator inside a delegate."""
+
+    name: str = Field(description="Tensor or node, as the runtime names it.")
+    operator: str = Field(description="Kind of operator, as in CONV_2D.")
+    count: int = Field(1, description="Times it ran in one invocation.")
+    mean_us: float = Field(description="Microseconds of one invocation, all its runs together.")
+    share: float = Field(description="Of the sum over all operators, 0 to 1.")
+
+
+class SessionConditions(Report):
+    """What one session was like."""
+
+    attempt: int = Field(description="From 1; later ones measure again what was invalid.")
+    session: int = Field(description="From 1, over all attempts.")
+    started: str = Field(description="UTC, ISO 8601.")
+    seconds: float = Field(description="Wall time of the session.")
+    models: int = Field(description="Models timed, the reference among them.")
+    temperatures_c: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="Before and after, by sensor; empty: not readable."
+    )
+    throttled: bool | None = Field(None, description="Whether the device throttled; none: not readable.")
+    reference_ms: float | None = Field(None, description="The reference model's typical latency.")
+    drift: float | None = Field(
+        None,
+        description="Common to all models, against the attempt's middle session: 1.1 is 10 % slower.",
+    )
+    reasons: list[str] = Field(default_factory=list, description="Why nothing measured in it is valid.")
+
+
+class LatencyMeasurement(Report):
+    """One TFLite file, timed on one device."""
+
+    candidate_id: str
+    variant: str
+    input: VariantInput | None = Field(None, description="None for the reference model.")
+    sha256: str
+    bytes: int
+    valid: bool = Field(True, description="Whether the figures may decide anything.")
+    reasons: list[str] = Field(default_factory=list, description="Why they may not.")
+    attempts: int = Field(1, description="Times it was measured; the figures are the last one's.")
+    sessions: int = Field(description="Sessions of the last attempt.")
+    n: int = Field(description="Timed invocations over all sessions.")
+    seconds: float = Field(0.0, description="Timed seconds over all sessions.")
+    statistic: Statistic = Field(
+        "median", description="Typical latency: of a tool that tells no median it is the mean."
+    )
+    p50_ms: float | None = Field(description="None where the tool tells means only.")
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    mean_ms: float
+    spread_low_ms: float = Field(description="Lower end of the typical latency's 95 % interval.")
+    spread_high_ms: float = Field(description="Upper end of the typical latency's 95 % interval.")
+    session_ms: list[float] = Field(default_factory=list, description="Typical latency, session by session.")
+    disagreement: float = Field(
+        0.0,
+        description="Largest over least session, minus 1, without the drift common to all models.",
+    )
+    ratio: float = Field(description="Typical latency over the reference model's, in the same rounds.")
+    ratio_low: float = Field(description="Lower end of its 95 % interval.")
+    ratio_high: float = Field(description="Upper end of its 95 % interval.")
+    sound_seconds: float = Field(0.0, description="Sound that one invocation hears.")
+    init_ms: float = Field(description="Load, allocate and prepare.")
+    first_ms: float = Field(description="First invocation.")
+    peak_mib: float | None = Field(
+        description="Peak memory of the process above an idle runtime's; none: not told."
+    )
+    front_end_ms: float | None = Field(
+        None, description="Of a wave file: typical latency minus that of its core file, round by round."
+    )
+    front_end_low_ms: float | None = None
+    front_end_high_ms: float | None = None
+    operators: list[OperatorTime] = Field(
+        default_factory=list, description="Dearest first; profiled apart from the timing."
+    )
+
+    @property
+    def key(self) -> str:
+        """``<candidate id>/<variant>``."""
+        return f"{self.candidate_id}/{self.variant}"
+
+    @property
+    def typical_ms(self) -> float:
+        """The median, or the mean where no median is told: see ``statistic``."""
+        return self.mean_ms if self.p50_ms is None else self.p50_ms
+
+    @property
+    def real_time_factor(self) -> float | None:
+        """Seconds of computing for a second of sound (typical), windows side by side; None without sound."""
+        return self.typical_ms / 1e3 / self.sound_seconds if self.sound_seconds else None
+
+    def figure_ms(self, percentile: Percentile) -> float | None:
+        """A figure by its name, in milliseconds; None where the tool does not tell it."""
+        figures = {
+            "p50": self.p50_ms,
+            "p90": self.p90_ms,
+            "p95": self.p95_ms,
+            "p99": self.p99_ms,
+            "mean": self.mean_ms,
+        }
+        return figures[percentile]
+
+
+class LatencyReport(ReportFile):
+    """All variants of a run on one device, measured together, interleaved with a reference model."""
+
+    FILE: ClassVar[str] = "latency_report.json"
+    SAMPLES: ClassVar[str] = "samples.npz"
+
+    machine: Machine
+    started: str = Field("", description="UTC, ISO 8601.")
+    sessions: int = Field(description="Sessions of an attempt.")
+    rounds: int = Field(description="Rounds of a session; each runs every model once, in random order.")
+    min_runs: int = Field(0, description="Fewer timed invocations of a model in a session are invalid.")
+    min_seconds: float = Field(0.0, description="Fewer timed seconds of a model in a session are invalid.")
+    reference: LatencyMeasurement | None = Field(description="None: the device could not be measured at all.")
+    measurements: list[LatencyMeasurement]
+    failures: dict[str, str] = Field(
+        default_factory=dict, description="Why a variant has no measurement, by <candidate id>/<variant>."
+    )
+    failure: str = Field("", description="Why nothing could be measured; empty if something was.")
+    conditions: list[SessionConditions] = Field(default_factory=list, description="Session by session.")
+
+    def measurement(self, candidate_id: str, variant: str) -> LatencyMeasurement | None:
+        """The measurement of one variant, or None if it has none."""
+        for measured in self.measurements:
+            if (measured.candidate_id, measured.variant) == (candidate_id, variant):
+                return measured
+        return None

@@ -1,0 +1,209 @@
+"""The gate's decision, device by device, and what of it is kept with a registered model."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.devices import VariantInput
+from schemas.latency_reports import Machine, Statistic
+from schemas.settings import Report, ReportFile
+
+AxisMetric = Literal["quality", "latency", "bytes", "peak_mib", "init_ms"]
+
+
+class GoalResult(Report):
+    """Whether one point meets one goal."""
+
+    goal: str = Field(description="The goal in words, with its limit and unit.")
+    value: float | None = Field(description="The point's figure; none: it was not measured.")
+    limit: float | None = Field(description="What it is held against; none: nothing to compare with.")
+    met: bool
+    note: str = Field("", description="Why, where the figures do not say it.")
+
+
+class FrontierPoint(Report):
+    """One TFLite variant on one device, and what the gate says of it."""
+
+    point_id: str = Field(description="<candidate id>/<variant>.")
+    candidate_id: str
+    variant: str
+    input: VariantInput = Field(description="Points compete only with points of the same input.")
+    sha256: str
+    quality: float = Field(description="Mean NOSS score: accuracy, or what a task's record asks for.")
+    quality_low: float
+    quality_high: float
+    quality_of_teacher: float = Field(description="Quality as a share of the teacher's.")
+    teacher_difference: float = Field(0.0, description="Quality minus the teacher's, on the same clips.")
+    teacher_difference_low: float = Field(0.0, description="Lower end of its paired 95 % interval.")
+    teacher_difference_high: float = Field(0.0, description="Upper end of its paired 95 % interval.")
+    tasks: dict[str, float] = Field(default_factory=dict, description="Score by task.")
+    statistic: Statistic = Field("median", description="What latency_ms is.")
+    latency_ms: float = Field(description="Typical latency of a window.")
+    latency_low_ms: float
+    latency_high_ms: float
+    p50_ms: float | None = None
+    p90_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    mean_ms: float | None = None
+    latency_ratio: float = Field(description="Latency over the reference model's.")
+    latency_ratio_low: float = Field(0.0, description="Lower end of the ratio's interval.")
+    latency_ratio_high: float = Field(0.0, description="Upper end of the ratio's interval.")
+    real_time_factor: float | None = Field(None, description="Seconds of computing for a second of sound.")
+    init_ms: float = Field(0.0, description="Load, allocate and prepare.")
+    peak_mib: float | None = Field(description="None: the device does not tell.")
+    bytes: int
+    parameters: int
+    goals: list[GoalResult]
+    goals_met: bool
+    on_frontier: bool = Field(description="Nothing of this run, and nothing registered, beats it.")
+    dominated_by: list[str] = Field(description="Points of the frontier that beat it, best first.")
+    blessed: bool = Field(description="Meets all goals, and nothing that meets them beats it: it is pushed.")
+    reasons: list[str] = Field(description="Why it is not blessed; empty if it is.")
+
+
+class ReferenceQuality(Report):
+    """A model beside the frontier: the teacher, a baseline or another model."""
+
+    model: str
+    kind: Literal["teacher", "baseline", "reference"]
+    quality: float
+    low: float
+    high: float
+
+
+class RefusedVariant(Report):
+    """A variant that never became a point."""
+
+    point_id: str
+    reason: str
+
+
+class AxisInfo(Report):
+    """An axis of the comparison, as it was applied."""
+
+    metric: AxisMetric
+    task: str = Field("", description="Of quality: one task alone; empty: the mean.")
+    larger_is_better: bool
+    margin: float = Field(description="Difference that did not count, in the unit, or a share if relative.")
+    relative: bool
+    unit: str
+    spread: str = Field(description="Where the margin comes from, in words.")
+
+
+class RegisteredPoint(Report):
+    """A model of the registry, judged again together with this run's."""
+
+    registered_model: str
+    version: str
+    aliases: list[str]
+    point_id: str
+    run_name: str
+    input: VariantInput
+    sha256: str
+    quality: float
+    quality_low: float
+    quality_high: float
+    latency_ms: float
+    latency_ratio: float
+    latency_ratio_low: float
+    latency_ratio_high: float
+    bytes: int
+    peak_mib: float | None
+    competes: bool = Field(description="Whether its figures compare with this run's.")
+    reason: str = Field("", description="Why they do not.")
+    beaten_by: list[str] = Field(default_factory=list, description="Points that now beat it, best first.")
+
+    @property
+    def name(self) -> str:
+        """As in 'tinytrill v3 (champion)'."""
+        aliases = f" ({', '.join(self.aliases)})" if self.aliases else ""
+        return f"{self.registered_model} v{self.version}{aliases}"
+
+
+class Effect(Report):
+    """What one hyper-parameter does, others held fixed: an additive model over all points."""
+
+    metric: Literal["quality", "latency", "bytes"]
+    input: VariantInput
+    factor: str = Field(description="Name of the hyper-parameter.")
+    level: str = Field(description="Its value.")
+    against: str = Field(description="The value it is compared with.")
+    effect: float = Field(description="Difference in score; of latency and bytes the ratio, 2 is twice.")
+    low: float = Field(description="Lower end of the 95 % interval, students drawn anew.")
+    high: float = Field(description="Upper end of the 95 % interval.")
+    students: int = Field(description="Distinct students that have the value.")
+    points: int = Field(description="Points that have the value.")
+    confounded: list[str] = Field(
+        default_factory=list, description="Hyper-parameters that change along with it: cannot be told apart."
+    )
+
+
+class DeviceVerdict(Report):
+    """The decision on every variant on one device."""
+
+    device: str = Field(description="Name of the device in the configuration.")
+    machine: Machine
+    closed: list[str] = Field(description="Why nothing may be pushed for it; empty: the gate is open.")
+    points: list[FrontierPoint]
+    refused: list[RefusedVariant]
+    registered: list[RegisteredPoint] = Field(default_factory=list)
+    axes: list[AxisInfo]
+    effects: list[Effect] = Field(default_factory=list)
+    summary: str = Field(description="The outcome in a sentence.")
+
+    @property
+    def blessed(self) -> list[FrontierPoint]:
+        """The points to push; none while the gate is closed."""
+        return [] if self.closed else [point for point in self.points if point.blessed]
+
+
+class Verdict(ReportFile):
+    """The gate's decision on a run."""
+
+    FILE: ClassVar[str] = "verdict.json"
+    PICTURE: ClassVar[str] = "frontier.png"
+    PAGE: ClassVar[str] = "index.html"
+    BENCHMARK: ClassVar[str] = "noss"
+    LINKS: ClassVar[str] = "links.js"
+
+    run_name: str
+    synthetic: bool = Field(description="Whether the figures come from synthesised sound.")
+    benchmark_digest: str = Field(description="Of the tasks, clips and protocol behind the quality.")
+    reference_sha256: str = Field(description="Of the reference model behind the latency ratios.")
+    teacher: ReferenceQuality
+    baselines: list[ReferenceQuality]
+    devices: list[DeviceVerdict] = Field(description="At least one.")
+    summary: str = Field(description="The outcome in a sentence.")
+
+    @property
+    def closed(self) -> list[str]:
+        """Why nothing may be pushed for some device, each with the device's name."""
+        return [f"{device.device}: {reason}" for device in self.devices for reason in device.closed]
+
+    @property
+    def blessed(self) -> list[tuple[DeviceVerdict, FrontierPoint]]:
+        """What is to be pushed: each point with the device it is blessed for."""
+        return [(device, point) for device in self.devices for point in device.blessed]
+
+
+class Blessing(Report):
+    """A point with the device it is blessed for."""
+
+    machine: Machine
+    point: FrontierPoint
+
+
+class Standing(Report):
+    """What is kept with a registered version, one a device: enough to let it compete again."""
+
+    TAG: ClassVar[str] = "tinytrill.standing."
+
+    machine: Machine
+    point: FrontierPoint = Field(description="Without its goals.")
+    run_name: str
+    reference_sha256: str
+    benchmark_digest: str
+    synthetic: bool

@@ -1,0 +1,166 @@
+"""What each hyper-parameter does: main effects with intervals.
+
+FRILL's blog post ends with words on which of its hyper-parameters mattered; this says it in figures.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from components.frontier_gate.factors import NOT_THERE, Design, Term, Values, design_of
+from schemas.devices import VariantInput
+from schemas.verdicts import Effect, FrontierPoint
+
+Metric = Literal["quality", "latency", "bytes"]
+
+INPUT_KINDS: tuple[VariantInput, ...] = ("wave", "core")
+METRICS: tuple[Metric, ...] = ("quality", "latency", "bytes")
+DRAWS = 1000
+LEVEL = 0.95
+
+logger = logging.getLogger("tinytrill.frontier_gate")
+
+
+class Estimates(NamedTuple):
+    """Of all columns and metrics, ``(columns, metrics)``; an interval that cannot be had is NaN."""
+
+    value: Values
+    low: Values
+    high: Values
+
+
+def main_effects(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[str, Any]]) -> list[Effect]:
+    """The effect of each value of each hyper-parameter that varies, all others held fixed.
+
+    Least squares of an additive model, for each kind of input: the score, the logarithm of the latency
+    (over the reference model's) and of the bytes, each as a sum over the hyper-parameters and the
+    precision. Numbers are treated as categories. A value is compared with the one that most students have
+    (ties: the first in order); see :func:`~components.frontier_gate.factors.design_of` for what is
+    compared among one architecture's students only, and for hyper-parameters that cannot be told apart:
+    of those the first is given, and names the others in ``confounded``; its effect is that of all of them.
+
+    The intervals are of a bootstrap of students: to each student's fitted figures the deviations of a
+    student drawn at random are added, those of all its files together, for the files of one student are
+    alike. So every resample has all values, and a value that two students have can still be judged by how
+    far students in general lie from the model. Deviations are widened for the parameters fitted, and the
+    percentile interval by Student's t over the normal quantile (after Hesterberg, "What Teachers Should
+    Know about the Bootstrap", 2015): without both, intervals of few students are too narrow.
+
+    Left out, since no interval can be had: a value that one student alone has, and all hyper-parameters
+    of students if there are no more students than parameters to fit.
+
+    Args:
+      points: Of one device.
+      specs: By candidate id what ``StudentSpec.parameters()`` says.
+
+    Raises:
+      ValueError: If a candidate has no parameters.
+    """
+    found: list[Effect] = []
+    for kind in INPUT_KINDS:
+        of_kind = [point for point in points if point.input == kind]
+        if of_kind:
+            design = design_of(of_kind, specs)
+            found += _effects(of_kind, kind, design, _estimate(of_kind, design))
+    return found
+
+
+def _effects(
+    points: Sequence[FrontierPoint], kind: VariantInput, design: Design, estimates: Estimates
+) -> list[Effect]:
+    found = []
+    for place, metric in enumerate(METRICS):
+        for column, term in enumerate(design.terms, start=1):
+            has = [point for point, one in zip(points, design.matrix[:, column], strict=True) if one]
+            students = len({point.candidate_id for point in has})
+            figures = [float(values[column, place]) for values in estimates]
+            reason = _no_interval(term, students, figures)
+            if reason:
+                if place == 0:
+                    logger.info("%s: no effect of %s = %s: %s", kind, term.factor, term.level, reason)
+                continue
+            value, low, high = figures if metric == "quality" else np.exp(figures)
+            found.append(
+                Effect(
+                    metric=metric,
+                    input=kind,
+                    factor=term.factor,
+                    level=term.level or NOT_THERE,
+                    against=str(term.against),
+                    effect=value,
+                    low=low,
+                    high=high,
+                    students=students,
+                    points=len(has),
+                    confounded=list(term.confounded),
+                )
+            )
+    return found
+
+
+def _no_interval(term: Term, students: int, figures: Sequence[float]) -> str:
+    if students < 2:
+        return "one student alone has it"
+    if term.against is None:
+        return "it is compared with several values at once"
+    return "" if np.isfinite(figures).all() else "no more students than parameters to fit"
+
+
+def _estimate(points: Sequence[FrontierPoint], design: Design) -> Estimates:
+    """Least squares, and the bootstrap of students."""
+    from scipy.special import ndtri, stdtrit
+
+    figures = np.array([[p.quality, np.log(p.latency_ratio), np.log(p.bytes)] for p in points])
+    inverse: Values = np.linalg.pinv(design.matrix).astype(np.float64)
+    value = inverse @ figures
+    students = {name: place for place, name in enumerate(dict.fromkeys(p.candidate_id for p in points))}
+    student = np.array([students[point.candidate_id] for point in points])
+    membership = np.equal.outer(np.arange(len(students)), student).astype(float)
+    membership /= membership.sum(axis=1, keepdims=True)
+    means = membership @ design.matrix
+    spare = len(students) - int(np.linalg.matrix_rank(means))
+    of_student = (np.abs(design.matrix - means[student]) < 1e-9).all(axis=0)
+    freedom = np.where(of_student, spare, len(students) - 1)
+    if not freedom.max():
+        return Estimates(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
+
+    left = figures - design.matrix @ value
+    typical = membership @ left
+    left += typical[student] * (np.sqrt(len(students) / max(spare, 1)) - 1)
+    left += (left - (membership @ left)[student]) * (np.sqrt(len(students) / (len(students) - 1)) - 1)
+    drawn = _draw(points, student, inverse, left)
+    ends = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    widening = stdtrit(np.maximum(freedom, 1), (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2)
+    ends *= np.where(freedom > 0, widening, np.nan)[:, None]
+    return Estimates(value, value + ends[0], value + ends[1])
+
+
+def _draw(
+    points: Sequence[FrontierPoint], student: npt.NDArray[np.intp], inverse: Values, left: Values
+) -> Values:
+    """What other students' deviations ``left`` would have changed, ``(DRAWS, columns, metrics)``.
+
+    A student's deviations come from one that has files of all its variants, at times itself.
+    """
+    variants = {name: place for place, name in enumerate(dict.fromkeys(p.variant for p in points))}
+    variant = np.array([variants[point.variant] for point in points])
+    count = student.max() + 1
+    there = np.zeros((count, len(variants)), bool)
+    there[student, variant] = True
+    deviations = np.zeros((count, len(variants), left.shape[1]))
+    deviations[student, variant] = left
+    pull = np.zeros((count, len(variants), len(inverse)))
+    pull[student, variant] = inverse.T
+
+    random = np.random.default_rng(0)
+    change = np.zeros((DRAWS, len(inverse), left.shape[1]))
+    for place in range(count):
+        donors = np.flatnonzero((there >= there[place]).all(axis=1))
+        taken = deviations[random.choice(donors, DRAWS)]
+        change += np.einsum("vc,dvm->dcm", pull[place], taken, optimize=True)
+    return change

@@ -19,7 +19,8 @@ from components.frontier_pusher import folders, metrics
 from components.frontier_pusher.notice import write_notice
 from components.frontier_pusher.registry import Registered, Registry
 from components.frontier_pusher.settings import PusherSettings
-from components.frontier_pusher.tracking import Tracker, without_credentials
+from components.frontier_pusher.tracking import Tracker
+from components.mlflow_store import without_credentials
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
 from schemas.reports import (

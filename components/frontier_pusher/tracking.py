@@ -7,15 +7,14 @@ any two calls is continued. Metrics carry fixed timestamps, so logging them agai
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from components.frontier_pusher.settings import PusherSettings
+from components.mlflow_store import quieten_mlflow, sqlite_file, without_credentials
 
 RUN_KEY_TAG = "tinytrill.run_key"
 ROLE_TAG = "tinytrill.role"
@@ -24,10 +23,7 @@ CANDIDATE_TAG = "tinytrill.candidate"
 PIPELINE_ROLE = "pipeline"
 CANDIDATE_ROLE = "candidate"
 BATCH = 500
-SQLITE = "sqlite:///"
 ARTIFACTS_FOLDER = "mlartifacts"
-
-logger = logging.getLogger("tinytrill.frontier_pusher")
 
 
 @dataclass(frozen=True)
@@ -155,27 +151,7 @@ class Tracker:
         return created
 
 
-def quieten_mlflow() -> None:
-    """No telemetry, no progress bars, no requirement inference; called before MLflow is imported."""
-    for name, value in {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_REQUIREMENTS_INFERENCE_RAISE_ERRORS": "false",
-        "GIT_PYTHON_REFRESH": "quiet",
-    }.items():
-        os.environ.setdefault(name, value)
-    for name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking", "mlflow.pyfunc"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
 def beside_sqlite(uri: str) -> str | None:
     """Artifact folder beside a SQLite store, None for any other store."""
-    if not uri.startswith(SQLITE):
-        return None
-    return (Path(uri.removeprefix(SQLITE)).resolve().parent / ARTIFACTS_FOLDER).as_uri()
-
-
-def without_credentials(uri: str) -> str:
-    """A URI that may be shown."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
+    file = sqlite_file(uri)
+    return (file.resolve().parent / ARTIFACTS_FOLDER).as_uri() if file else None

@@ -18,6 +18,7 @@ import pytest
 from components.frontier_gate.settings import Goal
 from components.frontier_pusher import executor, folders, registry, tracking
 from components.frontier_pusher.settings import PusherSettings
+from components.mlflow_store import without_credentials
 from schemas.reports import FrontierIndex, ModelDescription, PushReport
 from schemas.verdicts import Verdict
 from tests.components.frontier_pusher.conftest import SMALL, TINY, Scene
@@ -294,7 +295,7 @@ def test_half_written_version_is_not_taken_for_whole(
 def test_credentials_are_neither_accepted_nor_shown() -> None:
     with pytest.raises(ValueError, match="tracking_uri holds credentials"):
         PusherSettings(tracking_uri="https://me:secret@mlflow.example")
-    assert tracking.without_credentials("https://me:secret@mlflow.example/x") == "https://mlflow.example/x"
+    assert without_credentials("https://me:secret@mlflow.example/x") == "https://mlflow.example/x"
 
 
 def test_no_store_is_an_error(scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,16 +58,15 @@ def design_of(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[str, 
     absent one's, so the absent one's hyper-parameter is named in their ``confounded``. If the absent column
     is of the same hyper-parameter, it has become what they are compared with: ``against``.
     A parameter that only some architectures have is compared among those; the others' column (the value
-    None) comes last and is left out wherever the architecture's name determines it.
+    None) is left out wherever the architecture's name, which stands first, determines it.
     """
     columns: list[tuple[Term, Values]] = []
-    absent: list[tuple[Term, Values]] = []
     for factor, levels in _factors(points, specs):
         reference, *others = _by_frequency(levels, [point.candidate_id for point in points])
         for level in others:
             column = np.array([has == level for has in levels], float)
-            (absent if level is None else columns).append((Term(factor, level, reference), column))
-    kept, left_out = _independent(len(points), [*columns, *absent])
+            columns.append((Term(factor, level, reference), column))
+    kept, left_out = _independent(len(points), columns)
     matrix = np.stack([np.ones(len(points)), *(column for _, column in kept)], axis=1)
     carried: list[list[tuple[Term, float]]] = [[] for _ in kept]
     for term, column in left_out:
@@ -81,19 +80,15 @@ def design_of(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[str, 
 def _factors(
     points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, list[Level]]]:
-    """Name and level by point of each hyper-parameter that varies, precision last."""
+    """Name and level by point of each hyper-parameter, precision last."""
     students = list(dict.fromkeys(point.candidate_id for point in points))
     missing = [student for student in students if student not in specs]
     if missing:
         raise ValueError(f"no parameters of {', '.join(missing)}; there are those of {', '.join(specs)}")
     of_student = {student: _qualified(specs[student], specs) for student in students}
     for name in dict.fromkeys(name for own in of_student.values() for name in own):
-        levels = {student: own.get(name) for student, own in of_student.items()}
-        if len(set(levels.values())) > 1:
-            yield name, [levels[point.candidate_id] for point in points]
-    precisions: list[Level] = [point.variant.removeprefix(f"{point.input}-") for point in points]
-    if len(set(precisions)) > 1:
-        yield PRECISION, precisions
+        yield name, [of_student[point.candidate_id].get(name) for point in points]
+    yield PRECISION, [point.variant.removeprefix(f"{point.input}-") for point in points]
 
 
 def _qualified(spec: Mapping[str, Any], specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

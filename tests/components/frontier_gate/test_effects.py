@@ -26,7 +26,7 @@ Figures = Callable[[Mapping[str, Any], str], tuple[float, float]]
 def points_of(
     specs: Specs, figures: Figures, variants: Sequence[str] = ("wave-float32",)
 ) -> list[FrontierPoint]:
-    """Points whose quality and latency ratio (and bytes, in thousands) ``figures`` tells."""
+    """Points whose quality and latency ratio ``figures`` tells; bytes go with its square."""
     points = []
     for candidate, spec in specs.items():
         for variant in variants:
@@ -47,7 +47,7 @@ def points_of(
                     latency_high_ms=10 * ratio,
                     latency_ratio=ratio,
                     peak_mib=None,
-                    bytes=round(1e6 * ratio),
+                    bytes=round(1e6 * ratio**2),
                     parameters=1,
                     goals=[],
                     goals_met=True,
@@ -91,9 +91,7 @@ def test_true_effects_are_found_again() -> None:
     assert list(quality) == ["a=1", "b=1", "b=2", "c=1", "precision=int8"]
     assert [e.effect for e in quality.values()] == pytest.approx([0.1, 0.02, -0.03, 0.0, -0.01], abs=1e-9)
     assert [e.effect for e in latency.values()] == pytest.approx([1.0, 2.0, 4.0, 1.0, 0.25])
-    assert [e.effect for e in by_level(effects, "bytes").values()] == pytest.approx(
-        [1.0, 2.0, 4.0, 1.0, 0.25]
-    )
+    assert [e.effect for e in by_level(effects, "bytes").values()] == pytest.approx([1, 4, 16, 1, 1 / 16])
     b = quality["b=2"]
     assert (b.against, b.students, b.points, b.input, b.confounded) == ("0", 4, 8, "wave", [])
     assert (quality["precision=int8"].against, quality["precision=int8"].students) == ("float32", 12)
@@ -124,6 +122,18 @@ def test_intervals_hold_the_true_effect(specs: Specs) -> None:
         for name, effect in by_level(main_effects(drawn, specs)).items():
             held.append(effect.low <= true.get(name, 0.0) <= effect.high)
     assert 0.92 <= np.mean(held) <= 0.985
+
+
+def test_intervals_of_few_students_are_wide_enough() -> None:
+    random = np.random.default_rng(3)
+    specs = {name: {"a": 0} for name in "xyz"}
+    points = points_of(specs, lambda s, _: (0.0, 1.0), ("wave-float32", "wave-int8"))
+    held = []
+    for _ in range(150):
+        drawn = [point.model_copy(update={"quality": random.normal()}) for point in points]
+        (effect,) = by_level(main_effects(drawn, specs)).values()
+        held.append(effect.low <= 0 <= effect.high)
+    assert 0.9 <= np.mean(held) < 1
 
 
 def test_files_of_one_student_are_no_independent_witnesses() -> None:
@@ -207,19 +217,31 @@ def test_an_architectures_own_parameters_are_compared_within_it() -> None:
 def test_a_value_that_one_architecture_alone_has() -> None:
     """Transformers alone pool by token, and one of them alone has both: no gap there to compare with."""
     students = [
-        *(mobilenet("small", 1.0, embedding_width=e) for e in (64, 128, 256)),
-        *(transformer(p, embedding_width=e) for p in ("token", "flatten") for e in (64, 128, 256)),
+        *(mobilenet(embedding_width=width) for width in (64, 128, 256, 512, 1024)),
+        *(transformer(p, embedding_width=w) for p in ("token", "flatten") for w in (64, 128, 256)),
     ]
     specs = {student.candidate_id: student.parameters() for student in students}
     quality = {"gap": 0.5, "token": 0.6, "flatten": 0.63}
     effects = by_level(main_effects(points_of(specs, lambda s, _: (quality[s["pooling"]], 1.0)), specs))
-    kind = effects["architecture.name=mobilenet_v3"]
+    kind, pooling = effects["architecture.name=mobilenet_v3"], effects["pooling=flatten"]
+    # A mobilenet with gap against a transformer with token.
+    assert kind.effect == pytest.approx(0.5 - 0.6)
     assert kind.confounded == ["pooling"]
-    assert kind.effect == pytest.approx(0.5 - 0.63)
-    pooling = effects["pooling=token"]
-    assert (pooling.against, pooling.confounded) == ("flatten", [])
-    assert pooling.effect == pytest.approx(-0.03)
-    assert not any(name.startswith("pooling=gap") for name in effects)
+    # Most students have gap, yet flatten stands beside token alone.
+    assert pooling.effect == pytest.approx(0.03)
+    assert (pooling.against, pooling.confounded) == ("token", [])
+    assert not any(name.startswith(("pooling=gap", "pooling=token")) for name in effects)
+
+
+def test_a_parameter_that_two_others_make_up() -> None:
+    """p numbers the combinations of g and h: none of its values differs from another by p alone."""
+    specs = {
+        f"{g}{h}{d}": {"g": g, "h": h, "p": f"{g}{h}", "d": d}
+        for g, h, d in product((0, 1), (0, 1), range(3))
+    }
+    effects = by_level(main_effects(points_of(specs, lambda s, _: (0.1 * s["d"], 1.0)), specs))
+    assert list(effects) == ["g=1", "h=1", "d=1", "d=2"]
+    assert effects["g=1"].confounded == effects["h=1"].confounded == ["p"]
 
 
 def test_a_value_of_one_student_is_left_out_and_disturbs_nothing() -> None:

@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 
 import schemas
 from components import fan_in
-from components.frontier_pusher import executor
+from components.frontier_pusher import candidates, executor
 from components.frontier_pusher.settings import PusherSettings
 
 
@@ -25,7 +25,7 @@ class FrontierPusher(base_component.BaseComponent):
         variants: Sequence[types.BaseChannel],
         students: Sequence[types.BaseChannel],
         noss: Sequence[types.BaseChannel],
-        latency: types.BaseChannel,
+        latency: Sequence[types.BaseChannel],
         teacher: types.BaseChannel,
         windows: types.BaseChannel,
         settings: PusherSettings,
@@ -41,7 +41,7 @@ class FrontierPusher(base_component.BaseComponent):
           variants: ``TfliteVariants`` of each candidate.
           students: ``StudentModel`` of each candidate, in the same order.
           noss: ``NossReport`` of each candidate, in the same order.
-          latency: ``LatencyReport``.
+          latency: ``LatencyReport`` of each device.
           teacher: ``NossReport`` of the teacher.
           windows: ``DistillationSet``.
           settings: Destination and MLflow store.
@@ -59,6 +59,7 @@ class FrontierPusher(base_component.BaseComponent):
                 f"{len(noss)} NOSS reports"
             )
         source_channels = fan_in.channels(executor.SOURCE_ROLE, sources)
+        latency_channels = fan_in.channels(executor.LATENCY_ROLE, latency)
         spec = fan_in.make_spec(
             "FrontierPusherSpec",
             parameters={
@@ -69,15 +70,15 @@ class FrontierPusher(base_component.BaseComponent):
             },
             inputs={
                 executor.VERDICT_KEY: schemas.FrontierVerdict,
-                executor.LATENCY_KEY: schemas.LatencyReport,
                 executor.TEACHER_KEY: schemas.NossReport,
                 executor.WINDOWS_KEY: schemas.DistillationSet,
+                **{key: schemas.LatencyReport for key in latency_channels},
                 **{key: schemas.IngestReport for key in source_channels},
             },
             per_candidate={
-                executor.VARIANTS_ROLE: schemas.TfliteVariants,
-                executor.STUDENT_ROLE: schemas.StudentModel,
-                executor.NOSS_ROLE: schemas.NossReport,
+                candidates.VARIANTS_ROLE: schemas.TfliteVariants,
+                candidates.STUDENT_ROLE: schemas.StudentModel,
+                candidates.NOSS_ROLE: schemas.NossReport,
             },
             candidates=len(variants),
             outputs={executor.PUSHED_KEY: schemas.PushedFrontier},
@@ -90,13 +91,13 @@ class FrontierPusher(base_component.BaseComponent):
                     executor.CONFIG_PARAMETER: config_json,
                     executor.CODE_DIGEST_PARAMETER: code_digest,
                     executor.VERDICT_KEY: verdict,
-                    executor.LATENCY_KEY: latency,
                     executor.TEACHER_KEY: teacher,
                     executor.WINDOWS_KEY: windows,
+                    **latency_channels,
                     **source_channels,
-                    **fan_in.channels(executor.VARIANTS_ROLE, variants),
-                    **fan_in.channels(executor.STUDENT_ROLE, students),
-                    **fan_in.channels(executor.NOSS_ROLE, noss),
+                    **fan_in.channels(candidates.VARIANTS_ROLE, variants),
+                    **fan_in.channels(candidates.STUDENT_ROLE, students),
+                    **fan_in.channels(candidates.NOSS_ROLE, noss),
                     executor.PUSHED_KEY: types.Channel(type=schemas.PushedFrontier),
                 }
             )

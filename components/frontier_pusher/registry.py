@@ -21,13 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from components.frontier_pusher.serving import SCRIPT
-from components.frontier_pusher.tracking import CANDIDATE_TAG, RUN_KEY_TAG, RUN_NAME_TAG, Tracker
+from components.frontier_pusher.tags import POINT_TAG, SHA256_TAG, in_words, version_tags
+from components.frontier_pusher.tracking import CANDIDATE_TAG, RUN_KEY_TAG, Tracker
 from schemas.reports import ModelDescription
-from schemas.verdicts import FrontierPoint
+from schemas.verdicts import FrontierPoint, Verdict
 
-SHA256_TAG = "tinytrill.sha256"
-POINT_TAG = "tinytrill.point"
-PARENT_RUN_TAG = "tinytrill.pipeline_run_id"
 MODEL_TYPE = "tflite-embedding"
 TFLITE_ARTIFACT = "tflite"
 DESCRIPTION_ARTIFACT = "description"
@@ -44,7 +42,7 @@ class Registered:
     """A version in the registry.
 
     Attributes:
-      point: What was registered.
+      point: What was registered, as judged on the first device it is blessed for.
       version: Its number.
     """
 
@@ -75,21 +73,28 @@ class Registry:
                     raise
 
     def ensure_version(
-        self, description: ModelDescription, folder: Path, candidate_run_id: str, parent_run_id: str
+        self,
+        description: ModelDescription,
+        verdict: Verdict,
+        folder: Path,
+        candidate_run_id: str,
+        parent_run_id: str,
     ) -> Registered:
         """The version of one blessed variant, made if this run has none of its sha256 yet.
 
         Args:
           description: Of the variant.
+          verdict: Of the run; what later gates need of it is kept with the version.
           folder: Its pushed version folder.
           candidate_run_id: The candidate's run, which the version comes from.
           parent_run_id: The pipeline's run, which holds verdict and page.
         """
-        tags = self._tags(description, parent_run_id)
+        tags = {RUN_KEY_TAG: self._tracker.run_key, **version_tags(description, verdict, parent_run_id)}
+        point = description.blessings[0].point
         identity = {RUN_KEY_TAG: tags[RUN_KEY_TAG], SHA256_TAG: tags[SHA256_TAG], POINT_TAG: tags[POINT_TAG]}
         for version in self._client.search_model_versions(f"name = '{self._name}'", max_results=10_000):
             if identity.items() <= version.tags.items():
-                return Registered(description.point, str(version.version))
+                return Registered(point, str(version.version))
         model_id = self._ensure_logged_model(description, folder, candidate_run_id, identity)
         with self._tracker.as_default():
             version = self._client.create_model_version(
@@ -98,9 +103,9 @@ class Registry:
                 run_id=candidate_run_id,
                 tags=tags,
                 model_id=model_id,
-                description=_in_words(description),
+                description=in_words(description),
             )
-        return Registered(description.point, str(version.version))
+        return Registered(point, str(version.version))
 
     def set_aliases(self, registered: Sequence[Registered]) -> None:
         """Points the aliases at the versions of the latest verdict; none without a version."""
@@ -146,29 +151,6 @@ class Registry:
         self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
         model_id: str = model.model_id
         return model_id
-
-    def _tags(self, description: ModelDescription, parent_run_id: str) -> dict[str, str]:
-        """What a person, or a promotion, needs to know of a version; all of it set when it is created."""
-        point = description.point
-        return {
-            RUN_KEY_TAG: self._tracker.run_key,
-            SHA256_TAG: description.sha256,
-            POINT_TAG: description.point_id,
-            CANDIDATE_TAG: description.candidate_id,
-            RUN_NAME_TAG: description.run_name,
-            PARENT_RUN_TAG: parent_run_id,
-            "tinytrill.variant": description.variant,
-            "tinytrill.input": description.input,
-            "tinytrill.quality": f"{point.quality:.4f}",
-            "tinytrill.quality_of_teacher": f"{point.quality_of_teacher:.4f}",
-            "tinytrill.latency_p50_ms": f"{point.latency_ms:.4g}",
-            "tinytrill.latency_ratio": f"{point.latency_ratio:.4g}",
-            "tinytrill.machine": description.machine.name,
-            "tinytrill.is_device": str(description.machine.is_device).lower(),
-            "tinytrill.bytes": str(description.bytes),
-            "tinytrill.synthetic": str(description.synthetic).lower(),
-            "tinytrill.teacher_digest": description.teacher_digest,
-        }
 
 
 def in_alias_order(registered: Sequence[Registered]) -> list[Registered]:
@@ -241,15 +223,3 @@ def signature(description: ModelDescription) -> Any:
     )
     made._is_signature_from_type_hint = True
     return made
-
-
-def _in_words(description: ModelDescription) -> str:
-    point, machine = description.point, description.machine
-    where = "device" if machine.is_device else "host, not a device"
-    return (
-        f"{description.point_id}: mean NOSS accuracy {point.quality:.3f} ({point.quality_of_teacher:.1%} "
-        f"of the teacher), {point.latency_ms:.3g} ms p50 on {machine.name} ({where}), "
-        f"{description.bytes / 2**20:.2f} MiB"
-        + (", judged on synthetic sound" if description.synthetic else "")
-        + f". Run {description.run_name}."
-    )

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from components.frontier_pusher.settings import PusherSettings
-from components.mlflow_store import quieten_mlflow, sqlite_file, without_credentials
+from components.mlflow_store import is_server, quieten_mlflow, sqlite_file, without_credentials
 
 RUN_KEY_TAG = "tinytrill.run_key"
 ROLE_TAG = "tinytrill.role"
 RUN_NAME_TAG = "tinytrill.run_name"
 CANDIDATE_TAG = "tinytrill.candidate"
+GATE_TAG = "tinytrill.gate"
 PIPELINE_ROLE = "pipeline"
 CANDIDATE_ROLE = "candidate"
 BATCH = 500
@@ -95,6 +97,21 @@ class Tracker:
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Stores a file with a run, replacing an earlier copy."""
         self.client.log_artifact(run_id, str(path), folder)
+
+    def tag_gate(self, run_id: str, closed: Sequence[str]) -> None:
+        """Says at the run whether the gate is open, or why it is closed."""
+        self.client.set_tag(run_id, GATE_TAG, f"closed: {'; '.join(closed)}" if closed else "open")
+
+    def run_page(self, run_id: str) -> str:
+        """Address of a run in MLflow's pages; empty where there are none."""
+        return self._page(f"experiments/{self.experiment_id}/runs/{run_id}")
+
+    def version_page(self, registered_model: str, version: str) -> str:
+        """Address of a registered version in MLflow's pages; empty where there are none."""
+        return self._page(f"models/{quote(registered_model, safe='')}/versions/{version}")
+
+    def _page(self, place: str) -> str:
+        return f"{without_credentials(self.uri).rstrip('/')}/#/{place}" if is_server(self.uri) else ""
 
     @contextlib.contextmanager
     def as_default(self) -> Iterator[None]:

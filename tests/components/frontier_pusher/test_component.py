@@ -19,7 +19,7 @@ def make(students: int = 2) -> FrontierPusher:
         variants=channels(schemas.TfliteVariants),
         students=channels(schemas.StudentModel, students),
         noss=channels(schemas.NossReport),
-        latency=types.Channel(type=schemas.LatencyReport),
+        latency=channels(schemas.LatencyReport),
         teacher=types.Channel(type=schemas.NossReport),
         windows=types.Channel(type=schemas.DistillationSet),
         sources=channels(schemas.IngestReport),
@@ -32,7 +32,16 @@ def test_construct() -> None:
     pusher = make()
     assert pusher.outputs["pushed"].type is schemas.PushedFrontier
     assert sorted(pusher.inputs) == [
-        *("latency", "noss_000", "noss_001", "source_000", "source_001", "student_000", "student_001"),
+        *(
+            "latency_000",
+            "latency_001",
+            "noss_000",
+            "noss_001",
+            "source_000",
+            "source_001",
+            "student_000",
+            "student_001",
+        ),
         *("teacher", "variants_000", "variants_001", "verdict", "windows"),
     ]
     assert PusherSettings.from_parameter(pusher.exec_properties["settings"]).destination == "pushed"

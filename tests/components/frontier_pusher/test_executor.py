@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.frontier_gate.settings import Goal
 from components.frontier_pusher import executor, folders, registry, tracking
+from components.frontier_pusher.closed import GateClosed
+from components.frontier_pusher.links import seen_from_report
 from components.frontier_pusher.settings import PusherSettings
 from components.mlflow_store import without_credentials
+from components.registered import registered_versions
 from schemas.reports import FrontierIndex, ModelDescription, PushReport
-from schemas.verdicts import Verdict
-from tests.components.frontier_pusher.conftest import SMALL, TINY, Scene
+from schemas.verdicts import RegisteredPoint, Verdict
+from tests.components.frontier_pusher.conftest import BLESSED, SMALL, TINY, Scene
 
 MakeScene = Callable[..., Scene]
 
@@ -57,7 +59,7 @@ def census(scene: Scene, settings: PusherSettings | None = None) -> dict[str, An
 def check_whole(scene: Scene, report: PushReport, settings: PusherSettings | None = None) -> None:
     found = census(scene, settings)
     verdict = Verdict.load(scene.inputs["verdict"][0].uri)
-    shas = sorted(point.sha256 for point in verdict.blessed)
+    shas = sorted({point.sha256 for _, point in verdict.blessed})
     assert len(shas) == 3
     assert found["runs"] == ["candidate", "candidate", "pipeline"]
     assert found["open"] == []
@@ -89,11 +91,9 @@ def test_blessed_variants_and_only_they_are_pushed(scene: MakeScene) -> None:
         ]
         description = ModelDescription.load(str(folder))
         assert folders.sha256_of(folder / "model.tflite") == model.sha256 == description.sha256
-        assert (
-            description.point.blessed
-            and description.hop_samples == 15360
-            and description.window_samples == 15600
-        )
+        (blessing,) = description.blessings
+        assert blessing.point.blessed and blessing.machine.profile == "host"
+        assert description.hop_samples == 15360 and description.window_samples == 15600
     index = FrontierIndex.load(str(made.destination))
     assert index.models == report.models
     assert not list((made.destination / folders.INCOMING).iterdir())
@@ -110,18 +110,23 @@ def test_runs_hold_parameters_metrics_and_files(scene: MakeScene) -> None:
         "verdict/verdict.json",
         "verdict/index.html",
         "verdict/frontier.png",
+        "verdict/links.js",
         "verdict/noss",
     }
     assert {f.path for f in client.list_artifacts(report.parent_run_id, "verdict/noss")} == {
         "verdict/noss/comparison.json",
-        "verdict/noss/heat_map.png",
     }
+    assert [f.path for f in client.list_artifacts(report.parent_run_id, "reports/host")] == [
+        "reports/host/latency_report.json"
+    ]
     run_id = next(m.run_id for m in report.models if m.candidate_id == TINY.candidate_id)
     run = client.get_run(run_id)
     assert run.data.tags["mlflow.parentRunId"] == report.parent_run_id
     assert run.data.params["architecture.size"] == "tiny" and run.data.params["embedding_width"] == "64"
     assert run.data.metrics["core-float32/noss/mean"] == pytest.approx(0.60)
-    assert run.data.metrics["wave-float32/latency/p50_ms"] == pytest.approx(2.0)
+    assert run.data.metrics["wave-float32/latency/host/p50_ms"] == pytest.approx(2.0)
+    # What the device does not tell is no metric.
+    assert "wave-float32/latency/host/front_end_ms" not in run.data.metrics
     history = client.get_metric_history(run_id, "training/validation_loss")
     assert [metric.step for metric in history] == [1, 2, 3, 4, 5, 6]
     # The beaten core variant's file is not published.
@@ -143,7 +148,9 @@ STEPS: list[tuple[Any, str]] = [
     (tracking.Tracker, "log_parameters"),
     (tracking.Tracker, "log_metrics"),
     (tracking.Tracker, "log_file"),
+    (tracking.Tracker, "tag_gate"),
     (tracking.Tracker, "finish"),
+    (executor, "write_links"),
     (registry.Registry, "ensure_model"),
     (registry.Registry, "ensure_version"),
     (registry.Registry, "_ensure_logged_model"),
@@ -247,16 +254,110 @@ def test_new_verdict_makes_new_versions_but_no_new_folder(scene: MakeScene) -> N
     assert set(found["aliases"]) == {"champion", "candidate", "candidate-1", "candidate-2", "candidate-3"}
 
 
-def test_nothing_blessed_pushes_nothing(scene: MakeScene, caplog: pytest.LogCaptureFixture) -> None:
-    made = scene(goals=(Goal(metric="latency_ms", limit=0.001),))
+def test_a_variant_blessed_on_two_devices_is_pushed_and_registered_once(scene: MakeScene) -> None:
+    made = scene(blessed={"phone": [BLESSED[0]], "host": BLESSED[:2]})
     report = made.push()
-    assert report.models == []
+    assert {model.point_id: model.devices for model in report.models} == {
+        BLESSED[0]: ["phone", "host"],
+        BLESSED[1]: ["host"],
+    }
+    wave = next(model for model in report.models if model.point_id == BLESSED[0])
+    description = ModelDescription.load(str(made.destination / wave.folder))
+    assert [(b.machine.profile, b.point.latency_ms) for b in description.blessings] == [
+        ("phone", 5.0),
+        ("host", 10.0),
+    ]
+    tags = client_of(made.settings).get_model_version("tinytrill", wave.registered_version).tags
+    assert tags["tinytrill.devices"] == "phone, host"
+    assert tags["tinytrill.latency_p50_ms.phone"] == "5" and tags["tinytrill.latency_p50_ms.host"] == "10"
+    assert tags["tinytrill.is_device.phone"] == "true" and tags["tinytrill.is_device.host"] == "false"
+
+
+def test_a_pushed_version_can_compete_again(scene: MakeScene) -> None:
+    made = scene(blessed={"phone": [BLESSED[0]], "host": BLESSED[:2]})
+    made.push()
+    verdict = Verdict.load(made.inputs["verdict"][0].uri)
+    found = registered_versions(made.settings.tracking_uri, "tinytrill")
+    assert {(one.standing.point.point_id, one.standing.machine) for one in found} == {
+        (point.point_id, device.machine) for device, point in verdict.blessed
+    }
+    best = next(one for one in found if "candidate" in one.aliases)
+    assert best.standing.point.point_id == BLESSED[0]
+    assert best.standing.point.goals == []
+    assert best.standing.reference_sha256 == verdict.reference_sha256
+    assert best.standing.benchmark_digest == verdict.benchmark_digest
+
+
+def links_of(path: Path) -> dict[str, Any]:
+    text = path.read_text().removeprefix("window.tinytrillLinks = ").removesuffix(";\n")
+    read: dict[str, Any] = json.loads(text)
+    return read
+
+
+def test_links_lead_to_runs_versions_and_folders(scene: MakeScene) -> None:
+    made = scene()
+    report = made.push()
+    links = links_of(made.output / Verdict.LINKS)
+    assert links["store"] == made.settings.tracking_uri
+    assert len(links["points"]) == 4
+    model = report.models[0]
+    # A SQLite store has no pages; the report lies beside the folder of the pushed versions.
+    assert links["points"][model.point_id] == {
+        "run_id": model.run_id,
+        "run": "",
+        "version": f"tinytrill v{model.registered_version}",
+        "registry": "",
+        "folder": f"../pushed/{model.folder}",
+    }
+    beaten = links["points"][f"{TINY.candidate_id}/core-float32"]
+    assert beaten["run_id"] and not beaten["version"] and not beaten["folder"]
+
+
+def test_pushed_folders_as_seen_from_the_report() -> None:
+    output = Path("/runs/demo/artifacts/FrontierPusher/pushed/7")
+    assert seen_from_report(Path("/runs/demo/pushed/a/b/1"), output) == "../pushed/a/b/1"
+    assert seen_from_report(Path("/runs/elsewhere/a/b/1"), output) == "/runs/elsewhere/a/b/1"
+
+
+def test_a_closed_gate_fails_after_all_else_is_done(scene: MakeScene) -> None:
+    made = scene(blessed={"phone": BLESSED, "host": BLESSED}, closed={"phone": ["no budget is kept", "hot"]})
+    with pytest.raises(GateClosed) as error:
+        made.push()
+    assert str(error.value).splitlines()[:3] == [
+        "the gate is closed:",
+        "  phone: no budget is kept",
+        "  phone: hot",
+    ]
+    assert f"{BLESSED[0]} for host" in str(error.value)
+    kept = PushReport.load(str(error.value.folder))
+    assert [model.devices for model in kept.models] == [["host"]] * 3
+    assert (error.value.folder / Verdict.LINKS).is_file()
+    found = census(made)
+    assert len(found["versions"]) == len(found["folders"]) == 3
+    assert found["open"] == ["test-run"]
+    parent = client_of(made.settings).get_run(kept.parent_run_id)
+    assert parent.info.status == "FAILED"
+    assert parent.data.tags[tracking.GATE_TAG] == "closed: phone: no budget is kept; phone: hot"
+    assert parent.data.metrics["phone/closed"] == 1 and parent.data.metrics["host/closed"] == 0
+    # The retry finds everything and fails in the same way.
+    with pytest.raises(GateClosed):
+        made.push()
+    assert census(made) == found
+
+
+@pytest.mark.parametrize("closed", [{"host": ["no point meets all goals"]}, {}])
+def test_nothing_blessed_pushes_nothing_and_fails(scene: MakeScene, closed: dict[str, list[str]]) -> None:
+    made = scene(blessed={"host": ()}, closed=closed)
+    with pytest.raises(
+        GateClosed, match="no point meets all goals" if closed else "a made-up verdict"
+    ) as error:
+        made.push()
+    assert "pushed anyway: nothing" in str(error.value)
+    assert PushReport.load(str(error.value.folder)).models == []
     assert not made.destination.exists()
     client = client_of(made.settings)
     assert client.search_registered_models() == []
     assert len(client.search_runs([client.get_experiment_by_name("tinytrill").experiment_id])) == 3
-    assert "nothing was pushed or registered: Nothing is blessed" in caplog.text
-    assert "latency_ms at most 0.001 ms: missed by 4 of 4" in caplog.text
 
 
 def test_a_file_that_was_not_judged_is_refused(scene: MakeScene) -> None:
@@ -305,12 +406,23 @@ def test_no_store_is_an_error(scene: MakeScene, monkeypatch: pytest.MonkeyPatch)
         made.push(made.settings.model_copy(update={"tracking_uri": ""}))
 
 
-def test_run_key_is_of_name_and_verdict(tmp_path: Path) -> None:
-    (tmp_path / Verdict.FILE).write_text("{}")
-    key = executor.run_key("a", tmp_path)
-    assert key == executor.run_key("a", tmp_path) != executor.run_key("b", tmp_path)
-    (tmp_path / Verdict.FILE).write_text("{ }")
-    assert key != executor.run_key("a", tmp_path)
+def test_run_key_is_of_name_and_decision(scene: MakeScene) -> None:
+    verdict = Verdict.load(scene().inputs["verdict"][0].uri)
+    key = executor.run_key("a", verdict)
+    assert key == executor.run_key("a", verdict) != executor.run_key("b", verdict)
+    assert key != executor.run_key("a", verdict.model_copy(update={"synthetic": False}))
+    # What is registered is not: the push itself adds to it.
+    (device,) = verdict.devices
+    beside = RegisteredPoint(
+        registered_model="tinytrill",
+        version="1",
+        aliases=[],
+        run_name="b",
+        competes=False,
+        **device.points[0].model_dump(include=set(RegisteredPoint.model_fields) - {"reason"}),
+    )
+    later = verdict.model_copy(update={"devices": [device.model_copy(update={"registered": [beside]})]})
+    assert key == executor.run_key("a", later)
 
 
 @pytest.fixture
@@ -364,6 +476,13 @@ def test_against_a_real_server(scene: MakeScene, server: str) -> None:
     settings = made.settings.model_copy(update={"tracking_uri": server})
     report = made.push(settings)
     assert made.push(settings) == report
+    links = links_of(made.output / Verdict.LINKS)["points"][report.models[0].point_id]
+    experiment = client_of(settings).get_run(report.parent_run_id).info.experiment_id
+    assert links["run"] == f"{server}/#/experiments/{experiment}/runs/{report.models[0].run_id}"
+    version = report.models[0].registered_version
+    assert links["registry"] == f"{server}/#/models/tinytrill/versions/{version}"
+    found = registered_versions(server, "tinytrill")
+    assert {one.version for one in found} == {model.registered_version for model in report.models}
     check_whole(made, report, settings)
     mlflow.set_tracking_uri(server)
     clip = np.full(20000, 0.5, np.float32)

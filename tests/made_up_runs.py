@@ -383,8 +383,8 @@ def write_samples(result: NossModelResult, folder: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     common = np.random.default_rng(1).normal(0, 0.015, (len(result.tasks), 200))
     own = np.random.default_rng(list(result.name.encode())).normal(0, 0.002, common.shape)
-    drawn = {task.task: task.score + common[i] + own[i] for i, task in enumerate(result.tasks)}
-    np.savez(path, **{task: values.astype(np.float32) for task, values in drawn.items()})
+    scores = np.array([[task.score] for task in result.tasks]) + common + own
+    np.savez(path, tasks=np.array([task.task for task in result.tasks]), scores=scores.astype(np.float32))
 
 
 def make_comparison(run: Run) -> NossComparison:

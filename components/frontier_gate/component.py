@@ -24,7 +24,7 @@ class FrontierGate(base_component.BaseComponent):
         variants: Sequence[types.BaseChannel],
         noss: Sequence[types.BaseChannel],
         teacher: types.BaseChannel,
-        latency: types.BaseChannel,
+        latency: Sequence[types.BaseChannel],
         comparison: types.BaseChannel,
         settings: GateSettings,
         run_name: str,
@@ -32,6 +32,7 @@ class FrontierGate(base_component.BaseComponent):
         students: Sequence[types.BaseChannel] = (),
         config_json: str = "",
         code_digest: str = "",
+        registry_digest: str = "",
     ) -> None:
         """Wires the gate.
 
@@ -39,7 +40,7 @@ class FrontierGate(base_component.BaseComponent):
           variants: ``TfliteVariants`` of each candidate.
           noss: ``NossReport`` of each candidate, in the same order.
           teacher: ``NossReport`` of the teacher.
-          latency: ``LatencyReport`` of all variants.
+          latency: ``LatencyReport`` of all variants on each device.
           comparison: ``NossComparison`` of all of them; its pages become part of the verdict's.
           settings: Goals and margins.
           run_name: Name of the run, as the page shows it.
@@ -47,10 +48,13 @@ class FrontierGate(base_component.BaseComponent):
           students: ``StudentModel`` of each candidate in the same order, for the training curves; or none.
           config_json: The run's resolved configuration as JSON, for the page; may be empty.
           code_digest: Digest of the component's code, for the cache.
+          registry_digest: Digest of what the registry holds, for the cache.
 
         Raises:
-          ValueError: If the lists do not have one channel a candidate.
+          ValueError: If the lists do not have one channel a candidate, or there is no device.
         """
+        if not latency:
+            raise ValueError("the gate needs the latency report of at least one device")
         if len(noss) != len(variants):
             raise ValueError(f"one NOSS report a candidate: {len(variants)} candidates, {len(noss)} reports")
         if students and len(students) != len(variants):
@@ -60,6 +64,7 @@ class FrontierGate(base_component.BaseComponent):
         roles = {executor.VARIANTS_ROLE: schemas.TfliteVariants, executor.NOSS_ROLE: schemas.NossReport}
         if students:
             roles[executor.STUDENT_ROLE] = schemas.StudentModel
+        latency_channels = fan_in.channels(executor.LATENCY_ROLE, latency)
         baseline_channels = fan_in.channels(executor.BASELINE_ROLE, baselines)
         spec = fan_in.make_spec(
             "FrontierGateSpec",
@@ -68,11 +73,12 @@ class FrontierGate(base_component.BaseComponent):
                 executor.RUN_NAME_PARAMETER: str,
                 executor.CONFIG_PARAMETER: str,
                 executor.CODE_DIGEST_PARAMETER: str,
+                executor.REGISTRY_DIGEST_PARAMETER: str,
             },
             inputs={
                 executor.TEACHER_KEY: schemas.NossReport,
-                executor.LATENCY_KEY: schemas.LatencyReport,
                 executor.COMPARISON_KEY: schemas.NossComparison,
+                **{key: schemas.LatencyReport for key in latency_channels},
                 **{key: schemas.NossReport for key in baseline_channels},
             },
             per_candidate=roles,
@@ -86,9 +92,10 @@ class FrontierGate(base_component.BaseComponent):
                     executor.RUN_NAME_PARAMETER: run_name,
                     executor.CONFIG_PARAMETER: config_json,
                     executor.CODE_DIGEST_PARAMETER: code_digest,
+                    executor.REGISTRY_DIGEST_PARAMETER: registry_digest,
                     executor.TEACHER_KEY: teacher,
-                    executor.LATENCY_KEY: latency,
                     executor.COMPARISON_KEY: comparison,
+                    **latency_channels,
                     **baseline_channels,
                     **fan_in.channels(executor.VARIANTS_ROLE, variants),
                     **fan_in.channels(executor.NOSS_ROLE, noss),

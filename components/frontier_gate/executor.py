@@ -15,6 +15,7 @@ from components.frontier_gate import page, picture
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
+from components.registered import RegisteredVersion, registered_versions
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossReport
 from schemas.reports import StudentInfo, TfliteReport
@@ -24,14 +25,15 @@ VARIANTS_ROLE = "variants"
 NOSS_ROLE = "noss"
 STUDENT_ROLE = "student"
 BASELINE_ROLE = "baseline"
+LATENCY_ROLE = "latency"
 TEACHER_KEY = "teacher"
-LATENCY_KEY = "latency"
 COMPARISON_KEY = "comparison"
 VERDICT_KEY = "verdict"
 SETTINGS_PARAMETER = "settings"
 RUN_NAME_PARAMETER = "run_name"
 CONFIG_PARAMETER = "config_json"
 CODE_DIGEST_PARAMETER = "code_digest"
+REGISTRY_DIGEST_PARAMETER = "registry_digest"
 
 logger = logging.getLogger("tinytrill.frontier_gate")
 
@@ -48,13 +50,18 @@ class Executor(base_executor.BaseExecutor):
         """Writes ``verdict.json``, ``frontier.png``, ``index.html``, and the benchmark's pages below them.
 
         Raises:
-          ValueError: If the teacher has no result, a report is inconsistent, or no variant can compete.
+          ValueError: If the teacher has no result, reports do not belong together, or goals name what is not
+            there.
+          RuntimeError: If the registry does not answer: a frontier without its models would be wrong.
         """
         settings = GateSettings.from_parameter(exec_properties[SETTINGS_PARAMETER])
         converted = [TfliteReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, VARIANTS_ROLE)]
-        noss = [NossReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, NOSS_ROLE)]
+        noss = [
+            (NossReport.load(artifact.uri), Path(artifact.uri))
+            for artifact in fan_in.gather(input_dict, NOSS_ROLE)
+        ]
         students = [StudentInfo.load(artifact.uri) for artifact in fan_in.gather(input_dict, STUDENT_ROLE)]
-        latency = LatencyReport.load(input_dict[LATENCY_KEY][0].uri)
+        latencies = [LatencyReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, LATENCY_ROLE)]
         teacher = teacher_result(NossReport.load(input_dict[TEACHER_KEY][0].uri))
         baselines = [
             result
@@ -65,7 +72,17 @@ class Executor(base_executor.BaseExecutor):
         comparison = NossComparison.load(input_dict[COMPARISON_KEY][0].uri)
 
         run_name = exec_properties[RUN_NAME_PARAMETER]
-        verdict = reach_verdict(converted, noss, latency, teacher, baselines, comparison, settings, run_name)
+        verdict = reach_verdict(
+            converted,
+            noss,
+            latencies,
+            teacher,
+            baselines,
+            comparison,
+            settings,
+            run_name,
+            _registered(settings),
+        )
 
         folder = output_dict[VERDICT_KEY][0].uri
         verdict.save(folder)
@@ -75,8 +92,8 @@ class Executor(base_executor.BaseExecutor):
             page.Material(
                 verdict,
                 converted,
-                noss,
-                latency,
+                [report for report, _ in noss],
+                latencies,
                 teacher,
                 baselines,
                 students,
@@ -86,5 +103,18 @@ class Executor(base_executor.BaseExecutor):
             ),
             folder,
         )
-        log = logger.info if verdict.blessed else logger.warning
+        log = logger.warning if verdict.closed else logger.info
         log("verdict: %s", verdict.summary)
+
+
+def _registered(settings: GateSettings) -> list[RegisteredVersion]:
+    """What the registry holds; nothing if none was named."""
+    if not (settings.tracking_uri and settings.registered_model):
+        return []
+    try:
+        return registered_versions(settings.tracking_uri, settings.registered_model)
+    except Exception as error:
+        raise RuntimeError(
+            f"the registry {settings.tracking_uri!r} does not tell the versions of "
+            f"{settings.registered_model!r}: {error}; without them the frontier would be wrong"
+        ) from error

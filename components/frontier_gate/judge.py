@@ -1,227 +1,196 @@
-"""Goals and dominance over all points of a run."""
+"""Goals and dominance over all points of a run on one device."""
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from components.frontier_gate.dominance import Axis, Comparison, find_frontier, thin_ties
-from components.frontier_gate.points import Contender
-from components.frontier_gate.settings import UNITS, GateSettings, Goal
-from schemas.devices import VariantInput
-from schemas.noss_reports import PairedDifference
-from schemas.verdicts import FrontierPoint, GoalResult, ReferenceQuality, RefusedVariant
+from components.frontier_gate.axes import INPUT_KINDS, Entrant, measure_axes, place
+from components.frontier_gate.dominance import Comparison, Floats, find_frontier, thin_ties
+from components.frontier_gate.goals import Yardsticks, applicable, check_goals
+from components.frontier_gate.incumbents import Incumbent
+from components.frontier_gate.settings import GateSettings, Ties
+from schemas.verdicts import AxisInfo, FrontierPoint, GoalResult, RegisteredPoint
 
-INPUT_KINDS: tuple[VariantInput, ...] = ("wave", "core")
+_WHY_KEPT: dict[Ties, str] = {
+    "keep": "",
+    "smallest": "the smaller file",
+    "fastest": "the faster one",
+    "best": "the one of better quality",
+}
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where points stand among the points they compete with.
+class Judgement:
+    """What became of all points on a device.
 
     Attributes:
-      winners: For each beaten point the points that beat it, best first.
+      points: Wave before core, best quality first.
+      registered: All registered versions, competing or not.
+      axes: The axes with their margins.
+    """
+
+    points: list[FrontierPoint]
+    registered: list[RegisteredPoint]
+    axes: list[AxisInfo]
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Where entrants stand among those they compete with.
+
+    Attributes:
+      winners: For each beaten entrant those of the frontier that beat it, best first.
       replaced: Points left out of a tie, with the one that stays.
     """
 
-    winners: dict[str, list[str]]
-    replaced: dict[str, str]
+    winners: Mapping[str, list[str]]
+    replaced: Mapping[str, str]
 
-    def stands(self, point: str) -> bool:
-        """Whether the point is on the frontier."""
-        return point not in self.winners and point not in self.replaced
+    def stands(self, name: str) -> bool:
+        """Whether the entrant is on the frontier."""
+        return name not in self.winners and name not in self.replaced
+
+    def ahead_of(self, name: str) -> list[str]:
+        """Who stands in an entrant's place: those of the frontier that beat it, or what stays of its tie."""
+        if name in self.replaced:
+            return [self.replaced[name]]
+        return list(dict.fromkeys(self.replaced.get(winner, winner) for winner in self.winners.get(name, [])))
 
 
 def judge(
-    contenders: Sequence[Contender],
-    teacher: ReferenceQuality,
-    against_teacher: Mapping[str, PairedDifference],
+    points: Sequence[FrontierPoint],
+    draws: Mapping[str, Mapping[str, Floats]],
+    incumbents: Sequence[Incumbent],
+    yardsticks: Yardsticks,
     settings: GateSettings,
-) -> tuple[list[FrontierPoint], float]:
+    device: str,
+) -> Judgement:
     """Judges all points: goals filter first for blessing, dominance decides second.
 
-    The frontier is taken of all points of an input kind, whatever the goals say. Blessed are the points
-    that meet all goals and stand on the frontier of those that do.
+    The frontier is taken of all points of an input kind, whatever the goals say, together with the
+    registered models. Blessed are the points that meet all goals and stand on the frontier of all that do.
 
-    Returns:
-      The points, wave before core and best quality first, and the latency margin that was applied.
+    Args:
+      points: This run's, each with a figure on every axis.
+      draws: Bootstrap draws by point and task.
+      incumbents: The registered versions.
+      yardsticks: What goals are held against.
+      settings: Goals, axes, ties and budgets.
+      device: Name of the device.
     """
-    margin = session_margin(contenders, settings)
-    points: list[FrontierPoint] = []
+    goals, budgets = applicable(settings.goals, device), settings.budgets.get(device, ())
+    own = [Entrant(point.point_id, point, draws.get(point.point_id, {})) for point in points]
+    rivals = [
+        Entrant(incumbent.reported().name, incumbent.point, {}, own=False)
+        for incumbent in incumbents
+        if not incumbent.reason
+    ]
+    axes = measure_axes(settings.axes, own)
+    of_point = {point.point_id: check_goals(point, goals, budgets, yardsticks) for point in points}
+    # No slices of registered models are kept, and one may bear the name of a point of this run.
+    elsewhere = replace(yardsticks, slices={})
+    judged: list[FrontierPoint] = []
+    beaten_by: dict[str, list[str]] = {}
     for kind in INPUT_KINDS:
         group = sorted(
-            (contender for contender in contenders if contender.variant.input == kind),
-            key=lambda contender: (-contender.quality.mean, contender.latency.ratio, contender.point_id),
+            (entrant for entrant in (*own, *rivals) if entrant.point.input == kind),
+            key=lambda e: (-e.point.quality, e.point.latency_ratio, not e.own, e.name),
         )
-        goals = {contender.point_id: check_goals(contender, teacher, settings.goals) for contender in group}
-        feasible = [c for c in group if all(goal.met for goal in goals[c.point_id])]
-        everyone = stand(group, settings, margin)
-        among_feasible = stand(feasible, settings, margin)
-        points.extend(
-            _point(
-                contender,
-                teacher,
-                against_teacher[contender.point_id],
-                goals[contender.point_id],
-                everyone,
-                among_feasible,
+        feasible = [
+            entrant
+            for entrant in group
+            if _meets(
+                of_point[entrant.name]
+                if entrant.own
+                else check_goals(entrant.point, goals, budgets, elsewhere)
             )
-            for contender in group
-        )
-    return points, margin
-
-
-def session_margin(contenders: Sequence[Contender], settings: GateSettings) -> float:
-    """The relative latency margin: the setting, or the session's typical spread if that is wider.
-
-    The typical spread is the median, over all points, of half the width of the ratio's interval.
-    """
-    spreads = [(c.latency.ratio_high - c.latency.ratio_low) / 2 / c.latency.ratio for c in contenders]
-    return max(settings.latency_margin, statistics.median(spreads)) if spreads else settings.latency_margin
-
-
-def stand(group: Sequence[Contender], settings: GateSettings, latency_margin: float) -> Standing:
-    """Dominance in (quality up, latency down) among points of one input kind."""
-    if not group:
-        return Standing({}, {})
-    names = [contender.point_id for contender in group]
-    comparison = Comparison(
-        [
-            Axis("quality", [c.quality.mean for c in group], settings.quality_margin),
-            Axis(
-                "latency ratio",
-                [c.latency.ratio for c in group],
-                latency_margin,
-                low=[c.latency.ratio_low for c in group],
-                high=[c.latency.ratio_high for c in group],
-                larger_is_better=False,
-                relative=True,
-            ),
         ]
-    )
+        everyone, among_feasible = rank(group, axes, settings), rank(feasible, axes, settings)
+        for entrant in group:
+            if entrant.own:
+                judged.append(
+                    _judged(entrant.point, of_point[entrant.name], everyone, among_feasible, settings)
+                )
+            else:
+                beaten_by[entrant.name] = everyone.ahead_of(entrant.name)
+    registered = [one.reported(beaten_by.get(one.reported().name, ())) for one in incumbents]
+    return Judgement(judged, registered, axes)
+
+
+def rank(group: Sequence[Entrant], axes: Sequence[AxisInfo], settings: GateSettings) -> Rank:
+    """Dominance among entrants of one input kind; of a tie among this run's points the setting picks one."""
+    if not group:
+        return Rank({}, {})
+    names = [entrant.name for entrant in group]
+    comparison = Comparison(place(settings.axes, axes, group))
     dominance = find_frontier(comparison)
     replaced: dict[int, int] = {}
-    if settings.ties == "thin":
-        replaced = thin_ties(comparison, dominance.frontier, [c.variant.bytes for c in group])
-    return Standing(
+    if settings.ties != "keep":
+        own = [index for index in dominance.frontier if group[index].own]
+        replaced = thin_ties(
+            comparison, own, [_preference(entrant.point, settings.ties) for entrant in group]
+        )
+    return Rank(
         {names[i]: [names[w] for w in winners] for i, winners in enumerate(dominance.beaten_by) if winners},
         {names[left_out]: names[stays] for left_out, stays in replaced.items()},
     )
 
 
-def check_goals(contender: Contender, teacher: ReferenceQuality, goals: Sequence[Goal]) -> list[GoalResult]:
-    """Holds one point against the goals for its input kind."""
-    results = []
-    for goal in goals:
-        if goal.input not in (None, contender.variant.input):
-            continue
-        value, limit = figure(contender, goal), absolute_limit(goal, teacher)
-        met = value >= limit if goal.metric == "quality" else value <= limit
-        results.append(GoalResult(goal=describe_goal(goal, teacher), value=value, limit=limit, met=met))
-    return results
+def _preference(point: FrontierPoint, ties: Ties) -> float:
+    """Of tied points the least stays."""
+    return {"smallest": float(point.bytes), "fastest": point.latency_ratio}.get(ties, -point.quality)
 
 
-def figure(contender: Contender, goal: Goal) -> float:
-    """The figure of a point that a goal limits."""
-    return {
-        "quality": contender.quality.mean,
-        "latency_ms": contender.latency.p50_ms,
-        "latency_ratio": contender.latency.ratio,
-        "bytes": float(contender.variant.bytes),
-        "peak_mib": contender.latency.peak_mib,
-    }[goal.metric]
+def _meets(goals: Sequence[GoalResult]) -> bool:
+    return all(goal.met for goal in goals)
 
 
-def absolute_limit(goal: Goal, teacher: ReferenceQuality) -> float:
-    """A goal's limit in the unit of its metric."""
-    if goal.kind == "threshold":
-        return goal.limit
-    return teacher.quality * (1 - goal.limit) if goal.relative else teacher.quality - goal.limit
-
-
-def describe_goal(goal: Goal, teacher: ReferenceQuality) -> str:
-    """A goal in words, with its limit and unit."""
-    limit = absolute_limit(goal, teacher)
-    scope = f" ({goal.input} only)" if goal.input else ""
-    if goal.kind == "max_degradation":
-        loss = f"{100 * goal.limit:g} %" if goal.relative else f"{goal.limit:g}"
-        return f"quality at least {limit:.3f} accuracy, {loss} below the teacher's{scope}"
-    word = "at least" if goal.metric == "quality" else "at most"
-    return f"{goal.metric} {word} {limit:,.12g} {UNITS[goal.metric]}{scope}"
-
-
-def summarise(points: Sequence[FrontierPoint], refused: Sequence[RefusedVariant]) -> str:
-    """The outcome in a sentence; says why if nothing is blessed."""
-    frontier = [point for point in points if point.on_frontier]
-    blessed = [point for point in points if point.blessed]
-    files = "variant" if len(refused) == 1 else "variants"
-    counts = f"{len(points)} points, {len(frontier)} on the frontier, {len(refused)} {files} refused"
-    if blessed:
-        return f"{len(blessed)} blessed ({counts})."
-    missed = Counter(goal.goal for point in points for goal in point.goals if not goal.met)
-    often = "; ".join(f"{goal}: missed by {count} of {len(points)}" for goal, count in missed.most_common(3))
-    return f"Nothing is blessed and nothing may be pushed: no point meets all goals ({counts}). {often}."
-
-
-def _point(
-    contender: Contender,
-    teacher: ReferenceQuality,
-    difference: PairedDifference,
+def _judged(
+    point: FrontierPoint,
     goals: list[GoalResult],
-    everyone: Standing,
-    among_feasible: Standing,
+    everyone: Rank,
+    among_feasible: Rank,
+    settings: GateSettings,
 ) -> FrontierPoint:
-    name, latency, quality = contender.point_id, contender.latency, contender.quality
-    goals_met = all(goal.met for goal in goals)
+    name, goals_met = point.point_id, _meets(goals)
     blessed = goals_met and among_feasible.stands(name)
-    return FrontierPoint(
-        point_id=name,
-        candidate_id=contender.converted.candidate_id,
-        variant=contender.variant.name,
-        input=contender.variant.input,
-        sha256=contender.variant.sha256,
-        quality=quality.mean,
-        quality_low=quality.mean_low,
-        quality_high=quality.mean_high,
-        quality_of_teacher=quality.mean / teacher.quality if teacher.quality else 0.0,
-        teacher_difference=difference.difference,
-        teacher_difference_low=difference.low,
-        teacher_difference_high=difference.high,
-        latency_ms=latency.p50_ms,
-        latency_low_ms=latency.spread_low_ms,
-        latency_high_ms=latency.spread_high_ms,
-        latency_ratio=latency.ratio,
-        latency_ratio_low=latency.ratio_low,
-        latency_ratio_high=latency.ratio_high,
-        peak_mib=latency.peak_mib,
-        bytes=contender.variant.bytes,
-        parameters=contender.converted.parameters,
-        goals=goals,
-        goals_met=goals_met,
-        on_frontier=everyone.stands(name),
-        dominated_by=_ahead(name, everyone),
-        blessed=blessed,
-        reasons=[] if blessed else _reasons(name, goals, among_feasible if goals_met else everyone),
+    decisive = among_feasible if goals_met else everyone
+    return point.model_copy(
+        update={
+            "goals": goals,
+            "goals_met": goals_met,
+            "on_frontier": everyone.stands(name),
+            "dominated_by": everyone.ahead_of(name),
+            "blessed": blessed,
+            "reasons": [] if blessed else [*_missed(goals), *_lost(name, decisive, settings.ties)],
+        }
     )
 
 
-def _ahead(name: str, standing: Standing) -> list[str]:
-    """Who stands in a point's place: frontier points that beat it, or the one kept of its tie."""
-    if name in standing.replaced:
-        return [standing.replaced[name]]
-    winners = standing.winners.get(name, [])
-    standing_winners = [winner for winner in winners if standing.stands(winner)]
-    return standing_winners or list(dict.fromkeys(standing.replaced[winner] for winner in winners))
+def _missed(goals: Sequence[GoalResult]) -> list[str]:
+    missed = [goal for goal in goals if not goal.met]
+    return [f"misses: {goal.goal} ({goal.note or f'it has {goal.value:,.4g}'})" for goal in missed]
 
 
-def _reasons(name: str, goals: list[GoalResult], standing: Standing) -> list[str]:
-    reasons = [f"misses: {goal.goal} (it has {goal.value:,.4g})" for goal in goals if not goal.met]
-    if name in standing.replaced:
-        reasons.append(f"tied with {standing.replaced[name]}, which is the smaller file")
-    elif name in standing.winners:
-        ahead = _ahead(name, standing)
-        more = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
-        reasons.append(f"beaten by {ahead[0]}{more}")
-    return reasons
+def _lost(name: str, rank: Rank, ties: Ties) -> list[str]:
+    if name in rank.replaced:
+        return [f"tied with {rank.replaced[name]}, which is {_WHY_KEPT[ties]}"]
+    winners = rank.winners.get(name, [])
+    if not winners:
+        return []
+    more = f" and {len(winners) - 1} more" if len(winners) > 1 else ""
+    instead = f", in whose place {rank.replaced[winners[0]]} stands" if winners[0] in rank.replaced else ""
+    return [f"beaten by {winners[0]}{instead}{more}"]
+
+
+def why_nothing(points: Sequence[FrontierPoint]) -> str:
+    """Why no point is blessed, though there are points; empty if one is."""
+    if any(point.blessed for point in points):
+        return ""
+    if any(point.goals_met for point in points):
+        return "nothing is on the frontier: whatever meets all goals is beaten by models already registered"
+    missed = Counter(goal.goal for point in points for goal in point.goals if not goal.met)
+    often = "; ".join(f"{goal}: missed by {count} of {len(points)}" for goal, count in missed.most_common(3))
+    return f"no point meets all goals ({often})"

@@ -1,61 +1,36 @@
-"""From reports to points: what may compete, and what is refused with its reason."""
+"""From reports to points: what may compete on a device, and what is refused with its reason."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
-from schemas.noss_reports import NossModelResult, NossReport
+from schemas.noss_reports import NossComparison, NossModelResult, NossReport, PairedDifference
 from schemas.reports import TfliteReport, TfliteVariant
-from schemas.verdicts import ReferenceQuality, RefusedVariant
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One TFLite file with everything that was measured on it.
-
-    Attributes:
-      converted: The converter's report that holds ``variant``.
-      variant: The file.
-      quality: NOSS results of the same sha256.
-      latency: Measurement of the same sha256.
-    """
-
-    converted: TfliteReport
-    variant: TfliteVariant
-    quality: NossModelResult
-    latency: LatencyMeasurement
-
-    @property
-    def point_id(self) -> str:
-        """``<candidate id>/<variant>``."""
-        return point_id(self.converted, self.variant)
+from schemas.verdicts import FrontierPoint, ReferenceQuality, RefusedVariant
 
 
 def point_id(converted: TfliteReport, variant: TfliteVariant) -> str:
-    """Name of a variant across all candidates."""
+    """Name of a variant across all candidates, ``<candidate id>/<variant>``."""
     return f"{converted.candidate_id}/{variant.name}"
 
 
-def find_contenders(
+def find_points(
     converted: Sequence[TfliteReport],
     noss: Sequence[NossReport],
     latency: LatencyReport,
-    tasks: Sequence[str],
-    compared: Collection[str],
-    left_out: Mapping[str, str],
-) -> tuple[list[Contender], list[RefusedVariant]]:
-    """Puts each variant together with its figures.
+    teacher: NossModelResult,
+    comparison: NossComparison,
+) -> tuple[list[FrontierPoint], list[RefusedVariant]]:
+    """Puts each variant together with its figures on one device; nothing is judged yet.
 
     Args:
       converted: The converter's reports, one a candidate.
       noss: The benchmark's reports in the same order.
-      latency: All measurements.
-      tasks: The tasks that the teacher was evaluated on; a mean over others is not comparable.
-      compared: Variants that were compared with the teacher clip by clip, ``<candidate id>/<variant>``.
-      left_out: Why models, the teacher too, were not.
+      latency: All measurements on the device.
+      teacher: The teacher's result; a mean over other tasks is not comparable.
+      comparison: Of all models, clip by clip.
 
     Raises:
       ValueError: If the reports do not belong together, or two candidates share a name.
@@ -65,33 +40,37 @@ def find_contenders(
             f"{len(converted)} converter reports but {len(noss)} NOSS reports; one of each a candidate"
         )
     names = [report.candidate_id for report in converted]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise ValueError(f"candidate ids must be unique, given more than once: {', '.join(twice)}")
-    contenders: list[Contender] = []
+    measured = {measurement.key: measurement for measurement in latency.measurements}
+    differences = {difference.model: difference for difference in comparison.against_teacher}
+    left_out = {model.model: model.reason for model in comparison.not_comparable}
+    tasks = {task.task for task in teacher.tasks}
+    points: list[FrontierPoint] = []
     refused: list[RefusedVariant] = []
     for report, benchmark in zip(converted, noss, strict=True):
         if not report.variants:
             reason = report.failure or "the converter made no variant"
             refused.append(RefusedVariant(point_id=report.candidate_id, reason=reason))
+        qualities = {result.variant: result for result in benchmark.results if _of(report, result)}
         for variant in report.variants:
-            quality = next(
-                (
-                    r
-                    for r in benchmark.results
-                    if r.variant == variant.name and r.model == report.candidate_id
-                ),
-                None,
+            name = point_id(report, variant)
+            quality, timed, difference = (
+                qualities.get(variant.name),
+                measured.get(name),
+                differences.get(name),
             )
-            measured = latency.measurement(report.candidate_id, variant.name)
-            reason = _refusal(variant, quality, measured, tasks)
-            if not reason and point_id(report, variant) not in compared:
-                reason = f"not compared with the teacher: {_why(point_id(report, variant), left_out)}"
-            if reason or quality is None or measured is None:
-                refused.append(RefusedVariant(point_id=point_id(report, variant), reason=reason))
+            reason = (
+                _refused_quality(variant, quality, benchmark, tasks)
+                or _refused_latency(variant, timed, latency, name)
+                or ("" if difference else f"not compared with the teacher: {_why(name, left_out)}")
+            )
+            if reason or quality is None or timed is None or difference is None:
+                refused.append(RefusedVariant(point_id=name, reason=reason))
             else:
-                contenders.append(Contender(report, variant, quality, measured))
-    return contenders, refused
+                points.append(_point(report, variant, quality, timed, difference, teacher))
+    return points, refused
 
 
 def reference_quality(result: NossModelResult) -> ReferenceQuality:
@@ -129,6 +108,58 @@ def teacher_result(report: NossReport) -> NossModelResult:
     return found[0]
 
 
+def _point(
+    report: TfliteReport,
+    variant: TfliteVariant,
+    quality: NossModelResult,
+    timed: LatencyMeasurement,
+    difference: PairedDifference,
+    teacher: NossModelResult,
+) -> FrontierPoint:
+    return FrontierPoint(
+        point_id=point_id(report, variant),
+        candidate_id=report.candidate_id,
+        variant=variant.name,
+        input=variant.input,
+        sha256=variant.sha256,
+        quality=quality.mean,
+        quality_low=quality.mean_low,
+        quality_high=quality.mean_high,
+        quality_of_teacher=quality.mean / teacher.mean if teacher.mean else 0.0,
+        teacher_difference=difference.difference,
+        teacher_difference_low=difference.low,
+        teacher_difference_high=difference.high,
+        tasks={task.task: task.score for task in quality.tasks},
+        statistic=timed.statistic,
+        latency_ms=timed.typical_ms,
+        latency_low_ms=timed.spread_low_ms,
+        latency_high_ms=timed.spread_high_ms,
+        p50_ms=timed.p50_ms,
+        p90_ms=timed.p90_ms,
+        p95_ms=timed.p95_ms,
+        p99_ms=timed.p99_ms,
+        mean_ms=timed.mean_ms,
+        latency_ratio=timed.ratio,
+        latency_ratio_low=timed.ratio_low,
+        latency_ratio_high=timed.ratio_high,
+        real_time_factor=timed.real_time_factor,
+        init_ms=timed.init_ms,
+        peak_mib=timed.peak_mib,
+        bytes=variant.bytes,
+        parameters=report.parameters,
+        goals=[],
+        goals_met=False,
+        on_frontier=False,
+        dominated_by=[],
+        blessed=False,
+        reasons=[],
+    )
+
+
+def _of(report: TfliteReport, result: NossModelResult) -> bool:
+    return result.model == report.candidate_id
+
+
 def _why(point: str, left_out: Mapping[str, str]) -> str:
     if point in left_out:
         return left_out[point]
@@ -137,56 +168,62 @@ def _why(point: str, left_out: Mapping[str, str]) -> str:
     )
 
 
-def _refusal(
-    variant: TfliteVariant,
-    quality: NossModelResult | None,
-    latency: LatencyMeasurement | None,
-    tasks: Sequence[str],
+def _refused_quality(
+    variant: TfliteVariant, quality: NossModelResult | None, benchmark: NossReport, tasks: Collection[str]
 ) -> str:
-    """Why the variant cannot compete; empty if it can."""
+    """Why the file, or what the benchmark says of it, cannot compete; empty if it can."""
     if not variant.accepted:
         return f"refused by the converter: {variant.reason or 'no reason given'}"
     if quality is None:
-        return "no NOSS result"
+        reason = benchmark.refused.get(variant.name, "")
+        return f"no NOSS result: {reason}" if reason else "no NOSS result"
     if quality.sha256 != variant.sha256:
         return f"NOSS was measured on another file: sha256 {quality.sha256[:12]}, not {variant.sha256[:12]}"
     evaluated = {task.task for task in quality.tasks}
-    if evaluated != set(tasks):
+    if evaluated != tasks:
         missing, extra = sorted(set(tasks) - evaluated), sorted(evaluated - set(tasks))
         return f"NOSS tasks differ from the teacher's: missing {missing or 'none'}, extra {extra or 'none'}"
     flaw = _flaw_in_quality(quality)
-    if flaw:
-        return f"NOSS: {flaw}"
-    if latency is None:
-        return "no latency measurement"
-    if latency.sha256 != variant.sha256:
-        return (
-            f"latency was measured on another file: sha256 {latency.sha256[:12]}, not {variant.sha256[:12]}"
-        )
-    flaw = _flaw_in_latency(latency)
+    return f"NOSS: {flaw}" if flaw else ""
+
+
+def _refused_latency(
+    variant: TfliteVariant, timed: LatencyMeasurement | None, latency: LatencyReport, name: str
+) -> str:
+    """Why the measurement cannot compete; empty if it can."""
+    if timed is None:
+        reason = latency.failures.get(name) or latency.failure
+        return f"no latency measurement: {reason}" if reason else "no latency measurement"
+    if timed.sha256 != variant.sha256:
+        return f"latency was measured on another file: sha256 {timed.sha256[:12]}, not {variant.sha256[:12]}"
+    if not timed.valid:
+        return f"latency is invalid: {'; '.join(timed.reasons) or 'no reason given'}"
+    flaw = _flaw_in_latency(timed)
     return f"latency: {flaw}" if flaw else ""
 
 
 def _flaw_in_quality(result: NossModelResult) -> str:
     figures = {"mean": result.mean, "mean_low": result.mean_low, "mean_high": result.mean_high}
-    figures |= {f"{task.task}": task.value for task in result.tasks}
+    figures |= {task.task: task.score for task in result.tasks}
     if not result.tasks:
         return "evaluated on no task"
     wrong = [f"{name} = {value}" for name, value in figures.items() if not math.isfinite(value)]
     return f"not a finite number: {', '.join(wrong)}" if wrong else ""
 
 
-def _flaw_in_latency(measured: LatencyMeasurement) -> str:
-    if measured.n < 1:
+def _flaw_in_latency(timed: LatencyMeasurement) -> str:
+    if timed.n < 1:
         return "no timed invocation"
-    names = ("p50_ms", "spread_low_ms", "spread_high_ms", "ratio", "ratio_low", "ratio_high", "peak_mib")
-    figures = {name: float(getattr(measured, name)) for name in names}
+    names = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "mean_ms", "spread_low_ms", "spread_high_ms", "ratio")
+    told = {name: getattr(timed, name) for name in (*names, "ratio_low", "ratio_high", "init_ms", "peak_mib")}
+    figures = {name: float(value) for name, value in told.items() if value is not None}
     wrong = [f"{name} = {value}" for name, value in figures.items() if not math.isfinite(value)]
     if wrong:
         return f"not a finite number: {', '.join(wrong)}"
-    wrong = [f"{name} = {value}" for name, value in figures.items() if value <= 0 and name != "peak_mib"]
+    may_be_zero = ("init_ms", "peak_mib")
+    wrong = [f"{name} = {value}" for name, value in figures.items() if value <= 0 and name not in may_be_zero]
     if wrong:
         return f"not above zero: {', '.join(wrong)}"
-    if not measured.ratio_low <= measured.ratio <= measured.ratio_high:
-        return f"ratio {measured.ratio} outside its interval {measured.ratio_low} to {measured.ratio_high}"
+    if not timed.ratio_low <= timed.ratio <= timed.ratio_high:
+        return f"ratio {timed.ratio} outside its interval {timed.ratio_low} to {timed.ratio_high}"
     return ""

@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from components.frontier_gate.judge import judge, summarise
-from components.frontier_gate.points import find_contenders, reference_quality
+from components.frontier_gate.axes import missing_figure
+from components.frontier_gate.dominance import Floats
+from components.frontier_gate.draws import read_draws
+from components.frontier_gate.effects import main_effects
+from components.frontier_gate.goals import Yardsticks, applicable, check_names, of_time, slices_of
+from components.frontier_gate.incumbents import Measure, find_champions, find_incumbents
+from components.frontier_gate.judge import judge, why_nothing
+from components.frontier_gate.points import find_points, point_id, reference_quality
 from components.frontier_gate.settings import GateSettings
+from components.registered import RegisteredVersion
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossModelResult, NossReport
 from schemas.reports import TfliteReport
-from schemas.verdicts import Verdict
+from schemas.verdicts import DeviceVerdict, FrontierPoint, RefusedVariant, Verdict
 
 
 def reach_verdict(
     converted: Sequence[TfliteReport],
-    noss: Sequence[NossReport],
-    latency: LatencyReport,
+    noss: Sequence[tuple[NossReport, Path]],
+    latencies: Sequence[LatencyReport],
     teacher: NossModelResult,
     baselines: Sequence[NossModelResult],
     comparison: NossComparison,
     settings: GateSettings,
     run_name: str,
+    registered: Sequence[RegisteredVersion] = (),
 ) -> Verdict:
-    """Judges a run; see :mod:`components.frontier_gate.judge` and ``dominance``.
+    """Judges a run, device by device; see :mod:`components.frontier_gate.judge` and ``dominance``.
 
     Args:
       converted: The converter's reports, one a candidate.
-      noss: The benchmark's reports in the same order.
-      latency: All measurements.
+      noss: The benchmark's reports in the same order, each with the folder that holds its draws.
+      latencies: All measurements, one report a device.
       teacher: The teacher's result.
       baselines: Of baselines and reference models.
       comparison: Of all models, clip by clip.
-      settings: Goals and margins.
+      settings: Goals, axes, ties and budgets.
       run_name: Name of the run.
+      registered: What the registry holds, to compete with.
 
     Raises:
-      ValueError: If no variant can compete, or teacher and baselines were evaluated on different tasks.
+      ValueError: If reports do not belong together, or goals or axes name what is not there.
     """
     tasks = [task.task for task in teacher.tasks]
     teacher_line = reference_quality(teacher)
@@ -46,25 +59,168 @@ def reach_verdict(
                 f"baseline {baseline.model!r} was evaluated on {sorted(t.task for t in baseline.tasks)}, "
                 f"the teacher on {sorted(tasks)}: their means cannot be compared"
             )
-    against_teacher = {difference.model: difference for difference in comparison.against_teacher}
-    left_out = {model.model: model.reason for model in comparison.not_comparable}
-    contenders, refused = find_contenders(converted, noss, latency, tasks, against_teacher, left_out)
-    if not contenders:
-        why = "; ".join(f"{variant.point_id}: {variant.reason}" for variant in refused[:10])
-        raise ValueError(
-            f"no variant can compete: all {len(refused)} were refused, so there is no frontier. {why}"
-            + (" ..." if len(refused) > 10 else "")
-        )
-    judged, latency_margin = judge(contenders, teacher_line, against_teacher, settings)
+    devices = _device_names(latencies)
+    by_name = {baseline.name: baseline for baseline in baselines}
+    unavailable = {task.name for task in comparison.unavailable}
+    check_names(settings, devices, teacher, list(by_name), converted, unavailable)
+    draws = read_draws(noss, [axis.task for axis in settings.axes if axis.task])
+    run = _Run(converted, [report for report, _ in noss], teacher, by_name, comparison, draws, registered)
+    synthetic = any(task.synthetic for task in teacher.tasks)
+    digest = benchmark_digest(teacher, comparison.protocol)
+    reference = _reference_sha256(latencies)
+    judged = [
+        run.on_device(latency, settings, Measure(latency.machine, reference, digest, synthetic))
+        for latency in latencies
+    ]
     return Verdict(
         run_name=run_name,
-        synthetic=any(task.synthetic for task in teacher.tasks),
-        machine=latency.machine,
+        synthetic=synthetic,
+        benchmark_digest=digest,
+        reference_sha256=reference,
         teacher=teacher_line,
         baselines=[reference_quality(baseline) for baseline in baselines],
-        points=judged,
-        refused=refused,
-        quality_margin=settings.quality_margin,
-        latency_margin=latency_margin,
-        summary=summarise(judged, refused),
+        devices=judged,
+        summary=" ".join(device.summary for device in judged),
     )
+
+
+def benchmark_digest(teacher: NossModelResult, protocol: str) -> str:
+    """sha256 over all that decides a quality: rules, code, tasks and clips."""
+    tasks = sorted((task.task, task.task_digest, task.data_digest) for task in teacher.tasks)
+    return hashlib.sha256(json.dumps([protocol, teacher.code_version, tasks]).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is the same for all devices."""
+
+    converted: Sequence[TfliteReport]
+    noss: Sequence[NossReport]
+    teacher: NossModelResult
+    baselines: Mapping[str, NossModelResult]
+    comparison: NossComparison
+    draws: Mapping[str, Mapping[str, Floats]]
+    registered: Sequence[RegisteredVersion]
+
+    def on_device(self, latency: LatencyReport, settings: GateSettings, measure: Measure) -> DeviceVerdict:
+        """The decision on one device."""
+        device = latency.machine.profile
+        points, refused = find_points(self.converted, self.noss, latency, self.teacher, self.comparison)
+        no_figure = {p.point_id: reason for p in points if (reason := missing_figure(p, settings.axes))}
+        points = [point for point in points if point.point_id not in no_figure]
+        refused += [RefusedVariant(point_id=name, reason=reason) for name, reason in no_figure.items()]
+        own_files = {
+            variant.sha256: point_id(report, variant)
+            for report in self.converted
+            for variant in report.variants
+        }
+        incumbents = find_incumbents(self.registered, measure, own_files, settings.axes)
+        yardsticks = Yardsticks(
+            self.teacher,
+            self.baselines,
+            {point.point_id: point for point in points},
+            {variant.point_id: variant.reason for variant in refused},
+            find_champions(incumbents),
+            slices_of(self.comparison),
+        )
+        judgement = judge(points, self.draws, incumbents, yardsticks, settings, device)
+        closed = [
+            *_without_measurement(latency, points, self.noss),
+            *_missing_tasks(settings, self.teacher),
+            *_host_figures(latency, settings),
+        ]
+        if points and (nothing := why_nothing(judgement.points)):
+            closed.append(nothing)
+        judged = [_shut(point, closed) for point in judgement.points] if closed else judgement.points
+        specs = {report.candidate_id: report.spec.parameters() for report in self.converted}
+        return DeviceVerdict(
+            device=device,
+            machine=latency.machine,
+            closed=closed,
+            points=judged,
+            refused=refused,
+            registered=judgement.registered,
+            axes=judgement.axes,
+            effects=main_effects(judged, specs),
+            summary=_summary(device, closed, judged, refused),
+        )
+
+
+def _device_names(latencies: Sequence[LatencyReport]) -> list[str]:
+    names = [latency.machine.profile for latency in latencies]
+    if not names:
+        raise ValueError("the gate needs a latency report of at least one device")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"one latency report a device, given more than once: {', '.join(twice)}")
+    return names
+
+
+def _reference_sha256(latencies: Sequence[LatencyReport]) -> str:
+    """Of the one reference model; empty if no device could be measured."""
+    found = {latency.machine.profile: latency.reference.sha256 for latency in latencies if latency.reference}
+    if len(set(found.values())) > 1:
+        places = ", ".join(f"{device}: {sha256[:12]}" for device, sha256 in found.items())
+        raise ValueError(f"all devices must time the same reference model, their sha256 differ: {places}")
+    return next(iter(found.values()), "")
+
+
+def _without_measurement(
+    latency: LatencyReport, points: Sequence[FrontierPoint], noss: Sequence[NossReport]
+) -> list[str]:
+    """Why there is no point at all: each stage that gave nothing."""
+    reasons = []
+    if not any(report.results for report in noss):
+        reasons.append("no variant has a NOSS result")
+    if latency.failure:
+        reasons.append(f"nothing could be measured: {latency.failure}")
+    elif not latency.measurements:
+        reasons.append("no variant has a latency measurement")
+    elif not any(measured.valid for measured in latency.measurements):
+        reasons.append(f"no latency measurement is valid: all {len(latency.measurements)} are refused")
+    if not reasons and not points:
+        reasons.append("no variant can compete: all were refused")
+    return reasons
+
+
+def _missing_tasks(settings: GateSettings, teacher: NossModelResult) -> list[str]:
+    evaluated = [task.task for task in teacher.tasks]
+    missing = [task for task in settings.required_tasks if task not in evaluated]
+    if not missing:
+        return []
+    return [f"required tasks were not evaluated: {', '.join(missing)}; there are {', '.join(evaluated)}"]
+
+
+def _host_figures(latency: LatencyReport, settings: GateSettings) -> list[str]:
+    """Demands on time that figures of the host do not speak for."""
+    machine = latency.machine
+    if machine.is_device or settings.host_may_bless or latency.failure:
+        return []
+    demands = of_time(applicable(settings.goals, machine.profile), settings.budgets.get(machine.profile, ()))
+    if not demands:
+        return []
+    return [
+        f"figures of the host cannot show that a device keeps to: {'; '.join(demands)} "
+        "(gate.host_may_bless: true takes them for it)"
+    ]
+
+
+def _shut(point: FrontierPoint, closed: Sequence[str]) -> FrontierPoint:
+    """A point behind a closed gate: whatever it is, it is not pushed."""
+    if not point.blessed:
+        return point
+    return point.model_copy(update={"blessed": False, "reasons": [f"the gate is closed: {closed[0]}"]})
+
+
+def _summary(
+    device: str,
+    closed: Sequence[str],
+    points: Sequence[FrontierPoint],
+    refused: Sequence[RefusedVariant],
+) -> str:
+    frontier = sum(point.on_frontier for point in points)
+    files = "variant" if len(refused) == 1 else "variants"
+    counts = f"{len(points)} points, {frontier} on the frontier, {len(refused)} {files} refused"
+    if closed:
+        return f"{device}: closed, nothing may be pushed: {'; '.join(closed)} ({counts})."
+    return f"{device}: {sum(point.blessed for point in points)} blessed ({counts})."

@@ -1,0 +1,192 @@
+"""The axes of the comparison: their figures, their margins, and where a margin comes from."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from components.frontier_gate.dominance import NORMAL_95, Axis, Floats
+from components.frontier_gate.settings import AxisSettings
+from schemas.devices import VariantInput
+from schemas.verdicts import AxisInfo, AxisMetric, FrontierPoint
+
+INPUT_KINDS: tuple[VariantInput, ...] = ("wave", "core")
+
+_MARGINS: dict[AxisMetric, float] = {
+    "quality": 0.002,
+    "latency": 0.02,
+    "bytes": 0.0,
+    "peak_mib": 0.05,
+    "init_ms": 0.05,
+}
+_UNITS: dict[AxisMetric, str] = {
+    "quality": "score",
+    "latency": "x the reference network",
+    "bytes": "bytes",
+    "peak_mib": "MiB",
+    "init_ms": "ms",
+}
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """Who competes: a point of this run, or a registered model.
+
+    Attributes:
+      name: The point's id, or the registered model's name and version.
+      point: Its figures.
+      draws: Bootstrapped scores ``(resamples,)`` by task, '' for the mean of all; draw i of all entrants is
+        of the same clips. Empty: none are known.
+      own: Whether it is of this run.
+    """
+
+    name: str
+    point: FrontierPoint
+    draws: Mapping[str, Floats]
+    own: bool = True
+
+
+def missing_figure(point: FrontierPoint, axes: Sequence[AxisSettings]) -> str:
+    """Why a point cannot be placed on the axes; empty if it can."""
+    for axis in axes:
+        value = _figure(point, axis)
+        if value is None:
+            return f"{_name(axis)} is an axis, and there is no figure of it"
+        if not math.isfinite(value) or (axis.metric != "quality" and value <= 0):
+            return f"{_name(axis)} is an axis, and {value} cannot be compared on it"
+    return ""
+
+
+def measure_axes(axes: Sequence[AxisSettings], entrants: Sequence[Entrant]) -> list[AxisInfo]:
+    """Each axis with its margin: the setting, or what was measured as typical spread if that is wider.
+
+    Every point of an axis, whatever its input, gets the same margin: with a margin for each pair there
+    could be cycles, and a frontier could be empty.
+    """
+    return [_measure(axis, [entrant for entrant in entrants if entrant.own]) for axis in axes]
+
+
+def place(
+    axes: Sequence[AxisSettings], measured: Sequence[AxisInfo], entrants: Sequence[Entrant]
+) -> list[Axis]:
+    """The entrants' figures on the axes."""
+    return [_place(axis, info.margin, entrants) for axis, info in zip(axes, measured, strict=True)]
+
+
+def _measure(axis: AxisSettings, entrants: Sequence[Entrant]) -> AxisInfo:
+    least = _set_margin(axis)
+    typical, words = _typical_spread(axis, entrants) if axis.spread else (0.0, "")
+    source = "as set" if axis.margin is not None else "the default"
+    if typical > least:
+        spread = f"{words}; wider than {least:g}, {source}"
+    elif words:
+        spread = f"{source}; {words} is not wider: {typical:.2g}"
+    else:
+        spread = source
+    return AxisInfo(
+        metric=axis.metric,
+        task=axis.task,
+        larger_is_better=axis.metric == "quality",
+        margin=max(least, typical),
+        relative=axis.metric != "quality",
+        unit=_UNITS[axis.metric],
+        spread=spread,
+    )
+
+
+def _typical_spread(axis: AxisSettings, entrants: Sequence[Entrant]) -> tuple[float, str]:
+    """What was measured as spread, as a difference that does not count, and what it is in words.
+
+    Of latency: the median over all points of half the width of the ratio's interval, as a share of it. Of
+    quality: points of one input are put in order of quality, and the median is taken over neighbours of half
+    the width of the interval of their difference, drawn on the same clips. Neighbours are what a margin has
+    to tell apart, and n - 1 pairs are enough for a median.
+    """
+    if axis.metric == "latency":
+        points = [entrant.point for entrant in entrants]
+        halves = [(p.latency_ratio_high - p.latency_ratio_low) / 2 / p.latency_ratio for p in points]
+        return _median(halves), f"half the 95 % interval of the ratio, median of {len(halves)} points"
+    if axis.metric == "quality":
+        halves = _paired_half_widths(axis, entrants)
+        pairs = f"{len(halves)} pairs of neighbours in quality"
+        return _median(halves), f"half the paired 95 % interval, median of {pairs}"
+    return 0.0, ""
+
+
+def _paired_half_widths(axis: AxisSettings, entrants: Sequence[Entrant]) -> list[float]:
+    halves: list[float] = []
+    for kind in INPUT_KINDS:
+        group = [e for e in entrants if e.point.input == kind and axis.task in e.draws]
+        group.sort(key=lambda entrant: (_figure(entrant.point, axis), entrant.name))
+        halves.extend(
+            NORMAL_95 * float(np.std(one.draws[axis.task] - other.draws[axis.task], ddof=1))
+            for one, other in pairwise(group)
+        )
+    return halves
+
+
+def _median(values: Sequence[float]) -> float:
+    return statistics.median(values) if values else 0.0
+
+
+def _place(axis: AxisSettings, margin: float, entrants: Sequence[Entrant]) -> Axis:
+    values = np.array([_figure(entrant.point, axis) for entrant in entrants], dtype=np.float64)
+    low, high = values, values
+    draws: Floats | None = None
+    if axis.metric == "latency":
+        low = np.array([entrant.point.latency_ratio_low for entrant in entrants])
+        high = np.array([entrant.point.latency_ratio_high for entrant in entrants])
+    elif axis.metric == "quality":
+        # The mean's interval is narrower than one task's by the root of the number of tasks.
+        widths = [max(len(e.point.tasks), 1) ** 0.5 if axis.task else 1.0 for e in entrants]
+        wider = np.array(widths)
+        below = np.array([entrant.point.quality - entrant.point.quality_low for entrant in entrants])
+        above = np.array([entrant.point.quality_high - entrant.point.quality for entrant in entrants])
+        low, high = values - np.maximum(below, 0) * wider, values + np.maximum(above, 0) * wider
+        draws = _draws(axis.task, entrants)
+    return Axis(
+        _name(axis),
+        values,
+        margin,
+        low=low,
+        high=high,
+        draws=draws,
+        least=_set_margin(axis),
+        larger_is_better=axis.metric == "quality",
+        relative=axis.metric != "quality",
+    )
+
+
+def _draws(task: str, entrants: Sequence[Entrant]) -> Floats | None:
+    """Draws ``(n, resamples)``, a row of NaN for an entrant without; None if nobody has any."""
+    lengths = {len(entrant.draws[task]) for entrant in entrants if task in entrant.draws}
+    if not lengths:
+        return None
+    if len(lengths) > 1:
+        raise ValueError(f"bootstrap draws of {task or 'the mean'} differ in number: {sorted(lengths)}")
+    none = np.full(lengths.pop(), np.nan)
+    return np.stack([entrant.draws.get(task, none) for entrant in entrants])
+
+
+def _figure(point: FrontierPoint, axis: AxisSettings) -> float | None:
+    figures: dict[AxisMetric, float | None] = {
+        "quality": point.tasks.get(axis.task) if axis.task else point.quality,
+        "latency": point.latency_ratio,
+        "bytes": float(point.bytes),
+        "peak_mib": point.peak_mib,
+        "init_ms": point.init_ms,
+    }
+    return figures[axis.metric]
+
+
+def _set_margin(axis: AxisSettings) -> float:
+    return _MARGINS[axis.metric] if axis.margin is None else axis.margin
+
+
+def _name(axis: AxisSettings) -> str:
+    return f"quality on {axis.task}" if axis.task else axis.metric

@@ -1,0 +1,50 @@
+"""The bootstrap draws behind the quality of a run's points: draw i of every point is of the same clips."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from components.frontier_gate.dominance import Floats
+from schemas.noss_reports import NossReport
+
+MEAN = ""
+
+
+def read_draws(
+    noss: Sequence[tuple[NossReport, Path]], tasks: Collection[str]
+) -> dict[str, dict[str, Floats]]:
+    """Draws by point and task, :data:`MEAN` for the mean over the tasks.
+
+    A variant whose draws are not there is left out: it is compared by its own interval, which is wider.
+
+    Args:
+      noss: Each report with the folder that holds its samples.
+      tasks: The single tasks that are wanted besides the mean.
+
+    Raises:
+      ValueError: If a file of draws cannot be read or holds something else.
+    """
+    found: dict[str, dict[str, Floats]] = {}
+    for report, folder in noss:
+        for result in report.results:
+            path = folder / NossReport.SAMPLES / f"{result.variant or result.model}.npz"
+            if path.is_file():
+                found[result.name] = _read(path, tasks)
+    return found
+
+
+def _read(path: Path, tasks: Collection[str]) -> dict[str, Floats]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            names = stored["tasks"].tolist()
+            scores = np.asarray(stored["scores"], dtype=np.float64)
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: bootstrap draws cannot be read: {error}") from error
+    if scores.ndim != 2 or len(scores) != len(names) or not scores.size or not np.isfinite(scores).all():
+        raise ValueError(f"{path}: bootstrap draws are not finite numbers, one list for each of {names}")
+    by_task = {name: row for name, row in zip(names, scores, strict=True) if name in tasks}
+    return {MEAN: scores.mean(axis=0), **by_task}

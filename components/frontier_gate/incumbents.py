@@ -1,0 +1,138 @@
+"""Models that the registry already holds: which of them compete with this run's on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from components.frontier_gate.axes import missing_figure
+from components.frontier_gate.settings import AxisSettings
+from components.registered import RegisteredVersion
+from schemas.devices import VariantInput
+from schemas.latency_reports import Machine
+from schemas.verdicts import FrontierPoint, RegisteredPoint
+
+CHAMPION_ALIAS = "champion"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What figures must have in common to be compared.
+
+    Attributes:
+      machine: What the latency was measured on.
+      reference_sha256: Of the reference model behind the latency ratios.
+      benchmark_digest: Of the tasks, clips and protocol behind the quality.
+      synthetic: Whether the sound was synthesised.
+    """
+
+    machine: Machine
+    reference_sha256: str
+    benchmark_digest: str
+    synthetic: bool
+
+    def differs(self, version: RegisteredVersion) -> str:
+        """Why a registered version's figures do not compare; empty if they do."""
+        standing = version.standing
+        if standing.machine.identity != self.machine.identity:
+            return f"measured on {_words(standing.machine)}, not on {_words(self.machine)}"
+        if standing.reference_sha256 != self.reference_sha256:
+            return (
+                f"measured against another reference model: sha256 {standing.reference_sha256[:12] or 'none'}"
+                f", not {self.reference_sha256[:12] or 'none'}"
+            )
+        if standing.benchmark_digest != self.benchmark_digest:
+            return (
+                "its quality comes from other tasks, clips or rules: benchmark digest "
+                f"{standing.benchmark_digest[:12] or 'none'}, not {self.benchmark_digest[:12]}"
+            )
+        if standing.synthetic != self.synthetic:
+            kinds = ("recorded", "synthetic")
+            return f"judged by {kinds[standing.synthetic]} sound, not by {kinds[self.synthetic]} sound"
+        return ""
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """A registered version on one device.
+
+    Attributes:
+      version: It.
+      comparable: Whether its figures compare with this run's.
+      reason: Why it does not compete; empty if it does.
+    """
+
+    version: RegisteredVersion
+    comparable: bool
+    reason: str
+
+    @property
+    def point(self) -> FrontierPoint:
+        """Its figures."""
+        return self.version.standing.point
+
+    def reported(self, beaten_by: Sequence[str] = ()) -> RegisteredPoint:
+        """The version as the verdict shows it."""
+        point = self.point
+        return RegisteredPoint(
+            registered_model=self.version.registered_model,
+            version=self.version.version,
+            aliases=list(self.version.aliases),
+            point_id=point.point_id,
+            run_name=self.version.standing.run_name,
+            input=point.input,
+            sha256=point.sha256,
+            quality=point.quality,
+            quality_low=point.quality_low,
+            quality_high=point.quality_high,
+            latency_ms=point.latency_ms,
+            latency_ratio=point.latency_ratio,
+            latency_ratio_low=point.latency_ratio_low,
+            latency_ratio_high=point.latency_ratio_high,
+            bytes=point.bytes,
+            peak_mib=point.peak_mib,
+            competes=not self.reason,
+            reason=self.reason,
+            beaten_by=list(beaten_by),
+        )
+
+
+def find_incumbents(
+    registered: Sequence[RegisteredVersion],
+    measure: Measure,
+    own_files: Mapping[str, str],
+    axes: Sequence[AxisSettings],
+) -> list[Incumbent]:
+    """Each registered version once: by its figures on this device, else by any with why they do not count.
+
+    Args:
+      registered: One entry a version and device.
+      measure: What this run's figures were taken with.
+      own_files: This run's points by sha256: a file does not compete with itself.
+      axes: On what points compete.
+    """
+    found: dict[tuple[str, str], Incumbent] = {}
+    for version in registered:
+        key = (version.registered_model, version.version)
+        reason = measure.differs(version)
+        comparable = not reason
+        own = own_files.get(version.standing.point.sha256)
+        if comparable and own:
+            reason = f"the same file as {own} of this run"
+        reason = reason or missing_figure(version.standing.point, axes)
+        if key not in found or (comparable and not found[key].comparable):
+            found[key] = Incumbent(version, comparable, reason)
+    return list(found.values())
+
+
+def find_champions(incumbents: Sequence[Incumbent]) -> dict[VariantInput, Incumbent]:
+    """The champion of each input whose figures compare, be it one of this run's own files."""
+    return {
+        incumbent.point.input: incumbent
+        for incumbent in incumbents
+        if incumbent.comparable and CHAMPION_ALIAS in incumbent.version.aliases
+    }
+
+
+def _words(machine: Machine) -> str:
+    return " ".join(part for part in machine.identity if part)

@@ -1,0 +1,106 @@
+"""The folder of one run on an Android device, and the files in it."""
+
+from __future__ import annotations
+
+import shlex
+import uuid
+from pathlib import Path
+
+from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed
+from components.latency_benchmark.backends.connection import Connection, Disconnected, NotPushed
+
+_CLOSING_S = 20.0
+
+
+class DeviceFolder:
+    """Has a name that no other run has, so that cleaning up touches nothing else.
+
+    Args:
+      connection: To the device.
+      parent: The folder of the configuration, in which this one is made.
+    """
+
+    def __init__(self, connection: Connection, parent: str) -> None:
+        self._connection = connection
+        self._parent = parent.rstrip("/")
+        self._name = f"run-{uuid.uuid4().hex[:12]}"
+        self._parent_is_ours = False
+        self._present: set[str] = set()
+        self.path = f"{self._parent}/{self._name}"
+        self.touched = False
+
+    def make(self) -> None:
+        """Makes the folder if it is not there; what is in it is looked at anew.
+
+        Raises:
+          MeasurementFailed: If the device does not allow it.
+          Disconnected: If the device is gone.
+        """
+        self._present.clear()
+        self.touched = True
+        parent, folder = shlex.quote(self._parent), shlex.quote(self.path)
+        made = self._connection.ask(f"[ -d {parent} ] || echo ours; mkdir -p {folder}")
+        if made.code:
+            raise MeasurementFailed(
+                f"folder {self._parent} cannot be made on the device ({made.output.strip()}); "
+                "/data/local/tmp is where programs may run"
+            )
+        self._parent_is_ours |= "ours" in made.output.split()
+
+    def place(self, local: Path, name: str, sha256: str) -> str:
+        """Path of a file on the device; it is pushed unless it is there already.
+
+        Args:
+          local: The file here.
+          name: Its name there.
+          sha256: Of the file.
+
+        Raises:
+          MeasurementFailed: If the device does not take it, or it arrives damaged.
+          Disconnected: If the device is gone.
+        """
+        remote = f"{self.path}/{name}"
+        if name in self._present:
+            return remote
+        size = local.stat().st_size
+        if not self._holds(remote, sha256, size):
+            try:
+                self._connection.push(local, remote)
+            except NotPushed as error:
+                self._connection.ask(f"rm -f {shlex.quote(remote)}")
+                raise MeasurementFailed(f"{local.name} cannot be copied to the device: {error}") from error
+            if not self._holds(remote, sha256, size):
+                self._connection.ask(f"rm -f {shlex.quote(remote)}")
+                raise MeasurementFailed(f"{local.name} has other bytes on the device than it has here")
+        self._present.add(name)
+        return remote
+
+    def stop_processes(self) -> None:
+        """Kills what still runs out of the folder."""
+        self._connection.ask(f"pkill -9 -f {self._pattern()}")
+
+    def remove(self) -> str:
+        """Removes the folder, and the configured one if it was made for it; tells what went wrong, if so."""
+        if not self.touched:
+            return ""
+        folder = shlex.quote(self.path)
+        command = f"pkill -9 -f {self._pattern()}; rm -rf {folder}"
+        if self._parent_is_ours:
+            command += f"; rmdir {shlex.quote(self._parent)} 2>/dev/null"
+        try:
+            left = self._connection.ask(f"{command}; [ ! -e {folder} ]", _CLOSING_S).code
+        except (Disconnected, DeviceLost) as error:
+            return f"{self.path} is left on the device: {error}"
+        self.touched = False
+        return f"{self.path} could not be removed from the device" if left else ""
+
+    def _holds(self, remote: str, sha256: str, size: int) -> bool:
+        """By sha256, or by size on an Android that cannot compute it."""
+        quoted = shlex.quote(remote)
+        answer = self._connection.ask(f"sha256sum {quoted} 2>/dev/null || wc -c < {quoted}")
+        told = answer.output.split()
+        return answer.code == 0 and bool(told) and told[0] in (sha256, str(size))
+
+    def _pattern(self) -> str:
+        """For ``pkill -f``: matches the run's processes, but not the shell that is given this very text."""
+        return shlex.quote(f"[{self._name[0]}]{self._name[1:]}")

@@ -1,71 +1,144 @@
-"""This machine: LiteRT in processes of their own, away from TensorFlow's memory and threads."""
+"""This machine: LiteRT in processes of their own, away from TensorFlow's memory, threads and environment."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import os
 import platform
-import queue
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
-from components.latency_benchmark.backends.base import Backend, MeasurementFailed, Start, Subject
-from components.latency_benchmark.settings import LatencySettings
-from schemas.latency_reports import Machine
+from components.latency_benchmark.backends import host_state
+from components.latency_benchmark.backends.base import (
+    Backend,
+    Burst,
+    DeviceLost,
+    MeasurementFailed,
+    Sensors,
+    Start,
+    Subject,
+)
+from components.latency_benchmark.backends.operators import middle_mean, operator_times
+from components.latency_benchmark.backends.worker_process import WorkerProcess, clean_environment
+from components.latency_benchmark.settings import MeasurementSettings
+from schemas.devices import HostDevice
+from schemas.latency_reports import Machine, OperatorTime
 
 WORKER = Path(__file__).with_name("worker.py")
-CPU_INFO = Path("/proc/cpuinfo")
 
-_STDERR_LINES = 5
-_STDERR_BYTES = 4096
+# Beyond these the operators of a profile do not add up to the invocation, and one should know.
+WHOLE = (0.7, 1.3)
 
 _log = logging.getLogger("tinytrill.latency_benchmark")
 
 
 class HostBackend(Backend):
-    """Cold starts each in a fresh process, warm runs in one process that serves the whole session."""
+    """Cold starts and profiles each in a fresh process, warm runs in one process a session.
 
-    def __init__(self, settings: LatencySettings) -> None:
+    Args:
+      name: Of the device in the configuration.
+      device: Threads, delegate and cores.
+      settings: How long to wait, and how often a model runs before it is started or profiled.
+
+    Raises:
+      ValueError: If the device names a core that is not there or may not be used.
+    """
+
+    def __init__(self, name: str, device: HostDevice, settings: MeasurementSettings) -> None:
+        self._name = name
+        self._device = device
         self._settings = settings
-        self._cores = _cores_to_use(settings.threads) if settings.pin_core else None
-        self._worker: _Worker | None = None
+        self._cores = host_state.choose_cores(device.cores, device.threads)
+        self._environment = clean_environment(os.environ)
+        self._throttles = host_state.ThrottleCount()
+        self._worker: WorkerProcess | None = None
         self._runtime = ""
+        self._pinned_to: list[int] | None = None
 
     def machine(self) -> Machine:
-        """The processor, and the runtime as the worker sees it."""
-        self._serving()
-        pinned = f", on core {','.join(map(str, self._cores))}" if self._cores else ""
-        delegate = "XNNPACK" if self._settings.delegate == "xnnpack" else "no delegate"
+        """The processor, and the runtime as it was found: delegate and threads are checked on a model."""
+        delegate = self._found_delegate()
         return Machine(
+            profile=self._name,
             backend="host",
-            name=_processor(),
+            name=host_state.processor(),
             os=platform.platform(),
-            runtime=f"LiteRT {self._runtime}, {delegate}{pinned}",
-            threads=self._settings.threads,
+            runtime=f"LiteRT {self._runtime}",
+            delegate=delegate,
+            threads=self._device.threads,
+            cores=self._found_cores(),
             is_device=False,
+            ambient=self._device.ambient,
         )
+
+    def begin_session(self) -> None:
+        """Replaces the process that serves warm runs."""
+        self.close()
+        self._serving()
+
+    def sensors(self) -> Sensors:
+        """Temperatures, and whether the processor has throttled since the last call."""
+        return Sensors(host_state.temperatures_c(), self._throttles.rose())
 
     def start(self, subject: Subject) -> Start:
         """Measures a cold start in a fresh process."""
-        worker = self._spawn()
-        try:
-            answer = worker.ask(self._request("start", subject, warmup=self._settings.warmup), subject.key)
-        finally:
-            worker.stop()
+        request = self._request("start", subject.path, input=str(subject.input_path))
+        answer = self._ask_afresh(request, subject.key)
+        if self._wants_xnnpack and not answer["delegated"]:
+            _log.warning("%s: XNNPACK takes none of its operators", subject.key)
         return Start(answer["init_ms"], answer["first_ms"], answer["peak_mib"])
 
-    def time(self, subject: Subject, warmup: int, runs: int, keep_loaded: bool) -> list[float]:
+    def time(
+        self,
+        subject: Subject,
+        *,
+        warmup_runs: int,
+        warmup_seconds: float,
+        runs: int,
+        seconds: float,
+        keep_loaded: bool,
+    ) -> Burst:
         """Runs a model in the session's process; one that a model has brought down is replaced."""
-        request = self._request("time", subject, warmup=warmup, runs=runs, keep=keep_loaded)
-        samples: list[float] = self._serving().ask(request, subject.key)["samples_us"]
-        return samples
+        request = self._request(
+            "time",
+            subject.path,
+            input=str(subject.input_path),
+            warmup_runs=warmup_runs,
+            warmup_seconds=warmup_seconds,
+            runs=runs,
+            seconds=seconds,
+            keep=keep_loaded,
+        )
+        answer = self._serving().ask(request, subject.key, warmup_seconds + seconds)
+        return Burst.of_samples([sample / 1e3 for sample in answer["samples_ns"]])
+
+    def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:
+        """Where a model's time goes, by LiteRT's own profiler in a fresh process.
+
+        Operators are timed where they run, one after another in the whole model, and as the runtime has
+        fused and delegated them: those inside XNNPACK bear XNNPACK's names. What lies between operators is
+        in none of them, and the clock of those inside XNNPACK counts whole microseconds. So the sum differs
+        from the latency; how far is logged, and is a warning beyond ``WHOLE``. Empty where the LiteRT package
+        has no profiler.
+        """
+        request = self._request("profile", subject.path, input=str(subject.input_path), runs=runs)
+        answer = self._ask_afresh(request, subject.key)
+        if not answer:
+            _log.info("%s: this LiteRT has no profiler to ask", subject.key)
+            return []
+        operators = operator_times(answer["operators"])
+        took_us, whole_us = sum(one.mean_us for one in operators), middle_mean(answer["plain_us"])
+        adds_up = WHOLE[0] <= took_us / whole_us <= WHOLE[1]
+        _log.log(
+            logging.DEBUG if adds_up else logging.WARNING,
+            "%s: its operators take %.0f us of an invocation's %.0f us (%.0f %%)",
+            subject.key,
+            took_us,
+            whole_us,
+            100 * took_us / whole_us,
+        )
+        return operators
 
     def close(self) -> None:
         """Stops the session's process."""
@@ -73,116 +146,69 @@ class HostBackend(Backend):
             self._worker.stop()
             self._worker = None
 
-    def _serving(self) -> _Worker:
+    @property
+    def _wants_xnnpack(self) -> bool:
+        return self._device.delegate == "xnnpack"
+
+    def _found_delegate(self) -> str:
+        """What computes the reference model, which XNNPACK can take as a whole."""
+        from components.latency_benchmark.reference import reference_model
+
+        with tempfile.TemporaryDirectory(prefix="tinytrill-host-") as folder:
+            path = Path(folder) / "model.tflite"
+            path.write_bytes(reference_model())
+            try:
+                found = self._serving().ask(self._request("inspect", path), "the reference model")
+            except MeasurementFailed as error:
+                raise DeviceLost(f"this machine does not run models: {error}") from error
+        if not found["delegated"]:
+            if self._wants_xnnpack:
+                _log.warning("XNNPACK is asked for, but takes nothing of the reference model")
+            return "none, though XNNPACK was asked for" if self._wants_xnnpack else "none"
+        if found["threads"] not in (None, self._device.threads):
+            _log.warning("%d threads are asked for, XNNPACK has %d", self._device.threads, found["threads"])
+        return "XNNPACK"
+
+    def _found_cores(self) -> str:
+        if self._cores is None:
+            return ""
+        if self._pinned_to is None:
+            _log.warning("this system does not keep processes to cores: the spread will be larger")
+            return "any: this system does not pin"
+        return ",".join(map(str, self._pinned_to))
+
+    def _serving(self) -> WorkerProcess:
         if self._worker is None or not self._worker.alive:
             self.close()
             self._worker = self._spawn()
         return self._worker
 
-    def _spawn(self) -> _Worker:
-        worker = _Worker(self._settings.timeout_s)
+    def _ask_afresh(self, request: dict[str, Any], about: str) -> dict[str, Any]:
+        worker = self._spawn()
+        try:
+            return worker.ask(request, about)
+        finally:
+            worker.stop()
+
+    def _spawn(self) -> WorkerProcess:
+        try:
+            worker = WorkerProcess(WORKER, self._settings.timeout_s, self._environment)
+        except OSError as error:
+            raise DeviceLost(f"the timing process does not come up: {error}") from error
         try:
             answer = worker.ask({"op": "hello", "cores": self._cores}, "the runtime")
         except MeasurementFailed as error:
             worker.stop()
-            raise RuntimeError(f"the timing process does not come up: {error}") from error
-        self._runtime = answer["runtime"]
+            raise DeviceLost(f"the timing process does not come up: {error}") from error
+        self._runtime, self._pinned_to = answer["runtime"], answer["cores"]
         return worker
 
-    def _request(self, operation: str, subject: Subject, **more: Any) -> dict[str, Any]:
+    def _request(self, operation: str, path: Path, **more: Any) -> dict[str, Any]:
         return {
             "op": operation,
-            "path": str(subject.path),
-            "input": str(subject.input_path),
-            "threads": self._settings.threads,
-            "xnnpack": self._settings.delegate == "xnnpack",
+            "path": str(path),
+            "threads": self._device.threads,
+            "xnnpack": self._wants_xnnpack,
+            "warmup_runs": self._settings.warmup_runs,
             **more,
         }
-
-
-class _Worker:
-    """One worker process: a JSON line in, a JSON line out."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
-        self._process = subprocess.Popen(
-            # -P keeps the script's folder off the path: no file of ours can shadow a module.
-            [sys.executable, "-P", str(WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            text=True,
-        )
-        self._answers: queue.Queue[str] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def ask(self, request: dict[str, Any], about: str) -> dict[str, Any]:
-        """Sends a request and waits for its answer.
-
-        Raises:
-          MeasurementFailed: If the process dies, is too slow or answers with an error.
-        """
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-            line = self._answers.get(timeout=self._timeout_s)
-        except (BrokenPipeError, ValueError):
-            line = ""
-        except queue.Empty:
-            self._process.kill()
-            raise MeasurementFailed(f"{about} did not answer within {self._timeout_s:g} s") from None
-        if not line:
-            raise MeasurementFailed(f"{about} brought the timing process down: {self._last_words()}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise MeasurementFailed(f"{about} does not run: {answer['error']}")
-        return answer
-
-    def stop(self) -> None:
-        """Ends the process and frees what belongs to it."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        self._stderr.close()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(line)
-        self._answers.put("")
-
-    def _last_words(self) -> str:
-        code = self._process.wait()
-        ending = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, self._stderr.tell() - _STDERR_BYTES))
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()[-_STDERR_LINES:]
-        return f"{ending}; " + (" | ".join(lines) if lines else "nothing on standard error")
-
-
-def _cores_to_use(count: int) -> list[int] | None:
-    """The last ``count`` cores this process may use (the first serve most interrupts)."""
-    if not hasattr(os, "sched_getaffinity"):
-        _log.info("this system does not pin processes to cores: the spread will be larger")
-        return None
-    return sorted(os.sched_getaffinity(0))[-count:]
-
-
-def _processor() -> str:
-    if CPU_INFO.is_file():
-        for line in CPU_INFO.read_text().splitlines():
-            if line.startswith("model name"):
-                return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} cores"
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"

@@ -2,16 +2,21 @@
 
 Run as a script. Requests are JSON lines on standard input, answers JSON lines on standard output:
 
-* ``{"op": "hello", "cores": [..] | null}``: pins the process; answers runtime version and cores;
-* ``{"op": "start", "path", "input", "threads", "xnnpack"}``: times a cold start, for a fresh process;
-* ``{"op": "time", "path", "input", "threads", "xnnpack", "warmup", "runs", "keep"}``: times warm runs.
+* ``{"op": "hello", "cores": [..] | null}``: pins the process; answers runtime version and the cores it is on;
+* ``{"op": "inspect", <model>}``: loads; answers how many parts XNNPACK took, and how many threads there are;
+* ``{"op": "start", <model>, "input", "warmup_runs"}``: times a cold start, for a fresh process;
+* ``{"op": "time", <model>, "input", "warmup_runs", "warmup_seconds", "runs", "seconds", "keep"}``: times
+  warm runs, in nanoseconds;
+* ``{"op": "profile", <model>, "input", "warmup_runs", "runs"}``: times operators, see ``profiler.py``.
 
-An error is answered as ``{"error": message}``; a crash is for the parent to notice.
+``<model>`` is ``"path", "threads", "xnnpack"``. An error is answered as ``{"error": message}``; a crash is
+for the parent to notice.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib.util
 import json
 import os
 import sys
@@ -25,15 +30,18 @@ Request = dict[str, Any]
 
 _STATUS = "/proc/self/status"
 _CLEAR_REFS = "/proc/self/clear_refs"
+_THREADS = "/proc/self/task"
+_DELEGATED = "DELEGATE"
 _loaded: dict[str, Any] = {}
 
 
 def hello(request: Request) -> Request:
     """Pins the process where the system can, and introduces the runtime."""
-    cores = request["cores"]
-    if cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)
-    return {"runtime": runtime_version(), "cores": cores or []}
+    cores = None
+    if request["cores"] and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, request["cores"])
+        cores = sorted(os.sched_getaffinity(0))
+    return {"runtime": runtime_version(), "cores": cores}
 
 
 def runtime_version() -> str:
@@ -41,6 +49,15 @@ def runtime_version() -> str:
     from importlib.metadata import version
 
     return version("ai-edge-litert")
+
+
+def inspect(request: Request) -> Request:
+    """Loads a model and tells what the runtime made of it."""
+    before = threads()
+    model = load(request)
+    after = threads()
+    started = None if before is None or after is None else after - before
+    return {"delegated": delegated(model), "threads": None if started is None else 1 + started}
 
 
 def start(request: Request) -> Request:
@@ -55,30 +72,58 @@ def start(request: Request) -> Request:
     ready = time.perf_counter_ns()
     model.invoke()
     answered = time.perf_counter_ns()
-    for _ in range(request["warmup"]):
+    for _ in range(request["warmup_runs"]):
         model.invoke()
+    peak = peak_mib()
     return {
         "init_ms": (prepared - began) / 1e6,
         "first_ms": (answered - ready) / 1e6,
-        "peak_mib": max(0.0, peak_mib() - idle),
+        "peak_mib": None if idle is None or peak is None else max(0.0, peak - idle),
+        "delegated": delegated(model),
     }
 
 
 def run(request: Request) -> Request:
-    """Times warm invocations in microseconds."""
+    """Times warm invocations in nanoseconds."""
     path = request["path"]
     model = _loaded.get(path) or load(request)
     if request["keep"]:
         _loaded[path] = model
     feed(model, np.load(request["input"], allow_pickle=False))
-    for _ in range(request["warmup"]):
-        model.invoke()
-    samples = []
-    for _ in range(request["runs"]):
-        began = time.perf_counter_ns()
-        model.invoke()
-        samples.append((time.perf_counter_ns() - began) / 1e3)
-    return {"samples_us": samples}
+    timed(model.invoke, request["warmup_runs"], request["warmup_seconds"])
+    return {"samples_ns": timed(model.invoke, request["runs"], request["seconds"])}
+
+
+def timed(invoke: Any, runs: int, seconds: float) -> list[int]:
+    """Nanoseconds of each invocation, until both ``runs`` and ``seconds`` are reached."""
+    clock = time.perf_counter_ns
+    samples: list[int] = []
+    left_ns = seconds * 1e9
+    while len(samples) < runs or left_ns > 0:
+        began = clock()
+        invoke()
+        took = clock() - began
+        samples.append(took)
+        left_ns -= took
+    return samples
+
+
+def profile(request: Request) -> Request:
+    """Times the operators; the module is loaded by its place, as this script's folder is not on the path."""
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "profiler.py")
+    spec = importlib.util.spec_from_file_location("profiler", place)
+    assert spec is not None and spec.loader is not None
+    profiler = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(profiler)
+    answer: Request = profiler.profile(
+        path=request["path"],
+        value=np.load(request["input"], allow_pickle=False),
+        threads=request["threads"],
+        xnnpack=request["xnnpack"],
+        warmup_runs=request["warmup_runs"],
+        runs=request["runs"],
+    )
+    return answer
 
 
 def load(request: Request) -> Any:
@@ -94,12 +139,22 @@ def load(request: Request) -> Any:
     return model
 
 
+def delegated(model: Any) -> int:
+    """Parts of the graph that a delegate has taken over; the package says it nowhere else."""
+    return sum(node["op_name"] == _DELEGATED for node in model._get_ops_details())
+
+
 def feed(model: Any, value: np.ndarray[Any, Any]) -> None:
     """Sets the one input."""
     details = model.get_input_details()
     if len(details) != 1:
         raise ValueError(f"a student has one input, this model has {len(details)}")
     model.set_tensor(details[0]["index"], value)
+
+
+def threads() -> int | None:
+    """Threads of this process; None where the system does not tell."""
+    return len(os.listdir(_THREADS)) if os.path.isdir(_THREADS) else None
 
 
 def reset_peak() -> None:
@@ -111,30 +166,32 @@ def reset_peak() -> None:
         return
 
 
-def resident_mib() -> float:
+def resident_mib() -> float | None:
     """Memory of this process now; its peak where the system does not tell."""
     return _status("VmRSS") or _usage_mib()
 
 
-def peak_mib() -> float:
+def peak_mib() -> float | None:
     """Peak memory of this process. ``ru_maxrss`` would on Linux include the parent's before exec."""
     return _status("VmHWM") or _usage_mib()
 
 
-def _status(field: str) -> float:
+def _status(field: str) -> float | None:
     try:
         with open(_STATUS) as file:
             for line in file:
                 if line.startswith(field + ":"):
                     return int(line.split()[1]) / 1024
     except OSError:
-        return 0.0
-    return 0.0
+        return None
+    return None
 
 
-def _usage_mib() -> float:
-    import resource
-
+def _usage_mib() -> float | None:
+    try:
+        import resource
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 1024
 
@@ -145,7 +202,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     gc.disable()
-    handlers = {"hello": hello, "start": start, "time": run}
+    handlers = {"hello": hello, "inspect": inspect, "start": start, "time": run, "profile": profile}
     for line in sys.stdin:
         request = json.loads(line)
         try:

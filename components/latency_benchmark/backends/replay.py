@@ -1,0 +1,187 @@
+"""A device that was timed before: its report and raw samples, served again in the order they were taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from components.latency_benchmark.backends.base import (
+    Backend,
+    Burst,
+    DeviceLost,
+    MeasurementFailed,
+    Sensors,
+    Start,
+    Subject,
+)
+from components.latency_benchmark.samples import read_samples
+from components.latency_benchmark.settings import MeasurementSettings
+from schemas.devices import ReplayDevice
+from schemas.latency_reports import LatencyMeasurement, LatencyReport, Machine, OperatorTime
+
+_Kept = TypeVar("_Kept")
+
+
+class ReplayBackend(Backend):
+    """Serves recorded measurements; models are told apart by the sha256 of their files.
+
+    Args:
+      name: Of the device in the configuration.
+      device: Where the record lies.
+      settings: Sessions and rounds must be those of the record.
+
+    Raises:
+      ValueError: If there is no record, it is malformed or empty, or was taken in other sessions or rounds.
+    """
+
+    def __init__(self, name: str, device: ReplayDevice, settings: MeasurementSettings) -> None:
+        self._name = name
+        self._folder = Path(device.report)
+        self._ambient = device.ambient
+        self._report = _read_report(self._folder)
+        _check_settings(self._report, settings, self._folder)
+        try:
+            records = read_samples(self._folder)
+        except FileNotFoundError:
+            raise ValueError(
+                f"the record {self._folder} has no {LatencyReport.SAMPLES}: without raw samples there is "
+                "nothing to replay"
+            ) from None
+        self._bursts: dict[str, dict[str, dict[tuple[int, int], Burst]]] = {}
+        for record in records:
+            of_file = self._bursts.setdefault(record.sha256, {})
+            of_file.setdefault(record.key, {})[record.session, record.round] = record.burst
+        self._last_session = max((record.session for record in records), default=0)
+        measurements = [self._report.reference, *self._report.measurements]
+        self._measurements = _by_file(one for one in measurements if one is not None)
+        self._conditions = {one.session: one for one in self._report.conditions}
+        self._session = 0
+        self._rounds: Counter[str] = Counter()
+        self._sensed = 0
+
+    def machine(self) -> Machine:
+        """The machine of the record, under this device's name."""
+        return self._report.machine.model_copy(
+            update={
+                "profile": self._name,
+                "replayed_from": str(self._folder),
+                "ambient": self._ambient or self._report.machine.ambient,
+            }
+        )
+
+    def begin_session(self) -> None:
+        """Goes on to the next recorded session.
+
+        Raises:
+          DeviceLost: If the record has no more.
+        """
+        if self._session == self._last_session:
+            raise DeviceLost(f"the record {self._folder} ends after session {self._last_session}")
+        self._session += 1
+        self._rounds.clear()
+        self._sensed = 0
+
+    def sensors(self) -> Sensors:
+        """What was read before the session, and from the second call on what was read after it."""
+        self._sensed += 1
+        conditions = self._conditions.get(self._session)
+        if conditions is None:
+            return Sensors()
+        after = self._sensed > 1
+        return Sensors(
+            {sensor: ends[after] for sensor, ends in conditions.temperatures_c.items()},
+            conditions.throttled,
+        )
+
+    def start(self, subject: Subject) -> Start:
+        """The recorded cold start."""
+        measured = self._measured(subject)
+        return Start(measured.init_ms, measured.first_ms, measured.peak_mib)
+
+    def time(
+        self,
+        subject: Subject,
+        *,
+        warmup_runs: int,
+        warmup_seconds: float,
+        runs: int,
+        seconds: float,
+        keep_loaded: bool,
+    ) -> Burst:
+        """What the model took in this round of this session; how often it ran is as recorded."""
+        self._rounds[subject.key] += 1
+        place = self._session, self._rounds[subject.key]
+        bursts = self._find(self._bursts, subject)
+        if place not in bursts:
+            raise MeasurementFailed(
+                f"no recorded measurement of sha256 {subject.sha256} in session {place[0]}, round {place[1]} "
+                f"({subject.key}, record {self._folder})"
+            )
+        return bursts[place]
+
+    def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:
+        """The recorded operators."""
+        return list(self._measured(subject).operators)
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+    def _measured(self, subject: Subject) -> LatencyMeasurement:
+        reference = self._report.reference
+        assert reference is not None, "checked when the report was read"
+        if subject.input is None and subject.sha256 != reference.sha256:
+            raise ValueError(
+                f"the record {self._folder} was taken beside the reference model {reference.sha256}, "
+                f"this run's is {subject.sha256}: ratios would not compare"
+            )
+        return self._find(self._measurements, subject)
+
+    def _find(self, kept: Mapping[str, Mapping[str, _Kept]], subject: Subject) -> _Kept:
+        """What is kept of a file: that of the same name if the record has copies of the file."""
+        of_file = kept.get(subject.sha256, {})
+        if not of_file:
+            raise MeasurementFailed(
+                f"no recorded measurement of sha256 {subject.sha256} ({subject.key}, record {self._folder})"
+            )
+        return of_file.get(subject.key) or next(iter(of_file.values()))
+
+
+def _by_file(measurements: Iterable[LatencyMeasurement]) -> dict[str, dict[str, LatencyMeasurement]]:
+    found: dict[str, dict[str, LatencyMeasurement]] = {}
+    for measured in measurements:
+        found.setdefault(measured.sha256, {})[measured.key] = measured
+    return found
+
+
+def _read_report(folder: Path) -> LatencyReport:
+    try:
+        report = LatencyReport.load(folder)
+    except OSError as error:
+        raise ValueError(
+            f"there is no record to replay: {folder / LatencyReport.FILE} cannot be read ({error.strerror})"
+        ) from error
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()[:3]
+        )
+        raise ValueError(f"{folder / LatencyReport.FILE} is no latency report: {problems}") from error
+    if report.reference is None:
+        raise ValueError(f"the record {folder} holds no measurement: {report.failure}")
+    return report
+
+
+def _check_settings(report: LatencyReport, settings: MeasurementSettings, folder: Path) -> None:
+    differing: Sequence[str] = [
+        f"{name} {asked}, recorded {recorded}"
+        for name, asked, recorded in (
+            ("sessions", settings.sessions, report.sessions),
+            ("rounds", settings.rounds, report.rounds),
+        )
+        if asked != recorded
+    ]
+    if differing:
+        raise ValueError(f"the record {folder} was taken otherwise than is asked: {'; '.join(differing)}")

@@ -1,1 +1,1 @@
-"""Times every TFLite variant of a run in one session, interleaved with a fixed reference model."""
+"""Times every TFLite variant of a run on one device, together, interleaved with a fixed reference model."""

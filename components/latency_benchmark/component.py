@@ -10,21 +10,25 @@ from tfx.dsl.components.base import base_component, executor_spec
 from components import fan_in
 from components.latency_benchmark.executor import (
     CODE_DIGEST,
+    DEVICE,
+    NAME,
     REPORT_KEY,
+    SCRATCH_DIR,
     SEED,
     SETTINGS,
     VARIANTS_ROLE,
     Executor,
 )
-from components.latency_benchmark.settings import LatencySettings
+from components.latency_benchmark.settings import MeasurementSettings
 from schemas.artifacts import LatencyReport, TfliteVariants
+from schemas.devices import Device
 
 
 class LatencyBenchmark(base_component.BaseComponent):
-    """The TFLite variants of all candidates to one latency report.
+    """The TFLite variants of all candidates to the latency report of one device.
 
-    Inputs: ``variants_000 ... variants_NNN``. Output: ``report``: ``latency_report.json`` and the
-    reference model it compares with.
+    Inputs: ``variants_000 ... variants_NNN``. Output: ``report``: ``latency_report.json``, the raw
+    ``samples.npz`` and the reference model it compares with.
     """
 
     SPEC_CLASS = types.ComponentSpec
@@ -33,24 +37,32 @@ class LatencyBenchmark(base_component.BaseComponent):
     def __init__(
         self,
         variants: Sequence[types.BaseChannel],
-        settings: LatencySettings | None = None,
+        name: str,
+        device: Device,
+        settings: MeasurementSettings,
         seed: int = 0,
+        scratch_dir: str = "",
         code_digest: str = "",
     ) -> None:
-        """Makes the node.
+        """Makes the node of one device.
 
         Args:
           variants: Channels of ``TfliteVariants``, one a candidate.
-          settings: Back end and rounds; defaults where None.
+          name: The device's name in the configuration.
+          device: What it is. Its budgets are the gate's and left out here, so that another budget does
+            not have everything measured again.
+          settings: How long and how often everything is timed.
           seed: Of the order of the rounds, the inputs and the bootstrap.
+          scratch_dir: Folder for finished sessions, so that a killed measurement goes on; empty: none.
           code_digest: Digest of the component's code, so that the cache sees a change.
 
         Raises:
           ValueError: If there is no candidate.
         """
+        parameters = {NAME: str, DEVICE: str, SETTINGS: str, SEED: int, SCRATCH_DIR: str, CODE_DIGEST: str}
         spec = fan_in.make_spec(
             "LatencyBenchmarkSpec",
-            parameters={SETTINGS: str, SEED: int, CODE_DIGEST: str},
+            parameters=parameters,
             inputs={},
             per_candidate={VARIANTS_ROLE: TfliteVariants},
             candidates=len(variants),
@@ -59,8 +71,11 @@ class LatencyBenchmark(base_component.BaseComponent):
         super().__init__(
             spec=spec(
                 **{
-                    SETTINGS: (settings or LatencySettings()).to_parameter(),
+                    NAME: name,
+                    DEVICE: device.model_copy(update={"budgets": ()}).to_parameter(),
+                    SETTINGS: settings.to_parameter(),
                     SEED: seed,
+                    SCRATCH_DIR: scratch_dir,
                     CODE_DIGEST: code_digest,
                     REPORT_KEY: types.Channel(type=LatencyReport),
                     **fan_in.channels(VARIANTS_ROLE, variants),

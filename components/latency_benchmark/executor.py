@@ -1,4 +1,4 @@
-"""Executor of the LatencyBenchmark: all variants timed in one session."""
+"""Executor of the LatencyBenchmark: all variants timed together on one device."""
 
 from __future__ import annotations
 
@@ -7,30 +7,40 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components import fan_in
-from components.latency_benchmark import figures, subjects
+from components.latency_benchmark import subjects
+from components.latency_benchmark.attempts import Measured, measure
 from components.latency_benchmark.backends import open_backend
-from components.latency_benchmark.backends.base import Subject
+from components.latency_benchmark.backends.base import Backend, DeviceLost, MeasurementFailed, Subject
+from components.latency_benchmark.finished import FinishedSessions, identity
 from components.latency_benchmark.reference import write_reference
-from components.latency_benchmark.rounds import Session, measure
-from components.latency_benchmark.settings import LatencySettings
-from schemas.latency_reports import LatencyMeasurement, LatencyReport
+from components.latency_benchmark.report import make_report, not_reached
+from components.latency_benchmark.samples import write_samples
+from components.latency_benchmark.settings import MeasurementSettings
+from schemas.devices import Device, ReplayDevice
+from schemas.latency_reports import LatencyReport, OperatorTime
 
 VARIANTS_ROLE = "variants"
 REPORT_KEY = "report"
+NAME = "name"
+DEVICE = "device"
 SETTINGS = "settings"
 SEED = "seed"
+SCRATCH_DIR = "scratch_dir"
 CODE_DIGEST = "code_digest"
+
+_DEVICE: TypeAdapter[Device] = TypeAdapter(Device)
 
 _log = logging.getLogger("tinytrill.latency_benchmark")
 
 
 class Executor(base_executor.BaseExecutor):
-    """Times the accepted variants of all candidates and writes ``latency_report.json``."""
+    """Times the accepted variants of all candidates; writes ``latency_report.json`` and ``samples.npz``."""
 
     def Do(
         self,
@@ -38,77 +48,91 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Measures; a variant that cannot be measured has a reason in the report and no figure.
-
-        Raises:
-          RuntimeError: If the reference model itself cannot be measured.
-        """
+        """Measures; what cannot be measured, even the whole device, has a reason in the report."""
         benchmark(
             variant_uris=[artifact.uri for artifact in fan_in.gather(input_dict, VARIANTS_ROLE)],
             output_uri=artifact_utils.get_single_uri(output_dict[REPORT_KEY]),
-            settings=LatencySettings.from_parameter(exec_properties[SETTINGS]),
+            name=exec_properties[NAME],
+            device=_DEVICE.validate_json(exec_properties[DEVICE]),
+            settings=MeasurementSettings.from_parameter(exec_properties[SETTINGS]),
             seed=exec_properties[SEED],
+            scratch_dir=exec_properties[SCRATCH_DIR],
+            code_digest=exec_properties[CODE_DIGEST],
         )
 
 
 def benchmark(
-    variant_uris: list[str], output_uri: str, settings: LatencySettings, seed: int
+    variant_uris: list[str],
+    output_uri: str,
+    name: str,
+    device: Device,
+    settings: MeasurementSettings,
+    seed: int = 0,
+    scratch_dir: str = "",
+    code_digest: str = "",
 ) -> LatencyReport:
-    """Times the variants in ``variant_uris`` and reports in ``output_uri``."""
-    with tempfile.TemporaryDirectory(prefix="tinytrill-latency-") as scratch:
-        found = subjects.find(variant_uris, Path(scratch), seed)
+    """Times the variants in ``variant_uris`` on a device and reports in ``output_uri``.
+
+    Finished sessions stay in ``scratch_dir`` until the measurement is complete: one that was killed, or
+    whose device was lost, goes on from there when it is run again, and says when each session began.
+
+    Args:
+      variant_uris: Folders of ``TfliteVariants``.
+      output_uri: Folder of the report, the samples and the reference model.
+      name: The device's name in the configuration.
+      device: What it is.
+      settings: How long and how often.
+      seed: Of the orders, the inputs and the bootstrap.
+      scratch_dir: Folder that outlives the run; empty: nothing is kept.
+      code_digest: Sessions that other code has timed are not taken.
+    """
+    with tempfile.TemporaryDirectory(prefix="tinytrill-latency-") as temporary:
+        found = subjects.find(variant_uris, Path(temporary), seed)
         for key, reason in found.failures.items():
             _log.warning("%s gets no latency: %s", key, reason)
-        reference = write_reference(Path(output_uri), Path(scratch), seed)
-        with open_backend(settings) as backend:
-            machine = backend.machine()
-            _log.info(
-                "timing %d variants in %d rounds on %s (%s)",
-                len(found.subjects),
-                settings.rounds,
-                machine.name,
-                machine.runtime,
-            )
-            session = measure(backend, [reference, *found.subjects], settings, seed)
-    if reference.key in session.failures:
-        raise RuntimeError(f"the reference model cannot be measured: {session.failures[reference.key]}")
-    report = LatencyReport(
-        machine=machine,
-        reference=_measurement(reference, reference, session, seed),
-        rounds=settings.rounds,
-        measurements=[
-            _measurement(subject, reference, session, seed)
-            for subject in found.subjects
-            if subject.key not in session.failures
-        ],
-        failures={**found.failures, **session.failures},
+        reference = write_reference(Path(output_uri), Path(temporary), seed)
+        parameters = [name, device.to_parameter(), settings.to_parameter(), str(seed), code_digest]
+        try:
+            with open_backend(name, device, settings) as backend:
+                machine = backend.machine()
+                _log.info("timing %d variants on %s (%s)", len(found.subjects), machine.name, machine.runtime)
+                key = identity(parameters, machine, [reference, *found.subjects])
+                # A record is read faster than kept, and its sessions have to be read in their order.
+                keep = bool(scratch_dir) and not isinstance(device, ReplayDevice)
+                finished = FinishedSessions(Path(scratch_dir) / "latency" / key if keep else None)
+                measured = measure(backend, reference, found.subjects, settings, seed, finished)
+                operators = _profile(backend, measured, found.subjects, settings.profile_runs)
+        except DeviceLost as error:
+            machine, finished = not_reached(name, device), FinishedSessions(None)
+            measured, operators = Measured(lost=str(error)), {}
+    report = make_report(
+        machine, measured, reference, found.subjects, settings, seed, found.failures, operators
     )
+    if report.failure:
+        _log.error("%s: nothing was measured: %s", name, report.failure)
+    records = [record for session in measured.sessions for record in session.records]
+    write_samples(output_uri, records)
     report.save(output_uri)
+    if not measured.lost:
+        finished.remove()
     return report
 
 
-def _measurement(subject: Subject, reference: Subject, session: Session, seed: int) -> LatencyMeasurement:
-    samples = session.samples_us[subject.key]
-    timing = figures.timing(samples, seed)
-    ratio = figures.ratio(samples, session.samples_us[reference.key], seed)
-    start = session.starts[subject.key]
-    return LatencyMeasurement(
-        candidate_id=subject.candidate_id,
-        variant=subject.variant,
-        sha256=subject.sha256,
-        bytes=subject.bytes,
-        n=timing.n,
-        p50_ms=timing.p50_ms,
-        p90_ms=timing.p90_ms,
-        p99_ms=timing.p99_ms,
-        mean_ms=timing.mean_ms,
-        spread_low_ms=timing.spread.low,
-        spread_high_ms=timing.spread.high,
-        ratio=ratio.value,
-        ratio_low=ratio.low,
-        ratio_high=ratio.high,
-        init_ms=start.init_ms,
-        first_ms=start.first_ms,
-        peak_mib=start.peak_mib,
-        samples_us=samples,
-    )
+def _profile(
+    backend: Backend, measured: Measured, models: list[Subject], runs: int
+) -> dict[str, list[OperatorTime]]:
+    """Where the time of the valid models goes, by key; a model that cannot be profiled has no entry."""
+    found: dict[str, list[OperatorTime]] = {}
+    if not runs or measured.lost:
+        return found
+    for model in models:
+        if not measured.is_valid(model.key):
+            continue
+        try:
+            found[model.key] = backend.profile(model, runs)
+        except DeviceLost as error:
+            _log.warning("no operators are timed from %s on: %s", model.key, error)
+            break
+        except MeasurementFailed as error:
+            _log.warning("the operators of %s are not timed: %s", model.key, error)
+    return found

@@ -52,10 +52,12 @@ def write_reference(folder: Path, scratch: Path, seed: int) -> Subject:
     return Subject(
         candidate_id=CANDIDATE_ID,
         variant=VARIANT,
+        input=None,
         path=path,
         input_path=write_input(flatbuffer.inputs(flatbuffer.parse(content))[0], scratch, seed),
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
+        sound_seconds=0.0,
     )
 
 

@@ -1,0 +1,142 @@
+"""The latency report of what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from components.latency_benchmark import figures
+from components.latency_benchmark.attempts import Measured, partner
+from components.latency_benchmark.backends.base import Subject
+from components.latency_benchmark.settings import MeasurementSettings
+from schemas.devices import AdbDevice, Device, ReplayDevice
+from schemas.latency_reports import LatencyMeasurement, LatencyReport, Machine, OperatorTime
+
+
+def not_reached(name: str, device: Device) -> Machine:
+    """What is known of a device that did not answer."""
+    return Machine(
+        profile=name,
+        backend="adb" if isinstance(device, AdbDevice) else "host",
+        name="not reached",
+        os="",
+        runtime="",
+        threads=0 if isinstance(device, ReplayDevice) else device.threads,
+        is_device=isinstance(device, AdbDevice),
+        ambient=device.ambient,
+        replayed_from=device.report if isinstance(device, ReplayDevice) else "",
+    )
+
+
+def make_report(
+    machine: Machine,
+    measured: Measured,
+    reference: Subject,
+    subjects: Sequence[Subject],
+    settings: MeasurementSettings,
+    seed: int,
+    failures: Mapping[str, str],
+    operators: Mapping[str, list[OperatorTime]],
+) -> LatencyReport:
+    """Puts everything together.
+
+    Args:
+      machine: What was measured on.
+      measured: What was found; without figures of the reference nothing was.
+      reference: The reference model.
+      subjects: The models.
+      settings: Sessions, rounds, and what is valid.
+      seed: Of the bootstrap.
+      failures: Why files could not even be tried, by key.
+      operators: Where the time of a model goes, by key.
+    """
+    conditions = measured.conditions()
+    found = reference.key in measured.decided
+    failure = "" if found else measured.lost or measured.failures[reference.key]
+    timed = [subject for subject in subjects if subject.key in measured.decided] if found else []
+    return LatencyReport(
+        machine=machine,
+        started=conditions[0].started if conditions else "",
+        sessions=settings.sessions,
+        rounds=settings.rounds,
+        min_runs=settings.min_runs,
+        min_seconds=settings.min_seconds,
+        reference=_measurement(reference, measured, reference, seed, []) if found else None,
+        measurements=[
+            _measurement(subject, measured, reference, seed, operators.get(subject.key, []))
+            for subject in timed
+        ],
+        failures={
+            **failures,
+            **{
+                subject.key: measured.failures.get(subject.key) or failure or measured.lost
+                for subject in subjects
+                if subject not in timed
+            },
+        },
+        failure=failure,
+        conditions=conditions,
+    )
+
+
+def _measurement(
+    subject: Subject, measured: Measured, reference: Subject, seed: int, operators: list[OperatorTime]
+) -> LatencyMeasurement:
+    attempt = measured.decided[subject.key]
+    timings, start = attempt.timings[subject.key], attempt.starts[subject.key]
+    summary = figures.summary(timings)
+    typical = figures.typical_ms(timings, seed)
+    ratio = figures.ratio(timings, attempt.timings[reference.key], seed)
+    front_end = _front_end(subject, measured, seed)
+    reasons = list(attempt.reasons[subject.key])
+    if reasons and subject.key in measured.failures:
+        reasons.append(f"measured again, and failed: {measured.failures[subject.key]}")
+    if reasons and measured.lost:
+        reasons.append(f"not measured again: {measured.lost}")
+    return LatencyMeasurement(
+        candidate_id=subject.candidate_id,
+        variant=subject.variant,
+        input=subject.input,
+        sha256=subject.sha256,
+        bytes=subject.bytes,
+        valid=not reasons,
+        reasons=reasons,
+        attempts=measured.times[subject.key],
+        sessions=len(attempt.conditions),
+        n=summary.n,
+        seconds=summary.seconds,
+        statistic=summary.statistic,
+        p50_ms=summary.p50_ms,
+        p90_ms=summary.p90_ms,
+        p95_ms=summary.p95_ms,
+        p99_ms=summary.p99_ms,
+        mean_ms=summary.mean_ms,
+        spread_low_ms=typical.low,
+        spread_high_ms=typical.high,
+        session_ms=list(figures.session_ms(timings).values()),
+        disagreement=attempt.disagreement[subject.key],
+        ratio=ratio.value,
+        ratio_low=ratio.low,
+        ratio_high=ratio.high,
+        sound_seconds=subject.sound_seconds,
+        init_ms=start.init_ms,
+        first_ms=start.first_ms,
+        peak_mib=start.peak_mib,
+        front_end_ms=front_end.value if front_end else None,
+        front_end_low_ms=front_end.low if front_end else None,
+        front_end_high_ms=front_end.high if front_end else None,
+        operators=operators,
+    )
+
+
+def _front_end(subject: Subject, measured: Measured, seed: int) -> figures.Interval | None:
+    """What a wave file takes beyond its core file, in the latest attempt that timed and believed both.
+
+    None for others, and where there is no such attempt.
+    """
+    if subject.input != "wave":
+        return None
+    core = partner(subject)
+    for attempt in reversed(measured.attempts):
+        if attempt.reasons.get(subject.key) == [] == attempt.reasons.get(core):
+            return figures.difference_ms(attempt.timings[subject.key], attempt.timings[core], seed)
+    return None

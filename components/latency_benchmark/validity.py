@@ -1,0 +1,101 @@
+"""When a measurement may not be believed, and why.
+
+Pure functions of what was timed. MLPerf Tiny and Mobile refuse runs by the same kinds of rules: too short,
+too few, not repeatable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from components.latency_benchmark.figures import Timings
+from components.latency_benchmark.settings import MeasurementSettings
+
+# Tools that stop by the clock and not by the sum of their timings fall short by their own work.
+_SHORT_BY = 0.05
+
+Sessions = Mapping[int, float]
+"""A figure of each session, by its number."""
+
+
+def common_drift(typical_ms: Mapping[str, Sessions], reference: str) -> dict[int, float]:
+    """How much slower each session was for all models alike, 1 for the middle one.
+
+    The median over the models of a session's typical latency against that model's middle session. One
+    model's change would be half of the median of two, so with fewer than three the reference speaks alone.
+
+    Args:
+      typical_ms: Of each session, by model; all models were timed in the same sessions.
+      reference: The reference model's key.
+    """
+    if len(typical_ms) < 3:
+        typical_ms = {reference: typical_ms[reference]}
+    changes = [
+        {session: one / np.median(list(own.values())) for session, one in own.items()}
+        for own in typical_ms.values()
+    ]
+    return {session: float(np.median([one[session] for one in changes])) for session in changes[0]}
+
+
+def disagreement(own_ms: Sessions, drift: Sessions) -> float:
+    """Largest over least session, minus 1, once each is divided by the drift common to all models."""
+    settled = [one / drift[session] for session, one in own_ms.items()]
+    return max(settled) / min(settled) - 1
+
+
+def faults(timings: Timings, apart: float, settings: MeasurementSettings) -> list[str]:
+    """Why one model's figures may not be believed; empty if they may.
+
+    Args:
+      timings: Of one attempt.
+      apart: Its sessions' disagreement.
+      settings: The least count and time of a session, and the largest disagreement.
+    """
+    found = []
+    for session in sorted({session for session, _ in timings}):
+        bursts = [burst for (number, _), burst in timings.items() if number == session]
+        runs, seconds = sum(burst.count for burst in bursts), sum(burst.seconds for burst in bursts)
+        if runs < settings.min_runs:
+            found.append(
+                f"too few: {runs} timed invocations in session {session}, at least {settings.min_runs}"
+            )
+        if seconds < settings.min_seconds * (1 - _SHORT_BY):
+            found.append(
+                f"too short: {seconds:.3g} timed seconds in session {session}, "
+                f"at least {settings.min_seconds:g}"
+            )
+    # Not '>': a figure that is no number must not pass.
+    if not apart <= settings.max_disagreement:
+        found.append(
+            f"its sessions disagree by {apart:.1%} beyond the drift common to all models, "
+            f"at most {settings.max_disagreement:.1%}"
+        )
+    return found
+
+
+def session_faults(
+    reference_ms: Sessions, throttled: Mapping[int, bool | None], settings: MeasurementSettings
+) -> dict[int, list[str]]:
+    """Why nothing measured in the sessions of an attempt may be believed, by session.
+
+    Args:
+      reference_ms: The reference model's typical latency in each session.
+      throttled: What the device told of itself; None: nothing, and that is no fault.
+      settings: How far the reference may move.
+    """
+    found: dict[int, list[str]] = {session: [] for session in reference_ms}
+    for session in reference_ms:
+        if throttled[session]:
+            found[session].append("the device throttled")
+    least, largest = min(reference_ms.values()), max(reference_ms.values())
+    if not largest / least - 1 <= settings.max_reference_drift:
+        middle = np.median(list(reference_ms.values()))
+        farthest = max(reference_ms, key=lambda session: abs(np.log(reference_ms[session] / middle)))
+        found[farthest].append(
+            f"the reference model took {reference_ms[farthest]:.4g} ms, {least:.4g} to {largest:.4g} ms in "
+            f"the attempt's sessions: {largest / least - 1:.1%} apart, "
+            f"at most {settings.max_reference_drift:.1%}"
+        )
+    return found

@@ -22,7 +22,7 @@ def test_networks_are_no_part_of_ingestion() -> None:
 
 
 def test_a_template_is_part_of_its_component() -> None:
-    assert "frontier_gate/page.html.j2" in _names("frontier_gate")
+    assert "templates/page.html.j2" in _names("frontier_gate")
 
 
 def test_components_differ_and_a_digest_is_stable() -> None:

@@ -1,0 +1,41 @@
+"""What the page tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.frontier_gate.settings import GateSettings, Goal
+from schemas.devices import VariantInput
+from schemas.latency_reports import LatencyReport
+from schemas.noss_reports import NossComparison, NossModelResult, NossReport
+from schemas.reports import StudentInfo, TfliteReport
+from schemas.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the page tells of: the verdict and all reports behind it."""
+
+    verdict: Verdict
+    converted: Sequence[TfliteReport]
+    noss: Sequence[NossReport]
+    latencies: Sequence[LatencyReport]
+    teacher: NossModelResult
+    baselines: Sequence[NossModelResult]
+    students: Sequence[StudentInfo]
+    comparison: NossComparison
+    settings: GateSettings
+    configuration: str = ""
+
+    def latency_of(self, device: str) -> LatencyReport | None:
+        """The latency report of a device by its name in the configuration."""
+        return next((report for report in self.latencies if report.machine.profile == device), None)
+
+    def goals_of(self, device: str, kind: VariantInput) -> list[Goal]:
+        """The goals that are held against points of one input kind on a device."""
+        return [
+            goal
+            for goal in self.settings.goals
+            if goal.input in (None, kind) and (not goal.devices or device in goal.devices)
+        ]

@@ -1,0 +1,98 @@
+"""What became of the points of a device, in the page's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.verdicts import DeviceVerdict, FrontierPoint, GoalResult, RegisteredPoint
+
+Status = Literal["blessed", "frontier", "beaten"]
+
+
+@dataclass(frozen=True)
+class GoalCount:
+    """One goal and how many met it."""
+
+    goal: str
+    points: int
+    met: int
+    frontier: int
+    frontier_met: int
+    notes: list[str]
+
+
+def status(device: DeviceVerdict, point: FrontierPoint) -> Status:
+    """Nothing is blessed while the gate is closed."""
+    if point.blessed and not device.closed:
+        return "blessed"
+    return "frontier" if point.on_frontier else "beaten"
+
+
+def numbers(device: DeviceVerdict) -> dict[str, int]:
+    """The numbers that stand in the charts' marks: the frontier of each input kind, fastest first."""
+    found: dict[str, int] = {}
+    for kind in ("wave", "core"):
+        standing = [p for p in device.points if p.input == kind and (p.on_frontier or p.blessed)]
+        ordered = sorted(standing, key=lambda point: (point.latency_ms, point.point_id))
+        found |= {point.point_id: i for i, point in enumerate(ordered, 1)}
+    return found
+
+
+def standing_points(device: DeviceVerdict) -> list[FrontierPoint]:
+    """The whole frontier, and what is blessed in the place of a frontier point that misses a goal."""
+    number = numbers(device)
+    found = [point for point in device.points if point.point_id in number]
+    return sorted(found, key=lambda point: (point.input != "wave", number[point.point_id]))
+
+
+def why(device: DeviceVerdict, point: FrontierPoint) -> str:
+    """Why a point has its status, in a line."""
+    if status(device, point) == "blessed":
+        goals = f"meets {_count(len(point.goals), 'goal')}" if point.goals else "no goal set"
+        if point.on_frontier:
+            return f"unbeaten; {goals}"
+        return f"{goals}; only beaten by what misses one: {_first(point.dominated_by)}"
+    reasons = list(point.reasons)
+    if device.closed:
+        reasons.append("the gate is closed")
+    elif not point.on_frontier and not reasons:
+        reasons.append(f"beaten by {_first(point.dominated_by)}")
+    return "; ".join(reasons)
+
+
+def fate(point: RegisteredPoint) -> str:
+    """What became of a registered version."""
+    if not point.competes:
+        return f"does not compete: {point.reason}"
+    return f"beaten by {_first(point.beaten_by)}" if point.beaten_by else "unbeaten"
+
+
+def goal_counts(device: DeviceVerdict) -> list[GoalCount]:
+    """The goals in the order in which points name them, with how many points met each."""
+    held: dict[str, list[tuple[FrontierPoint, GoalResult]]] = {}
+    for point in device.points:
+        for goal in point.goals:
+            held.setdefault(goal.goal, []).append((point, goal))
+    return [
+        GoalCount(
+            name,
+            points=len(pairs),
+            met=sum(goal.met for _, goal in pairs),
+            frontier=sum(point.on_frontier for point, _ in pairs),
+            frontier_met=sum(point.on_frontier and goal.met for point, goal in pairs),
+            notes=list(dict.fromkeys(goal.note for _, goal in pairs if goal.note and not goal.met))[:3],
+        )
+        for name, pairs in held.items()
+    ]
+
+
+def _first(names: Sequence[str]) -> str:
+    if not names:
+        return "another point"
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{'the' if number == 1 else f'all {number}'} {noun}{'s' if number != 1 else ''}"

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from components.latency_benchmark.backends import host, open_backend
-from components.latency_benchmark.backends.base import MeasurementFailed, Subject
+from components.latency_benchmark.backends import host, host_state, open_backend, worker_process
+from components.latency_benchmark.backends.base import Burst, DeviceLost, MeasurementFailed, Subject
 from components.latency_benchmark.backends.host import HostBackend
 from components.latency_benchmark.reference import write_reference
-from components.latency_benchmark.settings import LatencySettings
+from components.latency_benchmark.settings import MeasurementSettings
+from components.modeling import flatbuffer
+from schemas.devices import HostDevice
 
-SETTINGS = LatencySettings(timeout_s=20)
+SETTINGS = MeasurementSettings(timeout_s=20)
+PINS = pytest.mark.skipif(not host_state.can_pin(), reason="this system does not pin processes")
 
 
 @pytest.fixture
@@ -21,85 +26,230 @@ def subject(tmp_path: Path) -> Subject:
     return write_reference(tmp_path, tmp_path, seed=0)
 
 
-def worker_script(tmp_path: Path, on_request: str) -> Path:
-    """A worker that introduces itself properly and then does something else."""
-    path = tmp_path / "worker.py"
-    path.write_text(
-        "import os, signal, sys, time\n"
-        "sys.stdin.readline()\n"
-        'print(\'{"runtime": "test", "cores": []}\', flush=True)\n'
-        "sys.stdin.readline()\n" + on_request
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Puts a worker in place that introduces itself properly and then does something else."""
+
+    def write(on_request: str) -> None:
+        path = tmp_path / "worker.py"
+        path.write_text(
+            "import os, signal, sys, time\n"
+            "sys.stdin.readline()\n"
+            'print(\'{"runtime": "test", "cores": null}\', flush=True)\n'
+            "sys.stdin.readline()\n" + on_request
+        )
+        monkeypatch.setattr(host, "WORKER", path)
+
+    return write
+
+
+def backend(settings: MeasurementSettings = SETTINGS, **device: Any) -> HostBackend:
+    return HostBackend("laptop", HostDevice(**device), settings)
+
+
+def time(opened: HostBackend, subject: Subject, runs: int = 2, keep_loaded: bool = True) -> Burst:
+    return opened.time(
+        subject, warmup_runs=1, warmup_seconds=0, runs=runs, seconds=0, keep_loaded=keep_loaded
     )
-    return path
 
 
 def test_warm_runs_and_cold_start(subject: Subject) -> None:
-    with open_backend(SETTINGS) as backend:
-        start = backend.start(subject)
-        assert min(start.init_ms, start.first_ms, start.peak_mib) > 0
+    with open_backend("laptop", HostDevice(), SETTINGS) as opened:
+        opened.begin_session()
+        start = opened.start(subject)
+        assert min(start.init_ms, start.first_ms) > 0
+        assert start.peak_mib is None or start.peak_mib > 0
+        assert isinstance(opened, HostBackend)
         for keep in (True, False):
-            samples = backend.time(subject, warmup=1, runs=7, keep_loaded=keep)
-            assert len(samples) == 7
-            assert min(samples) > 0
+            burst = time(opened, subject, runs=7, keep_loaded=keep)
+            assert burst.count == len(burst.samples_us) == 7
+            assert burst.min_us > 0
 
 
-def test_the_delegate_is_set_and_recorded(subject: Subject) -> None:
-    with HostBackend(LatencySettings(delegate="none", pin_core=False)) as backend:
-        assert backend.machine().runtime.endswith("no delegate")
-        assert backend.time(subject, warmup=1, runs=1, keep_loaded=False)
+def test_a_machine_says_what_was_found(caplog: pytest.LogCaptureFixture) -> None:
+    with backend(ambient="on battery", cores="any") as opened:
+        machine = opened.machine()
+    assert (machine.profile, machine.backend, machine.is_device) == ("laptop", "host", False)
+    assert machine.runtime.startswith("LiteRT 2.")
+    assert (machine.delegate, machine.threads, machine.cores) == ("XNNPACK", 1, "")
+    assert machine.ambient == "on battery"
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not pin processes")
+def test_without_the_delegate(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
+    with backend(delegate="none") as opened:
+        assert opened.machine().delegate == "none"
+        opened.start(subject)
+        assert time(opened, subject).count == 2
+    assert "XNNPACK" not in caplog.text
+
+
+def test_a_delegate_that_takes_nothing_is_told(
+    subject: Subject, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A worker that is asked for XNNPACK and goes without, as a runtime that was built so does.
+    request = HostBackend._request
+    monkeypatch.setattr(
+        HostBackend,
+        "_request",
+        lambda self, *about, **more: request(self, *about, **more) | {"xnnpack": False},
+    )
+    with backend() as opened:
+        assert opened.machine().delegate == "none, though XNNPACK was asked for"
+        opened.start(subject)
+    assert "XNNPACK is asked for, but takes nothing of the reference model" in caplog.text
+    assert f"{subject.key}: XNNPACK takes none of its operators" in caplog.text
+
+
+def test_threads_that_are_not_there_are_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = HostBackend._request
+    monkeypatch.setattr(
+        HostBackend, "_request", lambda self, *about, **more: request(self, *about, **more) | {"threads": 1}
+    )
+    with backend(threads=2, cores="any") as opened:
+        opened.machine()
+    assert "2 threads are asked for, XNNPACK has 1" in caplog.text
+
+
+@PINS
 def test_the_worker_stays_on_the_last_core() -> None:
     last = max(os.sched_getaffinity(0))
-    with HostBackend(SETTINGS) as backend:
-        assert backend.machine().runtime.endswith(f"on core {last}")
-        assert os.sched_getaffinity(backend._serving()._process.pid) == {last}
+    with backend() as opened:
+        assert opened.machine().cores == str(last)
+        assert os.sched_getaffinity(opened._serving().process_id) == {last}
+
+
+@PINS
+def test_the_worker_stays_on_the_core_that_is_named() -> None:
+    first = min(os.sched_getaffinity(0))
+    with backend(cores=(first,)) as opened:
+        assert opened.machine().cores == str(first)
+        assert os.sched_getaffinity(opened._serving().process_id) == {first}
+
+
+def test_a_system_that_does_not_pin_is_told(
+    script: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script('print(\'{"delegated": 1, "threads": null}\', flush=True)\n')
+    with backend() as opened:
+        assert opened.machine().cores == "any: this system does not pin"
+    assert "does not keep processes to cores" in caplog.text
+
+
+def test_a_core_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match=r"\[4096\]; this process may use \[\d"):
+        open_backend("laptop", HostDevice(cores=(4096,)), SETTINGS)
+
+
+def test_each_session_has_its_own_process(subject: Subject) -> None:
+    with backend() as opened:
+        opened.begin_session()
+        first = opened._serving().process_id
+        time(opened, subject)
+        assert opened._serving().process_id == first
+        opened.begin_session()
+        assert opened._serving().process_id != first
+
+
+def test_the_environment_of_the_process_is_clean(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    monkeypatch.setenv("PRIVATE", "yes")
+    with caplog.at_level(logging.INFO), backend() as opened:
+        opened.begin_session()
+        place = Path(f"/proc/{opened._serving().process_id}/environ")
+        if place.exists():
+            told = dict(one.split("=", 1) for one in place.read_text().split("\0") if one)
+            assert told["OMP_NUM_THREADS"] == "1"
+            assert not {"MALLOC_ARENA_MAX", "PRIVATE"} & set(told)
+    assert "not handed on to the timing process: MALLOC_ARENA_MAX=1, OMP_NUM_THREADS=7" in caplog.text
+    assert "PRIVATE" not in caplog.text
+
+
+def test_what_the_environment_keeps() -> None:
+    kept = worker_process.clean_environment({"PATH": "/bin", "LD_PRELOAD": "x.so", "KMP_AFFINITY": "none"})
+    assert kept == {"PATH": "/bin", **worker_process.ADDED}
 
 
 def test_a_crash_names_the_model_the_signal_and_the_last_words(
-    subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    subject: Subject, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = "print('kernel says no', file=sys.stderr, flush=True)\nos.kill(os.getpid(), signal.SIGSEGV)\n"
-    with HostBackend(SETTINGS) as backend:
-        with monkeypatch.context() as patched:
-            patched.setattr(host, "WORKER", worker_script(tmp_path, script))
-            with pytest.raises(MeasurementFailed) as failed:
-                backend.time(subject, warmup=1, runs=1, keep_loaded=True)
+    true_worker = host.WORKER
+    script("print('kernel says no', file=sys.stderr, flush=True)\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    with backend() as opened:
+        with pytest.raises(MeasurementFailed) as failed:
+            time(opened, subject)
+        assert not isinstance(failed.value, DeviceLost)
         assert str(failed.value) == (
             f"{subject.key} brought the timing process down: signal SIGSEGV; kernel says no"
         )
-        assert len(backend.time(subject, warmup=1, runs=2, keep_loaded=True)) == 2, "a new process serves on"
+        monkeypatch.setattr(host, "WORKER", true_worker)
+        assert time(opened, subject).count == 2, "a new process serves on"
 
 
-def test_an_exit_is_no_answer(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "WORKER", worker_script(tmp_path, "sys.exit(3)\n"))
-    with HostBackend(SETTINGS) as backend, pytest.raises(MeasurementFailed, match="exit code 3; nothing on"):
-        backend.start(subject)
+def test_an_exit_is_no_answer(subject: Subject, script: Any) -> None:
+    script("sys.exit(3)\n")
+    with backend() as opened, pytest.raises(MeasurementFailed, match="exit code 3; nothing on"):
+        opened.start(subject)
 
 
-def test_a_model_that_hangs_fails(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "WORKER", worker_script(tmp_path, "time.sleep(600)\n"))
-    with (
-        HostBackend(LatencySettings(timeout_s=5)) as backend,
-        pytest.raises(MeasurementFailed, match="did not answer within 5 s"),
-    ):
-        backend.start(subject)
+def hanging(opened: HostBackend, timeout_s: float) -> None:
+    """Begins a session whose process may be slow to come up, but not to answer."""
+    opened.begin_session()
+    assert opened._worker is not None
+    opened._worker._timeout_s = timeout_s
+
+
+def test_a_model_that_hangs_fails_and_the_next_has_another_process(
+    subject: Subject, script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_worker = host.WORKER
+    script("time.sleep(600)\n")
+    with backend() as opened:
+        hanging(opened, timeout_s=0.2)
+        with pytest.raises(MeasurementFailed, match=r"did not answer within 0\.2 s"):
+            time(opened, subject)
+        monkeypatch.setattr(host, "WORKER", true_worker)
+        assert time(opened, subject).count == 2
+
+
+def test_the_wait_is_longer_by_what_the_request_takes(subject: Subject, script: Any) -> None:
+    script("time.sleep(600)\n")
+    with backend() as opened:
+        hanging(opened, timeout_s=0.2)
+        with pytest.raises(MeasurementFailed, match=r"did not answer within 0\.5 s"):
+            opened.time(subject, warmup_runs=1, warmup_seconds=0.1, runs=1, seconds=0.2, keep_loaded=True)
+
+
+def test_a_process_that_does_not_come_up_is_a_device_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "worker.py"
+    broken.write_text("raise SystemExit('no runtime here')\n")
+    monkeypatch.setattr(host, "WORKER", broken)
+    with backend() as opened, pytest.raises(DeviceLost, match=r"does not come up: .*no runtime here"):
+        opened.begin_session()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with backend() as opened, pytest.raises(DeviceLost, match=r"does not come up: .*No such file"):
+        opened.machine()
 
 
 def test_an_unreadable_file_is_an_answer_not_a_crash(subject: Subject) -> None:
     subject.path.write_bytes(b"not a model")
-    with (
-        HostBackend(SETTINGS) as backend,
-        pytest.raises(MeasurementFailed, match=f"{subject.key} does not run"),
-    ):
-        backend.time(subject, warmup=1, runs=1, keep_loaded=True)
+    with backend() as opened:
+        for ask in (time, lambda opened, subject: opened.profile(subject, 3)):
+            with pytest.raises(MeasurementFailed, match=f"{subject.key} does not run"):
+                ask(opened, subject)
 
 
 def test_no_process_is_left_behind(subject: Subject) -> None:
-    with HostBackend(SETTINGS) as backend:
-        backend.machine()
-        process = backend._serving()._process
+    with backend() as opened:
+        opened.machine()
+        process = opened._serving()._process
     assert process.poll() is not None
 
 
@@ -107,3 +257,45 @@ def test_the_worker_needs_no_tensorflow() -> None:
     script = f"import runpy, sys; runpy.run_path({str(host.WORKER)!r}); print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_profile_without_delegate_names_each_operator_of_the_file(subject: Subject) -> None:
+    with backend(delegate="none") as opened:
+        operators = opened.profile(subject, 8)
+    assert sum(one.share for one in operators) == pytest.approx(1)
+    assert [one.mean_us for one in operators] == sorted((one.mean_us for one in operators), reverse=True)
+    counted: dict[str, int] = {}
+    for one in operators:
+        counted[one.operator] = counted.get(one.operator, 0) + one.count
+    assert counted == flatbuffer.operators(flatbuffer.parse(subject.path.read_bytes()))
+    dense = next(one for one in operators if one.operator == "FULLY_CONNECTED")
+    assert dense.name == "embedding"
+
+
+def test_a_profile_looks_inside_xnnpack(subject: Subject) -> None:
+    with backend() as opened:
+        operators = opened.profile(subject, 8)
+    assert sum(one.share for one in operators) == pytest.approx(1)
+    kinds = {one.operator.split()[0] for one in operators}
+    assert {"Convolution", "Fully"} <= kinds
+    assert "CONV_2D" not in kinds
+    assert all(one.mean_us >= 1 or one.name == "each below 1 us" for one in operators)
+
+
+def test_operators_that_do_not_add_up_are_told(
+    subject: Subject, script: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    script(
+        'print(\'{"plain_us": [100, 100], "operators": [{"operator": "ADD", "name": "sum;a",'
+        ' "delegated": false, "elapsed_us": [60, 60]}]}\', flush=True)\n'
+    )
+    with backend() as opened:
+        operators = opened.profile(subject, 2)
+    assert [(one.name, one.mean_us, one.share) for one in operators] == [("sum", 60, 1)]
+    assert f"{subject.key}: its operators take 60 us of an invocation's 100 us (60 %)" in caplog.text
+
+
+def test_a_runtime_without_profiler_tells_nothing(subject: Subject, script: Any) -> None:
+    script("print('{}', flush=True)\n")
+    with backend() as opened:
+        assert opened.profile(subject, 2) == []

@@ -39,10 +39,22 @@ again answers from the cache what did not change, and goes on where a killed run
   pipeline_runner.py run --config demo
   pipeline_runner.py run --config real_audio --set data_root=/sound --set training.epochs=20
 """
+_DEMO_HELP = """\
+Synthesises a corpus and three tasks, trains a teacher and eight students, and shows their frontier. The
+figures are about synthetic speech; what is shown is the whole road.
+"""
+_EXIT_CODES = """\
+exit codes:
+  0    done
+  1    failed; the message names the component
+  2    refused before anything ran: the configuration, or what it names, cannot be used
+  3    the gate is closed for a device (run, demo): the report says why; what is blessed for others is pushed
+  130  interrupted
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the exit code: 0 done, 1 failed, 2 refused."""
+    """Runs one command and returns the exit code, as ``--help`` lists them."""
     options = _parser().parse_args(arguments)
 
     from pipeline.config_file import ConfigError
@@ -64,10 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="pipeline_runner.py", description=_DESCRIPTION, formatter_class=raw)
+    parser = argparse.ArgumentParser(
+        prog="pipeline_runner.py", description=_DESCRIPTION, epilog=_EXIT_CODES, formatter_class=raw
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="run the pipeline", description=_RUN_HELP, formatter_class=raw)
+    run = commands.add_parser(
+        "run", help="run the pipeline", description=_RUN_HELP, epilog=_EXIT_CODES, formatter_class=raw
+    )
     _add_config(run)
     _add_output(run)
     run.set_defaults(command=_run)
@@ -75,8 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="run on synthesised speech: no data, no teacher, some minutes",
-        description="Synthesises a corpus and three tasks, trains a teacher and eight students, and shows "
-        "their frontier. The figures are about synthetic speech; what is shown is the whole road.",
+        description=_DEMO_HELP,
+        epilog=_EXIT_CODES,
+        formatter_class=raw,
     )
     demo.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting")
     _add_output(demo)
@@ -233,9 +250,9 @@ def _run(options: argparse.Namespace) -> int:
     layout = RunLayout((options.output or Path("output") / config.name).resolve())
     result = run_locally(config, layout, options.verbose)
     print_summary(Console(), result.layout, result.verdict, result.pushed)
-    if not result.pushed.models:
-        print(f"nothing was pushed: {result.verdict.summary}", file=sys.stderr)
-        return 1
+    if result.closed:
+        print(result.closed, file=sys.stderr)
+        return 3
     return 0
 
 

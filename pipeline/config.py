@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from components.audio_ingest.settings import AudioIngestSettings
-from components.corpus_synthesizer.settings import SynthesizerSettings
+from components.corpus_synthesizer.settings import SYNTHETIC_TASKS, SynthesizerSettings
 from components.frontier_gate.settings import GateSettings
 from components.frontier_pusher.settings import PusherSettings
 from components.latency_benchmark.settings import LatencySettings
@@ -19,6 +19,7 @@ from components.student_trainer.settings import TrainingSettings
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from components.tflite_converter.settings import ConverterSettings
+from pipeline.gate_checks import check_gate
 from pipeline.grid import StudentGrid
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
@@ -102,4 +103,16 @@ class RunConfig(Settings):
                 f"distillation.window_samples is {self.distillation.window_samples}, but a patch of the "
                 f"front end needs {self.front_end.window_samples} at the least"
             )
+        points = [
+            f"{candidate.candidate_id}/{variant}"
+            for candidate in self.students.expand()
+            for variant in self.conversion.variants
+        ]
+        check_gate(self.gate, self.latency, self.evaluation, self._tasks(), points)
         return self
+
+    def _tasks(self) -> list[str] | None:
+        """Names of the tasks, if they can be known without looking for their sound."""
+        if self.noss.tasks:
+            return [choice.task for choice in self.noss.tasks]
+        return list(SYNTHETIC_TASKS) if self.synthetic else None

@@ -167,17 +167,18 @@ def _known_keys(path: Iterable[Any]) -> list[str]:
         following: list[Any] = []
         for model in models:
             field = model.model_fields.get(part) if isinstance(part, str) else None
-            if field is not None:
-                following += _models_of(field.annotation)
-            elif part in _tags(model):
+            if part in _tags(model):
                 following.append(model)
+            elif field is not None:
+                following += _models_of(field.annotation)
         models = following or models
     return sorted({key for model in models for key in model.model_fields})
 
 
 def _tags(model: Any) -> list[Any]:
     """By what a model is chosen where several may stand: pydantic puts it into the place of a fault."""
-    return [model.model_fields[key].default for key in ("name", "kind") if key in model.model_fields]
+    keys = ("name", "kind", "backend")
+    return [model.model_fields[key].default for key in keys if key in model.model_fields]
 
 
 def _models_of(annotation: Any) -> list[Any]:

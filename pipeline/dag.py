@@ -1,7 +1,7 @@
 """The pipeline: which component feeds which.
 
-One branch a candidate, so that lineage, cache and parallelism are per student; all variants are timed
-in one node, so that they are timed together.
+One branch a candidate, so that lineage, cache and parallelism are per student; on a device all variants are
+timed in one node, so that they are timed together.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def create_pipeline(config: RunConfig, layout: RunLayout, digests: DataDigests) 
     Args:
       config: Resolved: places of files are absolute.
       layout: Where the run keeps things.
-      digests: Of the sound and the teacher that lie outside the pipeline.
+      digests: Of what lies outside the pipeline: sound, teacher, devices' files, registry.
     """
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
@@ -254,14 +254,21 @@ class _Builder:
         variants = [branch.converter.outputs["variants"] for branch in branches]
         noss = [branch.evaluator.outputs["report"] for branch in branches]
         students = [branch.trainer.outputs["model"] for branch in branches]
-        latency = self._add(
-            LatencyBenchmark(
-                variants=variants,
-                settings=config.latency,
-                seed=config.seed,
-                code_digest=code_digest("latency_benchmark"),
-            )
-        ).outputs["report"]
+        latency = [
+            self._add(
+                LatencyBenchmark(
+                    variants=variants,
+                    name=name,
+                    device=device,
+                    settings=config.latency.measurement(),
+                    seed=config.seed,
+                    scratch_dir=str(self._layout.scratch),
+                    code_digest=code_digest("latency_benchmark"),
+                    data_digest=self._digests.devices.get(name, ""),
+                ).with_id(f"LatencyBenchmark.{name}")
+            ).outputs["report"]
+            for name, device in config.latency.devices.items()
+        ]
         comparison = self._add(
             NossComparison(
                 noss=noss,
@@ -285,6 +292,7 @@ class _Builder:
                 run_name=config.name,
                 config_json=config.to_parameter(),
                 code_digest=code_digest("frontier_gate"),
+                registry_digest=self._digests.registry,
             )
         ).outputs["verdict"]
         self._add(

@@ -14,6 +14,7 @@ from typing import ClassVar
 from pydantic import Field
 from rich.console import Console
 
+from components.frontier_pusher.closed import GateClosed
 from pipeline.config import RunConfig
 from pipeline.config_file import dump
 from pipeline.layout import RunLayout
@@ -23,6 +24,8 @@ from pipeline.sources import check_sources, data_digests, resolve
 from schemas.reports import PushReport
 from schemas.settings import Report
 from schemas.verdicts import Verdict
+
+FINISHED = ("COMPLETE", "CACHED")
 
 
 class RunTimes(Report):
@@ -37,12 +40,21 @@ class RunTimes(Report):
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a finished run left behind."""
+    """What a run left behind that came to a verdict.
+
+    Attributes:
+      layout: Its folder.
+      times: What ran, and for how long.
+      verdict: The gate's decision, as published.
+      pushed: What was pushed.
+      closed: Why the run failed at its end, if a device's gate is closed; empty if none is.
+    """
 
     layout: RunLayout
     times: RunTimes
     verdict: Verdict
     pushed: PushReport
+    closed: str = ""
 
 
 class RunFailed(RuntimeError):
@@ -52,13 +64,16 @@ class RunFailed(RuntimeError):
 def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> RunResult:
     """Runs the pipeline to the end, answering from the cache what did not change.
 
+    A closed gate is an outcome, not an error: the report is published and says why.
+
     Args:
       config: As loaded; places are resolved here.
       layout: The run's folder; made if it is not there.
       verbose: Let the libraries' own logs through.
 
     Raises:
-      ConfigError: If sound or a teacher that the configuration names is not there.
+      ConfigError: If sound, a teacher, a device's files or the registry that the configuration names is not
+        there.
       RunFailed: If a component failed, or another run holds the folder.
     """
     resolved = resolve(config, layout)
@@ -66,54 +81,74 @@ def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> 
     layout.root.mkdir(parents=True, exist_ok=True)
     with exclusive(layout), terminal(layout.log, verbose) as console:
         layout.config.write_text(dump(resolved), encoding="utf-8")
-        times = _run_pipeline(resolved, layout, console, verbose)
-        return _publish(layout, times)
+        times, closed = _run_pipeline(resolved, layout, console, verbose)
+        return _publish(layout, times, closed)
 
 
-def _run_pipeline(config: RunConfig, layout: RunLayout, console: Console, verbose: bool) -> RunTimes:
+def _run_pipeline(
+    config: RunConfig, layout: RunLayout, console: Console, verbose: bool
+) -> tuple[RunTimes, GateClosed | None]:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     from pipeline.dag import create_pipeline
 
-    pipeline = create_pipeline(config, layout, data_digests(config))
+    pipeline = create_pipeline(config, layout, data_digests(config, layout))
     nodes = [node.id for node in pipeline.components]
     candidates = [candidate.candidate_id for candidate in config.students.expand()]
     progress = Progress(console, nodes, candidates)
+    closed = None
     with listening(progress, verbose):
         try:
             LocalDagRunner().run(pipeline)
+        except GateClosed as error:
+            closed = error
         except Exception as error:
             logging.getLogger().exception("%s failed", progress.current)
             raise RunFailed(f"{progress.current}: {_reason(error)}\n  more in {layout.log}") from error
-    return RunTimes(executed=progress.executed, cached=progress.cached, seconds=progress.seconds)
+    return RunTimes(executed=progress.executed, cached=progress.cached, seconds=progress.seconds), closed
 
 
 def publish_report(layout: RunLayout) -> Verdict:
-    """Copies the newest verdict's page and picture to the report folder.
+    """Copies the newest verdict's page and picture to the report folder, and the pusher's links beside them.
 
     Raises:
       RunFailed: If the folder holds no finished verdict.
     """
-    gate = newest_run(layout).get("FrontierGate")
-    if gate is None or gate.state not in ("COMPLETE", "CACHED"):
+    nodes = newest_run(layout)
+    gate, pusher = nodes.get("FrontierGate"), nodes.get("FrontierPusher")
+    if gate is None or gate.state not in FINISHED:
         raise RunFailed(f"{layout.root} holds no finished run; start one with: pipeline_runner.py run")
     source = Path(gate.outputs["verdict"])
     fresh = layout.report.with_name(".report.partial")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(source, fresh)
-    times = layout.report / RunTimes.FILE
-    if times.is_file():
-        shutil.copy(times, fresh)
+    kept = [layout.report / RunTimes.FILE]
+    if pusher is not None and pusher.state in FINISHED:
+        kept.append(Path(pusher.outputs["pushed"]) / Verdict.LINKS)
+    elif _same(source / Verdict.FILE, layout.report / Verdict.FILE):
+        # A pusher that failed, as at a closed gate, has no output any more.
+        kept.append(layout.report / Verdict.LINKS)
+    for file in kept:
+        if file.is_file():
+            shutil.copy(file, fresh)
     shutil.rmtree(layout.report, ignore_errors=True)
     fresh.rename(layout.report)
     return Verdict.load(str(layout.report))
 
 
-def _publish(layout: RunLayout, times: RunTimes) -> RunResult:
+def _publish(layout: RunLayout, times: RunTimes, closed: GateClosed | None) -> RunResult:
     verdict = publish_report(layout)
     times.write(layout.report, RunTimes.FILE)
-    pushed = PushReport.load(newest_run(layout)["FrontierPusher"].outputs["pushed"])
-    return RunResult(layout, times, verdict, pushed)
+    if closed is None:
+        pushed = PushReport.load(newest_run(layout)["FrontierPusher"].outputs["pushed"])
+        return RunResult(layout, times, verdict, pushed)
+    # TFX removed the failed pusher's output; this is the copy it made.
+    shutil.copy(closed.folder / Verdict.LINKS, layout.report)
+    return RunResult(layout, times, verdict, PushReport.load(closed.folder), str(closed))
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 @contextmanager

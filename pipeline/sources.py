@@ -12,11 +12,14 @@ from typing import Any
 from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
 from components.audio_ingest import sources as corpus_sources
+from components.mlflow_store import SQLITE
 from components.noss_ingest import sources as noss_sources
 from components.noss_ingest.rows import SourceError
 from pipeline.config import RunConfig
 from pipeline.config_file import ConfigError
+from pipeline.devices import check_devices, device_digest, resolve_devices
 from pipeline.layout import RunLayout
+from pipeline.registry_digest import registry_digest
 from schemas.noss_tasks import TaskRecordError
 from schemas.teachers import check_teacher, resolve_paths, teacher_files
 
@@ -32,17 +35,27 @@ class DataDigests:
     noss: str = ""
     teacher: str = ""
     references: dict[str, str] = field(default_factory=dict)
+    devices: dict[str, str] = field(default_factory=dict)
+    registry: str = ""
 
 
 def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
     """The configuration with absolute places, and with what one section takes from another filled in.
 
     Relative places of sound and of teachers are taken from ``data_root`` and ``teacher_root``, which come
-    from the configuration, else from the environment, else are the working folder.
+    from the configuration, else from the environment, else are the working folder. What devices need is
+    taken from the working folder.
     """
     data_root = root_of(config.data_root, DATA_ROOT)
     teacher_root = root_of(config.teacher_root, TEACHER_ROOT)
     synthetic = config.synthetic is not None
+    push = config.push.model_copy(
+        update={
+            "destination": config.push.destination or str(layout.pushed),
+            "tracking_uri": config.push.tracking_uri or f"{SQLITE}{layout.mlflow}",
+        }
+    )
+    devices = resolve_devices(config.latency.devices)
     updates: dict[str, Any] = {
         "data_root": str(data_root),
         "teacher_root": str(teacher_root),
@@ -59,12 +72,15 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
             }
         ),
         "conversion": config.conversion.model_copy(update={"seed": config.seed}),
-        "push": config.push.model_copy(
+        "latency": config.latency.model_copy(update={"devices": devices}),
+        "gate": config.gate.model_copy(
             update={
-                "destination": config.push.destination or str(layout.pushed),
-                "tracking_uri": config.push.tracking_uri or f"sqlite:///{layout.mlflow}",
+                "budgets": {name: device.budgets for name, device in devices.items() if device.budgets},
+                "tracking_uri": push.tracking_uri,
+                "registered_model": push.registered_model,
             }
         ),
+        "push": push,
     }
     if config.teacher_training is not None:
         updates["teacher_training"] = config.teacher_training.model_copy(
@@ -84,7 +100,7 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
 
 
 def check_sources(config: RunConfig) -> None:
-    """Refuses a resolved configuration whose sound or teacher is not there, before anything runs.
+    """Refuses a resolved configuration whose sound, teacher or devices' files are not there.
 
     Raises:
       ConfigError: With the setting's key, its value and what is accepted.
@@ -98,13 +114,19 @@ def check_sources(config: RunConfig) -> None:
             check_teacher(reference, key=f"evaluation.references.{index}")
     except (IngestError, ValueError) as error:
         raise ConfigError(f"{error}\n  {_where(config)}") from error
+    check_devices(config.latency.devices, key="latency.devices")
 
 
-def data_digests(config: RunConfig) -> DataDigests:
+def data_digests(config: RunConfig, layout: RunLayout) -> DataDigests:
     """Fingerprints of what a resolved configuration names outside the pipeline.
 
+    Args:
+      config: Resolved.
+      layout: Where earlier runs are, if there were any.
+
     Raises:
-      ConfigError: If a required task could not be fetched, or a task's manifest is malformed.
+      ConfigError: If a required task could not be fetched, a task's manifest is malformed, or the registry
+        cannot be read.
     """
     synthetic = config.synthetic is not None
     try:
@@ -119,6 +141,11 @@ def data_digests(config: RunConfig) -> DataDigests:
             reference.name: fingerprint(teacher_files(reference))
             for reference in config.evaluation.references
         },
+        devices={
+            name: device_digest(device, layout.artifacts / f"LatencyBenchmark.{name}" / "report")
+            for name, device in config.latency.devices.items()
+        },
+        registry=registry_digest(config.push, config.name),
     )
 
 

@@ -7,34 +7,14 @@ from rich.table import Table
 
 from pipeline.layout import RunLayout
 from schemas.reports import PushReport
-from schemas.verdicts import Verdict
+from schemas.verdicts import DeviceVerdict, Verdict
 
 
 def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed: PushReport | None) -> None:
-    """Prints the frontier as a table, then the places of the report, the models and the store."""
-    measured = "synthetic speech" if verdict.synthetic else "real sound"
-    where = "device" if verdict.machine.is_device else "host"
-    table = Table(
-        title=f"{verdict.run_name}: the frontier ({measured}, {where} latency)", title_justify="left"
-    )
-    for heading in ("point", "NOSS mean", "of teacher", f"{where} p50 [ms]", "size [MB]", "pushed"):
-        table.add_column(heading, justify="left" if heading == "point" else "right", overflow="fold")
-    frontier = [point for point in verdict.points if point.on_frontier]
-    for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms)):
-        table.add_row(
-            point.point_id,
-            f"{point.quality:.3f}",
-            f"{point.quality_of_teacher:.1%}",
-            f"{point.latency_ms:.3f}",
-            f"{point.bytes / 1e6:.2f}",
-            "yes" if point.blessed else "no: " + "; ".join(point.reasons),
-        )
-    console.print(table)
-    others = len(verdict.points) - len(frontier)
-    console.print(
-        f"teacher {verdict.teacher.quality:.3f}; {others} variants are beaten, "
-        f"{len(verdict.refused)} were refused"
-    )
+    """Prints each device's frontier as a table, then the places of the report, the models and the store."""
+    for device in verdict.devices:
+        _print_device(console, verdict, device)
+    console.print(f"teacher {verdict.teacher.quality:.3f}")
     for name, place in (
         ("report", layout.report / Verdict.PAGE),
         ("picture", layout.report / Verdict.PICTURE),
@@ -43,3 +23,39 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
         ("MLflow store", pushed.tracking_uri if pushed else f"sqlite:///{layout.mlflow}"),
     ):
         console.print(f"{name + ':':14}{place}", soft_wrap=True, highlight=False)
+
+
+def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> None:
+    measured = "synthetic speech" if verdict.synthetic else "real sound"
+    where = "device" if device.machine.is_device else "host"
+    table = Table(
+        title=f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
+        f"({measured}, {where} latency)",
+        title_justify="left",
+    )
+    typical = "mean" if any(point.statistic == "mean" for point in device.points) else "p50"
+    for heading in ("point", "NOSS mean", "of teacher", f"{where} {typical} [ms]", "size [MB]", "pushed"):
+        table.add_column(heading, justify="left" if heading == "point" else "right", overflow="fold")
+    frontier = [point for point in device.points if point.on_frontier]
+    pushed = {point.point_id for point in device.blessed}
+    for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms)):
+        reasons = point.reasons or ["the gate is closed"]
+        table.add_row(
+            point.point_id,
+            f"{point.quality:.3f}",
+            f"{point.quality_of_teacher:.1%}",
+            f"{point.latency_ms:.3f}",
+            f"{point.bytes / 1e6:.2f}",
+            "yes" if point.point_id in pushed else "no: " + "; ".join(reasons),
+        )
+    console.print(table)
+    beaten = len(device.points) - len(frontier)
+    lines = [f"{beaten} variants are beaten, {len(device.refused)} were refused"]
+    lines += [
+        f"registered {model.name} is beaten by {', '.join(model.beaten_by)}"
+        for model in device.registered
+        if model.beaten_by
+    ]
+    lines += [f"the gate is closed for {device.device}: {reason}" for reason in device.closed]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

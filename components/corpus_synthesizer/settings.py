@@ -11,6 +11,9 @@ from schemas.settings import Settings
 Language = Literal["de", "en", "es", "fr", "it", "ru"]
 Range = tuple[float, float]
 
+LANGUAGE, SPEAKER, KEYWORD = "language", "speaker", "keyword"
+SYNTHETIC_TASKS = (LANGUAGE, SPEAKER, KEYWORD)
+
 _LANGUAGES: tuple[Language, ...] = ("de", "en", "es", "fr", "it", "ru")
 _KEYWORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
 

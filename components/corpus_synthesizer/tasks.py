@@ -14,15 +14,12 @@ import yaml
 from components.audio.resample import TARGET_RATE, FloatAudio
 from components.corpus_synthesizer.espeak import ESPEAK_RATE
 from components.corpus_synthesizer.languages import OTHER_WORDS, sentence
-from components.corpus_synthesizer.settings import SynthesizerSettings
+from components.corpus_synthesizer.settings import KEYWORD, LANGUAGE, SPEAKER, SynthesizerSettings
 from components.corpus_synthesizer.sound_file import write_sound
 from components.corpus_synthesizer.studio import Studio, open_studio, random_source
 from components.corpus_synthesizer.voices import Speaker, draw_speakers, split_speakers
 from schemas.noss_tasks import MANIFEST_FILE, RECORD_FILE, ManifestSource, TaskRecord
 
-LANGUAGE = "language"
-SPEAKER = "speaker"
-KEYWORD = "keyword"
 UNKNOWN = "_unknown_"
 
 _COLUMNS = ("file", "label", "speaker_id", "split", "fold")

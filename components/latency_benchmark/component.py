@@ -10,6 +10,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from components import fan_in
 from components.latency_benchmark.executor import (
     CODE_DIGEST,
+    DATA_DIGEST,
     DEVICE,
     NAME,
     REPORT_KEY,
@@ -43,6 +44,7 @@ class LatencyBenchmark(base_component.BaseComponent):
         seed: int = 0,
         scratch_dir: str = "",
         code_digest: str = "",
+        data_digest: str = "",
     ) -> None:
         """Makes the node of one device.
 
@@ -55,11 +57,15 @@ class LatencyBenchmark(base_component.BaseComponent):
           seed: Of the order of the rounds, the inputs and the bootstrap.
           scratch_dir: Folder for finished sessions, so that a killed measurement goes on; empty: none.
           code_digest: Digest of the component's code, so that the cache sees a change.
+          data_digest: Digest of the device's own files (tool, record), for the same purpose.
 
         Raises:
           ValueError: If there is no candidate.
         """
-        parameters = {NAME: str, DEVICE: str, SETTINGS: str, SEED: int, SCRATCH_DIR: str, CODE_DIGEST: str}
+        parameters = {
+            **{NAME: str, DEVICE: str, SETTINGS: str, SEED: int},
+            **{SCRATCH_DIR: str, CODE_DIGEST: str, DATA_DIGEST: str},
+        }
         spec = fan_in.make_spec(
             "LatencyBenchmarkSpec",
             parameters=parameters,
@@ -77,6 +83,7 @@ class LatencyBenchmark(base_component.BaseComponent):
                     SEED: seed,
                     SCRATCH_DIR: scratch_dir,
                     CODE_DIGEST: code_digest,
+                    DATA_DIGEST: data_digest,
                     REPORT_KEY: types.Channel(type=LatencyReport),
                     **fan_in.channels(VARIANTS_ROLE, variants),
                 }

@@ -33,6 +33,7 @@ SETTINGS = "settings"
 SEED = "seed"
 SCRATCH_DIR = "scratch_dir"
 CODE_DIGEST = "code_digest"
+DATA_DIGEST = "data_digest"
 
 _DEVICE: TypeAdapter[Device] = TypeAdapter(Device)
 

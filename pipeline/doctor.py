@@ -64,7 +64,7 @@ def examine(output: Path, tracking_uri: str = "") -> list[Check]:
         lambda: [
             check_command("ffmpeg", ("-version",), "only to prepare sound by hand; decoders come in wheels")
         ],
-        lambda: [check_command("adb", ("version",), "to measure latency on an Android device")],
+        check_adb,
         lambda: [check_docker()],
     )
     return [check for part in parts for check in part()]
@@ -224,6 +224,34 @@ def check_command(name: str, arguments: Sequence[str], use: str) -> Check:
     return Check(name, "ok", text, required=False)
 
 
+def check_adb() -> list[Check]:
+    """Whether adb is there, and which devices it sees, as ``latency.devices`` may name them."""
+    found = check_command("adb", ("version",), "to measure latency on an Android device")
+    if found.status != "ok":
+        return [found]
+    status, lines = _lines(("adb", "devices", "-l"))
+    devices = [
+        _check_device(line) for line in lines if len(line.split()) >= 2 and not line.startswith(("*", "List"))
+    ]
+    if status or not devices:
+        detail = f"adb lists none: {lines[0]}" if status else "adb lists none"
+        devices = [
+            Check("Android device", "missing", detail, "plug one in, USB debugging on", required=False)
+        ]
+    return [found, *devices]
+
+
+def _check_device(line: str) -> Check:
+    """One line of ``adb devices -l``: serial, state, and words such as ``model:Pixel_6``."""
+    serial, state, *words = line.split()
+    model = next((word.partition(":")[2] for word in words if word.startswith("model:")), "")
+    detail = f"serial {serial}{f', {model}' if model else ''}"
+    if state == "device":
+        return Check("Android device", "ok", detail, required=False)
+    advice = "unlock it and allow USB debugging" if state == "unauthorized" else "plug it in anew"
+    return Check("Android device", "warn", f"{detail}: {state}", advice, required=False)
+
+
 def check_docker() -> Check:
     """Whether a Docker engine answers, for container tasks."""
     use = "only to run the pipeline in containers"
@@ -267,14 +295,20 @@ def _check_server(uri: str) -> Check:
 
 def _run(command: Sequence[str]) -> tuple[int, str]:
     """Exit status and first line of what a command says."""
+    status, lines = _lines(command)
+    return status, lines[0]
+
+
+def _lines(command: Sequence[str]) -> tuple[int, list[str]]:
+    """Exit status and all lines of what a command says, at least one."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=_COMMAND_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return 1, str(error)
+        return 1, [str(error)]
     said = (done.stdout.strip() or done.stderr.strip()).splitlines()
-    return done.returncode, said[0].strip() if said else f"exit status {done.returncode}"
+    return done.returncode, [line.strip() for line in said] or [f"exit status {done.returncode}"]
 
 
 def _existing(folder: Path) -> Path:

@@ -114,3 +114,27 @@ def test_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _program(tmp_path, "docker", "echo cannot connect >&2; exit 1", monkeypatch)
     check = doctor.check_docker()
     assert (check.status, check.detail) == ("warn", "the engine does not answer: cannot connect")
+
+
+def test_attached_devices_are_listed_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert [check.status for check in doctor.check_adb()] == ["missing"]
+    listed = """
+case "$1" in
+version) echo Android Debug Bridge 1.0.41 ;;
+devices) echo "* daemon started successfully"
+  echo "List of devices attached"
+  echo "1A2B   device usb:1-1 product:oriole model:Pixel_6 device:oriole transport_id:3"
+  echo "3C4D   unauthorized usb:1-2 transport_id:4" ;;
+esac"""
+    _program(tmp_path, "adb", listed, monkeypatch)
+    found = [(check.name, check.status, check.detail) for check in doctor.check_adb()]
+    assert found == [
+        ("adb", "ok", "Android Debug Bridge 1.0.41"),
+        ("Android device", "ok", "serial 1A2B, Pixel_6"),
+        ("Android device", "warn", "serial 3C4D: unauthorized"),
+    ]
+    assert doctor.check_adb()[2].advice == "unlock it and allow USB debugging"
+    _program(tmp_path, "adb", "echo List of devices attached", monkeypatch)
+    (_, none) = doctor.check_adb()
+    assert (none.status, none.detail, none.required) == ("missing", "adb lists none", False)

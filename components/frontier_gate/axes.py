@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from components.frontier_gate.dominance import NORMAL_95, Axis, Floats
+from components.frontier_gate.scales import NORMAL_95, Axis, Floats
 from components.frontier_gate.settings import AxisSettings
 from schemas.devices import VariantInput
 from schemas.verdicts import AxisInfo, AxisMetric, FrontierPoint
@@ -51,14 +51,20 @@ class Entrant:
     own: bool = True
 
 
-def missing_figure(point: FrontierPoint, axes: Sequence[AxisSettings]) -> str:
-    """Why a point cannot be placed on the axes; empty if it can."""
+def misplaced(point: FrontierPoint, axes: Sequence[AxisSettings]) -> str:
+    """Why a point has no place on the axes; empty if it has one."""
     for axis in axes:
         value = _figure(point, axis)
         if value is None:
             return f"{_name(axis)} is an axis, and there is no figure of it"
-        if not math.isfinite(value) or (axis.metric != "quality" and value <= 0):
-            return f"{_name(axis)} is an axis, and {value} cannot be compared on it"
+        low, high = value, value
+        if axis.metric == "latency":
+            low, high = point.latency_ratio_low, point.latency_ratio_high
+        elif axis.metric == "quality":
+            low, high = point.quality_low, point.quality_high
+        finite = all(math.isfinite(figure) for figure in (low, value, high))
+        if not finite or (axis.metric != "quality" and not 0 < low <= value <= high):
+            return f"{_name(axis)} is an axis, and {value} ({low} to {high}) has no place on it"
     return ""
 
 
@@ -85,7 +91,7 @@ def _measure(axis: AxisSettings, entrants: Sequence[Entrant]) -> AxisInfo:
     if typical > least:
         spread = f"{words}; wider than {least:g}, {source}"
     elif words:
-        spread = f"{source}; {words} is not wider: {typical:.2g}"
+        spread = f"{source}; not wider: {words} ({typical:.2g})"
     else:
         spread = source
     return AxisInfo(
@@ -107,15 +113,16 @@ def _typical_spread(axis: AxisSettings, entrants: Sequence[Entrant]) -> tuple[fl
     the width of the interval of their difference, drawn on the same clips. Neighbours are what a margin has
     to tell apart, and n - 1 pairs are enough for a median.
     """
+    halves: list[float] = []
+    words = ""
     if axis.metric == "latency":
         points = [entrant.point for entrant in entrants]
         halves = [(p.latency_ratio_high - p.latency_ratio_low) / 2 / p.latency_ratio for p in points]
-        return _median(halves), f"half the 95 % interval of the ratio, median of {len(halves)} points"
-    if axis.metric == "quality":
+        words = f"half the 95 % interval of the ratio, median of {len(halves)} points"
+    elif axis.metric == "quality":
         halves = _paired_half_widths(axis, entrants)
-        pairs = f"{len(halves)} pairs of neighbours in quality"
-        return _median(halves), f"half the paired 95 % interval, median of {pairs}"
-    return 0.0, ""
+        words = f"half the paired 95 % interval, median of {len(halves)} pairs of neighbours in quality"
+    return (statistics.median(halves), words) if halves else (0.0, "")
 
 
 def _paired_half_widths(axis: AxisSettings, entrants: Sequence[Entrant]) -> list[float]:
@@ -130,10 +137,6 @@ def _paired_half_widths(axis: AxisSettings, entrants: Sequence[Entrant]) -> list
     return halves
 
 
-def _median(values: Sequence[float]) -> float:
-    return statistics.median(values) if values else 0.0
-
-
 def _place(axis: AxisSettings, margin: float, entrants: Sequence[Entrant]) -> Axis:
     values = np.array([_figure(entrant.point, axis) for entrant in entrants], dtype=np.float64)
     low, high = values, values
@@ -143,8 +146,7 @@ def _place(axis: AxisSettings, margin: float, entrants: Sequence[Entrant]) -> Ax
         high = np.array([entrant.point.latency_ratio_high for entrant in entrants])
     elif axis.metric == "quality":
         # The mean's interval is narrower than one task's by the root of the number of tasks.
-        widths = [max(len(e.point.tasks), 1) ** 0.5 if axis.task else 1.0 for e in entrants]
-        wider = np.array(widths)
+        wider = np.array([len(e.point.tasks) ** 0.5 if axis.task else 1.0 for e in entrants])
         below = np.array([entrant.point.quality - entrant.point.quality_low for entrant in entrants])
         above = np.array([entrant.point.quality_high - entrant.point.quality for entrant in entrants])
         low, high = values - np.maximum(below, 0) * wider, values + np.maximum(above, 0) * wider

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.frontier_gate.dominance import Floats
+from components.frontier_gate.scales import Floats
 from schemas.noss_reports import NossReport
 
 MEAN = ""

@@ -15,7 +15,7 @@ from components.frontier_gate import page, picture
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
-from components.registered import RegisteredVersion, registered_versions
+from components.registered import registered_versions
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossReport
 from schemas.reports import StudentInfo, TfliteReport
@@ -52,7 +52,7 @@ class Executor(base_executor.BaseExecutor):
         Raises:
           ValueError: If the teacher has no result, reports do not belong together, or goals name what is not
             there.
-          RuntimeError: If the registry does not answer: a frontier without its models would be wrong.
+          RegistryError: If the registry does not answer: a frontier without its models would be wrong.
         """
         settings = GateSettings.from_parameter(exec_properties[SETTINGS_PARAMETER])
         converted = [TfliteReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, VARIANTS_ROLE)]
@@ -81,13 +81,13 @@ class Executor(base_executor.BaseExecutor):
             comparison,
             settings,
             run_name,
-            _registered(settings),
+            registered_versions(settings.tracking_uri, settings.registered_model),
         )
 
         folder = output_dict[VERDICT_KEY][0].uri
         verdict.save(folder)
         shutil.copytree(input_dict[COMPARISON_KEY][0].uri, Path(folder) / Verdict.BENCHMARK)
-        picture.draw(verdict, folder)
+        picture.draw(verdict, folder, settings.budgets)
         page.write(
             page.Material(
                 verdict,
@@ -105,16 +105,3 @@ class Executor(base_executor.BaseExecutor):
         )
         log = logger.warning if verdict.closed else logger.info
         log("verdict: %s", verdict.summary)
-
-
-def _registered(settings: GateSettings) -> list[RegisteredVersion]:
-    """What the registry holds; nothing if none was named."""
-    if not (settings.tracking_uri and settings.registered_model):
-        return []
-    try:
-        return registered_versions(settings.tracking_uri, settings.registered_model)
-    except Exception as error:
-        raise RuntimeError(
-            f"the registry {settings.tracking_uri!r} does not tell the versions of "
-            f"{settings.registered_model!r}: {error}; without them the frontier would be wrong"
-        ) from error

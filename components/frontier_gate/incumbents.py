@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.frontier_gate.axes import missing_figure
+from components.frontier_gate.axes import misplaced
 from components.frontier_gate.settings import AxisSettings
 from components.registered import RegisteredVersion
 from schemas.devices import VariantInput
@@ -31,10 +31,14 @@ class Measure:
     benchmark_digest: str
     synthetic: bool
 
+    def is_of(self, version: RegisteredVersion) -> bool:
+        """Whether a registered version was measured on this device."""
+        return version.standing.machine.identity == self.machine.identity
+
     def differs(self, version: RegisteredVersion) -> str:
         """Why a registered version's figures do not compare; empty if they do."""
         standing = version.standing
-        if standing.machine.identity != self.machine.identity:
+        if not self.is_of(version):
             return f"measured on {_words(standing.machine)}, not on {_words(self.machine)}"
         if standing.reference_sha256 != self.reference_sha256:
             return (
@@ -58,12 +62,10 @@ class Incumbent:
 
     Attributes:
       version: It.
-      comparable: Whether its figures compare with this run's.
       reason: Why it does not compete; empty if it does.
     """
 
     version: RegisteredVersion
-    comparable: bool
     reason: str
 
     @property
@@ -113,24 +115,29 @@ def find_incumbents(
     """
     found: dict[tuple[str, str], Incumbent] = {}
     for version in registered:
-        key = (version.registered_model, version.version)
-        reason = measure.differs(version)
-        comparable = not reason
         own = own_files.get(version.standing.point.sha256)
-        if comparable and own:
-            reason = f"the same file as {own} of this run"
-        reason = reason or missing_figure(version.standing.point, axes)
-        if key not in found or (comparable and not found[key].comparable):
-            found[key] = Incumbent(version, comparable, reason)
+        reason = (
+            measure.differs(version)
+            or (f"the same file as {own} of this run" if own else "")
+            or misplaced(version.standing.point, axes)
+        )
+        key, incumbent = (version.registered_model, version.version), Incumbent(version, reason)
+        if key not in found or _rank(incumbent, measure) < _rank(found[key], measure):
+            found[key] = incumbent
     return list(found.values())
 
 
+def _rank(incumbent: Incumbent, measure: Measure) -> tuple[bool, bool]:
+    """Least for the entry of a version that tells most."""
+    return bool(incumbent.reason), not measure.is_of(incumbent.version)
+
+
 def find_champions(incumbents: Sequence[Incumbent]) -> dict[VariantInput, Incumbent]:
-    """The champion of each input whose figures compare, be it one of this run's own files."""
+    """The champion of each input, if it competes."""
     return {
         incumbent.point.input: incumbent
         for incumbent in incumbents
-        if incumbent.comparable and CHAMPION_ALIAS in incumbent.version.aliases
+        if not incumbent.reason and CHAMPION_ALIAS in incumbent.version.aliases
     }
 
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from components.frontier_gate.axes import INPUT_KINDS, Entrant, measure_axes, place
-from components.frontier_gate.dominance import Comparison, Floats, find_frontier, thin_ties
-from components.frontier_gate.goals import Yardsticks, applicable, check_goals
+from components.frontier_gate.dominance import Comparison, find_frontier, thin_ties
+from components.frontier_gate.goals import applicable, check_goals
 from components.frontier_gate.incumbents import Incumbent
+from components.frontier_gate.scales import Floats
 from components.frontier_gate.settings import GateSettings, Ties
+from components.frontier_gate.yardsticks import Yardsticks
 from schemas.verdicts import AxisInfo, FrontierPoint, GoalResult, RegisteredPoint
 
 _WHY_KEPT: dict[Ties, str] = {
@@ -107,7 +109,8 @@ def judge(
                 else check_goals(entrant.point, goals, budgets, elsewhere)
             )
         ]
-        everyone, among_feasible = rank(group, axes, settings), rank(feasible, axes, settings)
+        everyone = rank(group, axes, settings)
+        among_feasible = everyone if len(feasible) == len(group) else rank(feasible, axes, settings)
         for entrant in group:
             if entrant.own:
                 judged.append(

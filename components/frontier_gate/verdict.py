@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.frontier_gate.axes import missing_figure
-from components.frontier_gate.dominance import Floats
+from components.frontier_gate.axes import misplaced
 from components.frontier_gate.draws import read_draws
 from components.frontier_gate.effects import main_effects
-from components.frontier_gate.goals import Yardsticks, applicable, check_names, of_time, slices_of
+from components.frontier_gate.goals import applicable, of_time
 from components.frontier_gate.incumbents import Measure, find_champions, find_incumbents
 from components.frontier_gate.judge import judge, why_nothing
 from components.frontier_gate.points import find_points, point_id, reference_quality
+from components.frontier_gate.scales import Floats
 from components.frontier_gate.settings import GateSettings
+from components.frontier_gate.yardsticks import Yardsticks, check_names, slices_of
 from components.registered import RegisteredVersion
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossModelResult, NossReport
@@ -106,7 +107,7 @@ class _Run:
         """The decision on one device."""
         device = latency.machine.profile
         points, refused = find_points(self.converted, self.noss, latency, self.teacher, self.comparison)
-        no_figure = {p.point_id: reason for p in points if (reason := missing_figure(p, settings.axes))}
+        no_figure = {p.point_id: reason for p in points if (reason := misplaced(p, settings.axes))}
         points = [point for point in points if point.point_id not in no_figure]
         refused += [RefusedVariant(point_id=name, reason=reason) for name, reason in no_figure.items()]
         own_files = {
@@ -125,7 +126,7 @@ class _Run:
         )
         judgement = judge(points, self.draws, incumbents, yardsticks, settings, device)
         closed = [
-            *_without_measurement(latency, points, self.noss),
+            *_without_points(latency, points, refused, self.noss),
             *_missing_tasks(settings, self.teacher),
             *_host_figures(latency, settings),
         ]
@@ -165,8 +166,11 @@ def _reference_sha256(latencies: Sequence[LatencyReport]) -> str:
     return next(iter(found.values()), "")
 
 
-def _without_measurement(
-    latency: LatencyReport, points: Sequence[FrontierPoint], noss: Sequence[NossReport]
+def _without_points(
+    latency: LatencyReport,
+    points: Sequence[FrontierPoint],
+    refused: Sequence[RefusedVariant],
+    noss: Sequence[NossReport],
 ) -> list[str]:
     """Why there is no point at all: each stage that gave nothing."""
     reasons = []
@@ -179,7 +183,8 @@ def _without_measurement(
     elif not any(measured.valid for measured in latency.measurements):
         reasons.append(f"no latency measurement is valid: all {len(latency.measurements)} are refused")
     if not reasons and not points:
-        reasons.append("no variant can compete: all were refused")
+        first = refused[0]
+        reasons.append(f"all {len(refused)} variants were refused, {first.point_id}: {first.reason}")
     return reasons
 
 

@@ -1,0 +1,202 @@
+"""One axis, ready for comparison: who is ahead on it, who is within the margin, whose intervals are apart.
+
+Positions are integers, 720,720 to a margin, and so are bootstrap draws, 2 ** 19 to a score of 1. Sums of
+them are exact, so a comparison of two points comes out the same whatever stands beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+NORMAL_95 = 1.96
+
+# Highly composite, so that simple fractions of a margin are whole steps.
+STEPS_PER_MARGIN = 720_720
+LARGEST_POSITION = 2**50
+
+# A draw less what is common to all is up to 2**20 then, and a sum of 8192 products is exact in float64.
+STEPS_PER_SCORE = 2**19
+LARGEST_DRAW = 1.0
+MOST_DRAWS = 8192
+
+# Far more than square roots err, far less than matters.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One figure of all points.
+
+    Attributes:
+      name: For messages.
+      values: ``(n,)``; must be finite, and above zero if ``relative``.
+      margin: Difference that does not count, in the axis' unit, or a share of the value if ``relative``.
+      low: Lower ends ``(n,)`` of the measured intervals, or None for a figure without one.
+      high: Upper ends ``(n,)``.
+      larger_is_better: Direction.
+      relative: Compare ratios instead of differences.
+      draws: Bootstrapped values ``(n, resamples)``, paired over all points; a row of NaN for a point that
+        has none. Or None.
+      least: The margin that was set, if the spread made ``margin`` wider; None: the margin.
+    """
+
+    name: str
+    values: Sequence[float] | Floats
+    margin: float = 0.0
+    low: Sequence[float] | Floats | None = None
+    high: Sequence[float] | Floats | None = None
+    larger_is_better: bool = True
+    relative: bool = False
+    draws: Floats | None = None
+    least: float | None = None
+
+
+class Scale:
+    """One axis, ready for comparison: larger is better, positions and draws are integers."""
+
+    def __init__(self, axis: Axis, axes: int) -> None:
+        self.values, self.low, self.high = _oriented(axis)
+        self.position = _positions(axis, self.values)
+        self.margin = axis.margin
+        self.least = axis.margin if axis.least is None else axis.least
+        if not 0 <= self.least <= self.margin:
+            raise ValueError(f"axis {axis.name!r}: the margin {self.margin} is not wider than {self.least}")
+        # On an axis without margin a position is a rank: any step is clear, none may be lost.
+        self.exact = axis.margin == 0
+        self._clear = 0 if self.exact else STEPS_PER_MARGIN
+        others = max(axes - 1, 1)
+        self._allowed = self._clear // others
+        self._allowed_if_apart = _steps(axis, self.least) // others if self.least else 0
+        self._has_interval = axis.low is not None or axis.high is not None
+        self.draws = None if axis.draws is None else Draws(axis, self.values)
+
+    def within(self, winners: Integers, losers: Integers) -> Bools:
+        """Which of ``winners`` is behind which of ``losers`` by no more than is allowed."""
+        result: Bools = self.position[winners][:, None] >= self.position[losers] - self._allowed
+        return result
+
+    def ahead(self, winners: Integers, losers: Integers) -> Bools:
+        """Which of ``winners`` leads which of ``losers`` by more than the margin."""
+        result: Bools = self.position[winners][:, None] > self.position[losers] + self._clear
+        return result
+
+    def better(self, winners: Integers, losers: Integers, asked: Bools) -> Bools:
+        """Those of the ``asked`` pairs whose winner is clearly better."""
+        return self._apart(winners, losers, asked & self.ahead(winners, losers))
+
+    def worse(self, winners: Integers, losers: Integers, asked: Bools) -> Bools:
+        """Those of the ``asked`` pairs whose winner is behind by more than intervals that are apart allow."""
+        if self.least == self.margin:
+            return np.zeros_like(asked)
+        behind = self.position[winners][:, None] < self.position[losers] - self._allowed_if_apart
+        return self._apart(losers, winners, (asked & behind).T).T
+
+    def _apart(self, upper: Integers, lower: Integers, asked: Bools) -> Bools:
+        """Those of the ``asked`` pairs whose intervals are apart, ``upper`` above ``lower``."""
+        if not self._has_interval and self.draws is None:
+            return asked
+        apart: Bools = asked & (self.low[upper][:, None] > self.high[lower])
+        return apart if self.draws is None else self.draws.apart(upper, lower, asked, apart)
+
+
+class Draws:
+    """Bootstrap draws of one axis, as integers: what is common to all points is taken away first.
+
+    Differences stay what they were, and what is left is so small that the standard deviations of two points
+    mostly tell by themselves whether they are apart: that of the difference lies between their difference
+    and their sum.
+    """
+
+    def __init__(self, axis: Axis, values: Floats) -> None:
+        draws = np.asarray(axis.draws)
+        if draws.ndim != 2 or len(draws) != len(values) or not 2 <= draws.shape[1] <= MOST_DRAWS:
+            raise ValueError(
+                f"axis {axis.name!r}: draws of shape {draws.shape} for {len(values)} points; accepted: "
+                f"a row a point, 2 to {MOST_DRAWS} draws"
+            )
+        means = draws.mean(axis=1, dtype=np.float64)
+        self._known: Bools = np.isfinite(means)
+        own = (draws - means[:, None]) * STEPS_PER_SCORE
+        own[~self._known] = 0
+        np.rint(own, out=own)
+        if np.abs(own).max(initial=0) > LARGEST_DRAW * STEPS_PER_SCORE:
+            raise ValueError(f"axis {axis.name!r}: draws lie further than {LARGEST_DRAW} from their mean")
+        if self._known.any():
+            own -= np.rint(own.sum(axis=0) / self._known.sum())
+        self._own = own
+        self._squares = np.einsum("ij,ij->i", own, own)
+        # Beyond as many steps a difference is no chance; the square of one that is just no chance.
+        self._values = values * STEPS_PER_SCORE
+        self._factor = NORMAL_95**2 / (draws.shape[1] - 1)
+        self._reach = np.sqrt(self._factor * self._squares)
+
+    def apart(self, upper: Integers, lower: Integers, asked: Bools, otherwise: Bools) -> Bools:
+        """Those of the ``asked`` pairs that are apart; ``otherwise`` holds for those without draws."""
+        paired = asked & self._known[upper][:, None] & self._known[lower]
+        gain = self._values[upper][:, None] - self._values[lower]
+        reach, other = self._reach[upper][:, None], self._reach[lower]
+        surely = gain > (reach + other) * (1 + _ROUNDING)
+        result: Bools = np.where(paired, surely, otherwise)
+        open_ = paired & ~surely & (gain > np.abs(reach - other) * (1 - _ROUNDING))
+        rows, columns = np.flatnonzero(open_.any(axis=1)), np.flatnonzero(open_.any(axis=0))
+        if len(rows):
+            here = np.ix_(rows, columns)
+            products = self._own[upper[rows]] @ self._own[lower[columns]].T
+            squares = self._squares[upper[rows]][:, None] + self._squares[lower[columns]] - 2 * products
+            beyond = gain[here] ** 2 > self._factor * squares
+            result[here] = np.where(open_[here], beyond, result[here])
+        return result
+
+
+def _oriented(axis: Axis) -> tuple[Floats, Floats, Floats]:
+    """Values, lower and upper ends, such that larger is better."""
+    values = np.asarray(axis.values, dtype=np.float64)
+    low = values if axis.low is None else np.asarray(axis.low, dtype=np.float64)
+    high = values if axis.high is None else np.asarray(axis.high, dtype=np.float64)
+    if not axis.margin >= 0:
+        raise ValueError(f"margin of axis {axis.name!r} is {axis.margin}; accepted: 0 or more")
+    for end in (values, low, high):
+        bad = np.flatnonzero(~np.isfinite(end))
+        if len(bad):
+            raise ValueError(
+                f"axis {axis.name!r}: point {bad[0]} is {end[bad[0]]}; only finite figures compete"
+            )
+    if axis.relative and (low <= 0).any():
+        bad = np.flatnonzero(low <= 0)
+        raise ValueError(f"axis {axis.name!r}: point {bad[0]} is {low[bad[0]]}; a ratio needs more than 0")
+    outside = np.flatnonzero((low > values) | (values > high))
+    if len(outside):
+        at = outside[0]
+        raise ValueError(
+            f"axis {axis.name!r}: point {at} is {values[at]}, outside its interval {low[at]} to {high[at]}"
+        )
+    if axis.larger_is_better:
+        return values, low, high
+    return -values, -high, -low
+
+
+def _positions(axis: Axis, values: Floats) -> Integers:
+    """Oriented values as integers: ranks without a margin, else in steps of the margin."""
+    if axis.margin == 0:
+        return np.unique(values, return_inverse=True)[1].astype(np.int64).reshape(len(values))
+    if axis.relative:
+        scaled = np.sign(values) * np.log(np.abs(values)) / np.log1p(axis.margin)
+    else:
+        scaled = values / axis.margin
+    if len(scaled) and np.abs(scaled).max() * STEPS_PER_MARGIN > LARGEST_POSITION:
+        raise ValueError(f"margin {axis.margin} of axis {axis.name!r} is too fine for its figures; use 0")
+    return np.rint(scaled * STEPS_PER_MARGIN).astype(np.int64)
+
+
+def _steps(axis: Axis, difference: float) -> int:
+    """A difference or share that is no wider than the margin, in steps."""
+    share = np.log1p(difference) / np.log1p(axis.margin) if axis.relative else difference / axis.margin
+    return int(np.rint(share * STEPS_PER_MARGIN))

@@ -2,7 +2,7 @@
 
 The Python classes of LiteRT show no profiler, but the library beside them does, in the C functions that
 benchmark_model and its successor use (``litert/c/litert_profiler.h``). They are called here by ctypes: the
-file is compiled with profiling on, run as often plain as profiled, in turns, and the events are read back.
+file is compiled with profiling on, run as often plain as profiled, and the events are read back.
 
 The profiler's clock counts whole microseconds. An operator of TFLite is timed from one tick to another, so
 that the mean of many runs is right; one inside XNNPACK has its fraction cut off, so that what is shorter than
@@ -83,12 +83,12 @@ def profile(
     model.feed(value)
     for _ in range(warmup_runs):
         model.run()
-    plain_us, events = [], []
+    plain_us = []
     for _ in range(runs):
         began = time.perf_counter_ns()
         model.run()
         plain_us.append((time.perf_counter_ns() - began) / 1e3)
-        events.append(model.run_profiled())
+    events = [model.run_profiled() for _ in range(runs)]
     kinds = [[event[:3] for event in run] for run in events]
     if any(one != kinds[0] for one in kinds):
         raise RuntimeError("the operators differ from run to run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Executor(base_executor.BaseExecutor):
             settings=MeasurementSettings.from_parameter(exec_properties[SETTINGS]),
             seed=exec_properties[SEED],
             scratch_dir=exec_properties[SCRATCH_DIR],
-            code_digest=exec_properties[CODE_DIGEST],
+            digests=(exec_properties[CODE_DIGEST], exec_properties[DATA_DIGEST]),
         )
 
 
@@ -70,7 +71,7 @@ def benchmark(
     settings: MeasurementSettings,
     seed: int = 0,
     scratch_dir: str = "",
-    code_digest: str = "",
+    digests: Sequence[str] = (),
 ) -> LatencyReport:
     """Times the variants in ``variant_uris`` on a device and reports in ``output_uri``.
 
@@ -85,14 +86,14 @@ def benchmark(
       settings: How long and how often.
       seed: Of the orders, the inputs and the bootstrap.
       scratch_dir: Folder that outlives the run; empty: nothing is kept.
-      code_digest: Sessions that other code has timed are not taken.
+      digests: Of the code and of the device's own files; what others have timed is not taken.
     """
     with tempfile.TemporaryDirectory(prefix="tinytrill-latency-") as temporary:
         found = subjects.find(variant_uris, Path(temporary), seed)
         for key, reason in found.failures.items():
             _log.warning("%s gets no latency: %s", key, reason)
         reference = write_reference(Path(output_uri), Path(temporary), seed)
-        parameters = [name, device.to_parameter(), settings.to_parameter(), str(seed), code_digest]
+        parameters = [name, device.to_parameter(), settings.to_parameter(), str(seed), *digests]
         try:
             with open_backend(name, device, settings) as backend:
                 machine = backend.machine()

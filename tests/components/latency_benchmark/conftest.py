@@ -11,21 +11,27 @@ from schemas.students import FrontEndSpec, StudentSpec
 
 
 def write_variants(folder: Path, candidate_id: str, files: dict[str, bytes]) -> str:
-    """Writes a ``TfliteVariants`` folder whose variants all hear log-mel patches."""
+    """Writes a ``TfliteVariants`` folder; variants called ``wave-...`` hear sound, all others log-mels."""
     folder.mkdir(parents=True)
     variants = []
     for name, content in files.items():
         (folder / f"{name}.tflite").write_bytes(content)
+        wave = name.startswith("wave-")
+        hears = TensorInfo(
+            name="waveform" if wave else "log_mel",
+            shape=[1, 15_600] if wave else [1, 96, 64],
+            dtype="float32",
+        )
         variants.append(
             TfliteVariant(
                 name=name,
-                input="core",
+                input="wave" if wave else "core",
                 precision="float32",
                 file=f"{name}.tflite",
                 golden="",
                 sha256=hashlib.sha256(content).hexdigest(),
                 bytes=len(content),
-                inputs=[TensorInfo(name="log_mel", shape=[1, 96, 64], dtype="float32")],
+                inputs=[hears],
                 outputs=[],
                 operators={},
                 int8_tensors=[],

@@ -1,61 +1,168 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from components.latency_benchmark import figures
+from components.latency_benchmark.backends.base import Burst
+from components.latency_benchmark.figures import Timings
+
+SESSIONS, ROUNDS = 3, 10
 
 
-def test_percentiles_by_hand() -> None:
-    # 1..101 ms in two unequal rounds: with linear interpolation p50 = 51, p90 = 91, p99 = 100.
-    samples = [[1000.0 * one for one in range(1, 41)], [1000.0 * one for one in range(41, 102)]]
-    timing = figures.timing(samples, seed=0)
-    assert timing.n == 101
-    assert (timing.p50_ms, timing.p90_ms, timing.p99_ms) == pytest.approx((51, 91, 100))
-    assert timing.mean_ms == pytest.approx(51)
-    assert timing.spread.low <= 51 <= timing.spread.high
+def timings(milliseconds: np.ndarray) -> Timings:
+    """Bursts of one invocation of ``(sessions, rounds)`` milliseconds."""
+    return {
+        (session + 1, number + 1): Burst(1, 1e3 * value, 1e3 * value, 1e3 * value, 1e3 * value)
+        for (session, number), value in np.ndenumerate(milliseconds)
+    }
 
 
-def test_interval_of_equal_rounds_is_a_point() -> None:
-    timing = figures.timing([[100.0, 200.0, 300.0]] * 5, seed=0)
-    assert (timing.spread.low, timing.spread.value, timing.spread.high) == (0.2, 0.2, 0.2)
+def summaries(told: Timings) -> Timings:
+    """The same bursts as tools that keep no samples tell them."""
+    return {place: replace(burst, samples_us=()) for place, burst in told.items()}
 
 
-def test_same_seed_same_interval() -> None:
-    values = np.random.default_rng(0).normal(1, 0.1, 15)
-    assert figures.bootstrap_median(values, 3) == figures.bootstrap_median(values, 3)
+def means(told: Timings) -> Timings:
+    """The same bursts as the oldest tools tell them."""
+    return {
+        place: replace(burst, samples_us=(), median_us=None, p95_us=None) for place, burst in told.items()
+    }
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    random = np.random.default_rng(0)
-    covered = 0
-    for trial in range(200):
-        interval = figures.bootstrap_median(random.lognormal(0, 0.2, 15), seed=trial)
-        covered += interval.low <= 1.0 <= interval.high
-    assert covered >= 180
+def test_percentiles_are_those_of_all_samples() -> None:
+    told = {
+        (1, 1): Burst.of_samples([1e3, 2e3, 3e3]),
+        (1, 2): Burst.of_samples([4e3]),
+        (2, 1): Burst.of_samples([5e3, 96e3]),
+    }
+    found = figures.summary(told)
+    # Sorted: 1 2 3 4 5 96. The median lies between 3 and 4; the 90th percentile at 0.9 * 5 = 4.5, between
+    # 5 and 96; the 95th at 4.75; the 99th at 4.95.
+    assert (found.n, found.statistic) == (6, "median")
+    assert found.p50_ms == pytest.approx(3.5)
+    assert found.p90_ms == pytest.approx(5 + 0.5 * 91)
+    assert found.p95_ms == pytest.approx(5 + 0.75 * 91)
+    assert found.p99_ms == pytest.approx(5 + 0.95 * 91)
+    assert found.mean_ms == pytest.approx(111 / 6)
+    assert found.seconds == pytest.approx(0.111)
+    assert found.typical_ms == found.p50_ms
 
 
-def test_drift_of_the_machine_cancels_in_the_ratio() -> None:
-    # Every round the machine is slower, by a factor 1 to 10; the model takes 3 times the reference.
-    drift = np.linspace(1, 10, 12)
-    reference = [[100.0 * factor] * 5 for factor in drift]
-    model = [[300.0 * factor] * 5 for factor in drift]
-    found = figures.ratio(model, reference, seed=0)
-    assert (found.value, found.low, found.high) == pytest.approx((3, 3, 3))
-    assert figures.timing(model, seed=0).spread.high > 2 * figures.timing(model, seed=0).spread.low
+def test_of_summaries_only_what_they_tell() -> None:
+    told = summaries(
+        {
+            (1, 1): Burst.of_samples([1e3] * 20),
+            (1, 2): Burst.of_samples([3e3] * 20),
+            (2, 1): Burst.of_samples([2e3] * 40),
+        }
+    )
+    found = figures.summary(told)
+    assert (found.p50_ms, found.p95_ms, found.p90_ms, found.p99_ms) == (2.0, 2.0, None, None)
+    assert (found.statistic, found.n, found.mean_ms) == ("median", 80, 2.0)
+
+    found = figures.summary(means(told))
+    assert (found.p50_ms, found.p95_ms, found.statistic) == (None, None, "mean")
+    assert found.typical_ms == found.mean_ms == 2.0
 
 
-def test_two_copies_of_a_file_have_a_ratio_of_one() -> None:
-    random = np.random.default_rng(5)
-    contains = 0
-    for trial in range(40):
-        drift = np.exp(np.cumsum(random.normal(0, 0.1, 15)))
-        first, second = ([list(factor * random.lognormal(6, 0.05, 30)) for factor in drift] for _ in range(2))
-        found = figures.ratio(first, second, seed=trial)
-        contains += found.low <= 1 <= found.high
-    assert contains >= 34
+def test_nothing_timed_has_no_figures() -> None:
+    with pytest.raises(ValueError, match="not timed"):
+        figures.summary({})
 
 
-def test_rounds_must_match() -> None:
-    with pytest.raises(ValueError, match="2 rounds of the model, 1 of the reference"):
-        figures.ratio([[1.0], [1.0]], [[1.0]], seed=0)
+def test_a_session_is_the_median_of_its_rounds() -> None:
+    assert figures.session_ms(timings(np.array([[1.0, 2.0, 90.0], [4.0, 3.0, 5.0]]))) == {1: 2.0, 2: 4.0}
+
+
+def test_the_interval_by_hand() -> None:
+    """Sessions whose rounds are equal leave Student's t alone: 10, 11, 12 have s = 1, t(2) = 4.303."""
+    found = figures.interval([np.full(5, 10.0), np.full(5, 11.0), np.full(5, 12.0)], seed=0)
+    assert found.value == 11
+    assert found.low == pytest.approx(11 - 4.3027 / np.sqrt(3), abs=1e-3)
+    assert found.high == pytest.approx(11 + 4.3027 / np.sqrt(3), abs=1e-3)
+
+
+def test_sessions_that_agree_by_chance_promise_no_more_than_their_rounds() -> None:
+    rounds = np.array([9.0, 9.5, 10.0, 10.5, 11.0])
+    found = figures.interval([rounds, rounds, rounds], seed=0)
+    assert found.value == 10
+    assert 9 < found.low < 9.9
+    assert 10.1 < found.high < 11
+
+
+def test_one_session_has_no_interval() -> None:
+    with pytest.raises(ValueError, match="at least 2 sessions, got 1"):
+        figures.interval([np.ones(5)], seed=0)
+
+
+def test_the_ratio_is_free_of_what_slows_both() -> None:
+    rng = np.random.default_rng(0)
+    slow = np.exp(np.cumsum(rng.normal(0, 0.2, 30))).reshape(SESSIONS, ROUNDS)
+    found = figures.ratio(timings(3 * slow), timings(2 * slow), seed=0)
+    assert (found.value, found.low, found.high) == pytest.approx((1.5, 1.5, 1.5))
+    apart = figures.difference_ms(timings(slow + 0.5), timings(slow), seed=0)
+    assert (apart.value, apart.low, apart.high) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_a_model_is_once_as_fast_as_itself() -> None:
+    told = timings(np.random.default_rng(0).lognormal(0, 0.3, (SESSIONS, ROUNDS)))
+    assert figures.ratio(told, told, seed=0) == figures.Interval(1, 1, 1)
+
+
+def test_only_the_same_rounds_compare() -> None:
+    told = timings(np.ones((SESSIONS, ROUNDS)))
+    fewer = {place: burst for place, burst in told.items() if place != (2, 3)}
+    for compare in (figures.ratio, figures.difference_ms):
+        with pytest.raises(ValueError, match="30 rounds of the one, 29 of the other, 29 in common"):
+            compare(told, fewer, 0)
+
+
+def test_the_typical_latency_lies_in_its_interval() -> None:
+    """Slow rounds with many samples draw the pooled median above every session's."""
+    told = {
+        (session, number): Burst.of_samples([2e3] * 50 if number == 1 else [1e3])
+        for session in (1, 2, 3)
+        for number in (1, 2, 3)
+    }
+    found = figures.typical_ms(told, seed=0)
+    assert (found.value, found.low) == (2.0, 1.0)
+    assert found.high >= 2.0
+
+
+@pytest.mark.parametrize(
+    ("session_effect", "noise", "correlated", "outliers", "drift", "widest"),
+    [
+        (0.0, 0.01, 0.0, 0.0, 0.0, 0.015),
+        (0.01, 0.01, 0.0, 0.0, 0.01, 0.04),
+        (0.01, 0.02, 0.0, 0.1, 0.01, 0.06),
+        (0.0, 0.02, 0.8, 0.05, 0.01, 0.06),
+        (0.01, 0.02, 0.8, 0.05, 0.02, 0.08),
+        (0.015, 0.05, 0.5, 0.2, 0.05, 0.16),
+    ],
+)
+def test_intervals_of_equal_models_contain_one(
+    session_effect: float, noise: float, correlated: float, outliers: float, drift: float, widest: float
+) -> None:
+    """At least 93 of 100; ``widest`` bounds the median half width, so that nothing is bought by width."""
+    rng = np.random.default_rng(20)
+    trials = 300
+
+    def one_model() -> np.ndarray:
+        rounds = rng.normal(0, noise, (trials, SESSIONS, ROUNDS))
+        for number in range(1, ROUNDS):
+            fresh = np.sqrt(1 - correlated**2) * rounds[..., number]
+            rounds[..., number] = correlated * rounds[..., number - 1] + fresh
+        rounds += rng.normal(0, session_effect, (trials, SESSIONS, 1))
+        hit = rng.random(rounds.shape) < outliers
+        return rounds + hit * rng.exponential(0.3, rounds.shape)
+
+    # The machine's speed wanders; either model may come first in a round.
+    walk = np.cumsum(rng.normal(0, drift, (trials, SESSIONS * ROUNDS * 2)), axis=1)
+    both = rng.permuted(walk.reshape(trials, SESSIONS, ROUNDS, 2), axis=3)
+    first, second = np.exp(one_model() + both[..., 0]), np.exp(one_model() + both[..., 1])
+    found = [figures.ratio(timings(a), timings(b), seed=0) for a, b in zip(first, second, strict=True)]
+    assert np.mean([one.low <= 1 <= one.high for one in found]) >= 0.93
+    assert np.median([one.high / one.low - 1 for one in found]) / 2 <= widest

@@ -28,7 +28,9 @@ def test_nothing_measured_is_a_record_too(tmp_path: Path) -> None:
 
 def test_samples_are_compressed(tmp_path: Path) -> None:
     ticks = np.random.default_rng(0).normal(8.5e6, 1e5, 20_000).round()
-    path = write_samples(tmp_path, [SampleRecord("a/b", "", 1, 1, 1, Burst.of_samples(ticks / 1e3))])
+    path = write_samples(
+        tmp_path, [SampleRecord("a/b", "", 1, 1, 1, Burst.of_samples((ticks / 1e3).tolist()))]
+    )
     assert path.stat().st_size < 20_000 * 4
     assert [round(us * 1e3) for us in read_samples(tmp_path)[0].burst.samples_us] == ticks.tolist()
 

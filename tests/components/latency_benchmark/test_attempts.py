@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import pytest
+
+from components.latency_benchmark.attempts import Measured, measure, partner
+from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed, Sensors, Start, Subject
+from components.latency_benchmark.finished import FinishedSessions
+from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, subject
+
+NOTHING_KEPT = FinishedSessions(None)
+MODELS = [subject(name) for name in "abcdefg"]
+A, B = MODELS[0].key, MODELS[1].key
+
+
+def run(backend: Scripted, models: list[Subject] | None = None, **changed: object) -> Measured:
+    """All attempts."""
+    settings = SETTINGS.model_copy(update=changed)
+    return measure(backend, REFERENCE, models or MODELS, settings, 3, NOTHING_KEPT)
+
+
+def timed_in(backend: Scripted, *sessions: int) -> list[set[str]]:
+    """Models that were timed, session by session."""
+    return [{call.key for call in backend.calls if call.session == session} for session in sessions]
+
+
+def unsteady(key: str, session: int, number: int) -> float:
+    """Model a is 10 % slower in session 2, and in no later one."""
+    return 1.1 if (key, session) == (A, 2) else 1.0
+
+
+def test_what_is_valid_is_measured_once() -> None:
+    backend = Scripted()
+    measured = run(backend)
+    assert backend.session == SETTINGS.sessions
+    assert all(measured.is_valid(model.key) for model in (REFERENCE, *MODELS))
+    assert measured.times == dict.fromkeys([REFERENCE.key, *(model.key for model in MODELS)], 1)
+    assert [(one.attempt, one.session, one.drift) for one in measured.conditions()] == [
+        (1, 1, 1.0),
+        (1, 2, 1.0),
+        (1, 3, 1.0),
+    ]
+    assert {one.reference_ms for one in measured.conditions()} == {1.0}
+
+
+def test_an_invalid_model_is_measured_again_with_anchors() -> None:
+    backend = Scripted(unsteady)
+    measured = run(backend)
+    assert backend.session == 6
+    anchors = {model.key for model in MODELS[1:5]}
+    assert timed_in(backend, 4, 5, 6) == [{A, REFERENCE.key, *anchors}] * 3
+    assert measured.is_valid(A)
+    assert (measured.decided[A].number, measured.times[A]) == (2, 2)
+    assert measured.attempts[0].disagreement[A] == pytest.approx(0.1)
+    assert measured.attempts[0].conditions[1].drift == 1.0
+    assert (measured.decided[B].number, measured.times[B]) == (1, 1), "an anchor keeps its figures"
+
+
+def test_a_core_and_its_wave_file_are_measured_again_together() -> None:
+    wave, core = subject("x", "wave-int8", "wave"), subject("x", "core-int8")
+    others = [subject("y"), subject("z"), subject("x", "core-float32")]
+    assert partner(wave) == core.key
+    assert partner(core) == wave.key
+    assert partner(REFERENCE) == ""
+
+    def milliseconds(key: str, session: int, number: int) -> float:
+        slow = key in (wave.key, others[0].key, others[1].key) and session == 2
+        return 1.2 if slow else 1.0
+
+    backend = Scripted(milliseconds)
+    run(backend, [*others, core, wave, *MODELS])
+    again = {REFERENCE.key, wave.key, others[0].key, others[1].key, core.key}
+    assert timed_in(backend, 4) == [again], "three are left: enough to tell the drift, the core comes along"
+
+
+def test_attempts_end_and_the_figures_stay() -> None:
+    def always(key: str, session: int, number: int) -> float:
+        return 1.1 if key == A and session % 3 == 2 else 1.0
+
+    backend = Scripted(always)
+    measured = run(backend, attempts=3)
+    assert backend.session == 9
+    assert (measured.times[A], measured.decided[A].number) == (3, 3)
+    (reason,) = measured.decided[A].reasons[A]
+    assert "disagree by 10.0%" in reason
+    assert measured.failures == {}
+
+
+def test_a_throttled_session_spoils_the_whole_attempt() -> None:
+    sensors = [Sensors(), Sensors(), Sensors(), Sensors(throttled=True), Sensors()]
+    backend = Scripted(sensors=sensors)
+    measured = run(backend)
+    assert backend.session == 6
+    assert timed_in(backend, 4) == [{REFERENCE.key, *(model.key for model in MODELS)}]
+    assert measured.attempts[0].reasons[A] == ["session 2: the device throttled"]
+    assert [one.reasons for one in measured.conditions()] == [[], ["the device throttled"], [], [], [], []]
+    assert measured.is_valid(A)
+    assert measured.is_valid(REFERENCE.key)
+
+
+def test_a_reference_that_moved_spoils_the_whole_attempt() -> None:
+    measured = run(Scripted(lambda key, session, number: 1.5 if session == 2 else 1.0), attempts=1)
+    (reason,) = measured.decided[A].reasons[A]
+    assert reason.startswith("session 2: the reference model took 1.5 ms")
+    assert measured.conditions()[1].drift == 1.5
+    assert measured.attempts[0].disagreement[A] == 0, "all drifted alike"
+
+
+def test_a_model_that_does_not_start_is_not_tried_again() -> None:
+    def start(key: str) -> Start:
+        if key == A:
+            raise MeasurementFailed("no such operator")
+        return Start(1.0, 1.0, None)
+
+    backend = Scripted(start=start)
+    measured = run(backend)
+    assert (backend.session, backend.starts.count(A)) == (3, 1)
+    assert measured.failures == {A: "no such operator"}
+    assert A not in measured.decided
+
+
+def test_a_passing_fault_is_tried_again() -> None:
+    def milliseconds(key: str, session: int, number: int) -> float:
+        if (key, session, number) == (A, 2, 3):
+            raise MeasurementFailed("timed out")
+        return 1.0
+
+    backend = Scripted(milliseconds)
+    measured = run(backend)
+    assert A not in timed_in(backend, 3)[0], "left out of the rest of the attempt"
+    assert measured.failures == {}
+    assert (measured.decided[A].number, measured.times[A]) == (2, 2)
+    assert {session for session, _ in measured.decided[A].timings[A]} == {4, 5, 6}
+
+    assert run(Scripted(milliseconds), attempts=1).failures == {A: "timed out"}
+
+
+def test_a_failure_leaves_the_invalid_figures_of_before() -> None:
+    def milliseconds(key: str, session: int, number: int) -> float:
+        if key == A and session > 3:
+            raise MeasurementFailed("crashed")
+        return unsteady(key, session, number)
+
+    measured = run(Scripted(milliseconds))
+    assert measured.decided[A].number == 1
+    assert not measured.is_valid(A)
+    assert measured.failures == {A: "crashed"}
+
+
+def test_a_reference_that_fails_costs_the_attempt() -> None:
+    def milliseconds(key: str, session: int, number: int) -> float:
+        if (key, session) == (REFERENCE.key, 2):
+            raise MeasurementFailed("timed out")
+        return 1.0
+
+    backend = Scripted(milliseconds)
+    measured = run(backend)
+    assert backend.session == 5, "one whole session, one that was broken off, three of the next attempt"
+    assert measured.is_valid(A)
+    assert measured.failures == {}
+    assert (measured.times[A], measured.decided[A].number) == (1, 2)
+    said = [(one.attempt, one.session, one.reasons) for one in measured.conditions()]
+    assert said == [
+        (1, 1, ["the reference model cannot be measured: timed out"]),
+        (2, 3, []),
+        (2, 4, []),
+        (2, 5, []),
+    ]
+
+    measured = run(Scripted(milliseconds), attempts=1)
+    assert measured.decided == {}
+    assert measured.failures == {REFERENCE.key: "the reference model cannot be measured: timed out"}
+
+
+def test_a_lost_device_leaves_finished_attempts() -> None:
+    def milliseconds(key: str, session: int, number: int) -> float:
+        if session == 5:
+            raise DeviceLost("no device R5CT")
+        return unsteady(key, session, number)
+
+    backend = Scripted(milliseconds)
+    measured = run(backend, attempts=5)
+    assert backend.session == 5, "and no attempt is begun after that"
+    assert measured.lost == "no device R5CT"
+    assert measured.is_valid(B)
+    assert (measured.decided[A].number, measured.is_valid(A)) == (1, False)
+    assert [one.session for one in measured.conditions()] == [1, 2, 3, 4]
+    assert measured.conditions()[3].reasons == ["no device R5CT"]
+
+
+def test_the_reference_keeps_believable_figures() -> None:
+    """It disagrees with itself in the second attempt, as one of six models, and is not the worse for it."""
+
+    def milliseconds(key: str, session: int, number: int) -> float:
+        if (key, session) == (REFERENCE.key, 5):
+            return 1.1
+        return unsteady(key, session, number)
+
+    measured = run(Scripted(milliseconds))
+    assert (measured.decided[REFERENCE.key].number, measured.times[REFERENCE.key]) == (1, 2)
+    assert measured.attempts[1].reasons[REFERENCE.key]

@@ -61,6 +61,11 @@ class Scatter:
     feasible: str
 
     @property
+    def crowded(self) -> bool:
+        """Whether there are so many points that those which are beaten are drawn small."""
+        return len(self.marks) > MOST_BARS
+
+    @property
     def x(self) -> Axis:
         """The axis of costs it begins with."""
         return self.x_axes[0]

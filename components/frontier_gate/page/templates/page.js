@@ -209,7 +209,7 @@
       x.lines.forEach(([value, label, kind, slot]) => {
         const at = place(x, value, left, width - right);
         draw(back, "line", { class: `level ${kind}`, x1: at, x2: at, y1: top, y2: height - bottom });
-        draw(back, "text", { class: kind, transform: `translate(${at - 5} ${[top + 2, height - bottom - 4, (top + height - bottom) / 2][slot]}) rotate(-90)`, "text-anchor": anchors[slot] }, label);
+        draw(back, "text", { class: kind, transform: `translate(${at - 5} ${[height - bottom - 4, top + 2, (top + height - bottom) / 2][slot]}) rotate(-90)`, "text-anchor": ["start", "end", "middle"][slot] }, label);
       });
       chart.marks.forEach(one => {
         const at = spot(chart, one.point, x, y);

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.browser import Browser, launch
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -28,6 +31,13 @@ def shared_data() -> Path:
 def shared_models() -> Path:
     """Real teacher models; see CONTRIBUTING.md."""
     return _shared("models")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless browser, the same for all tests of a process; see tests/browser.py."""
+    with launch() as found:
+        yield found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

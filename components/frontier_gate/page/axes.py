@@ -20,8 +20,8 @@ QUALITY = "quality"
 LATENCY = "latency"
 TASK = "task:"
 MIB = 2**20
-# A line that would more than double an axis is told beside the chart in place of squeezing the points.
-FARTHEST_LINE = 1.0
+# A line farther off than this share of the axis is told below the chart: drawn, it would squeeze the points.
+FARTHEST_LINE = 0.5
 _KEY_OF: Mapping[GoalMetric, str] = {
     "latency_ratio": "ratio",
     "real_time_factor": "rtf",
@@ -212,9 +212,7 @@ def _budgets(
     return found
 
 
-def _axis(
-    key: str, label: str, values: Sequence[float], lines: Sequence[Line], *, log: bool = False
-) -> Axis:
+def _axis(key: str, label: str, values: Sequence[float], lines: Sequence[Line], *, log: bool = False) -> Axis:
     """An axis over all values, and over the lines that do not stand too far away."""
     points = Scale.over(values, log=log)
     near = [

@@ -40,7 +40,14 @@ def page_data(
     tasks = [task.task for task in material.teacher.tasks]
     factors = colour_factors(material.converted)
     return {
-        "frame": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
+        "frame": {
+            "width": WIDTH,
+            "height": HEIGHT,
+            "left": LEFT,
+            "right": RIGHT,
+            "top": TOP,
+            "bottom": BOTTOM,
+        },
         "tasks": tasks,
         "factors": [{"name": name, "levels": levels} for name, (levels, _) in factors.items()],
         "devices": {
@@ -100,10 +107,17 @@ def _points(
     fields += [f"quality{end}" for end in ("", "_low", "_high")]
     fields += [f"{TASK}{task}" for task in tasks]
     for cost in costs:
-        fields += [cost.key, f"{cost.key}_low", f"{cost.key}_high"] if cost.key in ("latency", "ratio") else [cost.key]
+        fields += (
+            [cost.key, f"{cost.key}_low", f"{cost.key}_high"]
+            if cost.key in ("latency", "ratio")
+            else [cost.key]
+        )
     return {
         "fields": fields,
-        "points": [_row(p, status(device, p), number.get(p.point_id, 0), tasks, factors, costs) for p in device.points],
+        "points": [
+            _row(p, status(device, p), number.get(p.point_id, 0), tasks, factors, costs)
+            for p in device.points
+        ],
     }
 
 
@@ -153,6 +167,7 @@ def _registered(device: DeviceVerdict, latency: LatencyReport | None) -> list[di
             "id": point.point_id,
             "input": point.input,
             "fate": fate(point),
+            "frontier": point.competes and not point.beaten_by,
             "measured": _short(point.latency_ms),
         }
         for key, (value, low, high) in registered_figures(point, latency).items():

@@ -164,6 +164,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "accuracy": lambda value: f"{value:.3f}",
     "difference": lambda value: f"{value:+.3f}",
     "figure": lambda value: "none" if value is None else f"{value:.4g}",
+    "short": lambda value: "none" if value is None else f"{value:.3g}",
     "plural": lambda count, noun: f"{count:,} {noun}{'' if count == 1 else 's'}",
     "ms": _ms,
     "ratio": _ratio,

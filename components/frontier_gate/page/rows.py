@@ -65,9 +65,7 @@ def task_rows(material: Material) -> list[TaskRow]:
     tasks = [task.task for task in material.teacher.tasks]
     best: dict[str, NossModelResult] = {}
     points = {
-        (point.candidate_id, point.variant)
-        for device in material.verdict.devices
-        for point in device.points
+        (point.candidate_id, point.variant) for device in material.verdict.devices for point in device.points
     }
     for report in material.noss:
         for result in report.results:

@@ -30,6 +30,16 @@ def status(device: DeviceVerdict, point: FrontierPoint) -> Status:
     return "frontier" if point.on_frontier else "beaten"
 
 
+def headline(devices: Sequence[DeviceVerdict]) -> str:
+    """What is pushed for which device, in a sentence."""
+    parts = [f"{_files(len(device.blessed))} for {device.device}" for device in devices if device.blessed]
+    shut = [device.device for device in devices if not device.blessed]
+    words = f"Blessed: {' and '.join(parts)}." if parts else ""
+    if shut:
+        words += f" Nothing is pushed for {' and '.join(shut)}."
+    return words.strip()
+
+
 def numbers(device: DeviceVerdict) -> dict[str, int]:
     """The numbers that stand in the charts' marks: the frontier of each input kind, fastest first."""
     found: dict[str, int] = {}
@@ -54,12 +64,9 @@ def why(device: DeviceVerdict, point: FrontierPoint) -> str:
         if point.on_frontier:
             return f"unbeaten; {goals}"
         return f"{goals}; only beaten by what misses one: {_first(point.dominated_by)}"
-    reasons = list(point.reasons)
-    if device.closed:
-        reasons.append("the gate is closed")
-    elif not point.on_frontier and not reasons:
-        reasons.append(f"beaten by {_first(point.dominated_by)}")
-    return "; ".join(reasons)
+    if point.reasons:
+        return "; ".join(point.reasons)
+    return "the gate is closed" if device.closed else f"beaten by {_first(point.dominated_by)}"
 
 
 def fate(point: RegisteredPoint) -> str:
@@ -92,6 +99,10 @@ def _first(names: Sequence[str]) -> str:
     if not names:
         return "another point"
     return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _files(number: int) -> str:
+    return f"{number} file{'' if number == 1 else 's'}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -70,7 +70,12 @@
     tip.replaceChildren(make("b", point.name || point.id), make("span", point.name ? `${point.id}; ${point.fate}` : `${point.status}${why ? ": " + why : ""}`), list);
     tip.hidden = false;
     mark.setAttribute("aria-describedby", "tip");
-    const box = mark.lastElementChild.getBoundingClientRect(), gap = 12;
+    settle();
+  };
+  const settle = () => {
+    if (tip.hidden) return;
+    const box = lit.lastElementChild.getBoundingClientRect(), gap = 12;
+    if (box.bottom < 0 || box.top > innerHeight) { hide(); return; }
     let x = box.right + gap;
     if (x + tip.offsetWidth > innerWidth - 8) x = box.left - gap - tip.offsetWidth;
     let y = box.bottom + gap;
@@ -88,13 +93,13 @@
     lit = null;
   };
   addEventListener("keydown", event => { if (event.key === "Escape") hide(); });
-  addEventListener("scroll", hide, { passive: true });
+  addEventListener("scroll", settle, { passive: true });
 
   const logarithm = (axis, value) => axis.log ? Math.log(value) : value;
   const place = (axis, value, start, end) =>
     start + (logarithm(axis, value) - logarithm(axis, axis.low)) / (logarithm(axis, axis.high) - logarithm(axis, axis.low)) * (end - start);
   const draw = (parent, tag, attributes, text) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    const element = document.createElementNS(parent.namespaceURI, tag);
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
     if (text !== undefined) element.textContent = text;
     parent.append(element);
@@ -220,8 +225,8 @@
         one.mark.style.transform = `translate(${one.x}px,${one.y}px)`;
         one.bars?.setAttribute("d", bars(one.point, x, y));
       });
-      const standing = chart.marks.filter(one => one.shown && one.point.number);
-      const frontier = standing.filter(one => one.point.frontier), blessed = standing.filter(one => one.point.status === "blessed");
+      const shown = chart.marks.filter(one => one.shown);
+      const frontier = shown.filter(one => one.point.frontier), blessed = shown.filter(one => one.point.status === "blessed");
       const [whole, feasible] = all(chart.svg, ".curve");
       const own = choice.x.value === chart.first.x && choice.y.value === chart.first.y;
       whole.setAttribute("d", stairs(frontier.map(one => [one.x, one.y])));

@@ -99,8 +99,7 @@ class AdbBackend(Backend):
             _log.info("%s has %.1f degrees, it cools down to %g first", self._name, celsius, limit)
             self._surviving(lambda: self._connection.ask(f"sleep {pause_s}", pause_s + self._timeout_s))
         _log.warning(
-            "%s has not cooled down to %g degrees in %g s, the session starts all the same; timeout_s sets the "
-            "longest wait",
+            "%s has not cooled down to %g degrees in %g s (timeout_s): the session starts all the same",
             self._name,
             limit,
             self._timeout_s,

@@ -53,7 +53,8 @@ def operators(output: str) -> list[OperatorTime]:
 def _rows(text: str) -> list[_Row]:
     """Rows of all tables; the average is that of one call.
 
-    What was called in no invocation, as preparing the tensors, is left out; old versions tell no calls.
+    Of the names that the converter strung into one the first is the result's. What was called in no
+    invocation, as preparing the tensors, is left out; old versions tell no calls.
     """
     found = [row for table in _TABLE.finditer(text) for row in _ROW.finditer(table.group(1))]
     told = any(int(row["calls"]) for row in found)
@@ -65,7 +66,7 @@ def _rows(text: str) -> list[_Row]:
             rows.append(
                 _Row(
                     row["operator"],
-                    named.group(1) if named else row["name"],
+                    (named.group(1) if named else row["name"]).split(";")[0],
                     calls,
                     float(row["avg_ms"]) * 1e3 * calls,
                 )

@@ -24,7 +24,8 @@ class DeviceFolder:
         self._connection = connection
         self._parent = parent.rstrip("/")
         self._name = f"run-{uuid.uuid4().hex[:12]}"
-        self._parent_is_ours = False
+        self._parent_was_there: bool | None = None
+        self._sent: set[str] = set()
         self._present: set[str] = set()
         self.path = f"{self._parent}/{self._name}"
         self.touched = False
@@ -38,14 +39,15 @@ class DeviceFolder:
         """
         self._present.clear()
         self.touched = True
-        parent, folder = shlex.quote(self._parent), shlex.quote(self.path)
-        made = self._connection.ask(f"[ -d {parent} ] || echo ours; mkdir -p {folder}")
+        if self._parent_was_there is None:
+            # Asked before anything is made, so that an answer lost on the way can be asked for again.
+            self._parent_was_there = not self._connection.ask(f"[ -e {shlex.quote(self._parent)} ]").code
+        made = self._connection.ask(f"mkdir -p {shlex.quote(self.path)}")
         if made.code:
             raise MeasurementFailed(
                 f"folder {self._parent} cannot be made on the device ({made.output.strip()}); "
                 "/data/local/tmp is where programs may run"
             )
-        self._parent_is_ours |= "ours" in made.output.split()
 
     def place(self, local: Path, name: str, sha256: str) -> str:
         """Path of a file on the device; it is pushed unless it is there already.
@@ -63,7 +65,8 @@ class DeviceFolder:
         if name in self._present:
             return remote
         size = local.stat().st_size
-        if not self._holds(remote, sha256, size):
+        if name not in self._sent or not self._holds(remote, sha256, size):
+            self._sent.add(name)
             try:
                 self._connection.push(local, remote)
             except NotPushed as error:
@@ -85,7 +88,7 @@ class DeviceFolder:
             return ""
         folder = shlex.quote(self.path)
         command = f"pkill -9 -f {self._pattern()}; rm -rf {folder}"
-        if self._parent_is_ours:
+        if self._parent_was_there is False:
             command += f"; rmdir {shlex.quote(self._parent)} 2>/dev/null"
         try:
             left = self._connection.ask(f"{command}; [ ! -e {folder} ]", _CLOSING_S).code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from components.frontier_gate.goals import OF_TIME
+from components.frontier_gate.goals import speaks_of_time
 from components.frontier_gate.settings import CHAMPION, TEACHER, GateSettings
 from components.latency_benchmark.settings import LatencySettings
 from components.noss_evaluator.settings import NossEvaluatorSettings
@@ -106,7 +106,7 @@ def _times_of_a_host(gate: GateSettings, latency: LatencySettings) -> Iterator[s
             )
     for index, goal in enumerate(gate.goals):
         judged = [name for name in hosts if not goal.devices or name in goal.devices]
-        if goal.metric in OF_TIME and judged:
+        if speaks_of_time(goal) and judged:
             yield (
                 f"gate.goals.{index}: {goal.metric} on the host ({', '.join(judged)}) decides nothing; name "
                 "other devices in its 'devices', limit latency_ratio, or set gate.host_may_bless to true"

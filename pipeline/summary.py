@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.layout import RunLayout
@@ -29,12 +30,14 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
     measured = "synthetic speech" if verdict.synthetic else "real sound"
     where = "device" if device.machine.is_device else "host"
     table = Table(
-        title=f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
-        f"({measured}, {where} latency)",
+        title=escape(
+            f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
+            f"({measured}, {where} latency)"
+        ),
         title_justify="left",
     )
     typical = "mean" if any(point.statistic == "mean" for point in device.points) else "p50"
-    for heading in ("point", "NOSS mean", "of teacher", f"{where} {typical} [ms]", "size [MB]", "pushed"):
+    for heading in ("point", "NOSS mean", "of teacher", f"{where} {typical} (ms)", "size (MB)", "pushed"):
         table.add_column(heading, justify="left" if heading == "point" else "right", overflow="fold")
     frontier = [point for point in device.points if point.on_frontier]
     pushed = {point.point_id for point in device.blessed}
@@ -46,7 +49,7 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
             f"{point.quality_of_teacher:.1%}",
             f"{point.latency_ms:.3f}",
             f"{point.bytes / 1e6:.2f}",
-            "yes" if point.point_id in pushed else "no: " + "; ".join(reasons),
+            "yes" if point.point_id in pushed else "no: " + escape("; ".join(reasons)),
         )
     console.print(table)
     beaten = len(device.points) - len(frontier)

@@ -42,7 +42,7 @@ class _Device(Settings):
 class HostDevice(_Device):
     """This machine, by LiteRT in processes of their own; its figures are never called a device's."""
 
-    backend: Literal["host"] = "host"
+    backend: Literal["host"] = Field("host", description="This machine.")
     threads: int = Field(1, ge=1, le=64, description="Threads of the interpreter.")
     delegate: Literal["xnnpack", "none"] = Field("xnnpack", description="XNNPACK kernels, or TFLite's own.")
     cores: tuple[int, ...] | Literal["last", "any"] = Field(
@@ -55,7 +55,7 @@ class HostDevice(_Device):
 class AdbDevice(_Device):
     """An Android device on a cable, by TFLite's benchmark_model."""
 
-    backend: Literal["adb"] = "adb"
+    backend: Literal["adb"] = Field("adb", description="An Android device on a cable.")
     serial: str = Field(min_length=1, description="As 'adb devices' lists it.")
     benchmark_model: str = Field(
         min_length=1, description="TFLite's benchmark_model, built for the device; a file on this machine."
@@ -86,7 +86,7 @@ class AdbDevice(_Device):
 class ReplayDevice(_Device):
     """A device that was timed before: the report and the raw samples are read again."""
 
-    backend: Literal["replay"] = "replay"
+    backend: Literal["replay"] = Field("replay", description="A record of earlier measurements.")
     report: str = Field(min_length=1, description="Folder of the recorded report and its samples.")
 
 

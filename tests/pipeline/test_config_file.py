@@ -51,9 +51,15 @@ def test_a_dumped_configuration_reads_back() -> None:
         ("training.epochs=2", r"training.epochs is 2, but its phases .* need at least 3"),
         ("name=Has Spaces", r"name: 'Has Spaces' is refused"),
         (
-            "gate.goals=[{metric: latency_ms, limit: -1}]",
+            "gate.goals=[{metric: latency, limit: -1}]",
             r"gate.goals.0.limit: -1 is refused: .*greater than or equal",
         ),
+        (
+            "latency.devices={phone: {backend: adb, serail: a}}",
+            r"devices.phone.adb.serail: unknown key; did you mean 'serial'\? \(known here: adb, ambient,",
+        ),
+        ("latency.devices={phone: {backend: ios}}", r"devices.phone: .*'ios'.*'host', 'adb', 'replay'"),
+        ("latency.devices={Phone: {backend: host}}", r"devices.Phone.*: 'Phone' is refused"),
         ("distillation.teacher.kind=oracle", r"distillation.teacher: .*'oracle'.*tflite"),
         ("distillation.window_samples=8000", r"distillation.window_samples is 8000, but a patch .* 15600"),
     ],
@@ -128,3 +134,6 @@ def test_roots_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
     resolved = resolve(load_config("real_audio"), RunLayout(tmp_path / "run"))
     assert resolved.corpus.root == str(tmp_path / "sound" / "mini_audioset")
     assert resolved.push.tracking_uri == f"sqlite:///{tmp_path}/run/mlflow.db"
+    # The gate competes with what the pusher's registry holds.
+    assert resolved.gate.tracking_uri == resolved.push.tracking_uri
+    assert resolved.gate.registered_model == resolved.push.registered_model

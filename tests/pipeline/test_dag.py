@@ -66,3 +66,37 @@ def test_students_are_measured_beside_the_teacher_and_all_are_compared(tmp_path:
     assert properties == {"NossEvaluator.other"}
     none = config.evaluation.model_copy(update={"baselines": ()})
     assert "NossEvaluator.baselines" not in made(config.model_copy(update={"evaluation": none}))
+
+
+def test_each_device_is_timed_in_a_node_of_its_own_and_one_gate_judges_all(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path)
+
+    def made(devices: str, **digests: str) -> dict[str, BaseNode]:
+        settings = ["students={sizes: [tiny], widths: [0.5, 1.0]}", "training.epochs=2"]
+        config = resolve(load_config("demo", [*settings, f"latency.devices={{{devices}}}"]), layout)
+        given = DataDigests(devices={"phone": digests.get("phone", "")}, registry=digests.get("registry", ""))
+        return {node.id: node for node in create_pipeline(config, layout, given).components}
+
+    host, phone = "host: {backend: host}", "phone: {backend: adb, serial: a, benchmark_model: tool%s}"
+    nodes = made(f"{host}, {phone % ''}")
+    timed = {"LatencyBenchmark.host", "LatencyBenchmark.phone"}
+    assert {node for node in nodes if node.startswith("LatencyBenchmark")} == timed
+    for after in ("FrontierGate", "FrontierPusher"):
+        assert timed < {node.id for node in nodes[after].upstream_nodes}
+        assert {"latency_000", "latency_001"} < set(nodes[after].inputs)
+
+    def changed(other: dict[str, BaseNode]) -> set[str]:
+        return {
+            name
+            for name in other
+            if name not in nodes or other[name].exec_properties != nodes[name].exec_properties
+        }
+
+    # The page and the store show the whole configuration; nothing else is done again for a budget.
+    judged = {"FrontierGate", "FrontierPusher"}
+    assert changed(made(f"{host}, {phone % ', budgets: [{milliseconds: 5}]'}")) == judged
+    watch = "watch: {backend: adb, serial: b, benchmark_model: tool}"
+    assert changed(made(f"{host}, {phone % ''}, {watch}")) == {"LatencyBenchmark.watch", *judged}
+    assert changed(made(f"{host}, {phone % ', threads: 2'}")) == {"LatencyBenchmark.phone", *judged}
+    assert changed(made(f"{host}, {phone % ''}", phone="another tool")) == {"LatencyBenchmark.phone"}
+    assert changed(made(f"{host}, {phone % ''}", registry="a rival")) == {"FrontierGate"}

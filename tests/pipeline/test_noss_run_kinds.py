@@ -13,7 +13,7 @@ import pipeline_runner
 from components.frontier_gate.executor import Executor as Gate
 from components.frontier_gate.settings import GateSettings
 from components.frontier_pusher import folders
-from components.frontier_pusher.executor import read_candidates
+from components.frontier_pusher.candidates import blessings_by_point, read_candidates
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from pipeline.noss_models import find_model
 from pipeline.noss_run import run_benchmark
@@ -190,13 +190,13 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     verdict = Verdict.load(str(verdict_folder))
     (candidate,) = read_candidates(inputs).values()
-    (point,) = verdict.blessed
+    (blessings,) = blessings_by_point(verdict).values()
     windows = DistillationSetInfo.load(inputs["windows"][0].uri)
     variant = converted.variant("core-float32")
     return folders.push(
         folder / "destination",
-        candidate.description(point, verdict, windows, "key"),
-        folders.checked_file(candidate.folder, variant, point.sha256),
+        candidate.description(blessings, verdict, windows, "key"),
+        folders.checked_file(candidate.folder, variant, blessings[0].point.sha256),
         candidate.folder / variant.golden,
         "",
     )

@@ -1,0 +1,179 @@
+"""How a run ends: what is published, what the terminal says, and with which exit code."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import pipeline_runner
+from components.frontier_pusher.closed import GateClosed
+from pipeline import local_runner
+from pipeline.layout import RunLayout
+from pipeline.local_runner import RunFailed, RunResult, RunTimes, publish_report
+from pipeline.metadata import NodeRun
+from pipeline.summary import print_summary
+from schemas.reports import PushReport
+from schemas.verdicts import RegisteredPoint, Verdict
+from tests.components.frontier_pusher.conftest import make_verdict
+from tests.made_up_runs import Made, make_run
+from tests.students import mobilenet
+
+SMALL = f"{mobilenet('small').candidate_id}/wave-float32"
+TINY = f"{mobilenet('tiny').candidate_id}/wave-float32"
+
+
+def verdict_of(closed: dict[str, list[str]]) -> Verdict:
+    run = make_run(
+        {mobilenet("small"): [Made(0.75, 5.0)], mobilenet("tiny"): [Made(0.6, 6.0)]},
+        devices={"host": 1.0, "phone": 3.0},
+    )
+    return make_verdict(run, {"host": [SMALL], "phone": [SMALL]}, closed)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> RunLayout:
+    return RunLayout(tmp_path / "run")
+
+
+@pytest.fixture
+def finished(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Says what the newest run left behind; each is a run of its own."""
+
+    def make(verdict: Verdict, pusher: str, run: int = 1) -> None:
+        gate, pushed = (layout.artifacts / name / str(run) for name in ("gate", "pushed"))
+        verdict.save(gate)
+        nodes = {"FrontierGate": NodeRun("FrontierGate", "COMPLETE", {"verdict": str(gate)})}
+        if pusher == "COMPLETE":
+            PushReport(tracking_uri="sqlite:///s", parent_run_id="p", models=[]).save(pushed)
+            (pushed / Verdict.LINKS).write_text(f"links of run {run}")
+            nodes["FrontierPusher"] = NodeRun("FrontierPusher", pusher, {"pushed": str(pushed)})
+        elif pusher:
+            nodes["FrontierPusher"] = NodeRun("FrontierPusher", pusher)
+        monkeypatch.setattr(local_runner, "newest_run", lambda layout: nodes)
+
+    return make
+
+
+def test_the_report_gets_the_pushers_links(layout: RunLayout, finished: Callable[..., None]) -> None:
+    finished(verdict_of({}), "COMPLETE")
+    assert publish_report(layout) == verdict_of({})
+    assert (layout.report / Verdict.LINKS).read_text() == "links of run 1"
+    finished(verdict_of({}), "COMPLETE", run=2)
+    publish_report(layout)
+    assert (layout.report / Verdict.LINKS).read_text() == "links of run 2"
+
+
+def test_links_stay_with_the_verdict_they_belong_to(layout: RunLayout, finished: Callable[..., None]) -> None:
+    finished(verdict_of({}), "COMPLETE")
+    publish_report(layout)
+    finished(verdict_of({}), "FAILED", run=2)
+    publish_report(layout)
+    assert (layout.report / Verdict.LINKS).read_text() == "links of run 1"
+    finished(verdict_of({"phone": ["gone"]}), "", run=3)
+    publish_report(layout)
+    assert not (layout.report / Verdict.LINKS).exists()
+
+
+def test_a_closed_gate_is_published_with_what_was_pushed(
+    layout: RunLayout, finished: Callable[..., None], tmp_path: Path
+) -> None:
+    verdict = verdict_of({"phone": ["gone"]})
+    finished(verdict, "FAILED")
+    kept = tmp_path / "kept"
+    PushReport(tracking_uri="sqlite:///s", parent_run_id="p", models=[]).save(kept)
+    (kept / Verdict.LINKS).write_text("links")
+    times = RunTimes(executed=["FrontierGate"], cached=[], seconds={})
+    result = local_runner._publish(layout, times, GateClosed(verdict, [], kept))
+    assert result.verdict == verdict and result.pushed.parent_run_id == "p"
+    assert result.closed.splitlines()[1] == "  phone: gone"
+    assert (layout.report / Verdict.LINKS).read_text() == "links"
+    assert RunTimes.read(layout.report, RunTimes.FILE) == times
+
+
+def test_a_folder_without_a_verdict_is_refused(layout: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        local_runner, "newest_run", lambda layout: {"FrontierGate": NodeRun("FrontierGate", "FAILED")}
+    )
+    with pytest.raises(RunFailed, match="holds no finished run"):
+        publish_report(layout)
+
+
+def test_each_device_has_its_frontier(layout: RunLayout) -> None:
+    verdict = verdict_of({"phone": ["no point meets all goals"]})
+    (host, phone) = verdict.devices
+    beaten = RegisteredPoint(
+        registered_model="tinytrill",
+        version="3",
+        aliases=["champion"],
+        run_name="before",
+        competes=True,
+        beaten_by=[SMALL],
+        **host.points[0].model_dump(include=set(RegisteredPoint.model_fields) - {"reason"}),
+    )
+    host = host.model_copy(update={"registered": [beaten]})
+    out = io.StringIO()
+    print_summary(
+        Console(file=out, width=160),
+        layout,
+        verdict.model_copy(update={"devices": [host, phone]}),
+        None,
+    )
+    first, second = out.getvalue().split("test-run: the frontier on ")[1:]
+    assert first.startswith("host, Test CPU (synthetic speech, host latency)")
+    assert "host p50 (ms)" in first and "5.000" in first and "yes" in first
+    assert "registered tinytrill v3 (champion) is beaten by " + SMALL in first
+    assert second.startswith("phone, Test Phone (synthetic speech, device latency)")
+    assert "15.000" in second and "no: the gate is closed" in second and "yes" not in second
+    assert "the gate is closed for phone: no point meets all goals" in second
+    assert TINY not in out.getvalue()
+    assert f"report:       {layout.report}/index.html" in out.getvalue()
+
+
+@pytest.mark.parametrize(("closed", "code"), [("", 0), ("the gate is closed:\n  phone: gone", 3)])
+def test_a_closed_gate_has_an_exit_code_of_its_own(
+    layout: RunLayout,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    closed: str,
+    code: int,
+) -> None:
+    result = RunResult(
+        layout,
+        RunTimes(executed=[], cached=[], seconds={}),
+        verdict_of({}),
+        PushReport(tracking_uri="sqlite:///s", parent_run_id="p", models=[]),
+        closed,
+    )
+    monkeypatch.setattr(local_runner, "run_locally", lambda *given: result)
+    assert pipeline_runner.main(["demo", "--output", str(layout.root)]) == code
+    said = capsys.readouterr()
+    assert "index.html" in said.out
+    assert said.err.strip() == closed
+
+
+def test_a_gate_that_closes_in_the_pipeline_is_no_failure(
+    layout: RunLayout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    from pipeline.config_file import load_config
+    from pipeline.sources import resolve
+
+    closed = GateClosed(verdict_of({"phone": ["gone"]}), [], tmp_path)
+
+    def raises(error: Exception) -> None:
+        def run(runner: LocalDagRunner, pipeline: object) -> None:
+            raise error
+
+        monkeypatch.setattr(LocalDagRunner, "run", run)
+
+    config = resolve(load_config("demo"), layout)
+    raises(closed)
+    assert local_runner._run_pipeline(config, layout, Console(file=io.StringIO()), False)[1] is closed
+    raises(ValueError("no sound"))
+    with pytest.raises(RunFailed, match="the pipeline: no sound"):
+        local_runner._run_pipeline(config, layout, Console(file=io.StringIO()), False)

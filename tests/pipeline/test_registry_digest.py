@@ -1,0 +1,101 @@
+"""The cache sees a new rival and a new champion, and not what the run itself pushed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.frontier_pusher.settings import PusherSettings
+from components.registered import RegisteredVersion, RegistryError
+from pipeline import registry_digest as room
+from pipeline.config_file import ConfigError, load_config
+from pipeline.layout import RunLayout
+from pipeline.registry_digest import registry_digest
+from pipeline.sources import data_digests, resolve
+from schemas.reports import FrontierIndex, PushedModel
+from tests.components.test_registered import make_standing
+
+
+def version(number: str, sha256: str, aliases: tuple[str, ...] = ()) -> RegisteredVersion:
+    standing = make_standing("host")
+    point = standing.point.model_copy(update={"sha256": sha256})
+    return RegisteredVersion("tinytrill", number, aliases, standing.model_copy(update={"point": point}))
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> list[RegisteredVersion]:
+    held: list[RegisteredVersion] = []
+    monkeypatch.setattr(room, "registered_versions", lambda uri, model: list(held))
+    return held
+
+
+def write_index(folder: Path, sha256: str, run_name: str = "demo") -> None:
+    model = PushedModel(
+        point_id="a/core-float32",
+        candidate_id="a",
+        variant="core-float32",
+        sha256=sha256,
+        devices=["host"],
+        folder="a/core-float32/1",
+        registered_model="tinytrill",
+        registered_version="2",
+        run_id="r",
+    )
+    FrontierIndex(run_name=run_name, run_key="k", synthetic=True, models=[model]).save(folder)
+
+
+def test_rivals_count_and_ones_own_push_does_not(tmp_path: Path, registry: list[RegisteredVersion]) -> None:
+    push = PusherSettings(destination=str(tmp_path), tracking_uri="sqlite:///somewhere")
+    assert registry_digest(push, "demo") == ""
+    registry.append(version("1", "rival"))
+    before = registry_digest(push, "demo")
+    assert before != ""
+    # The run pushes; the pushed version gets the candidate's alias.
+    registry.insert(0, version("2", "own", ("candidate",)))
+    write_index(tmp_path, "own")
+    assert registry_digest(push, "demo") == before
+    registry.insert(0, version("3", "another rival"))
+    assert registry_digest(push, "demo") != before
+
+
+def test_another_runs_push_into_the_same_folder_counts(
+    tmp_path: Path, registry: list[RegisteredVersion]
+) -> None:
+    push = PusherSettings(destination=str(tmp_path), tracking_uri="sqlite:///somewhere")
+    registry.append(version("2", "theirs"))
+    write_index(tmp_path, "theirs", run_name="other")
+    assert registry_digest(push, "demo") != ""
+    assert registry_digest(push, "other") == ""
+
+
+def test_a_new_champion_counts_even_if_it_is_ones_own(
+    tmp_path: Path, registry: list[RegisteredVersion]
+) -> None:
+    push = PusherSettings(destination=str(tmp_path), tracking_uri="sqlite:///somewhere")
+    write_index(tmp_path, "own")
+    registry.append(version("2", "own"))
+    assert registry_digest(push, "demo") == ""
+    registry[0] = version("2", "own", ("candidate", "champion"))
+    assert registry_digest(push, "demo") != ""
+
+
+def test_an_index_of_another_release_leaves_nothing_out(
+    tmp_path: Path, registry: list[RegisteredVersion]
+) -> None:
+    (tmp_path / FrontierIndex.FILE).write_text('{"run_name": "demo", "machine": {}}')
+    registry.append(version("2", "own"))
+    assert registry_digest(PusherSettings(destination=str(tmp_path)), "demo") != ""
+
+
+def test_a_registry_that_does_not_answer_refuses_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(uri: str, model: str) -> list[RegisteredVersion]:
+        raise RegistryError(f"the MLflow registry {uri} does not answer: refused")
+
+    monkeypatch.setattr(room, "registered_versions", silent)
+    config = resolve(load_config("demo", ["push.tracking_uri=http://mlflow.example"]), RunLayout(tmp_path))
+    assert config.gate.tracking_uri == "http://mlflow.example"
+    with pytest.raises(ConfigError, match=r"push\.tracking_uri: .* http://mlflow\.example does not answer"):
+        data_digests(config, RunLayout(tmp_path))

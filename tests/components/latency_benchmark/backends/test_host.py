@@ -4,9 +4,11 @@ import logging
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from components.latency_benchmark.backends import host, host_state, open_backend, worker_process
@@ -33,10 +35,10 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def write(on_request: str) -> None:
         path = tmp_path / "worker.py"
         path.write_text(
-            "import os, signal, sys, time\n"
+            "import json, os, signal, sys, time\n"
             "sys.stdin.readline()\n"
             'print(\'{"runtime": "test", "cores": null}\', flush=True)\n'
-            "sys.stdin.readline()\n" + on_request
+            "for line in sys.stdin:\n" + textwrap.indent(textwrap.dedent(on_request), "    ")
         )
         monkeypatch.setattr(host, "WORKER", path)
 
@@ -64,6 +66,17 @@ def test_warm_runs_and_cold_start(subject: Subject) -> None:
             burst = time(opened, subject, runs=7, keep_loaded=keep)
             assert burst.count == len(burst.samples_us) == 7
             assert burst.min_us > 0
+
+
+def test_what_the_worker_is_asked_and_what_it_answers(subject: Subject, script: Any) -> None:
+    script(
+        "request = json.loads(line)\n"
+        'second_ns = 2500 + request["runs"] + 1000 * request["keep"]\n'
+        'print(json.dumps({"samples_ns": [1500, second_ns]}), flush=True)\n'
+    )
+    with backend() as opened:
+        assert time(opened, subject, runs=20, keep_loaded=True).samples_us == (1.5, 3.52)
+        assert time(opened, subject, runs=30, keep_loaded=False).samples_us == (1.5, 2.53)
 
 
 def test_a_machine_says_what_was_found(caplog: pytest.LogCaptureFixture) -> None:
@@ -99,6 +112,12 @@ def test_a_delegate_that_takes_nothing_is_told(
         opened.start(subject)
     assert "XNNPACK is asked for, but takes nothing of the reference model" in caplog.text
     assert f"{subject.key}: XNNPACK takes none of its operators" in caplog.text
+
+
+def test_threads_that_are_there_are_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    with backend(threads=2, cores="any") as opened:
+        assert opened.machine().threads == 2
+    assert "threads" not in caplog.text
 
 
 def test_threads_that_are_not_there_are_told(
@@ -170,9 +189,13 @@ def test_the_environment_of_the_process_is_clean(
     assert "PRIVATE" not in caplog.text
 
 
-def test_what_the_environment_keeps() -> None:
-    kept = worker_process.clean_environment({"PATH": "/bin", "LD_PRELOAD": "x.so", "KMP_AFFINITY": "none"})
+def test_what_the_environment_keeps(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    kept = worker_process.clean_environment({"PATH": "/bin", "OMP_NUM_THREADS": "1"})
     assert kept == {"PATH": "/bin", **worker_process.ADDED}
+    assert not caplog.text, "it comes to the same"
+    assert "LD_PRELOAD" not in worker_process.clean_environment({"LD_PRELOAD": "x.so"})
+    assert "LD_PRELOAD=x.so" in caplog.text
 
 
 def test_a_crash_names_the_model_the_signal_and_the_last_words(
@@ -299,3 +322,12 @@ def test_a_runtime_without_profiler_tells_nothing(subject: Subject, script: Any)
     script("print('{}', flush=True)\n")
     with backend() as opened:
         assert opened.profile(subject, 2) == []
+
+
+def test_an_input_of_another_size_is_not_profiled(subject: Subject) -> None:
+    np.save(subject.input_path, np.zeros((1, 96, 65), np.float32))
+    with (
+        backend() as opened,
+        pytest.raises(MeasurementFailed, match="the input takes 24576 bytes, not 24960"),
+    ):
+        opened.profile(subject, 2)

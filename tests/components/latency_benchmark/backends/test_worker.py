@@ -62,3 +62,21 @@ def test_a_package_without_the_library_has_no_profile(
 ) -> None:
     monkeypatch.setattr(profiler.ai_edge_litert, "__file__", f"{tmp_path}/__init__.py")
     assert profiler.profile("x.tflite", np.zeros(1), 1, True, 1, 1) == {}
+
+
+def test_operators_that_differ_from_run_to_run_are_no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Model:
+        def __init__(self, *about: object) -> None:
+            self._runs = iter((["ADD", "MUL"], ["ADD"]))
+
+        def feed(self, value: object) -> None: ...
+
+        def run(self) -> None: ...
+
+        def run_profiled(self) -> list[tuple[int, str, int, int]]:
+            return [(profiler.NODE, tag, 0, 1) for tag in next(self._runs)]
+
+    monkeypatch.setattr(profiler, "_library", lambda: object())
+    monkeypatch.setattr(profiler, "_Model", Model)
+    with pytest.raises(RuntimeError, match="differ from run to run"):
+        profiler.profile("x.tflite", np.zeros(1), 1, True, 1, 2)

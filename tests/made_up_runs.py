@@ -380,7 +380,7 @@ def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
 def write_samples(result: NossModelResult, folder: Path) -> None:
     """Bootstrapped scores of one model: most of their noise is common to all models, as clips are."""
     path = folder / NossReport.SAMPLES / f"{result.variant or result.model}.npz"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     common = np.random.default_rng(1).normal(0, 0.015, (len(result.tasks), 200))
     own = np.random.default_rng(list(result.name.encode())).normal(0, 0.002, common.shape)
     scores = np.array([[task.score] for task in result.tasks]) + common + own

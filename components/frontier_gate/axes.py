@@ -64,7 +64,7 @@ def misplaced(point: FrontierPoint, axes: Sequence[AxisSettings]) -> str:
             low, high = point.quality_low, point.quality_high
         finite = all(math.isfinite(figure) for figure in (low, value, high))
         if not finite or (axis.metric != "quality" and not 0 < low <= value <= high):
-            return f"{_name(axis)} is an axis, and {value} ({low} to {high}) has no place on it"
+            return f"{_name(axis)} is an axis, and {value:.6g} ({low:.6g} to {high:.6g}) has no place on it"
     return ""
 
 

@@ -142,4 +142,13 @@ def find_champions(incumbents: Sequence[Incumbent]) -> dict[VariantInput, Incumb
 
 
 def _words(machine: Machine) -> str:
-    return " ".join(part for part in machine.identity if part)
+    cores = f"cores {machine.cores}" if machine.cores else ""
+    parts = (
+        machine.name,
+        machine.soc,
+        machine.runtime,
+        machine.delegate,
+        f"threads: {machine.threads}",
+        cores,
+    )
+    return f"{machine.backend} ({', '.join(part for part in parts if part)})"

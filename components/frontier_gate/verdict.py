@@ -184,7 +184,7 @@ def _without_points(
         reasons.append(f"no latency measurement is valid: all {len(latency.measurements)} are refused")
     if not reasons and not points:
         first = refused[0]
-        reasons.append(f"all {len(refused)} variants were refused, {first.point_id}: {first.reason}")
+        reasons.append(f"no variant can compete: {first.point_id}: {first.reason} ({len(refused)} refused)")
     return reasons
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from random import Random
 from unittest import mock
 
 import numpy as np
@@ -163,9 +164,9 @@ def test_frontier_is_the_oracles(cloud: Cloud, blocks: tuple[int, int]) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(clouds(), st.randoms(use_true_random=False))
-def test_the_order_of_the_points_does_not_matter(cloud: Cloud, random: st.randoms) -> None:  # type: ignore[valid-type]
+def test_the_order_of_the_points_does_not_matter(cloud: Cloud, random: Random) -> None:
     order = list(range(size(cloud)))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     found = find_frontier(compare(cloud))
     shuffled = find_frontier(compare([column.of(order) for column in cloud]))
     for at, point in enumerate(order):

@@ -1,310 +1,362 @@
-"""What the gate decides, refuses and says."""
+"""What the gate decides device by device, when it is closed, and what it says."""
 
 from __future__ import annotations
 
-import math
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
-from components.frontier_gate.points import reference_quality, teacher_result
-from components.frontier_gate.settings import GateSettings, Goal
-from components.frontier_gate.verdict import reach_verdict
-from schemas.noss_reports import LeftOut, NossReport
-from schemas.students import StudentSpec
-from schemas.verdicts import FrontierPoint, Verdict
-from tests.made_up_runs import Made, Run, demo_run, make_comparison, make_result, make_run
-from tests.students import mobilenet
+from components.frontier_gate.settings import AxisSettings, Goal
+from components.frontier_gate.verdict import benchmark_digest
+from schemas.devices import Budget
+from schemas.latency_reports import LatencyReport
+from schemas.noss_reports import NossReport
+from schemas.verdicts import DeviceVerdict
+from tests.components.frontier_gate.judging import (
+    LARGE,
+    SMALL,
+    TINY,
+    device_of,
+    point_of,
+    registered_from,
+    verdict_of,
+)
+from tests.made_up_runs import Made, Run, demo_run, make_run
 
-SMALL, TINY, LARGE = (mobilenet(size) for size in ("small", "tiny", "large"))
-
-
-def verdict_of(run: Run, goals: tuple[Goal, ...] = (), **options: Any) -> Verdict:
-    return reach_verdict(
-        run.converted,
-        run.noss,
-        run.latency,
-        teacher_result(run.teacher),
-        [report.results[0] for report in run.baselines],
-        make_comparison(run),
-        GateSettings(goals=goals, **options),
-        "test",
-    )
-
-
-def point_of(verdict: Verdict, spec: StudentSpec, variant: str = "wave-float32") -> FrontierPoint:
-    return next(p for p in verdict.points if p.point_id == f"{spec.candidate_id}/{variant}")
+TWO = {SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]}
 
 
 def test_frontier_and_losers() -> None:
     run = make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)], LARGE: [Made(0.74, 9.0)]})
     verdict = verdict_of(run)
-    assert [p.blessed for p in verdict.points] == [True, False, True]
-    loser = point_of(verdict, LARGE)
-    assert loser.dominated_by == [point_of(verdict, SMALL).point_id]
+    (device,) = verdict.devices
+    assert [p.blessed for p in device.points] == [True, False, True]
+    loser = point_of(device, LARGE)
+    assert loser.dominated_by == [point_of(device, SMALL).point_id]
     assert loser.reasons == [f"beaten by {SMALL.candidate_id}/wave-float32"]
-    # 0.75 / 0.8
-    assert point_of(verdict, SMALL).quality_of_teacher == pytest.approx(0.9375)
-    assert point_of(verdict, SMALL).teacher_difference == pytest.approx(-0.05)
-    assert point_of(verdict, SMALL).teacher_difference_high == pytest.approx(-0.035)
-    assert verdict.synthetic and not verdict.machine.is_device
-    assert verdict.summary == "2 blessed (3 points, 2 on the frontier, 0 variants refused)."
+    assert verdict.synthetic and verdict.run_name == "test" and verdict.reference_sha256 == "r" * 64
+    assert verdict.summary == device.summary
+    assert device.summary == "host: 2 blessed (3 points, 2 on the frontier, 0 variants refused)."
+    assert [(one.model, one.quality) for one in (verdict.teacher, *verdict.baselines)] == [
+        ("teacher", 0.8),
+        ("logmel", 0.6),
+    ]
+
+
+def test_each_device_has_its_own_frontier() -> None:
+    run = make_run(TWO, devices={"pixel": 1.0, "watch": 1.0})
+    pixel, watch = run.latencies
+    # On the watch the small student is faster than the tiny one.
+    slow = [measured.model_copy(update={"ratio": 0.6, "ratio_low": 0.59, "ratio_high": 0.61})
+            for measured in watch.measurements]  # fmt: skip
+    run.latencies = [pixel, watch.model_copy(update={"measurements": [watch.measurements[0], slow[1]]})]
+    verdict = verdict_of(run)
+    assert [device.device for device in verdict.devices] == ["pixel", "watch"]
+    assert [[p.blessed for p in device.points] for device in verdict.devices] == [[True, True], [True, False]]
+    assert verdict.summary == " ".join(device.summary for device in verdict.devices)
+    assert [(device.device, point.candidate_id) for device, point in verdict.blessed] == [
+        ("pixel", SMALL.candidate_id),
+        ("pixel", TINY.candidate_id),
+        ("watch", SMALL.candidate_id),
+    ]
 
 
 def test_only_the_same_input_competes() -> None:
     run = make_run({SMALL: [Made(0.70, 5.0, "wave-float32"), Made(0.75, 1.0, "core-float32")]})
-    assert all(point.on_frontier for point in verdict_of(run).points)
+    assert all(point.on_frontier for point in device_of(run).points)
 
 
 def test_goals_never_cut_the_frontier() -> None:
-    run = make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
-    verdict = verdict_of(run, (Goal(metric="latency_ms", limit=3.0),))
-    small, tiny = point_of(verdict, SMALL), point_of(verdict, TINY)
+    device = device_of(make_run(TWO), goals=(Goal(metric="latency_ratio", limit=0.3),))
+    small, tiny = point_of(device, SMALL), point_of(device, TINY)
     assert small.on_frontier and not small.goals_met and not small.blessed
-    assert small.reasons == ["misses: latency_ms at most 3 ms (it has 5)"]
+    assert small.reasons == ["misses: latency ratio at most 0.3 x the reference network (it has 0.5)"]
     assert tiny.on_frontier and tiny.blessed
 
 
 def test_dominance_is_decided_among_those_that_meet_the_goals() -> None:
     run = make_run({SMALL: [Made(0.75, 2.0, size=9_000_000)], TINY: [Made(0.70, 3.0, size=1_000_000)]})
-    verdict = verdict_of(run, (Goal(metric="bytes", limit=2_000_000),))
-    small, tiny = point_of(verdict, SMALL), point_of(verdict, TINY)
+    device = device_of(run, goals=(Goal(metric="bytes", limit=2_000_000),))
+    small, tiny = point_of(device, SMALL), point_of(device, TINY)
     assert small.on_frontier and not small.blessed
     assert not tiny.on_frontier and tiny.blessed and tiny.dominated_by == [small.point_id]
 
 
-@pytest.mark.parametrize(
-    ("goal", "text", "met"),
-    [
-        # Teacher 0.8: 0.8 - 0.06 = 0.74; 0.8 * (1 - 0.1) = 0.72.
-        (Goal(metric="quality", limit=0.75), "quality at least 0.75 accuracy", [True, False]),
-        (
-            Goal(metric="quality", kind="max_degradation", limit=0.06),
-            "quality at least 0.740 accuracy, 0.06 below the teacher's",
-            [True, False],
-        ),
-        (
-            Goal(metric="quality", kind="max_degradation", limit=0.1, relative=True),
-            "quality at least 0.720 accuracy, 10 % below the teacher's",
-            [True, False],
-        ),
-        (Goal(metric="latency_ratio", limit=0.3), "latency_ratio at most 0.3 x reference", [False, True]),
-        (Goal(metric="peak_mib", limit=100), "peak_mib at most 100 MiB", [True, True]),
-        (Goal(metric="bytes", limit=1_000_000), "bytes at most 1,000,000 bytes", [True, True]),
-    ],
-)
-def test_goal_kinds(goal: Goal, text: str, met: list[bool]) -> None:
-    verdict = verdict_of(make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]}), (goal,))
-    assert [point.goals[0].met for point in verdict.points] == met
-    assert verdict.points[0].goals[0].goal == text
+def test_axes_decide_on_what_points_compete() -> None:
+    # The large student is worse and slower, but a tenth of the size.
+    run = make_run({SMALL: [Made(0.75, 5.0)], LARGE: [Made(0.70, 9.0, size=100_000)]})
+    assert not point_of(device_of(run), LARGE).on_frontier
+    axes = tuple(AxisSettings(metric=metric) for metric in ("quality", "latency", "bytes"))
+    device = device_of(run, axes=axes)
+    assert point_of(device, LARGE).on_frontier
+    assert [axis.metric for axis in device.axes] == ["quality", "latency", "bytes"]
+    assert device_of(run, axes=axes[:1]).points[1].reasons == [f"beaten by {SMALL.candidate_id}/wave-float32"]
 
 
-def test_a_goal_may_judge_one_input_only() -> None:
-    run = make_run({SMALL: [Made(0.75, 5.0), Made(0.75, 4.0, "core-float32")]})
-    verdict = verdict_of(run, (Goal(metric="latency_ms", limit=1, input="core"),))
-    assert [point.blessed for point in verdict.points] == [True, False]
+def test_an_axis_of_one_task_and_its_draws(tmp_path: Path) -> None:
+    run = make_run({SMALL: [Made(0.75, 5.0)], LARGE: [Made(0.74, 5.0)]})
+    axes = (AxisSettings(metric="quality", task="keyword"),)
+    # By their own intervals, 0.07 wide, nothing tells them apart; by their draws 0.01 is far.
+    assert [p.on_frontier for p in device_of(run, axes=axes).points] == [True, True]
+    assert [p.on_frontier for p in device_of(run, axes=axes, samples=tmp_path).points] == [True, False]
+    with pytest.raises(ValueError, match="axis of task 'music': it was not evaluated; there are language"):
+        device_of(run, axes=(AxisSettings(metric="quality", task="music"),))
 
 
-def test_nothing_blessed_says_why() -> None:
-    run = make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
-    verdict = verdict_of(run, (Goal(metric="latency_ms", limit=1.0),))
-    assert verdict.blessed == []
-    assert verdict.summary.startswith(
-        "Nothing is blessed and nothing may be pushed: no point meets all goals"
-    )
-    assert "latency_ms at most 1 ms: missed by 2 of 2" in verdict.summary
-
-
-def test_session_spread_widens_the_margin() -> None:
+def test_measured_spread_widens_the_margin() -> None:
     # Half widths of 10 %: 5 % between two latencies says nothing, though the quality is the same.
     run = make_run({SMALL: [Made(0.70, 2.0, spread=0.1)], TINY: [Made(0.70, 2.1, spread=0.1)]})
-    verdict = verdict_of(run)
-    assert verdict.latency_margin == pytest.approx(0.1)
-    assert all(point.on_frontier for point in verdict.points)
-
-
-def test_ties_may_be_thinned_to_the_smallest() -> None:
-    run = make_run(
-        {
-            SMALL: [Made(0.70, 2.0, size=4_000_000), Made(0.70, 2.01, "wave-dynamic", size=1_000_000)],
-            LARGE: [Made(0.69, 9.0)],
-        }
-    )
-    assert sum(point.on_frontier for point in verdict_of(run).points) == 2
-    verdict = verdict_of(run, ties="thin")
-    out, stays = point_of(verdict, SMALL), point_of(verdict, SMALL, "wave-dynamic")
-    assert stays.blessed and not out.on_frontier and not out.blessed
-    assert out.dominated_by == [stays.point_id]
-    assert out.reasons == [f"tied with {stays.point_id}, which is the smaller file"]
-    assert point_of(verdict, LARGE).dominated_by == [stays.point_id]
-
-
-def test_every_loser_is_beaten_by_a_frontier_point() -> None:
-    verdict = verdict_of(demo_run())
-    frontier = {point.point_id for point in verdict.points if point.on_frontier}
-    assert frontier
-    for point in verdict.points:
-        assert set(point.dominated_by) <= frontier
-        assert point.on_frontier == (not point.dominated_by)
-        assert bool(point.reasons) == (not point.blessed)
-
-
-def refused_reason(run: Run) -> str:
-    (refused,) = verdict_of(run).refused
-    assert refused.point_id == f"{SMALL.candidate_id}/wave-dynamic"
-    return refused.reason
-
-
-@pytest.fixture
-def run() -> Run:
-    return make_run({SMALL: [Made(0.75, 5.0), Made(0.74, 4.0, "wave-dynamic")]})
-
-
-def test_refused_by_the_converter(run: Run) -> None:
-    keep, drop = run.converted[0].variants
-    drop = drop.model_copy(update={"accepted": False, "reason": "cosine 0.5 below 0.98"})
-    run.converted[0] = run.converted[0].model_copy(update={"variants": [keep, drop]})
-    assert refused_reason(run) == "refused by the converter: cosine 0.5 below 0.98"
-
-
-def test_a_failed_candidate_says_why_and_the_others_are_judged() -> None:
-    run = make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
-    failed = {"failure": f"{SMALL.candidate_id}: the loss is nan in epoch 2", "variants": []}
-    run.converted[0] = run.converted[0].model_copy(update=failed)
-    run.noss[0] = run.noss[0].model_copy(update={"results": []})
-    verdict = verdict_of(run)
-    refused = verdict.refused
-    assert [point.candidate_id for point in verdict.points] == [TINY.candidate_id]
-    assert [(each.point_id, each.reason) for each in refused] == [(SMALL.candidate_id, failed["failure"])]
-
-
-def test_refused_without_noss(run: Run) -> None:
-    run.noss[0] = NossReport(protocol="p", results=run.noss[0].results[:1])
-    assert refused_reason(run) == "no NOSS result"
-
-
-def test_refused_without_latency(run: Run) -> None:
-    run.latency = run.latency.model_copy(update={"measurements": run.latency.measurements[:1]})
-    assert refused_reason(run) == "no latency measurement"
-
-
-def test_refused_if_noss_heard_another_file(run: Run) -> None:
-    keep, drop = run.noss[0].results
-    run.noss[0] = NossReport(protocol="p", results=[keep, drop.model_copy(update={"sha256": "a" * 64})])
-    assert refused_reason(run).startswith("NOSS was measured on another file: sha256 aaaaaaaaaaaa, not ")
-
-
-def test_refused_if_another_file_was_timed(run: Run) -> None:
-    keep, drop = run.latency.measurements
-    drop = drop.model_copy(update={"sha256": "b" * 64})
-    run.latency = run.latency.model_copy(update={"measurements": [keep, drop]})
-    assert refused_reason(run).startswith("latency was measured on another file: sha256 bbbbbbbbbbbb, not ")
-
-
-def test_refused_if_quality_is_nan(run: Run) -> None:
-    keep, drop = run.noss[0].results
-    run.noss[0] = NossReport(protocol="p", results=[keep, drop.model_copy(update={"mean": math.nan})])
-    assert refused_reason(run) == "NOSS: not a finite number: mean = nan"
+    device = device_of(run)
+    assert [axis.margin for axis in device.axes] == [0.002, pytest.approx(0.1)]
+    assert all(point.on_frontier for point in device.points)
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("ties", "stays", "why"),
     [
-        ({"ratio": math.nan}, "latency: not a finite number: ratio = nan"),
-        ({"p50_ms": 0.0}, "latency: not above zero: p50_ms = 0.0"),
-        ({"n": 0}, "latency: no timed invocation"),
-        ({"ratio": 9.0}, "latency: ratio 9.0 outside its interval 0.396 to 0.404"),
+        ("smallest", "wave-dynamic", "the smaller file"),
+        ("fastest", "wave-float32", "the faster one"),
+        ("best", "wave-float16", "the one of better quality"),
     ],
 )
-def test_refused_if_latency_is_impossible(run: Run, change: dict[str, float], reason: str) -> None:
-    keep, drop = run.latency.measurements
-    run.latency = run.latency.model_copy(update={"measurements": [keep, drop.model_copy(update=change)]})
-    assert refused_reason(run) == reason
-
-
-def test_refused_if_evaluated_on_other_tasks(run: Run) -> None:
-    keep, drop = run.noss[0].results
-    other = make_result(drop.model, drop.mean, drop.variant, drop.sha256, tasks=("language", "speaker"))
-    run.noss[0] = NossReport(protocol="p", results=[keep, other])
-    assert refused_reason(run) == "NOSS tasks differ from the teacher's: missing ['keyword'], extra none"
-
-
-def test_no_point_is_an_error(run: Run) -> None:
-    run.latency = run.latency.model_copy(update={"measurements": []})
-    with pytest.raises(
-        ValueError, match=r"no variant can compete: all 2 were refused.*no latency measurement"
-    ):
-        verdict_of(run)
-
-
-def test_no_teacher_is_an_error(run: Run) -> None:
-    run.teacher = NossReport(protocol="p", results=[])
-    with pytest.raises(
-        ValueError, match=r"exactly one NOSS result of the teacher, the report holds 0 \(models: none\)"
-    ):
-        verdict_of(run)
-
-
-def test_a_teacher_without_a_figure_is_an_error(run: Run) -> None:
-    run.teacher = NossReport(protocol="p", results=[make_result("teacher", math.nan, kind="teacher")])
-    with pytest.raises(ValueError, match="the teacher 'teacher' cannot be a reference: not a finite number"):
-        verdict_of(run)
-
-
-def test_a_baseline_on_other_tasks_is_an_error(run: Run) -> None:
-    run.baselines = [
-        NossReport(protocol="p", results=[make_result("logmel", 0.6, kind="baseline", tasks=("a",))])
+def test_a_setting_picks_one_of_a_tie(ties: str, stays: str, why: str) -> None:
+    tied = [
+        Made(0.700, 2.00, "wave-float32", size=4_000_000),
+        Made(0.701, 2.02, "wave-float16", size=2_000_000),
+        Made(0.700, 2.01, "wave-dynamic", size=1_000_000),
     ]
-    with pytest.raises(ValueError, match="baseline 'logmel' was evaluated on"):
-        verdict_of(run)
+    run = make_run({SMALL: tied, LARGE: [Made(0.69, 9.0)]})
+    assert sum(point.on_frontier for point in device_of(run).points) == 3
+    device = device_of(run, ties=ties)
+    winner = f"{SMALL.candidate_id}/{stays}"
+    assert [point.point_id for point in device.points if point.on_frontier] == [winner]
+    for point in device.points[:3]:
+        if point.variant != stays:
+            assert (point.blessed, point.dominated_by) == (False, [winner])
+            assert point.reasons == [f"tied with {winner}, which is {why}"]
+    loser = point_of(device, LARGE)
+    assert loser.dominated_by == [winner]
+    first = loser.reasons[0].split(", in whose place ")[0]
+    assert first.startswith(f"beaten by {SMALL.candidate_id}/")
 
 
-def test_candidates_of_one_name_are_an_error(run: Run) -> None:
-    run.converted *= 2
-    run.noss *= 2
-    with pytest.raises(ValueError, match="candidate ids must be unique"):
-        verdict_of(run)
+def test_a_registered_model_is_never_kept_in_the_place_of_a_tied_one() -> None:
+    run = make_run({SMALL: [Made(0.70, 2.0)]})
+    twin = registered_from(make_run({LARGE: [Made(0.70, 2.0, size=1000)]}), "3")
+    device = device_of(run, ties="smallest", registered=[twin])
+    assert device.points[0].blessed and device.registered[0].beaten_by == []
+
+
+def test_every_loser_is_beaten_by_a_frontier_point(tmp_path: Path) -> None:
+    for samples in (None, tmp_path):
+        device = device_of(demo_run(), samples=samples)
+        frontier = {point.point_id for point in device.points if point.on_frontier}
+        assert frontier and len(frontier) < len(device.points)
+        for point in device.points:
+            assert set(point.dominated_by) <= frontier
+            assert point.on_frontier == (not point.dominated_by)
+            assert bool(point.reasons) == (not point.blessed)
+
+
+def test_the_order_of_the_reports_does_not_matter(tmp_path: Path) -> None:
+    run = demo_run()
+    (device,) = verdict_of(run, samples=tmp_path).devices
+    order = list(range(len(run.converted)))
+    Random(1).shuffle(order)
+    run.converted = [run.converted[i] for i in order]
+    run.noss = [run.noss[i] for i in order]
+    (other,) = verdict_of(run, samples=tmp_path).devices
+    assert (other.points, other.axes) == (device.points, device.axes)
+
+
+def test_effects_are_part_of_the_verdict() -> None:
+    assert {effect.factor for effect in device_of(demo_run()).effects} >= {"precision"}
+
+
+# --- when it is closed ---------------------------------------------------------------------------
+
+
+def closed(run: Run, reason: str, **options: Any) -> DeviceVerdict:
+    """The one device's verdict: closed for this reason, and nothing blessed in any way."""
+    verdict = verdict_of(run, **options)
+    (device,) = verdict.devices
+    assert device.closed == [reason]
+    assert device.summary.startswith(f"{device.device}: closed, nothing may be pushed: {reason} (")
+    assert verdict.closed == [f"{device.device}: {reason}"]
+    assert verdict.blessed == [] and not any(point.blessed for point in device.points)
+    assert all(point.reasons for point in device.points)
+    return device
+
+
+def lost(run: Run, reason: str) -> LatencyReport:
+    return run.latencies[0].model_copy(
+        update={"reference": None, "measurements": [], "failure": reason, "conditions": []}
+    )
+
+
+def test_closed_where_nothing_could_be_measured_while_other_devices_go_on() -> None:
+    run = make_run(TWO, devices={"pixel": 1.0, "watch": 1.0})
+    run.latencies = [lost(run, "device 8A1X is gone"), run.latencies[1]]
+    verdict = verdict_of(run)
+    pixel, watch = verdict.devices
+    assert pixel.closed == ["nothing could be measured: device 8A1X is gone"]
+    assert pixel.points == [] and len(pixel.refused) == 2
+    assert pixel.refused[0].reason == "no latency measurement: device 8A1X is gone"
+    assert len(watch.blessed) == 2 and watch.closed == []
+    assert verdict.reference_sha256 == "r" * 64
+    assert verdict.closed == ["pixel: nothing could be measured: device 8A1X is gone"]
+
+    run.latencies = run.latencies[:1]
+    assert verdict_of(run).reference_sha256 == ""
+
+
+def test_closed_without_a_measurement() -> None:
+    run = make_run(TWO)
+    run.latencies = [run.latencies[0].model_copy(update={"measurements": []})]
+    closed(run, "no variant has a latency measurement")
+
+
+def test_closed_without_a_valid_measurement() -> None:
+    run = make_run(TWO)
+    invalid = [
+        measured.model_copy(update={"valid": False, "reasons": ["too short"]})
+        for measured in run.latencies[0].measurements
+    ]
+    run.latencies = [run.latencies[0].model_copy(update={"measurements": invalid})]
+    device = closed(run, "no latency measurement is valid: all 2 are refused")
+    assert {each.reason for each in device.refused} == {"latency is invalid: too short"}
+
+
+def test_closed_without_noss() -> None:
+    run = make_run(TWO)
+    run.noss = [NossReport(protocol="p", results=[]) for _ in run.noss]
+    device = closed(run, "no variant has a NOSS result")
+    assert {each.reason for each in device.refused} == {"no NOSS result"}
+
+
+def test_closed_if_all_files_were_changed() -> None:
+    run = make_run({SMALL: [Made(0.75, 5.0)]})
+    other = run.latencies[0].measurements[0].model_copy(update={"sha256": "b" * 64})
+    run.latencies = [run.latencies[0].model_copy(update={"measurements": [other]})]
+    (device,) = verdict_of(run).devices
+    assert device.closed[0].startswith(
+        f"no variant can compete: {SMALL.candidate_id}/wave-float32: latency was measured on another file"
+    )
+
+
+def test_closed_if_a_required_task_is_missing() -> None:
+    device = closed(
+        make_run(TWO),
+        "required tasks were not evaluated: emotion; there are language, speaker, keyword",
+        required_tasks=("speaker", "emotion"),
+    )
+    assert all(point.on_frontier for point in device.points)
+    assert device.points[0].reasons == [f"the gate is closed: {device.closed[0]}"]
+    assert device_of(make_run(TWO), required_tasks=("speaker", "keyword")).closed == []
+
+
+def test_closed_if_no_point_meets_all_goals() -> None:
+    device = closed(
+        make_run(TWO),
+        "no point meets all goals (latency ratio at most 0.1 x the reference network: missed by 2 of 2; "
+        "quality at least 0.72: missed by 1 of 2)",
+        goals=(Goal(metric="quality", limit=0.72), Goal(metric="latency_ratio", limit=0.1)),
+    )
+    assert all(point.on_frontier for point in device.points)
 
 
 @pytest.mark.parametrize(
-    ("goal", "message"),
+    ("settings", "demand"),
     [
-        ({"metric": "bytes", "kind": "max_degradation", "limit": 1}, "the teacher is not timed or weighed"),
-        ({"metric": "quality", "limit": 1.5}, "can never be met"),
-        ({"metric": "bytes", "limit": 5, "relative": True}, "only with kind 'max_degradation'"),
-        ({"metric": "bytes", "limit": -5}, "greater than or equal to 0"),
+        ({"goals": (Goal(metric="latency", limit=9),)}, "p50 latency at most 9 ms"),
+        ({"goals": (Goal(metric="real_time_factor", limit=1),)}, "real-time factor at most 1"),
+        ({"goals": (Goal(metric="init_ms", limit=9),)}, "init at most 9 ms"),
+        (
+            {"budgets": {"host": (Budget(milliseconds=9, real_time_factor=1, input="core"),)}},
+            "budget: p90 latency at most 9 ms (core only); "
+            "budget: p90 real-time factor at most 1 (core only)",
+        ),
     ],
 )
-def test_impossible_goals_are_refused(goal: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        Goal(**goal)
-
-
-def test_a_variant_measured_on_other_clips_is_refused() -> None:
-    run = make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
-    tiny = f"{TINY.candidate_id}/wave-float32"
-    everyone = make_comparison(run)
-    comparison = everyone.model_copy(
-        update={
-            "against_teacher": [d for d in everyone.against_teacher if d.model != tiny],
-            "not_comparable": [LeftOut(model=tiny, reason="other clips of speaker")],
-        }
+def test_closed_if_the_host_is_asked_for_a_devices_time(settings: dict[str, Any], demand: str) -> None:
+    reason = (
+        f"figures of the host cannot show that a device keeps to: {demand} "
+        "(gate.host_may_bless: true takes them for it)"
     )
-    teacher = teacher_result(run.teacher)
-    verdict = reach_verdict(
-        run.converted, run.noss, run.latency, teacher, [], comparison, GateSettings(), "test"
+    closed(make_run(TWO), reason, **settings)
+    assert len(device_of(make_run(TWO), host_may_bless=True, **settings).blessed) == 2
+    on_phone = {"budgets": {"pixel": settings["budgets"]["host"]}} if "budgets" in settings else settings
+    assert len(device_of(make_run(TWO, devices={"pixel": 1.0}), **on_phone).blessed) == 2
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        Goal(metric="latency_ratio", limit=1),
+        Goal(metric="latency", kind="max_degradation", against="champion", limit=0.1, relative=True),
+    ],
+)
+def test_the_host_may_tell_ratios(goal: Goal) -> None:
+    assert device_of(make_run(TWO), goals=(goal,)).closed == []
+
+
+def test_a_goal_for_other_devices_does_not_close_the_host() -> None:
+    run = make_run(TWO, devices={"host": 1.0, "pixel": 1.0})
+    verdict = verdict_of(run, goals=(Goal(metric="latency", limit=9, devices=("pixel",)),))
+    assert verdict.closed == []
+
+
+def test_all_reasons_are_named() -> None:
+    run = make_run(TWO)
+    device = device_of(
+        run,
+        required_tasks=("emotion",),
+        goals=(Goal(metric="latency", limit=1),),
     )
-    assert [point.candidate_id for point in verdict.points] == [SMALL.candidate_id]
-    assert verdict.refused[0].reason == "not compared with the teacher: other clips of speaker"
-
-    alone = everyone.model_copy(
-        update={"against_teacher": [], "not_comparable": [LeftOut(model="teacher", reason="no samples")]}
-    )
-    with pytest.raises(ValueError, match="not compared with the teacher: teacher was left out: no samples"):
-        reach_verdict(run.converted, run.noss, run.latency, teacher, [], alone, GateSettings(), "test")
+    assert len(device.closed) == 3
 
 
-def test_a_control_is_no_line_beside_the_frontier() -> None:
-    with pytest.raises(ValueError, match="'random' is a control; it cannot stand beside the frontier"):
-        reference_quality(make_result("random", 0.2, kind="control"))
+# --- what does not belong together ---------------------------------------------------------------
+
+
+def test_devices_must_time_the_same_reference() -> None:
+    run = make_run(TWO, devices={"pixel": 1.0, "watch": 1.0})
+    pixel, watch = run.latencies
+    assert watch.reference is not None
+    other = watch.reference.model_copy(update={"sha256": "c" * 64})
+    run.latencies = [pixel, watch.model_copy(update={"reference": other})]
+    with pytest.raises(
+        ValueError, match=r"the same reference model.*pixel: rrrrrrrrrrrr, watch: cccccccccccc"
+    ):
+        verdict_of(run)
+
+
+def test_one_report_a_device() -> None:
+    run = make_run(TWO)
+    run.latencies *= 2
+    with pytest.raises(ValueError, match="one latency report a device, given more than once: host"):
+        verdict_of(run)
+    run.latencies = []
+    with pytest.raises(ValueError, match="a latency report of at least one device"):
+        verdict_of(run)
+
+
+def test_the_benchmark_digest_is_of_all_that_decides_a_quality() -> None:
+    teacher = make_run(TWO).teacher.results[0]
+    first = benchmark_digest(teacher, "p")
+    tasks = teacher.tasks
+    assert benchmark_digest(teacher.model_copy(update={"tasks": tasks[::-1], "mean": 0.1}), "p") == first
+    others = [
+        benchmark_digest(teacher, "q"),
+        benchmark_digest(teacher.model_copy(update={"code_version": "x"}), "p"),
+        benchmark_digest(teacher.model_copy(update={"tasks": tasks[1:]}), "p"),
+        *(
+            benchmark_digest(
+                teacher.model_copy(update={"tasks": [tasks[0].model_copy(update=change), *tasks[1:]]}), "p"
+            )
+            for change in ({"task": "x"}, {"task_digest": "x"}, {"data_digest": "x"})
+        ),
+    ]
+    assert len({first, *others}) == 7

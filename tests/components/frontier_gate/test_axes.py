@@ -1,0 +1,197 @@
+"""Where a margin comes from, and what has a place on an axis."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.frontier_gate.axes import Entrant, measure_axes, misplaced, place
+from components.frontier_gate.draws import MEAN, read_draws
+from components.frontier_gate.settings import AxisSettings
+from schemas.verdicts import AxisInfo, FrontierPoint
+from tests.components.frontier_gate.judging import SMALL, device_of
+from tests.made_up_runs import Made, make_run
+
+QUALITY, LATENCY = AxisSettings(metric="quality"), AxisSettings(metric="latency")
+
+
+def entrant(name: str, quality: float, draws: list[float] | None = None, own: bool = True) -> Entrant:
+    """A wave point of 5 ms, its ratio of 0.5 within 2 %."""
+    (point,) = device_of(make_run({SMALL: [Made(quality, 5.0, spread=0.02)]})).points
+    return Entrant(name, point, {} if draws is None else {MEAN: np.array(draws)}, own)
+
+
+def measured(axis: AxisSettings, entrants: list[Entrant]) -> AxisInfo:
+    (info,) = measure_axes([axis], entrants)
+    return info
+
+
+def test_latency_margin_is_the_median_half_width() -> None:
+    run = make_run(
+        {SMALL: [Made(0.7, 5.0, "wave-float32", 0.01), Made(0.7, 5.0, "core-float32", 0.03),
+                 Made(0.7, 5.0, "wave-dynamic", 0.08)]}
+    )  # fmt: skip
+    entrants = [Entrant(point.point_id, point, {}) for point in device_of(run).points]
+    info = measured(LATENCY, entrants)
+    assert info.margin == pytest.approx(0.03)
+    assert info.spread == (
+        "half the 95 % interval of the ratio, median of 3 points; wider than 0.02, the default"
+    )
+    assert (info.relative, info.larger_is_better, info.unit) == (True, False, "x the reference network")
+    assert measured(AxisSettings(metric="latency", spread=False), entrants).margin == 0.02
+    wide = measured(AxisSettings(metric="latency", margin=0.05), entrants)
+    assert (wide.margin, wide.spread) == (
+        0.05,
+        "as set; not wider: half the 95 % interval of the ratio, median of 3 points (0.03)",
+    )
+
+
+def test_quality_margin_is_the_median_over_neighbours_in_quality() -> None:
+    # In order of quality a, b, c, d. Differences of the draws: a-b 0.01 * (1, -1, 0), b-c 0.03 * (1, -1, 0),
+    # c-d 0.02 * (1, -1, 0); the standard deviation of (1, -1, 0) is 1. The median is 1.96 * 0.02.
+    steps = {"a": (0.70, 0.00), "b": (0.71, 0.01), "c": (0.72, 0.04), "d": (0.73, 0.06)}
+    entrants = [entrant(name, q, [q + x, q - x, q]) for name, (q, x) in steps.items()]
+    info = measured(QUALITY, entrants[::-1])
+    assert info.margin == pytest.approx(1.96 * 0.02)
+    assert info.spread.startswith("half the paired 95 % interval, median of 3 pairs of neighbours in quality")
+    assert (info.relative, info.larger_is_better, info.unit) == (False, True, "score")
+    # Registered models and those without draws have no say.
+    more = [entrant("e", 0.705), entrant("tinytrill v1", 0.705, [9.0, 0.0, 0.0], own=False)]
+    assert measured(QUALITY, [*entrants, *more]) == info
+
+
+def test_wave_and_core_are_no_neighbours() -> None:
+    run = make_run({SMALL: [Made(0.7, 5.0), Made(0.7, 5.0, "core-float32")]})
+    wave, core = device_of(run).points
+    entrants = [
+        Entrant("wave", wave, {MEAN: np.array([0.6, 0.8])}),
+        Entrant("core", core, {MEAN: np.array([0.8, 0.6])}),
+    ]
+    info = measured(QUALITY, entrants)
+    assert (info.margin, info.spread) == (0.002, "the default")
+
+
+@pytest.mark.parametrize(("metric", "margin"), [("bytes", 0.0), ("peak_mib", 0.05), ("init_ms", 0.05)])
+def test_axes_without_measured_spread(metric: str, margin: float) -> None:
+    info = measured(AxisSettings(metric=metric), [entrant("a", 0.7)])
+    assert (info.margin, info.spread, info.relative) == (margin, "the default", True)
+    assert measured(AxisSettings(metric=metric, margin=0.2), []).spread == "as set"
+
+
+def test_places() -> None:
+    # Of three tasks; the interval of the mean is 0.02 to each side, a task's sqrt(3) times that.
+    first, other = entrant("a", 0.70, [0.6, 0.8]), entrant("b", 0.75)
+    quality, latency, size = (
+        place([axis], measure_axes([axis], [first, other]), [first, other])[0]
+        for axis in (QUALITY, LATENCY, AxisSettings(metric="bytes"))
+    )
+    assert list(quality.values) == [0.70, 0.75] and quality.least == 0.002
+    assert quality.low == pytest.approx([0.68, 0.73]) and quality.high == pytest.approx([0.72, 0.77])
+    assert quality.draws is not None and quality.draws[0].tolist() == [0.6, 0.8]
+    assert np.isnan(quality.draws[1]).all()
+    assert latency.low == pytest.approx([0.49, 0.49]) and latency.high == pytest.approx([0.51, 0.51])
+    assert latency.relative and not latency.larger_is_better and latency.draws is None
+    assert list(size.values) == [1e6, 1e6] and not size.larger_is_better
+
+    of_task = AxisSettings(metric="quality", task="keyword")
+    (task,) = place([of_task], measure_axes([of_task], [first, other]), [first, other])
+    assert task.name == "quality on keyword" and list(task.values) == pytest.approx([0.75, 0.80])
+    assert list(task.values - task.low) == pytest.approx([0.02 * 3**0.5] * 2)
+    assert task.draws is None
+
+
+def test_an_interval_beside_its_figure_is_widened_to_it() -> None:
+    first = entrant("a", 0.70)
+    odd = Entrant("a", first.point.model_copy(update={"quality_low": 0.71, "quality_high": 0.72}), {})
+    (axis,) = place([QUALITY], measure_axes([QUALITY], [odd]), [odd])
+    assert axis.low == pytest.approx([0.70]) and axis.high == pytest.approx([0.72])
+
+
+def test_draws_of_different_number_are_an_error() -> None:
+    entrants = [entrant("a", 0.7, [0.6, 0.7, 0.8]), entrant("b", 0.9), entrant("c", 0.8, [0.8, 0.8])]
+    info = [
+        AxisInfo(metric="quality", larger_is_better=True, margin=0.002, relative=False, unit="", spread="")
+    ]
+    with pytest.raises(ValueError, match=r"bootstrap draws of the mean differ in number: \[2, 3\]"):
+        place([QUALITY], info, entrants)
+
+
+def changed(**figures: object) -> FrontierPoint:
+    return entrant("a", 0.7).point.model_copy(update=figures)
+
+
+@pytest.mark.parametrize(
+    ("metric", "figures", "reason"),
+    [
+        ("peak_mib", {"peak_mib": None}, "peak_mib is an axis, and there is no figure of it"),
+        ("peak_mib", {"peak_mib": 0.0}, r"peak_mib is an axis, and 0 \(0 to 0\) has no place on it"),
+        ("init_ms", {"init_ms": float("nan")}, "init_ms is an axis, and nan"),
+        ("latency", {"latency_ratio_low": 0.0}, r"latency is an axis, and 0.5 \(0 to 0.51\)"),
+        ("latency", {"latency_ratio_high": 0.4}, "latency is an axis, and 0.5"),
+        ("quality", {"quality": float("inf")}, "quality is an axis, and inf"),
+        ("quality", {"quality_low": float("nan")}, "quality is an axis, and 0.7"),
+    ],
+)
+def test_what_has_no_place(metric: str, figures: dict[str, object], reason: str) -> None:
+    found = misplaced(changed(**figures), [AxisSettings(metric=metric)])
+    assert re.match(reason, found)
+    assert misplaced(changed(), [AxisSettings(metric=metric)]) == ""
+
+
+def test_a_task_without_score_has_no_place() -> None:
+    axis = AxisSettings(metric="quality", task="music")
+    assert misplaced(changed(), [axis]) == "quality on music is an axis, and there is no figure of it"
+
+
+@given(st.lists(st.floats(0.5, 0.9), min_size=2, max_size=6), st.randoms(use_true_random=False))
+def test_the_margin_does_not_depend_on_the_order(qualities: list[float], random: Random) -> None:
+    rng = np.random.default_rng(len(qualities))
+    point = changed()
+    entrants = [
+        Entrant(f"{i}", point.model_copy(update={"quality": q}), {MEAN: q + rng.normal(0, 0.1, 5)})
+        for i, q in enumerate(qualities)
+    ]
+    shuffled = list(entrants)
+    random.shuffle(shuffled)
+    assert measured(QUALITY, shuffled) == measured(QUALITY, entrants)
+
+
+def test_draws_are_read_by_point(tmp_path: Path) -> None:
+    run = make_run({SMALL: [Made(0.7, 5.0), Made(0.7, 4.0, "wave-dynamic")]})
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    scores = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
+    np.savez(folder / "wave-float32.npz", tasks=np.array(["speaker", "keyword"]), scores=scores)
+    found = read_draws([(run.noss[0], tmp_path)], ["keyword"])
+    assert list(found) == [f"{SMALL.candidate_id}/wave-float32"]
+    (draws,) = found.values()
+    assert sorted(draws) == ["", "keyword"]
+    assert draws[MEAN] == pytest.approx([0.2, 0.3]) and draws["keyword"] == pytest.approx([0.3, 0.4])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no archive",
+        {"tasks": np.array(["a"]), "scores": np.array([[np.nan, 1.0]])},
+        {"tasks": np.array(["a", "b"]), "scores": np.array([[0.5, 1.0]])},
+        {"tasks": np.array(["a"])},
+        {"tasks": np.array(["a"]), "scores": np.array([0.5, 1.0])},
+    ],
+)
+def test_draws_that_cannot_be_read(tmp_path: Path, content: bytes | dict[str, np.ndarray]) -> None:
+    run = make_run({SMALL: [Made(0.7, 5.0)]})
+    path = tmp_path / "samples" / "wave-float32.npz"
+    path.parent.mkdir()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.savez(path, **content)
+    with pytest.raises(ValueError, match=r"wave-float32.npz: bootstrap draws"):
+        read_draws([(run.noss[0], tmp_path)], [])

@@ -1,0 +1,147 @@
+"""Registered models: which compete, and what becomes of those that are beaten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from components.frontier_gate.settings import Goal
+from components.registered import RegisteredVersion
+from tests.components.frontier_gate.judging import (
+    LARGE,
+    SMALL,
+    TINY,
+    device_of,
+    point_of,
+    registered_from,
+    verdict_of,
+)
+from tests.made_up_runs import Made, Run, make_run
+
+
+@pytest.fixture
+def run() -> Run:
+    return make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
+
+
+def earlier(
+    quality: float = 0.75, latency_ms: float = 8.0, name: str = "wave-float32", size: int = 10**6
+) -> Run:
+    return make_run({LARGE: [Made(quality, latency_ms, name, size=size)]})
+
+
+def test_a_beaten_champion_is_reported(run: Run) -> None:
+    device = device_of(run, registered=[registered_from(earlier(), "3", ("champion", "stable"))])
+    (registered,) = device.registered
+    assert registered.competes and registered.reason == ""
+    assert registered.beaten_by == [point_of(device, SMALL).point_id]
+    assert (registered.name, registered.run_name) == ("tinytrill v3 (champion, stable)", "earlier")
+    assert (registered.quality, registered.latency_ms, registered.bytes) == (0.75, 8.0, 10**6)
+    assert [point.blessed for point in device.points] == [True, True]
+
+
+def test_a_champion_that_stands_puts_out_what_it_beats(run: Run) -> None:
+    # 4 ms at the same quality: the small student's 5 ms are beaten, the tiny one's 2 ms are not.
+    device = device_of(run, registered=[registered_from(earlier(0.75, 4.0), "3")])
+    (registered,) = device.registered
+    assert registered.competes and registered.beaten_by == []
+    small, tiny = point_of(device, SMALL), point_of(device, TINY)
+    assert (small.on_frontier, small.blessed, tiny.blessed) == (False, False, True)
+    assert small.dominated_by == ["tinytrill v3"] and small.reasons == ["beaten by tinytrill v3"]
+    assert device.closed == []
+
+
+def test_nothing_new_on_the_frontier_closes_the_gate(run: Run) -> None:
+    device = device_of(run, registered=[registered_from(earlier(0.80, 1.0), "3")])
+    assert device.blessed == []
+    assert device.closed == [
+        "nothing is on the frontier: whatever meets all goals is beaten by models already registered"
+    ]
+    assert device.summary.startswith("host: closed, nothing may be pushed: nothing is on the frontier")
+
+
+def test_a_registered_model_that_misses_the_goals_bars_nothing(run: Run) -> None:
+    best = registered_from(earlier(0.80, 1.0, size=3_000_000), "3")
+    device = device_of(run, registered=[best], goals=(Goal(metric="bytes", limit=2_000_000),))
+    # It still stands above all on the frontier of everything, but cannot ship: what can, is blessed.
+    assert [point.on_frontier for point in device.points] == [False, False]
+    assert [point.blessed for point in device.points] == [True, True]
+    assert device.registered[0].competes and device.closed == []
+
+
+def test_it_competes_with_its_own_input_only(run: Run) -> None:
+    device = device_of(run, registered=[registered_from(earlier(0.80, 1.0, "core-float32"), "3")])
+    assert all(point.blessed for point in device.points)
+    assert device.registered[0].competes and device.registered[0].beaten_by == []
+
+
+def test_registered_models_beat_one_another(run: Run) -> None:
+    device = device_of(
+        run, registered=[registered_from(earlier(0.80, 1.0), "3"), registered_from(earlier(0.70, 9.0), "2")]
+    )
+    assert [one.beaten_by for one in device.registered] == [[], ["tinytrill v3"]]
+
+
+def other_machine(version: RegisteredVersion, **changes: object) -> RegisteredVersion:
+    machine = version.standing.machine.model_copy(update=changes)
+    return replace(version, standing=version.standing.model_copy(update={"machine": machine}))
+
+
+def other_point(version: RegisteredVersion, **changes: object) -> RegisteredVersion:
+    point = version.standing.point.model_copy(update=changes)
+    return replace(version, standing=version.standing.model_copy(update={"point": point}))
+
+
+def test_what_does_not_compare_does_not_compete(run: Run) -> None:
+    strong = registered_from(earlier(0.80, 1.0), "1")
+    own = registered_from(run, "2", variant=0)
+    cases = {
+        "measured on host (Test CPU, LiteRT 2.3.0, XNNPACK, threads: 4, cores 2), not on "
+        "host (Test CPU, LiteRT 2.3.0, XNNPACK, threads: 1)": other_machine(strong, threads=4, cores="2"),
+        "measured against another reference model: sha256 aaaaaaaaaaaa, not rrrrrrrrrrrr": replace(
+            strong, standing=strong.standing.model_copy(update={"reference_sha256": "a" * 64})
+        ),
+        "its quality comes from other tasks, clips or rules: benchmark digest bbbbbbbbbbbb, not "
+        + verdict_of(run).benchmark_digest[:12]: replace(
+            strong, standing=strong.standing.model_copy(update={"benchmark_digest": "b" * 64})
+        ),
+        "judged by recorded sound, not by synthetic sound": replace(
+            strong, standing=strong.standing.model_copy(update={"synthetic": False})
+        ),
+        f"the same file as {SMALL.candidate_id}/wave-float32 of this run": own,
+        "quality is an axis, and nan (0.78 to 0.82) has no place on it": other_point(
+            strong, quality=float("nan")
+        ),
+    }
+    for reason, version in cases.items():
+        device = device_of(run, registered=[version])
+        (registered,) = device.registered
+        assert (registered.competes, registered.reason, registered.beaten_by) == (False, reason, [])
+        assert all(point.blessed for point in device.points)
+
+
+def test_another_name_or_build_of_the_same_device_competes(run: Run) -> None:
+    renamed = other_machine(registered_from(earlier(0.80, 1.0)), profile="lab", os="Linux 7", ambient="hot")
+    assert device_of(run, registered=[renamed]).registered[0].competes
+
+
+def test_a_version_is_listed_once_by_what_competes(run: Run) -> None:
+    here = registered_from(earlier(0.75, 4.0), "3")
+    elsewhere = other_machine(here, name="Another CPU")
+    for order in ([here, elsewhere], [elsewhere, here]):
+        (registered,) = device_of(run, registered=order).registered
+        assert registered.competes
+    stale = replace(here, standing=here.standing.model_copy(update={"synthetic": False}))
+    for order in ([stale, elsewhere], [elsewhere, stale]):
+        (registered,) = device_of(run, registered=order).registered
+        assert registered.reason == "judged by recorded sound, not by synthetic sound"
+
+
+def test_what_does_not_compete_changes_nothing_else(run: Run) -> None:
+    champion = registered_from(run, "2", ("champion",), variant=0)
+    goal = Goal(metric="bytes", kind="max_degradation", against="champion", limit=0)
+    alone, beside = (verdict_of(run, goals=(goal,), registered=some) for some in ((), (champion,)))
+    (device,) = beside.devices
+    bare = device.model_copy(update={"registered": []})
+    assert len(device.registered) == 1 and alone == beside.model_copy(update={"devices": [bare]})

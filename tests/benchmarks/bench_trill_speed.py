@@ -1,4 +1,4 @@
-"""Latency of students against a network of TRILL's shape, interleaved in one session on this host.
+"""Latency of students against a network of TRILL's shape, interleaved in the same rounds on this host.
 
     python -m tests.benchmarks.bench_trill_speed [--operators CANDIDATE/VARIANT]
 
@@ -19,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from components.latency_benchmark.attempts import measure
 from components.latency_benchmark.backends import open_backend
 from components.latency_benchmark.backends.base import Subject
-from components.latency_benchmark.figures import ratio, timing
-from components.latency_benchmark.rounds import Session, measure
-from components.latency_benchmark.settings import LatencySettings
+from components.latency_benchmark.figures import Timings, ratio, summary
+from components.latency_benchmark.finished import FinishedSessions
+from components.latency_benchmark.settings import MeasurementSettings
 from components.latency_benchmark.sounds import write_input
 from components.modeling import flatbuffer
 from components.modeling.resnet import FEATURES, build_resnet
@@ -37,6 +38,7 @@ from components.tflite_converter.conversion import (
 )
 from components.tflite_converter.network import Network
 from components.tflite_converter.settings import ConverterSettings
+from schemas.devices import HostDevice
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.trained_teacher import ResNetSpec
 from tests.components.student_trainer.conftest import write_distillation_set
@@ -60,13 +62,15 @@ STUDENTS = (
 def main() -> None:
     """Prints latency, ratio to TRILL's shape and size of every variant of every student."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=10, help="of each of three sessions")
     parser.add_argument("--runs", type=int, default=20, help="timed runs a round")
     parser.add_argument(
         "--operators", metavar="CANDIDATE/VARIANT", help="profile this file, operator by operator"
     )
     options = parser.parse_args()
-    settings = LatencySettings(rounds=options.rounds, runs_per_round=options.runs)
+    settings = MeasurementSettings(
+        rounds=options.rounds, min_runs=options.rounds * options.runs, min_seconds=0, attempts=1
+    )
     with tempfile.TemporaryDirectory() as folder:
         if options.operators:
             candidate, _, variant = options.operators.rpartition("/")
@@ -80,16 +84,17 @@ def main() -> None:
                 _subject(spec.candidate_id, name, content, Path(folder))
                 for name, content in _variants(spec, Path(folder))
             ]
-        session = _measure(subjects, settings)
+        timings = _measure(subjects, settings)
     print(
-        f"{len(subjects)} files, {options.rounds} interleaved rounds of {options.runs} runs, one thread, host"
+        f"{len(subjects)} files, {settings.sessions} sessions of {options.rounds} interleaved rounds of "
+        f"{options.runs} runs, one thread, host"
     )
-    print(f"{'file':60} {'p50 ms':>8} {'MiB':>7}  TRILL's time / this [95 % interval over rounds]")
+    print(f"{'file':60} {'p50 ms':>8} {'MiB':>7}  TRILL's time / this [95 % interval]")
     for subject in subjects:
-        own = session.samples_us[subject.key]
-        faster = ratio(session.samples_us[subjects[0].key], own, SEED)
+        own = timings[subject.key]
+        faster = ratio(timings[subjects[0].key], own, SEED)
         print(
-            f"{subject.key:60} {timing(own, SEED).p50_ms:8.3f} {subject.bytes / 2**20:7.2f}"
+            f"{subject.key:60} {summary(own).typical_ms:8.3f} {subject.bytes / 2**20:7.2f}"
             f"  {faster.value:6.1f} [{faster.low:.1f}, {faster.high:.1f}]"
         )
 
@@ -118,19 +123,22 @@ def _subject(candidate: str, variant: str, content: bytes, folder: Path) -> Subj
     path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.tflite"
     path.write_bytes(content)
     source = write_input(flatbuffer.inputs(flatbuffer.parse(content))[0], folder, SEED)
-    return Subject(candidate, variant, path, source, hashlib.sha256(content).hexdigest(), len(content))
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Subject(candidate, variant, None, path, source, sha256, len(content), sound_seconds=0.0)
 
 
-def _measure(subjects: list[Subject], settings: LatencySettings) -> Session:
-    with open_backend(settings) as backend:
-        return measure(backend, subjects, settings, SEED)
+def _measure(subjects: list[Subject], settings: MeasurementSettings) -> dict[str, Timings]:
+    """What each file took; the first is the one that all are compared with."""
+    with open_backend("host", HostDevice(), settings) as backend:
+        measured = measure(backend, subjects[0], subjects[1:], settings, SEED, FinishedSessions(None))
+    return measured.attempts[0].timings
 
 
-def _print_operators(content: bytes, folder: Path, settings: LatencySettings) -> None:
+def _print_operators(content: bytes, folder: Path, settings: MeasurementSettings) -> None:
     pieces = list(_cut_after_each_operator(content))
     subjects = [_subject("piece", f"{number:03d}", piece, folder) for number, (_, piece) in enumerate(pieces)]
-    session = _measure(subjects, settings)
-    until = [timing(session.samples_us[subject.key], SEED).p50_ms for subject in subjects]
+    timings = _measure(subjects, settings)
+    until = [summary(timings[subject.key]).typical_ms for subject in subjects]
     own = np.diff([0.0, *np.maximum.accumulate(until)])
     by_kind: dict[str, list[float]] = defaultdict(list)
     for (label, _), cost in zip(pieces, own, strict=True):

@@ -14,6 +14,7 @@ def test_help_names_every_command() -> None:
     assert done.code == 0
     for command in ("run", "demo", "validate", "report", "doctor", "noss"):
         assert f"\n    {command} " in done.out
+    assert "\n  3    the gate is closed for a device" in done.out
 
 
 def test_a_valid_configuration_lists_its_candidates() -> None:
@@ -27,6 +28,10 @@ def test_a_valid_configuration_lists_its_candidates() -> None:
     [
         (("run", "--config", "nowhere"), "refused: no configuration 'nowhere'"),
         (("run", "--config", "demo", "--set", "traning.epochs=1"), "did you mean 'training'?"),
+        (
+            ("run", "--config", "demo", "--set", "latency.devices={old: {backend: replay, report: gone}}"),
+            "refused: latency.devices.old.report: ",
+        ),
         (("run", "--config", "real_audio", "--set", "data_root=/nowhere"), "corpus.root: there is no folder"),
     ],
 )

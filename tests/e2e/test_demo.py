@@ -77,16 +77,18 @@ def test_only_the_blessed_are_pushed_and_as_measured(folder: Path, first: Finish
     assert verdict.synthetic
     assert verdict.blessed
     index = FrontierIndex.load(str(folder / "pushed"))
-    assert {model.point_id for model in index.models} == {point.point_id for point in verdict.blessed}
+    blessed = {point.point_id for _, point in verdict.blessed}
+    assert {model.point_id for model in index.models} == blessed
+    assert {tuple(model.devices) for model in index.models} == {("host",)}
     for model in index.models:
         content = (folder / "pushed" / model.folder / "model.tflite").read_bytes()
         assert hashlib.sha256(content).hexdigest() == model.sha256
-    assert sorted(_versions(folder).values()) == sorted(point.point_id for point in verdict.blessed)
+    assert sorted(_versions(folder).values()) == sorted(blessed)
 
 
 def test_what_was_measured_is_what_was_converted(folder: Path, first: Finished) -> None:
     nodes = newest_run(RunLayout(folder))
-    latency = LatencyReport.load(nodes["LatencyBenchmark"].outputs["report"])
+    latency = LatencyReport.load(nodes["LatencyBenchmark.host"].outputs["report"])
     for candidate in CANDIDATES:
         converted = TfliteReport.load(nodes[f"TfliteConverter.{candidate}"].outputs["variants"])
         noss = NossReport.load(nodes[f"NossEvaluator.{candidate}"].outputs["report"])
@@ -110,13 +112,23 @@ def test_the_second_run_comes_from_the_cache(folder: Path, first: Finished, seco
     assert times.executed == []
     assert {node.state for node in newest_run(RunLayout(folder)).values()} == {"CACHED"}
     verdict = Verdict.load(str(folder / "report"))
-    assert sorted(_versions(folder).values()) == sorted(point.point_id for point in verdict.blessed)
+    assert sorted(_versions(folder).values()) == sorted(point.point_id for _, point in verdict.blessed)
 
 
 def test_a_finished_run_can_be_shown_again(folder: Path, second: Finished) -> None:
     shown = run("report", "--output", str(folder))
     assert shown.code == 0, shown.err
-    assert Verdict.load(str(folder / "report")).blessed[0].candidate_id[:12] in shown.out
+    assert Verdict.load(str(folder / "report")).blessed[0][1].candidate_id[:12] in shown.out
+
+
+def test_the_page_links_to_what_was_pushed(folder: Path, second: Finished) -> None:
+    text = (folder / "report" / Verdict.LINKS).read_text()
+    points = json.loads(text.partition(" = ")[2].removesuffix(";\n"))["points"]
+    for model in FrontierIndex.load(str(folder / "pushed")).models:
+        link = points[model.point_id]
+        assert (folder / "report" / link["folder"] / "model.tflite").is_file()
+        assert link["version"] == f"tinytrill v{model.registered_version}"
+        assert link["run_id"] == model.run_id
 
 
 def test_the_page_is_self_contained(folder: Path, first: Finished) -> None:
@@ -124,3 +136,22 @@ def test_the_page_is_self_contained(folder: Path, first: Finished) -> None:
     for outside in ('src="http', "src='http", '<link rel="stylesheet" href="http', "@import"):
         assert outside not in page
     assert json.loads((folder / "report" / Verdict.FILE).read_text())["run_name"] == "demo"
+
+
+def test_a_demand_that_nothing_meets_closes_the_gate(folder: Path, second: Finished) -> None:
+    unmet = ("gate.goals=[{metric: bytes, limit: 1}]",)
+    closed = run("demo", "--output", str(folder), overrides=(*OVERRIDES, *unmet), cwd=folder.parent)
+    assert closed.code == 3, closed.err
+    assert "the gate is closed:\n  host: " in closed.err and "pushed anyway: nothing" in closed.err
+    verdict = Verdict.load(str(folder / "report"))
+    assert verdict.closed and not verdict.blessed
+    assert f"{folder}/report/{Verdict.PAGE}" in closed.out
+    assert set(RunTimes.read(folder / "report", RunTimes.FILE).executed) == {"FrontierGate"}
+    assert newest_run(RunLayout(folder))["FrontierPusher"].state == "FAILED"
+    # What was pushed before stays; the run that failed is still shown.
+    assert FrontierIndex.load(str(folder / "pushed")).models
+    shown = run("report", "--output", str(folder))
+    assert shown.code == 0 and "the gate is closed for host" in shown.out
+    again = run("demo", "--output", str(folder), overrides=(*OVERRIDES, *unmet), cwd=folder.parent)
+    assert again.code == 3, again.err
+    assert RunTimes.read(folder / "report", RunTimes.FILE).executed == []

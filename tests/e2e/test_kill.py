@@ -28,7 +28,7 @@ IN_TURN = (
     "TeacherEmbedder",
     f"StudentTrainer.{CANDIDATE}",
     f"TfliteConverter.{CANDIDATE}",
-    "LatencyBenchmark",
+    "LatencyBenchmark.host",
     f"NossEvaluator.{CANDIDATE}",
     "FrontierGate",
     "FrontierPusher",

@@ -130,7 +130,7 @@ def known_options(usage: str) -> frozenset[str]:
 
 
 def takes_input(known: frozenset[str]) -> bool:
-    """Whether this build reads the model's input from a file (TensorFlow 2.3 and later)."""
+    """Whether this build reads the model's input from a file; the oldest only draw it at random."""
     return "input_layer_value_files" in known
 
 

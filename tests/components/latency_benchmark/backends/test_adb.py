@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from components.latency_benchmark.backends import open_backend
 from components.latency_benchmark.backends.adb import AdbBackend
 from components.latency_benchmark.backends.base import Burst, Sensors, Subject
-from components.latency_benchmark.settings import MeasurementSettings
+from components.latency_benchmark.settings import LatencySettings, MeasurementSettings
+from schemas.devices import AdbDevice
 from tests.components.latency_benchmark.backends.phone import FOLDER, Phone
 
 SETTINGS = MeasurementSettings(timeout_s=20)
@@ -55,7 +57,7 @@ def a_subject(folder: Path, candidate_id: str, content: bytes) -> Subject:
 
 
 def burst(backend: AdbBackend, subject: Subject) -> Burst:
-    return backend.time(subject, warmup_runs=3, warmup_seconds=0.1, runs=5, seconds=0.25, keep_loaded=True)
+    return backend.time(subject, warmup_runs=3, warmup_seconds=0.1, runs=5, seconds=0.05, keep_loaded=True)
 
 
 def test_the_machine_is_the_device_and_the_very_tool(phone: Phone) -> None:
@@ -92,13 +94,26 @@ def test_a_burst(phone: Phone, backend: AdbBackend, subject: Subject) -> None:
     )
     for option in (
         "--num_runs=5",
-        "--min_secs=0.25",
+        "--min_secs=0.055",
         "--max_secs=20",
         "--use_xnnpack=true",
         "--use_gpu=false",
     ):
         assert option in phone.given()
     assert "taskset" not in command
+
+
+def test_a_burst_lasts_as_long_as_it_should_whatever_else_the_tool_does(
+    phone: Phone, backend: AdbBackend, subject: Subject
+) -> None:
+    """The recorded burst is 105 x 947.132 us = 99.4 ms, of the 0.11 s that the first one asks for."""
+    short = backend.time(subject, warmup_runs=1, warmup_seconds=0, runs=5, seconds=0.1, keep_loaded=True)
+    assert short.count == 105, "what is told is told as it is"
+    asked = [float(option[11:]) for option in phone.given() if option.startswith("--min_secs=")]
+    growth = 1.1 * 0.1 / 0.09944886
+    assert asked == pytest.approx([0.11, 0.11 * growth, 0.11 * growth**2], rel=1e-5)
+    burst(backend, subject)
+    assert f"--min_secs={0.05 * 1.1 * growth**3:g}" in phone.given(), "the next one asks for more at once"
 
 
 def test_a_cold_start_has_a_process_of_its_own(phone: Phone, backend: AdbBackend, subject: Subject) -> None:
@@ -290,6 +305,14 @@ def test_files_are_removed_after_an_error(phone: Phone, subject: Subject) -> Non
         burst(backend, subject)
         raise KeyboardInterrupt
     assert phone.files() == []
+
+
+def test_the_example_of_the_page_can_be_used() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "devices.md").read_text()
+    example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
+    device = LatencySettings(**example["latency"]).devices["pixel6"]
+    assert isinstance(device, AdbDevice) and device.core_mask == "f0"
+    AdbBackend("pixel6", device, SETTINGS).close()
 
 
 def test_settings_reach_the_device(phone: Phone, subject: Subject) -> None:

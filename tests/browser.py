@@ -124,6 +124,8 @@ class Page:
 
     def settle(self) -> None:
         """Waits until the page is painted; what has happened so far has been told by then."""
+        # A tab behind another is never painted.
+        self.call("Page.bringToFront")
         self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def evaluate(self, expression: str) -> Any:
@@ -191,13 +193,16 @@ class Page:
         )
 
     def screenshot(self, file: Path, *, whole: bool = False) -> Path:
-        """Writes what is to be seen, or the whole page, as PNG."""
-        options = {"format": "png", "captureBeyondViewport": whole}
-        if whole:
-            size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-            options["clip"] = {**size, "scale": 1}
+        """Writes what is to be seen as PNG; ``whole``: in a window that is as high as the page."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", options)["data"]))
+        width, height, full = self.evaluate(
+            "[innerWidth, innerHeight, document.documentElement.scrollHeight]"
+        )
+        if whole:
+            self.resize(width, full)
+        self.settle()
+        file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+        self.resize(width, height)
         return file
 
     def _middle(self, selector: str) -> tuple[float, float]:
@@ -236,6 +241,7 @@ def launch() -> Iterator[Browser]:
                 "--disable-dev-shm-usage",
                 "--disable-background-networking",
                 "--disable-extensions",
+                "--hide-scrollbars",
                 "--no-first-run",
                 "--remote-debugging-port=0",
                 f"--user-data-dir={profile}",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from components.frontier_gate import page
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
 from schemas.students import StudentSpec
@@ -80,4 +81,20 @@ def registered(point: FrontierPoint, *, slower: float = 1.3, competes: bool = Tr
         competes=competes,
         reason="" if competes else "measured on another machine",
         beaten_by=[point.point_id] if competes else [],
+    )
+
+
+def material_of(run: Run, verdict: Verdict, settings: GateSettings | None = None) -> page.Material:
+    """All that the page tells of."""
+    return page.Material(
+        verdict=verdict,
+        converted=run.converted,
+        noss=run.noss,
+        latencies=run.latencies,
+        teacher=run.teacher.results[0],
+        baselines=[report.results[0] for report in run.baselines],
+        students=run.students,
+        comparison=make_comparison(run),
+        settings=settings or GateSettings(),
+        configuration='{"seed": 7}',
     )

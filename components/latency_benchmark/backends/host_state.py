@@ -26,11 +26,6 @@ def processor() -> str:
     return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
-def can_pin() -> bool:
-    """Whether this system keeps a process to cores."""
-    return hasattr(os, "sched_setaffinity")
-
-
 def allowed_cores() -> list[int]:
     """The cores that this process may use, in order."""
     if hasattr(os, "sched_getaffinity"):

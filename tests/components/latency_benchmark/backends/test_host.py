@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.latency_benchmark.backends import host, host_state, open_backend, worker_process
+from components.latency_benchmark.backends import host, open_backend, worker_process
 from components.latency_benchmark.backends.base import Burst, DeviceLost, MeasurementFailed, Subject
 from components.latency_benchmark.backends.host import HostBackend
 from components.latency_benchmark.reference import write_reference
@@ -20,7 +20,7 @@ from components.modeling import flatbuffer
 from schemas.devices import HostDevice
 
 SETTINGS = MeasurementSettings(timeout_s=20)
-PINS = pytest.mark.skipif(not host_state.can_pin(), reason="this system does not pin processes")
+PINS = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not pin processes")
 
 
 @pytest.fixture

@@ -142,7 +142,8 @@ def quality_axes(material: Material, device: DeviceVerdict, kind: VariantInput) 
     rivals = [rival for rival in device.registered if rival.competes and rival.input == kind]
     models = [material.teacher, *material.baselines]
     limits = _goals(material, device, kind)
-    means = [end for p in (*points, *rivals) for end in (p.quality, p.quality_low, p.quality_high)]
+    means = [end for p in points for end in (p.quality, p.quality_low, p.quality_high)]
+    means += [end for r in rivals for end in (r.quality, r.quality_low, r.quality_high)]
     choices = [(QUALITY, "mean NOSS score", means, [Line(m.mean, m.model, m.kind) for m in models])]
     for task in [task.task for task in material.teacher.tasks]:
         scores = [point.tasks[task] for point in points if task in point.tasks]

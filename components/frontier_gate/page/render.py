@@ -6,8 +6,9 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.frontier_gate.page import curves, effects_chart, scatter, standing
 from components.frontier_gate.page.data import page_data, to_script
@@ -17,10 +18,15 @@ from components.frontier_gate.page.rows import noisy_variants, task_rows
 from components.frontier_gate.panel import PANEL_TITLES, latency_label
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossComparison
-from schemas.verdicts import DeviceVerdict, FrontierPoint, Verdict
+from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint, Verdict
+
+if TYPE_CHECKING:
+    import jinja2
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "page.html.j2"
+# One script, in this order.
+SCRIPTS = ("helpers.js", "tables.js", "tip.js", "charts.js", "links.js")
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class DeviceView:
     effects: list[effects_chart.EffectsChart]
 
     @property
-    def beaten(self) -> list[Any]:
+    def beaten(self) -> list[RegisteredPoint]:
         """Registered versions that a point now beats."""
         return [point for point in self.verdict.registered if point.beaten_by]
 
@@ -66,17 +72,8 @@ def render(material: Material, picture: bytes, heat_map: bytes) -> str:
       picture: ``frontier.png``, embedded so that the page can be read without other files.
       heat_map: The benchmark's ``heat_map.png``, embedded too.
     """
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= FILTERS
     verdict = material.verdict
     devices = [_device(material, device) for device in verdict.devices]
     data = page_data(
@@ -85,7 +82,7 @@ def render(material: Material, picture: bytes, heat_map: bytes) -> str:
         {view.verdict.device: view.charts for view in devices},
     )
     specs = [(report.candidate_id, report.spec.parameters()) for report in material.converted]
-    return environment.get_template(TEMPLATE).render(
+    return _template().render(
         verdict=verdict,
         devices=devices,
         best=max(
@@ -115,8 +112,23 @@ def render(material: Material, picture: bytes, heat_map: bytes) -> str:
         heat_map=base64.b64encode(heat_map).decode("ascii"),
         data=Markup(to_script(data)),
         style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        script=Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
+        script=Markup("\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)),
     )
+
+
+@cache
+def _template() -> jinja2.Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= FILTERS
+    return environment.get_template(TEMPLATE)
 
 
 def _device(material: Material, verdict: DeviceVerdict) -> DeviceView:
@@ -155,7 +167,7 @@ def _ms(value: float | None) -> str:
 
 def _ratio(value: float) -> str:
     """As in '2.1 times'; small changes in per cent."""
-    return f"{value - 1:+.1%}" if 0.8 < value < 1.25 else f"× {value:#.3g}"
+    return f"{value - 1:+.1%}" if 0.8 < value < 1.25 else f"{value:#.3g} times"
 
 
 FILTERS: dict[str, Callable[..., str]] = {

@@ -132,7 +132,7 @@ def scatter(
             spot = figures[LATENCY], figures[QUALITY]
             rivals.append(Rival(point, _across(x, spot[0][0]), _up(y, spot[1][0]), _bars(x, y, *spot)))
     frontier = [mark for mark in marks if mark.point.on_frontier]
-    unbeaten = [rival for rival in rivals if not rival.point.beaten_by]
+    unbeaten = [(rival.x, rival.y) for rival in rivals if not rival.point.beaten_by]
     blessed = [mark for mark in marks if mark.status == "blessed"]
     return Scatter(
         kind=kind,
@@ -140,7 +140,7 @@ def scatter(
         rivals=rivals,
         x_axes=x_axes,
         y_axes=y_axes,
-        frontier=staircase([(spot.x, spot.y) for spot in (*frontier, *unbeaten)]),
+        frontier=staircase([(mark.x, mark.y) for mark in frontier] + unbeaten),
         feasible=staircase([(mark.x, mark.y) for mark in blessed]) if unbeaten or blessed != frontier else "",
     )
 

@@ -1,0 +1,373 @@
+"""The whole page: every case is told, nothing is executed that a name says, and it stays light."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.frontier_gate import page
+from components.frontier_gate.settings import GateSettings, Goal
+from schemas.devices import Budget
+from schemas.noss_reports import NossComparison
+from schemas.verdicts import Verdict
+from tests.components.frontier_gate.made_up import frill_run, material_of, registered, verdict_on
+from tests.components.frontier_gate.page.outline import Node, read
+from tests.made_up_runs import Run, demo_run
+
+HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>&\"'"
+MOST_BYTES = 3_000_000
+
+
+def html_of(run: Run, settings: GateSettings | None = None, *changes: dict[str, Any], **whole: Any) -> str:
+    """The page on a run; ``changes`` are of the verdict's devices, ``whole`` of the verdict."""
+    settings = settings or GateSettings()
+    verdict = verdict_on(run, settings)
+    devices = [
+        device.model_copy(update=changes[i] if i < len(changes) else {})
+        for i, device in enumerate(verdict.devices)
+    ]
+    verdict = verdict.model_copy(update={"devices": devices, **whole})
+    return page.render(material_of(run, verdict, settings), b"a picture", b"a heat map")
+
+
+def page_of(run: Run, settings: GateSettings | None = None, *changes: dict[str, Any], **whole: Any) -> Node:
+    return read(html_of(run, settings, *changes, **whole))
+
+
+def data_of(outline: Node) -> dict[str, Any]:
+    (text,) = outline.by_id("data").children
+    found: dict[str, Any] = json.loads(str(text))
+    return found
+
+
+def points_of(run: Run, **changes: Any) -> list[Any]:
+    return [point.model_copy(update=changes) for point in verdict_on(run).devices[0].points]
+
+
+def change(run: Run, **changes: Any) -> Run:
+    """The run with another report of its first device."""
+    run.latencies[0] = run.latencies[0].model_copy(update=changes)
+    return run
+
+
+def rows(outline: Node, table: str) -> list[str]:
+    (body,) = outline.by_id(table).all("tbody")
+    return [row.text for row in body.all("tr")]
+
+
+def test_a_run_on_two_devices() -> None:
+    settings = GateSettings(goals=(Goal(metric="quality", limit=0.65),))
+    verdict = verdict_on(demo_run(devices={"pixel": 2.0, "host": 1.0}), settings)
+    outline = page_of(demo_run(devices={"pixel": 2.0, "host": 1.0}), settings)
+    (header,) = outline.all("header")
+    for device in verdict.devices:
+        section = outline.by_id(f"device-{device.device}")
+        marks = [mark for mark in section.all("g", classes="mark") if "data-point" in mark.attributes]
+        assert sorted(mark.attributes["data-point"] for mark in marks) == sorted(
+            point.point_id for point in device.points
+        )
+        blessed = {mark.attributes["data-point"] for mark in marks if "blessed" in mark.classes}
+        assert blessed == {point.point_id for point in device.blessed} != set()
+        assert len(rows(outline, f"points-{device.device}")) == len(device.points) == 32
+        (card,) = [card for card in header.all("article") if card.attributes["data-device"] == device.device]
+        assert f"{len(device.blessed)} files blessed" in card.text
+        fastest = min(device.blessed, key=lambda point: point.latency_ms)
+        assert fastest.candidate_id in card.text and "quality at least 0.65 (met by" in card.text
+    assert "device latency, p50 in ms" in outline.by_id("chart-pixel-wave").text
+    assert "host latency (not a device)" in outline.by_id("chart-host-core").text
+    assert "host latency (not a device)" in header.text
+    assert header.text.startswith("made up TinyTrill frontier synthetic sound")
+
+
+def test_all_ids_are_unique_and_references_lead_somewhere() -> None:
+    outline = page_of(demo_run(devices={"pixel": 2.0, "host": 1.0}))
+    ids = [node.attributes["id"] for node in outline if "id" in node.attributes]
+    assert len(ids) == len(set(ids))
+    for node in outline:
+        for name in ("aria-labelledby", "aria-controls"):
+            assert node.attributes.get(name, ids[0]) in ids
+        if node.attributes.get("href", "").startswith("#"):
+            assert node.attributes["href"][1:] in ids
+
+
+def test_the_page_needs_no_other_file_but_the_links() -> None:
+    html = html_of(demo_run())
+    assert not re.search(r"@import|url\(|https?://", html)
+    addresses = [
+        node.attributes[name] for node in read(html) for name in ("src", "href") if name in node.attributes
+    ]
+    outside = {address for address in addresses if not address.startswith(("data:", "#"))}
+    assert outside == {Verdict.LINKS, f"{Verdict.BENCHMARK}/table.html"}
+
+
+def test_without_the_script_tables_and_charts_are_there() -> None:
+    outline = page_of(demo_run())
+    (panel,) = [
+        figure for figure in outline.all("figure") if figure.attributes.get("id") == "chart-host-wave"
+    ]
+    assert panel.all("path", classes="curve")[0].attributes["d"].startswith("M")
+    assert {"teacher", "baseline"} <= {
+        kind for line in panel.all("line", classes="level") for kind in line.classes
+    }
+    assert all(
+        mark.attributes["style"].startswith("transform:translate(") for mark in panel.all("g", classes="mark")
+    )
+    named = [mark for mark in panel.all("g", classes="mark") if mark.all("text")]
+    assert [mark.attributes["tabindex"] for mark in named].count("0") == 1
+    assert all("score 0." in mark.attributes["aria-label"] for mark in named)
+    assert rows(outline, "frontier-host") and rows(outline, "figures-host") and rows(outline, "sessions-host")
+
+
+def test_the_script_reads_what_the_tables_say() -> None:
+    run = demo_run()
+    verdict = verdict_on(run)
+    data = data_of(page_of(run))
+    device = data["devices"]["host"]
+    records = [dict(zip(device["fields"], row, strict=True)) for row in device["points"]]
+    for point, record in zip(verdict.devices[0].points, records, strict=True):
+        assert record["id"] == point.point_id and record["status"] in ("blessed", "beaten")
+        assert record["quality"] == pytest.approx(point.quality, rel=1e-4)
+        assert record["latency_high"] == pytest.approx(point.latency_high_ms, rel=1e-4)
+        assert record["mib"] == pytest.approx(point.bytes / 2**20, rel=1e-4)
+        assert record["task:speaker"] == pytest.approx(point.tasks["speaker"], rel=1e-4)
+        assert record["frontier"] is point.on_frontier
+        assert bool(record["number"]) is point.on_frontier
+    for factor, level in (("size", "tiny"), ("precision", "dynamic")):
+        place = [one["name"] for one in data["factors"]].index(factor)
+        levels = data["factors"][place]["levels"]
+        has = {record["id"] for record in records if levels[record["levels"][place]] == level}
+        assert has == {record["id"] for record in records if level in record["id"]} != set()
+    axis = device["charts"]["wave"]["x"]["latency"]
+    assert axis["log"] and axis["low"] < min(
+        record["latency"] for record in records if record["input"] == "wave"
+    )
+
+
+def test_a_closed_gate_is_said_first_with_its_reasons() -> None:
+    settings = GateSettings(budgets={"host": (Budget(milliseconds=3),)})
+    outline = page_of(demo_run(devices={"pixel": 2.0, "host": 1.0}), settings)
+    (header,) = outline.all("header")
+    (box,) = header.all(classes="closed")
+    assert "The gate is closed for host" in box.text and "p90 latency at most 3 ms" in box.text
+    assert "Nothing is pushed for host." in header.text and "files for pixel" in header.text
+    assert not [m for m in outline.by_id("device-host").all("g", classes="mark blessed")]
+    assert [m for m in outline.by_id("device-pixel").all("g", classes="mark blessed")]
+    assert "gate closed" in outline.by_id("title-host").text
+    assert "None of them is blessed: the gate is closed." in outline.by_id("device-host").text
+    assert not page_of(demo_run()).all(classes="closed")
+
+
+def test_nothing_meets_the_goals() -> None:
+    outline = page_of(demo_run(), GateSettings(goals=(Goal(metric="quality", limit=0.99),)))
+    assert "nothing pushed" in outline.all("article")[0].text
+    assert "quality at least 0.99 0 of 32" in outline.by_id("device-host").text
+    assert len(rows(outline, "frontier-host")) == len([p for p in points_of(demo_run()) if p.on_frontier])
+
+
+def test_the_whole_frontier_and_what_the_goals_leave() -> None:
+    # Only the best student's float files keep to it. The dynamic wave file, too near to be told apart in
+    # quality but faster, beats the float one.
+    limit = max(point.quality for point in points_of(demo_run())) - 0.0005
+    settings = GateSettings(goals=(Goal(metric="quality", limit=limit),))
+    (device,) = verdict_on(demo_run(), settings).devices
+    outline = page_of(demo_run(), settings)
+    section = outline.by_id("device-host").text
+    whole = [point for point in device.points if point.on_frontier]
+    kept = [point for point in whole if point.blessed]
+    instead = [point for point in device.blessed if not point.on_frontier]
+    assert (len(kept), len(instead)) == (1, 1) and len(whole) > 1
+    assert f"{len(whole)} of 32 files stand on the whole frontier" in section
+    assert "1 of them is blessed, and so is 1 more that nothing beats but what misses a goal." in section
+    assert len(rows(outline, "frontier-host")) == len(whole) + len(instead)
+    assert outline.by_id("chart-host-wave").all("path", classes="feasible")[0].attributes["d"]
+
+
+def test_a_device_that_could_not_be_reached() -> None:
+    run = demo_run(devices={"pixel": 2.0, "host": 1.0})
+    machine = run.latencies[0].machine.model_copy(update={"name": "not reached"})
+    lost = "no device 'emulator-5554' after 3 attempts"
+    change(run, machine=machine, reference=None, measurements=[], conditions=[], failure=lost)
+    outline = page_of(run)
+    section = outline.by_id("device-pixel")
+    assert lost in outline.all("header")[0].text and lost in section.text
+    assert (
+        "No file has both figures, so there is no chart." in section.text and "There is none." in section.text
+    )
+    assert not section.all("figure") and outline.by_id("device-host").all("figure")
+    assert data_of(outline)["devices"]["pixel"]["points"] == []
+
+
+def test_invalid_and_missing_measurements_and_their_sessions() -> None:
+    run = demo_run()
+    first, second, *others = run.latencies[0].measurements
+    invalid = first.model_copy(
+        update={"valid": False, "reasons": ["sessions disagree by 23 %"], "attempts": 3, "disagreement": 0.23}
+    )
+    hot = (
+        run.latencies[0]
+        .conditions[1]
+        .model_copy(
+            update={
+                "throttled": True,
+                "reasons": ["the device throttled"],
+                "temperatures_c": {"soc": (41.0, 66.5)},
+                "reference_ms": None,
+                "drift": 1.31,
+            }
+        )
+    )
+    conditions = [run.latencies[0].conditions[0], hot]
+    change(run, measurements=[invalid, *others], failures={second.key: "killed"}, conditions=conditions)
+    outline = page_of(run)
+    assert rows(outline, "invalid-host") == [
+        f"{first.candidate_id} {first.variant} 0.750 3 23.0% sessions disagree by 23 %"
+    ]
+    assert rows(outline, "failures-host") == [f"{second.key} killed"]
+    assert first.key in rows(outline, "refused-host")[0] and second.key in rows(outline, "refused-host")[1]
+    cold, warm = rows(outline, "sessions-host")
+    assert "not readable" in cold and "none 1.310 yes soc 41.0 → 66.5 the device throttled" in warm
+
+
+def test_figures_of_the_frontier_and_where_their_time_goes() -> None:
+    run = demo_run()
+    measurements = [
+        measured.model_copy(update={"front_end_ms": 0.5, "front_end_low_ms": 0.4, "front_end_high_ms": 0.6})
+        if measured.input == "wave"
+        else measured
+        for measured in run.latencies[0].measurements
+    ]
+    outline = page_of(change(run, measurements=measurements))
+    wave = next(row for row in rows(outline, "figures-host") if "wave-" in row)
+    assert "0.500 0.400 \N{EN DASH} 0.600" in wave and "750" in wave
+    assert not any(
+        "0.400 \N{EN DASH} 0.600" in row for row in rows(outline, "figures-host") if "core-" in row
+    )
+    operators = outline.by_id("operators-host")
+    bar = operators.all("span", classes="stack")[0]
+    assert bar.attributes["aria-label"] == "CONV_2D 50.0%, DEPTHWISE_CONV_2D 30.0%, FULLY_CONNECTED 20.0%"
+    assert [part.attributes["style"] for part in bar.all("i")] == [
+        "width:50.0%",
+        "width:30.0%",
+        "width:20.0%",
+    ]
+    assert "bottleneck FULLY_CONNECTED" in operators.text
+
+
+def test_a_device_that_tells_little() -> None:
+    run = demo_run(devices={"pixel": 1.0})
+    little: dict[str, Any] = {
+        "p50_ms": None,
+        "p90_ms": None,
+        "p95_ms": None,
+        "p99_ms": None,
+        "peak_mib": None,
+    }
+    measurements = [
+        measured.model_copy(update={**little, "statistic": "mean", "operators": [], "sound_seconds": 0.0})
+        for measured in run.latencies[0].measurements
+    ]
+    change(run, measurements=measurements, conditions=[])
+    outline = page_of(run)
+    section = outline.by_id("device-pixel")
+    assert "device latency, mean in ms a window" in section.text
+    assert "Where the time goes" not in section.text and "Sessions apart" in section.text
+    assert "none none none none" in rows(outline, "figures-pixel")[0]
+    (chart,) = [data_of(outline)["devices"]["pixel"]["charts"]["wave"]]
+    assert {"p90", "peak", "rtf"}.isdisjoint(chart["x"]) and "latency" in chart["x"]
+
+
+def test_a_beaten_champion_is_said_at_the_top() -> None:
+    run = demo_run()
+    best, *others = points_of(run)
+    unbeaten = registered(others[0]).model_copy(update={"beaten_by": [], "version": "4", "aliases": []})
+    elsewhere = registered(others[1], competes=False).model_copy(update={"version": "2"})
+    outline = page_of(run, None, {"registered": [registered(best), unbeaten, elsewhere]})
+    (notice,) = outline.all("header")[0].all(classes="notice")
+    assert notice.text == f"tinytrill v3 (champion) is now beaten on host (wave) by {best.point_id}."
+    hollow = outline.by_id("chart-host-wave").all("g", classes="mark registered")
+    assert [mark.attributes["data-registered"] for mark in hollow] == [
+        "tinytrill v3 (champion)",
+        "tinytrill v4",
+    ]
+    beaten, stands, stranger = rows(outline, "registered-host")
+    assert f"beaten by {best.point_id}" in beaten and "unbeaten" in stands
+    assert "does not compete: measured on another machine" in stranger
+    records = data_of(outline)["devices"]["host"]["registered"]
+    assert [record["frontier"] for record in records] == [False, True, False]
+    assert not page_of(run).all(classes="notice")
+
+
+def test_effects_with_and_without() -> None:
+    run = demo_run()
+    outline = page_of(run)
+    assert any(
+        row.startswith("precision float32 in place of dynamic") for row in rows(outline, "effects-host-wave")
+    )
+    assert "Strongest clear effects:" in outline.by_id("device-host").text
+    none = page_of(run, None, {"effects": []}).by_id("device-host").text
+    assert "Nothing can be said: no hyper-parameter" in none and "Strongest" not in none
+
+
+def test_without_baselines_students_and_benchmark() -> None:
+    run = demo_run(baseline=None, synthetic=False)
+    run.students, run.noss = [], [report.model_copy(update={"results": []}) for report in run.noss]
+    outline = page_of(run)
+    assert "baseline" not in outline.all("header")[0].text
+    assert "synthetic sound" not in outline.text and "Training" not in outline.text
+    assert "no NOSS result" in rows(outline, "refused-host")[0]
+
+
+def test_names_and_reasons_are_text_only() -> None:
+    run = demo_run()
+    point, *others = points_of(run)
+    evil = point.model_copy(update={"point_id": HOSTILE, "candidate_id": HOSTILE, "reasons": [HOSTILE]})
+    machine = run.latencies[0].machine.model_copy(update={"name": HOSTILE, "ambient": HOSTILE})
+    rival = registered(evil).model_copy(update={"registered_model": HOSTILE, "run_name": HOSTILE})
+    changes: dict[str, Any] = {
+        "points": [evil, *others],
+        "registered": [rival],
+        "closed": [HOSTILE],
+        "machine": machine,
+        "summary": HOSTILE,
+    }
+    html = html_of(run, None, changes, run_name=HOSTILE)
+    assert "<img src=x" not in html and "<script>alert" not in html
+    outline = read(html)
+    assert len(outline.all("script")) == 3
+    assert not [node for node in outline if "onerror" in node.attributes]
+    assert outline.all("h1")[0].text == HOSTILE
+    assert data_of(outline)["devices"]["host"]["points"][0][0] == HOSTILE
+    assert HOSTILE in [mark.attributes.get("data-point") for mark in outline.all("g", classes="mark")]
+
+
+def test_a_failed_candidate_and_a_report_without_its_device() -> None:
+    run = demo_run()
+    verdict = verdict_on(run)
+    stranger = verdict.devices[0].model_copy(update={"device": "elsewhere", "points": [], "closed": ["lost"]})
+    both = verdict.model_copy(update={"devices": [*verdict.devices, stranger]})
+    outline = read(page.render(material_of(run, both), b"", b""))
+    assert "There is no latency report of this device." in outline.by_id("device-elsewhere").text
+
+
+def test_the_page_is_written_beside_the_pictures(tmp_path: Path) -> None:
+    (tmp_path / Verdict.PICTURE).write_bytes(b"a picture")
+    (tmp_path / Verdict.BENCHMARK).mkdir()
+    (tmp_path / Verdict.BENCHMARK / NossComparison.HEAT_MAP).write_bytes(b"a heat map")
+    run = demo_run()
+    path = page.write(material_of(run, verdict_on(run)), tmp_path)
+    assert path == tmp_path / Verdict.PAGE
+    assert path.read_text(encoding="utf-8") == html_of(run)
+
+
+def test_1152_points_stay_light() -> None:
+    run = frill_run()
+    html = html_of(run, GateSettings(goals=(Goal(metric="quality", limit=0.65),)))
+    assert len(html.encode()) < MOST_BYTES * 0.6
+    outline = read(html)
+    assert len(outline.all("g", classes="mark")) == len(rows(outline, "points-host")) == 1152
+    crowd = outline.by_id("chart-host-wave").all("svg", classes="crowd")[0]
+    assert not [mark for mark in crowd.all("g", classes="mark beaten") if mark.all("path")]

@@ -40,6 +40,7 @@ class Mark(NamedTuple):
     ms: tuple[float, float, float]
     quality: tuple[float, float, float]
     name: str = ""
+    beaten: bool = False
 
     @property
     def spot(self) -> Spot:
@@ -108,7 +109,8 @@ def draw_panel(
     for limit in limits:
         _limit(panel, limit)
     _references(panel, verdict)
-    stairs = _stairs([point for point in points if point.on_frontier])
+    unbeaten = [(point.latency_ms, point.quality) for point in points if point.on_frontier]
+    stairs = _stairs([*unbeaten, *(rival.spot for rival in rivals if not rival.beaten)])
     if stairs:
         panel.plot(*zip(*stairs, strict=True), color=FRONTIER_COLOUR, linewidth=1.4, alpha=0.8, zorder=3)
     panel.set_xlabel(f"{device.machine.name}: {latency_label(device.machine, points[0].statistic)}")
@@ -179,7 +181,8 @@ def _rivals(device: DeviceVerdict, points: Sequence[FrontierPoint], kind: Varian
                 ratio * reference_ms
                 for ratio in (one.latency_ratio, one.latency_ratio_low, one.latency_ratio_high)
             )
-            yield Mark((value, low, high), (one.quality, one.quality_low, one.quality_high), one.name)
+            quality = (one.quality, one.quality_low, one.quality_high)
+            yield Mark((value, low, high), quality, one.name, bool(one.beaten_by))
 
 
 def _limits(
@@ -224,14 +227,14 @@ def _references(panel: Any, verdict: Verdict) -> None:
         panel.axhline(baseline.quality, color=BASELINE_COLOUR, linewidth=1.2, linestyle=style, label=label)
 
 
-def _stairs(frontier: Sequence[FrontierPoint]) -> list[Spot]:
+def _stairs(spots: Sequence[Spot]) -> list[Spot]:
     """The best quality to be had at a latency or below it, as corners from left to right."""
     corners: list[Spot] = []
-    for point in sorted(frontier, key=lambda p: (p.latency_ms, -p.quality)):
+    for ms, quality in sorted(spots, key=lambda spot: (spot[0], -spot[1])):
         if not corners:
-            corners.append((point.latency_ms, point.quality))
-        elif point.quality > corners[-1][1]:
-            corners += [(point.latency_ms, corners[-1][1]), (point.latency_ms, point.quality)]
+            corners.append((ms, quality))
+        elif quality > corners[-1][1]:
+            corners += [(ms, corners[-1][1]), (ms, quality)]
     return corners
 
 

@@ -64,13 +64,29 @@ def test_bars_are_the_intervals() -> None:
 
 
 def test_the_curve_is_the_best_quality_at_a_latency(verdict: Verdict) -> None:
-    axes, _ = drawn(verdict)
-    curve = next(line for line in axes.lines if line.get_color() == panel.FRONTIER_COLOUR)
-    x, y = curve.get_data()
-    assert list(x) == sorted(x) and list(y) == sorted(y)
-    best = max((p for p in verdict.devices[0].points if p.input == "wave"), key=lambda p: p.quality)
-    frontier = [p for p in verdict.devices[0].points if p.input == "wave" and p.on_frontier]
-    assert max(y) == max(p.quality for p in frontier) >= best.quality - 0.01
+    device = verdict.devices[0]
+    frontier = sorted(
+        (point.latency_ms, point.quality)
+        for point in device.points
+        if point.input == "wave" and point.on_frontier
+    )
+    x, y = curve(drawn(verdict)[0])
+    assert set(frontier) <= set(zip(x, y, strict=True))
+    assert len(x) == 2 * len(frontier) - 1
+    assert x == sorted(x) and y == sorted(y)
+
+    # A registered version counts if nothing beats it: here one that is as good as the best, and faster.
+    best = next(point for point in device.points if (point.latency_ms, point.quality) == frontier[-1])
+    for beaten_by, last in (([], 0.9 * best.latency_ms), (["another"], best.latency_ms)):
+        rival = registered(best, slower=0.9).model_copy(update={"beaten_by": beaten_by})
+        rivals = device.model_copy(update={"registered": [rival]})
+        x, y = curve(drawn(verdict.model_copy(update={"devices": [rivals]}))[0])
+        assert [x[-1], y[-1]] == pytest.approx([last, best.quality])
+
+
+def curve(axes: Any) -> tuple[list[float], list[float]]:
+    x, y = next(line for line in axes.lines if line.get_color() == panel.FRONTIER_COLOUR).get_data()
+    return list(x), list(y)
 
 
 def test_budgets_are_vertical_lines(verdict: Verdict) -> None:

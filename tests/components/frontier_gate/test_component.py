@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import html.parser
-import re
+import logging
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tfx import types
 
 import schemas
+from components.frontier_gate import executor
 from components.frontier_gate.component import FrontierGate
-from components.frontier_gate.executor import Executor
 from components.frontier_gate.settings import GateSettings, Goal
+from components.registered import RegisteredVersion, RegistryError
 from schemas.noss_reports import NossComparison
 from schemas.verdicts import Verdict
+from tests.components.frontier_gate.judging import LARGE, SMALL, registered_from
 from tests.made_up_runs import Made, Run, demo_run, make_run, write_run
-from tests.students import mobilenet
 
 
 def channels(kind: type[types.Artifact], count: int) -> list[types.Channel]:
     return [types.Channel(type=kind) for _ in range(count)]
 
 
-def make(candidates: int = 2, noss: int = 2, students: int = 0) -> FrontierGate:
+def make(candidates: int = 2, noss: int = 2, students: int = 0, devices: int = 2) -> FrontierGate:
     return FrontierGate(
         variants=channels(schemas.TfliteVariants, candidates),
         noss=channels(schemas.NossReport, noss),
         teacher=types.Channel(type=schemas.NossReport),
         baselines=channels(schemas.NossReport, 1),
         students=channels(schemas.StudentModel, students),
-        latency=types.Channel(type=schemas.LatencyReport),
+        latency=channels(schemas.LatencyReport, devices),
         comparison=types.Channel(type=schemas.NossComparison),
         settings=GateSettings(),
         run_name="test",
+        registry_digest="abc",
     )
 
 
@@ -44,7 +46,8 @@ def test_construct() -> None:
     assert sorted(gate.inputs) == [
         "baseline_000",
         "comparison",
-        "latency",
+        "latency_000",
+        "latency_001",
         "noss_000",
         "noss_001",
         "student_000",
@@ -54,6 +57,7 @@ def test_construct() -> None:
         "variants_001",
     ]
     assert GateSettings.from_parameter(gate.exec_properties["settings"]) == GateSettings()
+    assert gate.exec_properties["registry_digest"] == "abc"
 
 
 def test_construct_needs_one_of_each() -> None:
@@ -61,95 +65,48 @@ def test_construct_needs_one_of_each() -> None:
         make(noss=1)
     with pytest.raises(ValueError, match="2 candidates, 1 students"):
         make(students=1)
+    with pytest.raises(ValueError, match="the latency report of at least one device"):
+        make(devices=0)
 
 
-def gate(run: Run, tmp_path: Path, goals: tuple[Goal, ...] = (), name: str = "a <b>run</b>") -> Path:
+def gate(run: Run, tmp_path: Path, **settings: Any) -> Path:
     out = tmp_path / "verdict"
-    Executor().Do(
+    executor.Executor().Do(
         write_run(run, tmp_path / "in"),
         {"verdict": [SimpleNamespace(uri=str(out))]},
-        {
-            "settings": GateSettings(goals=goals).to_parameter(),
-            "run_name": name,
-            "config_json": '{"seed": 7}',
-        },
+        {"settings": GateSettings(**settings).to_parameter(), "run_name": "a run", "config_json": "{}"},
     )
     return out
 
 
-class Outline(html.parser.HTMLParser):
-    """What a test asks of the page: addresses, text, and whether tags close."""
-
-    VOID = frozenset({"meta", "link", "img", "line", "circle", "polyline", "br", "i"})
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.addresses: list[str] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.marks = 0
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")]
-        self.marks += dict(attrs).get("class", "") in ("mark", "mark frontier", "mark blessed")
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in self.VOID:
-            assert self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
-
-    def handle_data(self, data: str) -> None:
-        if not {"style", "script"} & set(self.open):
-            self.text += data
-
-
-def test_page_and_picture(tmp_path: Path) -> None:
-    run = demo_run()
-    out = gate(run, tmp_path, (Goal(metric="latency_ms", limit=2.0),))
-    verdict = Verdict.load(str(out))
+def test_verdict_picture_and_page(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="tinytrill.frontier_gate")
+    out = gate(demo_run(devices={"host": 1.0, "pixel": 3.0}), tmp_path)
+    verdict = Verdict.load(out)
+    assert [(device.device, len(device.points)) for device in verdict.devices] == [
+        ("host", 32),
+        ("pixel", 32),
+    ]
+    # Neighbours in quality: the draws of both were found beside the reports.
+    assert verdict.devices[0].axes[0].spread.startswith("half the paired 95 % interval, median of 30 pairs")
     assert (out / Verdict.PICTURE).read_bytes().startswith(b"\x89PNG")
-    page = (out / Verdict.PAGE).read_text(encoding="utf-8")
-    outline = Outline(page)
-    assert outline.open == []
-    benchmark = f"{Verdict.BENCHMARK}/table.html"
-    assert all(address.startswith("data:") or address == benchmark for address in outline.addresses)
+    assert verdict.devices[1].summary in (out / Verdict.PAGE).read_text(encoding="utf-8")
     assert (out / Verdict.BENCHMARK / NossComparison.FILE).is_file()
-    assert "no folder VoxForge" in outline.text
-    assert "other/core-int8 (other clips of speaker)" in outline.text
-    assert "threshold missed a/wave-float32: language: 0.6 is below 0.7" in " ".join(outline.text.split())
-    assert not re.search(r"@import|url\(|https?://", page)
-    assert outline.marks == len(verdict.points) == 32
-    assert "<b>run</b>" not in page and "a <b>run</b>" in outline.text
-    for wanted in (
-        verdict.summary,
-        "host latency (not a device)",
-        "synthetic sound",
-        "latency_ms at most 2 ms",
-        "Training",
-        "Test CPU",
-        '"seed": 7',
-        "logistic regression",
-        "conv_2 12.5; conv_1 19.5; gap 30.0",
-    ):
-        assert wanted in outline.text
-    for point in verdict.points:
-        assert point.candidate_id in outline.text
-    # tiny-w0.5 is below the baseline's mean of 0.6.
-    assert "below logmel" in page
+    last = caplog.records[-1]
+    assert (last.levelname, last.message) == ("INFO", f"verdict: {verdict.summary}")
 
 
-def test_page_of_a_device_and_recorded_sound(tmp_path: Path) -> None:
-    text = Outline(
-        (gate(demo_run(synthetic=False, device=True, baseline=None), tmp_path) / Verdict.PAGE).read_text()
-    ).text
-    assert "device latency, p50" in text
-    assert (
-        "not a device" not in text
-        and "synthetic" not in text
-        and "baseline" not in text.split("How it was")[0]
-    )
+def test_a_closed_gate_writes_everything_and_warns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = make_run({SMALL: [Made(0.7, 2.0)]}, devices={"pixel": 1.0, "watch": 1.0})
+    gone = {"reference": None, "measurements": [], "failure": "the cable is out", "conditions": []}
+    run.latencies[0] = run.latencies[0].model_copy(update=gone)
+    out = gate(run, tmp_path, goals=(Goal(metric="quality", limit=0.9, devices=("watch",)),))
+    verdict = Verdict.load(out)
+    assert [device.closed != [] for device in verdict.devices] == [True, True]
+    assert (out / Verdict.PICTURE).is_file() and (out / Verdict.PAGE).is_file()
+    assert [record.levelname for record in caplog.records if record.name == "tinytrill.frontier_gate"] == [
+        "WARNING"
+    ]
 
 
 def test_the_same_reports_give_the_same_bytes(tmp_path: Path) -> None:
@@ -158,9 +115,27 @@ def test_the_same_reports_give_the_same_bytes(tmp_path: Path) -> None:
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
-@pytest.mark.parametrize(("quality", "marks"), [(0.75, 0), (0.55, 4)])
-def test_what_is_below_a_baseline_is_marked(tmp_path: Path, quality: float, marks: int) -> None:
-    out = gate(make_run({mobilenet("tiny"): [Made(quality, 1.0)]}, baseline=0.6), tmp_path)
-    text = Outline((out / Verdict.PAGE).read_text(encoding="utf-8")).text
-    # Three tasks and the mean; once more where the mark is explained.
-    assert text.count("▼") == marks + 1
+def test_registered_models_compete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    champion = registered_from(make_run({LARGE: [Made(0.7, 9.0)]}), "3", ("champion",))
+    asked: list[tuple[str, str]] = []
+
+    def registry(tracking_uri: str, registered_model: str) -> list[RegisteredVersion]:
+        asked.append((tracking_uri, registered_model))
+        return [champion]
+
+    monkeypatch.setattr(executor, "registered_versions", registry)
+    run = make_run({SMALL: [Made(0.7, 2.0)]})
+    out = gate(run, tmp_path, tracking_uri="sqlite:///x.db", registered_model="tinytrill")
+    assert asked == [("sqlite:///x.db", "tinytrill")]
+    (device,) = Verdict.load(out).devices
+    assert [one.beaten_by for one in device.registered] == [[device.points[0].point_id]]
+
+
+def test_without_the_registry_nothing_is_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(tracking_uri: str, registered_model: str) -> list[RegisteredVersion]:
+        raise RegistryError(f"the MLflow registry {tracking_uri} cannot be read: {registered_model}")
+
+    monkeypatch.setattr(executor, "registered_versions", silent)
+    with pytest.raises(RegistryError, match="registry http://models cannot be read"):
+        gate(make_run({SMALL: [Made(0.7, 2.0)]}), tmp_path, tracking_uri="http://models")
+    assert not (tmp_path / "verdict").exists()

@@ -15,8 +15,8 @@ _EXIT = "tinytrill-exit:"
 _EXIT_LINE = re.compile(rf"{_EXIT}(\d+)\s*\Z")
 _GONE = re.compile(
     r"device '[^']*' not found|device not found|device offline|no devices/emulators found|error: closed"
-    r"|connect failed|protocol fault|device unauthorized|device still \w+|failed to read copy response"
-    r"|Connection reset|cannot connect to daemon",
+    r"|connect failed|protocol fault|device unauthorized|device still \w+|failed to read (?:copy )?response"
+    r"|Connection (?:reset|refused)|cannot connect to daemon",
     re.IGNORECASE,
 )
 _ADVICE = {

@@ -27,6 +27,22 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_S = 60.0
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}
 
+# Elements that reach out of the window, though nothing around them scrolls or hides it.
+OUTSIDE = """[...document.body.querySelectorAll("*")].filter(element => {
+  const box = element.getBoundingClientRect();
+  if (!box.width || !box.height || (box.left >= -1 && box.right <= innerWidth + 1)) return false;
+  for (let around = element.parentElement; around !== document.body; around = around.parentElement)
+    if (getComputedStyle(around).overflowX !== "visible") return false;
+  return true;
+}).map(element => element.outerHTML.slice(0, 120))"""
+
+# Words that are wider or higher than the box they stand in, though it does not scroll.
+SPILLED = """[...document.body.querySelectorAll(
+    "h1, h2, h3, p, li, dd, dt, td, th, label, button, article, figure"
+  )].filter(element => element.clientWidth && getComputedStyle(element).overflowX === "visible"
+    && element.scrollWidth > element.clientWidth + 1)
+  .map(element => element.outerHTML.slice(0, 120))"""
+
 
 class PageError(AssertionError):
     """The page threw, or a condition never came true."""
@@ -149,6 +165,13 @@ class Page:
             }};
             look();
         }})""")
+
+    def misplaced(self) -> list[str]:
+        """Elements that leave the window or spill out of their box, and a page wider than its window."""
+        self.settle()
+        if self.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            return ["the page is wider than the window", *self.evaluate(OUTSIDE), *self.evaluate(SPILLED)]
+        return [*self.evaluate(OUTSIDE), *self.evaluate(SPILLED)]
 
     def resize(self, width: int, height: int) -> None:
         """Sets the viewport, in CSS pixels."""

@@ -54,6 +54,19 @@ def test_what_a_reader_does(browser: Browser, tmp_path: Path) -> None:
         assert int.from_bytes(picture[20:24]) == 500 and int.from_bytes(whole[20:24]) > 3000
 
 
+def test_what_leaves_its_box_is_found(browser: Browser, tmp_path: Path) -> None:
+    scrolls = '<div style="overflow-x: auto"><p style="width: 2000px">may scroll</p></div>'
+    with browser.open(write(tmp_path, scrolls), width=400) as page:
+        assert page.misplaced() == []
+    wide = '<div id="wide" style="width: 900px">x</div><p style="width: 20px">unbreakable</p>'
+    with browser.open(write(tmp_path, wide), width=400) as page:
+        assert [found[:20] for found in page.misplaced()] == [
+            "the page is wider th",
+            '<div id="wide" style',
+            '<p style="width: 20p',
+        ]
+
+
 def test_what_is_not_there_or_never_comes_is_an_error(browser: Browser, tmp_path: Path) -> None:
     with browser.open(write(tmp_path)) as page:
         with pytest.raises(PageError, match="no element #nowhere"):

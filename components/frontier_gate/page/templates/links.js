@@ -14,4 +14,3 @@ if (links) {
     if (found.folder) place.append(link("files", found.folder));
   });
 }
-addEventListener("beforeprint", () => all(document, "details").forEach(one => { one.open = true; }));

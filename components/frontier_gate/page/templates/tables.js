@@ -20,3 +20,5 @@ all(document, "table.sortable").forEach(table => all(table, "thead th").forEach(
     body.append(...rows.map(one => one.row));
   });
 }));
+// On paper nothing can be opened.
+addEventListener("beforeprint", () => all(document, "section.device details").forEach(one => { one.open = true; }));

@@ -305,7 +305,7 @@ def test_effects_with_and_without() -> None:
     run = demo_run()
     outline = page_of(run)
     assert any(
-        row.startswith("precision float32 in place of dynamic") for row in rows(outline, "effects-host-wave")
+        row.startswith("precision: float32 in place of dynamic") for row in rows(outline, "effects-host-wave")
     )
     assert "Strongest clear effects:" in outline.by_id("device-host").text
     none = page_of(run, None, {"effects": []}).by_id("device-host").text

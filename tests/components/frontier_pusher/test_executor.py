@@ -368,6 +368,19 @@ def test_a_file_that_was_not_judged_is_refused(scene: MakeScene) -> None:
     assert not made.destination.exists()
 
 
+def test_devices_that_judged_different_files_are_refused(scene: MakeScene) -> None:
+    made = scene(blessed={"phone": [BLESSED[0]], "host": [BLESSED[0]]})
+    folder = Path(made.inputs["verdict"][0].uri)
+    verdict = Verdict.load(folder)
+    phone, host = verdict.devices
+    other = [point.model_copy(update={"sha256": "f" * 64}) for point in phone.points]
+    phone = phone.model_copy(update={"points": other})
+    verdict.model_copy(update={"devices": [phone, host]}).save(folder)
+    with pytest.raises(ValueError, match=rf"{BLESSED[0]} is another file on each device"):
+        made.push()
+    assert not made.destination.exists()
+
+
 def test_a_name_that_leaves_the_folder_is_refused(scene: MakeScene, tmp_path: Path) -> None:
     made = scene()
     path = Path(made.inputs["variants_000"][0].uri, "variants.json")

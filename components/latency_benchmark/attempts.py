@@ -87,8 +87,12 @@ class Measured:
                 self.failures.pop(key, None)
             else:
                 self.failures[key] = attempt.failures[key]
-            for reason in attempt.reasons.get(key, []):
-                _log.warning("attempt %d of %s is invalid: %s", attempt.number, key, reason)
+        invalid = [key for key in asked if attempt.reasons.get(key)]
+        if invalid:
+            _log.warning(
+                "attempt %d: %d of %d models are invalid; %s: %s",
+                *(attempt.number, len(invalid), len(asked), invalid[0], attempt.reasons[invalid[0]][0]),
+            )
 
     def give_up(self, number: int, sessions: Sequence[Session], reason: str) -> None:
         """Notes an attempt that did not come to its end; its finished sessions decide nothing."""

@@ -127,9 +127,9 @@ def _profile(
     found: dict[str, list[OperatorTime]] = {}
     if not runs or measured.lost:
         return found
-    for model in models:
-        if not measured.is_valid(model.key):
-            continue
+    valid = [model for model in models if measured.is_valid(model.key)]
+    _log.info("timing the operators of %d models", len(valid))
+    for model in valid:
         try:
             found[model.key] = backend.profile(model, runs)
         except DeviceLost as error:

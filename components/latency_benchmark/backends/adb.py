@@ -65,7 +65,7 @@ class AdbBackend(Backend):
         self._known: frozenset[str] = frozenset()
         self._tool_sha256 = ""
         self._lost = ""
-        self._stretch = _MARGIN
+        self._stretch: dict[str, float] = {}
 
     def machine(self) -> Machine:
         """The device as Android describes it. The tool tells no version: its sha256 names the runtime."""
@@ -138,15 +138,16 @@ class AdbBackend(Backend):
     ) -> Burst:
         """Runs a model in a new process: it is loaded and warmed up each time, never kept.
 
-        A burst that is too short is repeated with more time, and so is every later one from the start.
+        A burst that is too short is repeated with more time, and the model's later ones get it at once.
         """
         for _ in range(_TRIES):
-            run = benchmark_model.Run(warmup_runs, warmup_seconds, runs, seconds * self._stretch)
+            stretch = self._stretch.setdefault(subject.sha256, _MARGIN)
+            run = benchmark_model.Run(warmup_runs, warmup_seconds, runs, seconds * stretch)
             burst = benchmark_model.parse(self._benchmark(subject, run)).burst
             if burst.seconds >= seconds or not burst.seconds:
                 break
             # The tool's clock runs on between invocations: it copies the input, and waits if told to.
-            self._stretch *= _MARGIN * seconds / burst.seconds
+            self._stretch[subject.sha256] = stretch * _MARGIN * seconds / burst.seconds
         return burst
 
     def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:

@@ -104,7 +104,7 @@ def test_a_burst(phone: Phone, backend: AdbBackend, subject: Subject) -> None:
 
 
 def test_a_burst_lasts_as_long_as_it_should_whatever_else_the_tool_does(
-    phone: Phone, backend: AdbBackend, subject: Subject
+    phone: Phone, backend: AdbBackend, subject: Subject, tmp_path: Path
 ) -> None:
     """The recorded burst is 105 x 947.132 us = 99.4 ms, of the 0.11 s that the first one asks for."""
     short = backend.time(subject, warmup_runs=1, warmup_seconds=0, runs=5, seconds=0.1, keep_loaded=True)
@@ -113,7 +113,9 @@ def test_a_burst_lasts_as_long_as_it_should_whatever_else_the_tool_does(
     growth = 1.1 * 0.1 / 0.09944886
     assert asked == pytest.approx([0.11, 0.11 * growth, 0.11 * growth**2], rel=1e-5)
     burst(backend, subject)
-    assert f"--min_secs={0.05 * 1.1 * growth**3:g}" in phone.given(), "the next one asks for more at once"
+    assert f"--min_secs={0.05 * 1.1 * growth**3:g}" in phone.given(), "its next one asks for more at once"
+    burst(backend, a_subject(tmp_path, "student-b", b"another model"))
+    assert phone.given().count("--min_secs=0.055") == 1, "another model's does not"
 
 
 def test_a_cold_start_has_a_process_of_its_own(phone: Phone, backend: AdbBackend, subject: Subject) -> None:

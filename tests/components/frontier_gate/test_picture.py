@@ -115,6 +115,7 @@ def test_a_registered_competitor_stands_where_its_ratio_puts_it(verdict: Verdict
     judged = verdict.model_copy(update={"devices": [device.model_copy(update={"registered": rivals})]})
     axes, content = drawn(judged)
     found = marks(axes)["registered"]
+    assert len(found.get_offsets()) == 1
     assert list(found.get_offsets()[0]) == pytest.approx([2 * point.latency_ms, point.quality])
     assert len(found.get_facecolor()) == 0
     assert "tinytrill v3 (champion)" in content.names.values()
@@ -135,6 +136,14 @@ def test_a_closed_gate_blesses_nothing_and_says_why() -> None:
     axes, _ = drawn(verdict, device=1)
     assert "gate closed: figures of the host" in axes.get_title(loc="left")
     assert "blessed" not in marks(axes)
+
+
+def test_what_a_closed_gate_held_back_does_not_look_blessed(verdict: Verdict) -> None:
+    device = verdict.devices[0]
+    assert "blessed" in marks(drawn(verdict)[0]) and any(point.blessed for point in device.points)
+    closed = device.model_copy(update={"closed": ["a task is missing"]})
+    axes, _ = drawn(verdict.model_copy(update={"devices": [closed]}))
+    assert "blessed" not in marks(axes) and "frontier, not blessed" in marks(axes)
 
 
 @pytest.mark.parametrize("spots", [4, 14, 60])

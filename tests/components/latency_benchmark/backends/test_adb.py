@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -258,12 +259,18 @@ def test_no_limit_or_no_sensor_no_wait(
     assert ("pixel6 tells no temperature" in caplog.text) == asked
 
 
-def test_nothing_is_left_behind(phone: Phone, subject: Subject) -> None:
+def test_nothing_is_left_behind(
+    phone: Phone, subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
     with AdbBackend("pixel6", phone.device(), SETTINGS) as backend:
         burst(backend, subject)
         run = next(name for name in phone.files() if "/" in name).split("/")[1]
         assert len(phone.files()) == 5, "both folders, tool, model, input"
-    assert phone.files() == []
+        assert list(here.iterdir()) != []
+    assert phone.files() == [] and list(here.iterdir()) == []
     assert phone.killed() == [f"-9 -f [r]{run[1:]}"], "a pattern that does not match its own shell"
 
 

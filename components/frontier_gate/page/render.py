@@ -166,8 +166,7 @@ def _ms(value: float | None) -> str:
 
 
 def _ratio(value: float) -> str:
-    """As in '2.1 times'; small changes in per cent."""
-    return f"{value - 1:+.1%}" if 0.8 < value < 1.25 else f"{value:#.3g} times"
+    return f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
 FILTERS: dict[str, Callable[..., str]] = {

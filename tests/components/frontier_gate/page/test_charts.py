@@ -6,7 +6,7 @@ import pytest
 
 from components.frontier_gate.page.axes import Axis
 from components.frontier_gate.page.scatter import HEIGHT, WIDTH, Scatter, scatter, staircase
-from components.frontier_gate.settings import GateSettings, Goal
+from components.frontier_gate.settings import GateSettings, Goal, Slice
 from schemas.devices import Budget, VariantInput
 from schemas.verdicts import DeviceVerdict
 from tests.components.frontier_gate.made_up import material_of, registered, verdict_on
@@ -137,8 +137,14 @@ def test_goals_and_budgets_stand_on_their_axes() -> None:
             Goal(metric="peak_mib", limit=7),
             Goal(metric="latency", limit=5, devices=("pixel",)),
             Goal(metric="init_ms", limit=2.1, input="core"),
+            Goal(metric="quality", task="speaker", slice=Slice(feature="sex", value="female"), limit=0.64),
         ),
-        budgets={"pixel": (), "host": (Budget(percentile="p90", milliseconds=7, real_time_factor=0.005),)},
+        budgets={
+            "host": (
+                Budget(percentile="p90", milliseconds=7, real_time_factor=0.005),
+                Budget(percentile="p90", milliseconds=6, input="core"),
+            )
+        },
         host_may_bless=True,
     )
     chart = chart_of(run({"host": 1.0, "pixel": 2.0}), settings)
@@ -161,6 +167,17 @@ def test_goals_and_budgets_stand_on_their_axes() -> None:
     assert lines(chart.x_axes, "mib") == {"goal: at most 2 MiB": 2}
     assert lines(chart.x_axes, "peak") == {"goal: at most 7": 7}
     assert lines(chart.x_axes, "init") == {}
+
+
+def test_a_real_time_factor_is_no_time_where_files_hear_unequal_lengths() -> None:
+    unequal = run()
+    first, *others = unequal.latencies[0].measurements
+    measurements = [first.model_copy(update={"sound_seconds": 1.92}), *others]
+    unequal.latencies[0] = unequal.latencies[0].model_copy(update={"measurements": measurements})
+    settings = GateSettings(budgets={"host": (Budget(real_time_factor=0.005),)}, host_may_bless=True)
+    chart = chart_of(unequal, settings)
+    assert [line.kind for line in axis(chart.x_axes, "rtf").lines] == ["budget"]
+    assert chart.x.lines == chart.x.outside == []
 
 
 def test_a_line_far_away_is_told_and_does_not_squeeze_the_points() -> None:

@@ -13,7 +13,7 @@ from components.frontier_gate import page
 from components.frontier_gate.settings import GateSettings, Goal
 from schemas.devices import Budget
 from schemas.noss_reports import NossComparison
-from schemas.verdicts import Verdict
+from schemas.verdicts import Effect, Verdict
 from tests.components.frontier_gate.made_up import frill_run, material_of, registered, verdict_on
 from tests.components.frontier_gate.page.outline import Node, read
 from tests.made_up_runs import Run, demo_run
@@ -123,19 +123,21 @@ def test_without_the_script_tables_and_charts_are_there() -> None:
 
 
 def test_the_script_reads_what_the_tables_say() -> None:
-    run = demo_run()
-    verdict = verdict_on(run)
-    data = data_of(page_of(run))
+    run, settings = demo_run(), GateSettings(goals=(Goal(metric="quality", limit=0.65),))
+    verdict = verdict_on(run, settings)
+    data = data_of(page_of(run, settings))
     device = data["devices"]["host"]
     records = [dict(zip(device["fields"], row, strict=True)) for row in device["points"]]
     for point, record in zip(verdict.devices[0].points, records, strict=True):
-        assert record["id"] == point.point_id and record["status"] in ("blessed", "beaten")
+        assert record["id"] == point.point_id and record["status"] == (
+            "blessed" if point.blessed else "frontier" if point.on_frontier else "beaten"
+        )
         assert record["quality"] == pytest.approx(point.quality, rel=1e-4)
         assert record["latency_high"] == pytest.approx(point.latency_high_ms, rel=1e-4)
         assert record["mib"] == pytest.approx(point.bytes / 2**20, rel=1e-4)
         assert record["task:speaker"] == pytest.approx(point.tasks["speaker"], rel=1e-4)
         assert record["frontier"] is point.on_frontier
-        assert bool(record["number"]) is point.on_frontier
+        assert bool(record["number"]) is (point.on_frontier or point.blessed)
     for factor, level in (("size", "tiny"), ("precision", "dynamic")):
         place = [one["name"] for one in data["factors"]].index(factor)
         levels = data["factors"][place]["levels"]
@@ -303,13 +305,26 @@ def test_a_beaten_champion_is_said_at_the_top() -> None:
 
 def test_effects_with_and_without() -> None:
     run = demo_run()
-    outline = page_of(run)
-    assert any(
-        row.startswith("precision: float32 in place of dynamic") for row in rows(outline, "effects-host-wave")
-    )
-    assert "Strongest clear effects:" in outline.by_id("device-host").text
+    fields = {"input": "wave", "factor": "architecture.width", "level": "2.0", "against": "1.0", "points": 8}
+    effects = [
+        Effect.model_validate({**fields, "metric": metric, "effect": value, "low": low, "high": high, **more})
+        for metric, value, low, high, more in (
+            ("quality", 0.02, -0.01, 0.05, {"students": 4, "confounded": ["qat"]}),
+            ("latency", 2.5, 2.25, 12.75, {"students": 4}),
+        )
+    ]
+    outline = page_of(run, None, {"effects": effects})
+    assert rows(outline, "effects-host-wave") == [
+        "width: 2.0 in place of 1.0 +0.020 -0.010 to +0.050 2.500 times 2.250 to 12.8 4 8 points qat"
+    ]
+    quality, latency = outline.by_id("effects-host-wave").all("svg")
+    assert quality.classes == {"dot"} and latency.classes == {"dot", "worse"}
+    told = "wave. Strongest clear effects: width 2.0 in place of 1.0: latency 2.500 times (2.250 to 12.8)."
+    assert told in outline.by_id("device-host").text
     none = page_of(run, None, {"effects": []}).by_id("device-host").text
     assert "Nothing can be said: no hyper-parameter" in none and "Strongest" not in none
+    unsure = page_of(run, None, {"effects": effects[:1]}).by_id("device-host").text
+    assert "No effect can be told from none." in unsure
 
 
 def test_without_baselines_students_and_benchmark() -> None:

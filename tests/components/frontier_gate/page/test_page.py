@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,51 +11,16 @@ import pytest
 from components.frontier_gate import page
 from components.frontier_gate.settings import GateSettings, Goal
 from schemas.devices import Budget
-from schemas.noss_reports import NossComparison
-from schemas.verdicts import Effect, Verdict
+from schemas.noss_reports import NossComparison, NossReport
+from schemas.verdicts import Verdict
 from tests.components.frontier_gate.made_up import frill_run, material_of, registered, verdict_on
-from tests.components.frontier_gate.page.outline import Node, read
-from tests.made_up_runs import Run, demo_run
+from tests.components.frontier_gate.page.outline import read
+from tests.components.frontier_gate.page.pages import data_of, html_of, page_of, points_of, rows
+from tests.made_up_runs import Made, demo_run, make_result, make_run
+from tests.students import mobilenet
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>&\"'"
 MOST_BYTES = 3_000_000
-
-
-def html_of(run: Run, settings: GateSettings | None = None, *changes: dict[str, Any], **whole: Any) -> str:
-    """The page on a run; ``changes`` are of the verdict's devices, ``whole`` of the verdict."""
-    settings = settings or GateSettings()
-    verdict = verdict_on(run, settings)
-    devices = [
-        device.model_copy(update=changes[i] if i < len(changes) else {})
-        for i, device in enumerate(verdict.devices)
-    ]
-    verdict = verdict.model_copy(update={"devices": devices, **whole})
-    return page.render(material_of(run, verdict, settings), b"a picture", b"a heat map")
-
-
-def page_of(run: Run, settings: GateSettings | None = None, *changes: dict[str, Any], **whole: Any) -> Node:
-    return read(html_of(run, settings, *changes, **whole))
-
-
-def data_of(outline: Node) -> dict[str, Any]:
-    (text,) = outline.by_id("data").children
-    found: dict[str, Any] = json.loads(str(text))
-    return found
-
-
-def points_of(run: Run, **changes: Any) -> list[Any]:
-    return [point.model_copy(update=changes) for point in verdict_on(run).devices[0].points]
-
-
-def change(run: Run, **changes: Any) -> Run:
-    """The run with another report of its first device."""
-    run.latencies[0] = run.latencies[0].model_copy(update=changes)
-    return run
-
-
-def rows(outline: Node, table: str) -> list[str]:
-    (body,) = outline.by_id(table).all("tbody")
-    return [row.text for row in body.all("tr")]
 
 
 def test_a_run_on_two_devices() -> None:
@@ -188,100 +152,6 @@ def test_the_whole_frontier_and_what_the_goals_leave() -> None:
     assert outline.by_id("chart-host-wave").all("path", classes="feasible")[0].attributes["d"]
 
 
-def test_a_device_that_could_not_be_reached() -> None:
-    run = demo_run(devices={"pixel": 2.0, "host": 1.0})
-    machine = run.latencies[0].machine.model_copy(update={"name": "not reached"})
-    lost = "no device 'emulator-5554' after 3 attempts"
-    change(run, machine=machine, reference=None, measurements=[], conditions=[], failure=lost)
-    outline = page_of(run)
-    section = outline.by_id("device-pixel")
-    assert lost in outline.all("header")[0].text and lost in section.text
-    assert (
-        "No file has both figures, so there is no chart." in section.text and "There is none." in section.text
-    )
-    assert not section.all("figure") and outline.by_id("device-host").all("figure")
-    assert data_of(outline)["devices"]["pixel"]["points"] == []
-
-
-def test_invalid_and_missing_measurements_and_their_sessions() -> None:
-    run = demo_run()
-    first, second, *others = run.latencies[0].measurements
-    invalid = first.model_copy(
-        update={"valid": False, "reasons": ["sessions disagree by 23 %"], "attempts": 3, "disagreement": 0.23}
-    )
-    hot = (
-        run.latencies[0]
-        .conditions[1]
-        .model_copy(
-            update={
-                "throttled": True,
-                "reasons": ["the device throttled"],
-                "temperatures_c": {"soc": (41.0, 66.5)},
-                "reference_ms": None,
-                "drift": 1.31,
-            }
-        )
-    )
-    conditions = [run.latencies[0].conditions[0], hot]
-    change(run, measurements=[invalid, *others], failures={second.key: "killed"}, conditions=conditions)
-    outline = page_of(run)
-    assert rows(outline, "invalid-host") == [
-        f"{first.candidate_id} {first.variant} 0.750 3 23.0% sessions disagree by 23 %"
-    ]
-    assert rows(outline, "failures-host") == [f"{second.key} killed"]
-    assert first.key in rows(outline, "refused-host")[0] and second.key in rows(outline, "refused-host")[1]
-    cold, warm = rows(outline, "sessions-host")
-    assert "not readable" in cold and "none 1.310 yes soc 41.0 → 66.5 the device throttled" in warm
-
-
-def test_figures_of_the_frontier_and_where_their_time_goes() -> None:
-    run = demo_run()
-    measurements = [
-        measured.model_copy(update={"front_end_ms": 0.5, "front_end_low_ms": 0.4, "front_end_high_ms": 0.6})
-        if measured.input == "wave"
-        else measured
-        for measured in run.latencies[0].measurements
-    ]
-    outline = page_of(change(run, measurements=measurements))
-    wave = next(row for row in rows(outline, "figures-host") if "wave-" in row)
-    assert "0.500 0.400 \N{EN DASH} 0.600" in wave and "750" in wave
-    assert not any(
-        "0.400 \N{EN DASH} 0.600" in row for row in rows(outline, "figures-host") if "core-" in row
-    )
-    operators = outline.by_id("operators-host")
-    bar = operators.all("span", classes="stack")[0]
-    assert bar.attributes["aria-label"] == "CONV_2D 50.0%, DEPTHWISE_CONV_2D 30.0%, FULLY_CONNECTED 20.0%"
-    assert [part.attributes["style"] for part in bar.all("i")] == [
-        "width:50.0%",
-        "width:30.0%",
-        "width:20.0%",
-    ]
-    assert "bottleneck FULLY_CONNECTED" in operators.text
-
-
-def test_a_device_that_tells_little() -> None:
-    run = demo_run(devices={"pixel": 1.0})
-    little: dict[str, Any] = {
-        "p50_ms": None,
-        "p90_ms": None,
-        "p95_ms": None,
-        "p99_ms": None,
-        "peak_mib": None,
-    }
-    measurements = [
-        measured.model_copy(update={**little, "statistic": "mean", "operators": [], "sound_seconds": 0.0})
-        for measured in run.latencies[0].measurements
-    ]
-    change(run, measurements=measurements, conditions=[])
-    outline = page_of(run)
-    section = outline.by_id("device-pixel")
-    assert "device latency, mean in ms a window" in section.text
-    assert "Where the time goes" not in section.text and "Sessions apart" in section.text
-    assert "none none none none" in rows(outline, "figures-pixel")[0]
-    (chart,) = [data_of(outline)["devices"]["pixel"]["charts"]["wave"]]
-    assert {"p90", "peak", "rtf"}.isdisjoint(chart["x"]) and "latency" in chart["x"]
-
-
 def test_a_beaten_champion_is_said_at_the_top() -> None:
     run = demo_run()
     best, *others = points_of(run)
@@ -301,30 +171,6 @@ def test_a_beaten_champion_is_said_at_the_top() -> None:
     records = data_of(outline)["devices"]["host"]["registered"]
     assert [record["frontier"] for record in records] == [False, True, False]
     assert not page_of(run).all(classes="notice")
-
-
-def test_effects_with_and_without() -> None:
-    run = demo_run()
-    fields = {"input": "wave", "factor": "architecture.width", "level": "2.0", "against": "1.0", "points": 8}
-    effects = [
-        Effect.model_validate({**fields, "metric": metric, "effect": value, "low": low, "high": high, **more})
-        for metric, value, low, high, more in (
-            ("quality", 0.02, -0.01, 0.05, {"students": 4, "confounded": ["qat"]}),
-            ("latency", 2.5, 2.25, 12.75, {"students": 4}),
-        )
-    ]
-    outline = page_of(run, None, {"effects": effects})
-    assert rows(outline, "effects-host-wave") == [
-        "width: 2.0 in place of 1.0 +0.020 -0.010 to +0.050 2.500 times 2.250 to 12.8 4 8 points qat"
-    ]
-    quality, latency = outline.by_id("effects-host-wave").all("svg")
-    assert quality.classes == {"dot"} and latency.classes == {"dot", "worse"}
-    told = "wave. Strongest clear effects: width 2.0 in place of 1.0: latency 2.500 times (2.250 to 12.8)."
-    assert told in outline.by_id("device-host").text
-    none = page_of(run, None, {"effects": []}).by_id("device-host").text
-    assert "Nothing can be said: no hyper-parameter" in none and "Strongest" not in none
-    unsure = page_of(run, None, {"effects": effects[:1]}).by_id("device-host").text
-    assert "No effect can be told from none." in unsure
 
 
 def test_without_baselines_students_and_benchmark() -> None:
@@ -359,15 +205,6 @@ def test_names_and_reasons_are_text_only() -> None:
     assert HOSTILE in [mark.attributes.get("data-point") for mark in outline.all("g", classes="mark")]
 
 
-def test_a_failed_candidate_and_a_report_without_its_device() -> None:
-    run = demo_run()
-    verdict = verdict_on(run)
-    stranger = verdict.devices[0].model_copy(update={"device": "elsewhere", "points": [], "closed": ["lost"]})
-    both = verdict.model_copy(update={"devices": [*verdict.devices, stranger]})
-    outline = read(page.render(material_of(run, both), b"", b""))
-    assert "There is no latency report of this device." in outline.by_id("device-elsewhere").text
-
-
 def test_the_page_is_written_beside_the_pictures(tmp_path: Path) -> None:
     (tmp_path / Verdict.PICTURE).write_bytes(b"a picture")
     (tmp_path / Verdict.BENCHMARK).mkdir()
@@ -386,3 +223,23 @@ def test_1152_points_stay_light() -> None:
     assert len(outline.all("g", classes="mark")) == len(rows(outline, "points-host")) == 1152
     crowd = outline.by_id("chart-host-wave").all("svg", classes="crowd")[0]
     assert not [mark for mark in crowd.all("g", classes="mark beaten") if mark.all("path")]
+
+
+def test_candidates_by_their_best_variant_beside_the_baselines() -> None:
+    student = mobilenet("tiny")
+    made = [Made(0.52, 1.0), Made(0.55, 1.0, "wave-dynamic"), Made(0.51, 1.0, "core-float32")]
+    run = make_run({student: made}, baseline=0.6)
+    run.baselines.append(NossReport(protocol="", results=[make_result("older", 0.5, kind="reference")]))
+    table = page_of(run).by_id("tasks").all("tbody")[0]
+    below = {
+        (row.all("th")[0].text, row.all("td")[0].text): [
+            "below" in cell.classes for cell in row.all("td")[1:]
+        ]
+        for row in table.all("tr")
+    }
+    assert below == {
+        ("logmel", "baseline"): [False] * 4,
+        ("older", "reference"): [False] * 4,
+        ("teacher", "teacher"): [False] * 4,
+        (student.candidate_id, "wave-dynamic"): [True] * 4,
+    }

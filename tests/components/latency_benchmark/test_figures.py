@@ -68,6 +68,14 @@ def test_of_summaries_only_what_they_tell() -> None:
     assert found.typical_ms == found.mean_ms == 2.0
 
 
+def test_a_figure_that_not_every_round_tells_is_not_told() -> None:
+    told = {(1, 1): Burst.of_samples([1e3] * 20), (1, 2): Burst.of_samples([3e3] * 20)}
+    some = {**told, (1, 2): means(told)[1, 2]}
+    assert (figures.summary(some).p50_ms, figures.summary(some).p95_ms) == (None, None)
+    some = {**told, (1, 2): summaries(told)[1, 2]}
+    assert (figures.summary(some).p50_ms, figures.summary(some).p90_ms) == (2.0, None)
+
+
 def test_nothing_timed_has_no_figures() -> None:
     with pytest.raises(ValueError, match="not timed"):
         figures.summary({})

@@ -266,6 +266,16 @@ def test_draws_of_both_replace_the_intervals() -> None:
         assert find_frontier(Comparison([one_without])).frontier == [0, 1]
 
 
+@pytest.mark.parametrize(("gain", "apart"), [(0.0225, False), (0.0227, True)])
+def test_draws_that_go_together_are_told_apart_by_their_difference(gain: float, apart: bool) -> None:
+    # Nothing is common to all four; the first two differ by once the noise: 1.96 * 0.0115 = 0.0226.
+    noise = np.array([0.01, 0.01, -0.01, -0.01])
+    values = np.array([0.5, 0.5 + gain, 0.1, 0.1])
+    draws = values[:, None] + np.stack([noise, 2 * noise, -noise, -2 * noise])
+    axis = Axis("quality", values, draws=draws)
+    assert find_frontier(Comparison([axis])).frontier == ([1] if apart else [0, 1])
+
+
 @pytest.mark.parametrize(
     ("draws", "message"),
     [

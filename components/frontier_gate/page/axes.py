@@ -78,23 +78,22 @@ def _alone(value: float | None) -> Interval | None:
     return None if value is None or not math.isfinite(value) else (value, value, value)
 
 
-def measures(machine_label: str) -> list[Measure]:
-    """All costs that a chart can show, the one it begins with first."""
-    return [
-        Measure(LATENCY, machine_label, lambda p: (p.latency_ms, p.latency_low_ms, p.latency_high_ms)),
-        Measure("p90", "latency p90, ms a window", lambda p: _alone(p.p90_ms)),
-        Measure("p95", "latency p95, ms a window", lambda p: _alone(p.p95_ms)),
-        Measure("p99", "latency p99, ms a window", lambda p: _alone(p.p99_ms)),
-        Measure(
-            "ratio",
-            "latency as a ratio to the reference model's",
-            lambda p: (p.latency_ratio, p.latency_ratio_low, p.latency_ratio_high),
-        ),
-        Measure("rtf", "real-time factor", lambda p: _alone(p.real_time_factor)),
-        Measure("mib", "size of the file, MiB", lambda p: _alone(p.bytes / MIB)),
-        Measure("peak", "peak memory, MiB", lambda p: _alone(p.peak_mib)),
-        Measure("init", "load and prepare, ms", lambda p: _alone(p.init_ms)),
-    ]
+# The first is what a chart begins with; its label says whose latency it is.
+MEASURES = (
+    Measure(LATENCY, "latency, ms a window", lambda p: (p.latency_ms, p.latency_low_ms, p.latency_high_ms)),
+    Measure("p90", "latency p90, ms a window", lambda p: _alone(p.p90_ms)),
+    Measure("p95", "latency p95, ms a window", lambda p: _alone(p.p95_ms)),
+    Measure("p99", "latency p99, ms a window", lambda p: _alone(p.p99_ms)),
+    Measure(
+        "ratio",
+        "latency as a ratio to the reference model's",
+        lambda p: (p.latency_ratio, p.latency_ratio_low, p.latency_ratio_high),
+    ),
+    Measure("rtf", "real-time factor", lambda p: _alone(p.real_time_factor)),
+    Measure("mib", "size of the file, MiB", lambda p: _alone(p.bytes / MIB)),
+    Measure("peak", "peak memory, MiB", lambda p: _alone(p.peak_mib)),
+    Measure("init", "load and prepare, ms", lambda p: _alone(p.init_ms)),
+)
 
 
 def registered_figures(point: RegisteredPoint, latency: LatencyReport | None) -> dict[str, Interval]:
@@ -125,14 +124,15 @@ def cost_axes(
     rivals = [registered_figures(r, latency) for r in device.registered if r.competes and r.input == kind]
     limits = [*_goals(material, device, kind), *_budgets(material, device, kind, latency)]
     axes = []
-    for measure in measures(label):
+    for measure in MEASURES:
         found = [figure for point in points if (figure := measure.of(point))]
         found += [figures[measure.key] for figures in rivals if measure.key in figures]
         values = [value for figure in found for value in figure]
         if values:
             log = min(values) > 0 and max(values) / min(values) >= LOG_FROM_RATIO
             lines = [line for keys, line in limits if measure.key in keys]
-            axes.append(_axis(measure.key, measure.label, values, lines, log=log))
+            words = label if measure.key == LATENCY else measure.label
+            axes.append(_axis(measure.key, words, values, lines, log=log))
     return axes
 
 

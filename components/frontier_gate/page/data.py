@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.frontier_gate.page.axes import TASK, Axis, Interval, Measure, measures, registered_figures
+from components.frontier_gate.page.axes import MEASURES, QUALITY, TASK, Axis, registered_figures
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.scatter import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scatter
 from components.frontier_gate.page.standing import fate, numbers, status
@@ -20,6 +20,9 @@ PRECISION = "precision"
 MOST_LEVELS = 8
 DIGITS = 5
 
+# By hyper-parameter: its values, and which of them each candidate has.
+Factors = dict[str, tuple[list[str], dict[str, int]]]
+
 
 def to_script(data: Mapping[str, Any]) -> str:
     """JSON that may stand inside a script element, whatever names it holds."""
@@ -27,17 +30,8 @@ def to_script(data: Mapping[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def page_data(
-    material: Material, labels: Mapping[str, str], charts: Mapping[str, Sequence[Scatter]]
-) -> dict[str, Any]:
-    """All that the charts of all devices can show.
-
-    Args:
-      material: The reports.
-      labels: What a latency is called, by device.
-      charts: By device.
-    """
-    tasks = [task.task for task in material.teacher.tasks]
+def page_data(material: Material, charts: Mapping[str, Sequence[Scatter]]) -> dict[str, Any]:
+    """All that the charts of all devices, ``charts``, can show."""
     factors = colour_factors(material.converted)
     return {
         "frame": {
@@ -48,12 +42,11 @@ def page_data(
             "top": TOP,
             "bottom": BOTTOM,
         },
-        "tasks": tasks,
+        "tasks": [task.task for task in material.teacher.tasks],
         "factors": [{"name": name, "levels": levels} for name, (levels, _) in factors.items()],
         "devices": {
             device.device: {
-                "latency": labels[device.device],
-                **_points(device, tasks, factors, labels[device.device]),
+                **_points(device, factors),
                 "registered": _registered(device, material.latency_of(device.device)),
                 "charts": {
                     chart.kind: {
@@ -68,8 +61,8 @@ def page_data(
     }
 
 
-def colour_factors(converted: Sequence[TfliteReport]) -> dict[str, tuple[list[str], dict[str, int]]]:
-    """Hyper-parameters that points can be coloured by: their values, and which one each candidate has.
+def colour_factors(converted: Sequence[TfliteReport]) -> Factors:
+    """Hyper-parameters that points can be coloured by.
 
     Precision is the variants', so its candidates are ``<candidate id>/<variant>``.
     """
@@ -85,7 +78,7 @@ def colour_factors(converted: Sequence[TfliteReport]) -> dict[str, tuple[list[st
         for report in converted
         for variant in report.variants
     }
-    factors = {}
+    factors: Factors = {}
     for name, values in found.items():
         levels = sorted(set(values.values()), key=_order)
         if 1 < len(levels) <= MOST_LEVELS:
@@ -93,70 +86,48 @@ def colour_factors(converted: Sequence[TfliteReport]) -> dict[str, tuple[list[st
     return factors
 
 
-def _points(
-    device: DeviceVerdict,
-    tasks: Sequence[str],
-    factors: Mapping[str, tuple[list[str], dict[str, int]]],
-    label: str,
-) -> dict[str, Any]:
+def _points(device: DeviceVerdict, factors: Factors) -> dict[str, Any]:
     """The points as a table: names of the columns once, then a row a point."""
-    costs = measures(label)
     number = numbers(device)
-    fields = ["id", "input", "status", "number", "frontier", "parameters", "share", "mean", "levels"]
-    fields += [f"difference{end}" for end in ("", "_low", "_high")]
-    fields += [f"quality{end}" for end in ("", "_low", "_high")]
-    fields += [f"{TASK}{task}" for task in tasks]
-    for cost in costs:
-        fields += (
-            [cost.key, f"{cost.key}_low", f"{cost.key}_high"]
-            if cost.key in ("latency", "ratio")
-            else [cost.key]
-        )
-    return {
-        "fields": fields,
-        "points": [
-            _row(p, status(device, p), number.get(p.point_id, 0), tasks, factors, costs)
-            for p in device.points
-        ],
+    records = [
+        {
+            "id": point.point_id,
+            "input": point.input,
+            "status": status(device, point),
+            "number": number.get(point.point_id, 0),
+            "frontier": point.on_frontier,
+            "parameters": point.parameters,
+            "levels": [
+                level_of.get(point.point_id if name == PRECISION else point.candidate_id, 0)
+                for name, (_, level_of) in factors.items()
+            ],
+            **{name: _short(figure) for name, figure in _figures(point).items()},
+        }
+        for point in device.points
+    ]
+    fields = list(dict.fromkeys(name for record in records for name in record))
+    return {"fields": fields, "points": [[record.get(name) for name in fields] for record in records]}
+
+
+def _figures(point: FrontierPoint) -> dict[str, float | None]:
+    """Every figure of a point, by the axis it belongs to where it has one."""
+    figures: dict[str, float | None] = {
+        "share": point.quality_of_teacher,
+        "mean": point.mean_ms,
+        "difference": point.teacher_difference,
+        "difference_low": point.teacher_difference_low,
+        "difference_high": point.teacher_difference_high,
+        QUALITY: point.quality,
+        f"{QUALITY}_low": point.quality_low,
+        f"{QUALITY}_high": point.quality_high,
+        **{TASK + task: score for task, score in point.tasks.items()},
     }
-
-
-def _row(
-    point: FrontierPoint,
-    standing: str,
-    number: int,
-    tasks: Sequence[str],
-    factors: Mapping[str, tuple[list[str], dict[str, int]]],
-    costs: Sequence[Measure],
-) -> list[Any]:
-    levels = [
-        level_of.get(point.point_id if name == PRECISION else point.candidate_id, 0)
-        for name, (_, level_of) in factors.items()
-    ]
-    figures: list[float | None] = [
-        point.teacher_difference,
-        point.teacher_difference_low,
-        point.teacher_difference_high,
-        point.quality,
-        point.quality_low,
-        point.quality_high,
-        *(point.tasks.get(task) for task in tasks),
-    ]
-    for cost in costs:
-        interval: Interval | tuple[None, None, None] = cost.of(point) or (None, None, None)
-        figures += interval if cost.key in ("latency", "ratio") else interval[:1]
-    return [
-        point.point_id,
-        point.input,
-        standing,
-        number,
-        point.on_frontier,
-        point.parameters,
-        _short(point.quality_of_teacher),
-        _short(point.mean_ms),
-        levels,
-        *(_short(figure) for figure in figures),
-    ]
+    for measure in MEASURES:
+        value, low, high = measure.of(point) or (None, None, None)
+        figures[measure.key] = value
+        if low != high:
+            figures |= {f"{measure.key}_low": low, f"{measure.key}_high": high}
+    return figures
 
 
 def _registered(device: DeviceVerdict, latency: LatencyReport | None) -> list[dict[str, Any]]:

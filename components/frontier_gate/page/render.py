@@ -35,7 +35,6 @@ class DeviceView:
 
     verdict: DeviceVerdict
     latency: LatencyReport | None
-    latency_label: str
     charts: list[scatter.Scatter]
     standing: list[FrontierPoint]
     measured: dict[str, LatencyMeasurement]
@@ -76,11 +75,7 @@ def render(material: Material, picture: bytes, heat_map: bytes) -> str:
 
     verdict = material.verdict
     devices = [_device(material, device) for device in verdict.devices]
-    data = page_data(
-        material,
-        {view.verdict.device: view.latency_label for view in devices},
-        {view.verdict.device: view.charts for view in devices},
-    )
+    data = page_data(material, {view.verdict.device: view.charts for view in devices})
     specs = [(report.candidate_id, report.spec.parameters()) for report in material.converted]
     return _template().render(
         verdict=verdict,
@@ -142,7 +137,6 @@ def _device(material: Material, verdict: DeviceVerdict) -> DeviceView:
     return DeviceView(
         verdict=verdict,
         latency=latency,
-        latency_label=label,
         charts=[chart for chart in charts if chart],
         standing=points,
         measured=measured,

@@ -100,7 +100,7 @@ def test_the_script_reads_what_the_tables_say() -> None:
         assert record["latency_high"] == pytest.approx(point.latency_high_ms, rel=1e-4)
         assert record["mib"] == pytest.approx(point.bytes / 2**20, rel=1e-4)
         assert record["task:speaker"] == pytest.approx(point.tasks["speaker"], rel=1e-4)
-        assert record["frontier"] is point.on_frontier
+        assert record["frontier"] is point.on_frontier and record["parameters"] == point.parameters
         assert bool(record["number"]) is (point.on_frontier or point.blessed)
     for factor, level in (("size", "tiny"), ("precision", "dynamic")):
         place = [one["name"] for one in data["factors"]].index(factor)

@@ -44,7 +44,7 @@ class Facts:
 
 def facts(properties: str) -> Facts:
     """Reads the output of ``getprop``. Before Android 12 the system on chip is the board's platform."""
-    told = dict(_PROPERTY.findall(properties.replace("\r", "")))
+    told = dict(_PROPERTY.findall(properties))
 
     def first(*names: str) -> str:
         return next((told[name] for name in names if told.get(name)), "")

@@ -271,6 +271,6 @@ def _failure(code: int, output: str, delegate: Delegate, options: Iterable[str])
 def _figures(count: str, rest: str) -> dict[str, float]:
     """Of one line ``count=..``; equal times are told only once, as ``curr=``."""
     told = {name: float(value) for name, value in _FIGURE.findall(rest)}
-    if not int(count) or "curr" not in told:
+    if "curr" not in told:
         raise MeasurementFailed(f"benchmark_model timed no invocation: count={count}{rest}")
     return {**dict.fromkeys(("first", "min", "max", "avg"), told["curr"]), **told, "count": float(count)}

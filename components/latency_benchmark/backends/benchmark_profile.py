@@ -32,7 +32,7 @@ class _Row:
 
 def operators(output: str) -> list[OperatorTime]:
     """The operators of a profiled run, dearest first; empty where no table was printed."""
-    _, _, regular = output.replace("\r", "").rpartition(_REGULAR)
+    _, _, regular = output.rpartition(_REGULAR)
     graph, _, inside = regular.partition(_INSIDE)
     inner = _rows(inside)
     rows = [row for row in _rows(graph) if not (inner and "delegate" in row.operator.lower())] + inner

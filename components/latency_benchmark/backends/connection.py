@@ -104,11 +104,10 @@ class Connection:
         """
         script = f"exec 2>&1; {command}; echo {_EXIT}$?"
         done = self._call(["-s", self._serial, "shell", script], timeout_s or self._timeout_s)
-        output = done.stdout.replace("\r", "")
-        ended = _EXIT_LINE.search(output)
+        ended = _EXIT_LINE.search(done.stdout)
         if ended is None:
             raise Disconnected(_last_line(done.stderr) or "the connection broke in the middle of a command")
-        return Answer(int(ended.group(1)), output[: ended.start()])
+        return Answer(int(ended.group(1)), done.stdout[: ended.start()])
 
     def push(self, local: Path, remote: str) -> None:
         """Copies a file to the device.
@@ -144,12 +143,10 @@ class Connection:
 
     def _call(self, arguments: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
         try:
-            return subprocess.run(
+            done = subprocess.run(
                 [self._adb, *arguments],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
-                errors="replace",
                 timeout=timeout_s,
                 check=False,
             )
@@ -160,6 +157,13 @@ class Connection:
                 f"the adb command {self._adb!r} cannot be run ({error.strerror}): install Android's platform "
                 f"tools ({PLATFORM_TOOLS}), or set adb to the file"
             ) from error
+        texts = (_text(done.stdout), _text(done.stderr))
+        return subprocess.CompletedProcess(done.args, done.returncode, *texts)
+
+
+def _text(output: bytes) -> str:
+    """Old Androids end lines as terminals do, some with two carriage returns."""
+    return output.decode(errors="replace").replace("\r", "")
 
 
 def _last_line(text: str) -> str:

@@ -138,7 +138,7 @@ def shell(command: str, fault: str, plan: Plan) -> int:
     with open(said, encoding="utf-8") as file:
         output = file.read().replace(DISK, "")
     if plan["old_android"]:
-        output = output.replace("\n", "\r\n")
+        output = output.replace("\n", "\r\r\n")
     if fault == "cut":
         leave(plan)
         output = output[: len(output) // 2]

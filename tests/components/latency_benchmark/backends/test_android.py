@@ -20,8 +20,8 @@ def test_facts() -> None:
 
 def test_facts_before_android_12_name_the_platform() -> None:
     facts = android.facts(
-        "[ro.product.manufacturer]: [samsung]\r\n[ro.product.model]: [SM-G960F]\r\n"
-        "[ro.board.platform]: [exynos5]\r\n[ro.build.version.release]: [10]\r\n"
+        "[ro.product.manufacturer]: [samsung]\n[ro.product.model]: [SM-G960F]\n"
+        "[ro.board.platform]: [exynos5]\n[ro.build.version.release]: [10]\n"
     )
     assert (facts.name, facts.soc, facts.os) == ("samsung SM-G960F", "exynos5", "Android 10")
 

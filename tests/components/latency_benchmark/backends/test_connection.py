@@ -78,6 +78,7 @@ def test_what_does_not_end_is_a_timeout_of_a_run_and_a_hang_of_a_question(phone:
 
 def test_waiting(phone: Phone) -> None:
     assert connection(phone).wait(20)
+    assert not Connection("false", SERIAL, 20).wait(20)
     (phone.folder / "away").write_text("2")
     assert not connection(phone).wait(0.3)
     assert connection(phone).wait(20)

@@ -194,6 +194,21 @@ class Page:
         for event in ("mousePressed", "mouseReleased"):
             self._mouse(event, x, y, button="left", clickCount=1)
 
+    def tap(self, selector: str, *, beside: float = 0.0) -> None:
+        """Taps an element with a finger, which hovers over nothing before.
+
+        Args:
+          selector: The first element of it is meant.
+          beside: Pixels to the right of its middle.
+        """
+        x, y = self._middle(selector)
+        self.call("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        self.call(
+            "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x + beside, "y": y}]}
+        )
+        self.call("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        self.call("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
     def press(self, key: str) -> None:
         """Presses and releases a key: see ``KEYS``."""
         for event in ("keyDown", "keyUp"):

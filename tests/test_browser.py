@@ -14,7 +14,8 @@ body { margin: 0; background: white } @media (prefers-color-scheme: dark) { body
 <button onclick="console.error('said', 1)">one</button><button id="b" onclick="missing()">two</button>
 <input onkeydown="this.title = event.key">
 <select onchange="this.title = this.value"><option>x<option>y</select>
-<div id="d" style="height: 3000px" onmousemove="this.title = 'moved'"></div>"""
+<div id="d" style="height: 3000px" onmousemove="this.title = 'moved'"
+  onclick="this.title = event.pointerType"></div>"""
 
 
 def write(folder: Path, more: str = "") -> Path:
@@ -38,6 +39,8 @@ def test_what_a_reader_does(browser: Browser, tmp_path: Path) -> None:
         assert page.evaluate("[innerWidth, innerHeight]") == [700, 500]
         page.hover("#d")
         assert page.evaluate("d.title") == "moved" and page.evaluate("scrollY") > 1000
+        page.tap("#d")
+        assert page.wait_until("d.title === 'touch'")
         page.click("input")
         page.write("words")
         page.press("Escape")

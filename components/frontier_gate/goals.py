@@ -9,8 +9,7 @@ from components.frontier_gate.yardsticks import METRIC_NAMES, Yardsticks, millis
 from schemas.devices import Budget
 from schemas.verdicts import FrontierPoint, GoalResult
 
-# Goals that speak of time itself, not of a ratio to another model.
-OF_TIME: tuple[GoalMetric, ...] = ("latency", "real_time_factor", "init_ms")
+_OF_TIME: tuple[GoalMetric, ...] = ("latency", "real_time_factor", "init_ms")
 
 _UNITS: dict[GoalMetric, str] = {
     "quality": "",
@@ -32,7 +31,7 @@ def applicable(goals: Sequence[Goal], device: str) -> list[Goal]:
 
 def speaks_of_time(goal: Goal) -> bool:
     """Whether a goal's limit is in seconds, or seconds of computing; a share of another's figure is not."""
-    return goal.metric in OF_TIME and not goal.relative
+    return goal.metric in _OF_TIME and not goal.relative
 
 
 def of_time(goals: Sequence[Goal], budgets: Sequence[Budget]) -> list[str]:

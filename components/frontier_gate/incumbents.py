@@ -73,6 +73,11 @@ class Incumbent:
         """Its figures."""
         return self.version.standing.point
 
+    @property
+    def name(self) -> str:
+        """As in 'tinytrill v3 (champion)'."""
+        return self.reported().name
+
     def reported(self, beaten_by: Sequence[str] = ()) -> RegisteredPoint:
         """The version as the verdict shows it."""
         point = self.point

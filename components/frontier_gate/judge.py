@@ -85,14 +85,17 @@ def judge(
     goals, budgets = applicable(settings.goals, device), settings.budgets.get(device, ())
     own = [Entrant(point.point_id, point, draws.get(point.point_id, {})) for point in points]
     rivals = [
-        Entrant(incumbent.reported().name, incumbent.point, {}, own=False)
+        Entrant(incumbent.name, incumbent.point, {}, own=False)
         for incumbent in incumbents
         if not incumbent.reason
     ]
     axes = measure_axes(settings.axes, own)
-    of_point = {point.point_id: check_goals(point, goals, budgets, yardsticks) for point in points}
     # No slices of registered models are kept, and one may bear the name of a point of this run.
     elsewhere = replace(yardsticks, slices={})
+    results = {
+        entrant.name: check_goals(entrant.point, goals, budgets, yardsticks if entrant.own else elsewhere)
+        for entrant in (*own, *rivals)
+    }
     judged: list[FrontierPoint] = []
     beaten_by: dict[str, list[str]] = {}
     for kind in INPUT_KINDS:
@@ -100,25 +103,17 @@ def judge(
             (entrant for entrant in (*own, *rivals) if entrant.point.input == kind),
             key=lambda e: (-e.point.quality, e.point.latency_ratio, not e.own, e.name),
         )
-        feasible = [
-            entrant
-            for entrant in group
-            if _meets(
-                of_point[entrant.name]
-                if entrant.own
-                else check_goals(entrant.point, goals, budgets, elsewhere)
-            )
-        ]
+        feasible = [entrant for entrant in group if _meets(results[entrant.name])]
         everyone = rank(group, axes, settings)
         among_feasible = everyone if len(feasible) == len(group) else rank(feasible, axes, settings)
         for entrant in group:
             if entrant.own:
                 judged.append(
-                    _judged(entrant.point, of_point[entrant.name], everyone, among_feasible, settings)
+                    _judged(entrant.point, results[entrant.name], everyone, among_feasible, settings)
                 )
             else:
                 beaten_by[entrant.name] = everyone.ahead_of(entrant.name)
-    registered = [one.reported(beaten_by.get(one.reported().name, ())) for one in incumbents]
+    registered = [one.reported(beaten_by.get(one.name, ())) for one in incumbents]
     return Judgement(judged, registered, axes)
 
 

@@ -57,7 +57,7 @@ class Yardsticks:
             champion = self.champions.get(point.input)
             if champion is None:
                 return CHAMPION, Figure(None, "no champion is registered for this device and input")
-            name = champion.reported().name
+            name = champion.name
             if goal.slice:
                 return name, Figure(None, f"slices of {name} are not kept in the registry")
             return name, of_point(goal, champion.point)

@@ -98,7 +98,12 @@ def test_verdict_picture_and_page(tmp_path: Path, caplog: pytest.LogCaptureFixtu
 
 def test_a_closed_gate_writes_everything_and_warns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = make_run({SMALL: [Made(0.7, 2.0)]}, devices={"pixel": 1.0, "watch": 1.0})
-    gone = {"reference": None, "measurements": [], "failure": "the cable is out", "conditions": []}
+    gone: dict[str, Any] = {
+        "reference": None,
+        "measurements": [],
+        "failure": "the cable is out",
+        "conditions": [],
+    }
     run.latencies[0] = run.latencies[0].model_copy(update=gone)
     out = gate(run, tmp_path, goals=(Goal(metric="quality", limit=0.9, devices=("watch",)),))
     verdict = Verdict.load(out)

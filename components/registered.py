@@ -58,7 +58,7 @@ def registered_versions(tracking_uri: str, registered_model: str) -> list[Regist
         return []
     shown = without_credentials(tracking_uri)
     if is_server(tracking_uri):
-        _ask(tracking_uri, shown)
+        _ask(shown)
     quieten_mlflow()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -97,13 +97,13 @@ def _standings(version: Any) -> Iterable[Standing]:
                 )
 
 
-def _ask(uri: str, shown: str) -> None:
+def _ask(server: str) -> None:
     """Whether a server is there at all; what it then refuses, MLflow tells."""
     try:
-        with urlopen(f"{shown.rstrip('/')}/health", timeout=_ANSWER_SECONDS):
+        with urlopen(f"{server.rstrip('/')}/health", timeout=_ANSWER_SECONDS):
             pass
     except HTTPError:
         pass
     except (URLError, OSError, ValueError) as error:
-        reason = str(getattr(error, "reason", error)).replace(uri, shown)
-        raise RegistryError(f"the MLflow registry {shown} does not answer: {reason}") from None
+        reason = getattr(error, "reason", error)
+        raise RegistryError(f"the MLflow registry {server} does not answer: {reason}") from None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from components import registered
 from components.registered import RegistryError, registered_versions
 from schemas.latency_reports import Machine
 from schemas.verdicts import FrontierPoint, Standing
@@ -124,3 +125,22 @@ def test_a_silent_server_is_named_without_credentials() -> None:
             registered_versions(f"http://me:secret@{address}", MODEL)
     assert str(error.value).startswith(f"the MLflow registry http://{address} does not answer: ")
     assert "secret" not in str(error.value)
+
+
+def test_what_mlflow_says_of_a_server_is_shown_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    uri = "http://me:secret@mlflow.example"
+
+    def refuses(*, tracking_uri: str, registry_uri: str) -> None:
+        raise MlflowException(f"API request to {tracking_uri}/api/2.0/mlflow failed: forbidden")
+
+    monkeypatch.setattr(registered, "_ask", lambda server: None)
+    monkeypatch.setattr(mlflow, "MlflowClient", refuses)
+    with pytest.raises(RegistryError) as error:
+        registered_versions(uri, MODEL)
+    assert "secret" not in str(error.value)
+    assert "registry http://mlflow.example cannot be read: API request to http://mlflow.example/api" in str(
+        error.value
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
@@ -39,8 +40,8 @@ def find_points(
         raise ValueError(
             f"{len(converted)} converter reports but {len(noss)} NOSS reports; one of each a candidate"
         )
-    names = [report.candidate_id for report in converted]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    names = Counter(report.candidate_id for report in converted)
+    twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise ValueError(f"candidate ids must be unique, given more than once: {', '.join(twice)}")
     measured = {measurement.key: measurement for measurement in latency.measurements}

@@ -177,6 +177,16 @@ def test_kinds(
     assert [result.note for result in found] == ["", ""]
 
 
+def test_rounding_does_not_decide(run: Run) -> None:
+    # In floating point 0.8 - 0.1 is above 0.7.
+    quality = Goal(metric="quality", kind="max_degradation", limit=0.1)
+    assert results(run, quality)[1].met
+    faster = {"kind": "min_improvement", "against": SMALL_WAVE, "relative": True}
+    p90 = Goal(metric="latency", percentile="p90", limit=0.6, **faster)
+    assert results(run, p90)[1].met
+    assert not results(run, p90.model_copy(update={"limit": 0.6001}))[1].met
+
+
 def test_the_percentile_decides_and_what_is_not_told_is_not_met(run: Run) -> None:
     (latency,) = run.latencies
     told_less = [

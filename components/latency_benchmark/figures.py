@@ -11,10 +11,10 @@ wider of two, on each side:
   promise more than their own rounds do.
 
 Simulated (3 sessions, 10 rounds, 1000 times; test_figures.py repeats it in small), the interval of the
-ratio of two equal models contains 1 in 0.95 to 0.996 of the cases: plain noise, session effects of 1 %,
+ratio of two equal models contains 1 in 0.94 to 0.996 of the cases: plain noise, session effects of 1 %,
 drift, 10 to 20 % outliers, rounds correlated by 0.8. The bootstrap alone contains it in 0.58 to 0.98, one
 of sessions and rounds in 0.83 to 0.99. The price is width: with 3 sessions t is 4.3, and session effects
-of 1 % in both models give a half width of 3.2 %; more sessions narrow it fast (5: 1.7 %). Borrowing the
+of 1 % in both models give a half width of 3.2 %; more sessions narrow it fast (5: 1.8 %). Borrowing the
 other models' spread (a moderated t) is a third narrower, but contains a model that alone swings four times
 as much in only 0.58 to 0.83 of the cases.
 """

@@ -70,7 +70,7 @@ def make_report(
             **{
                 subject.key: measured.failures.get(subject.key) or failure or measured.lost
                 for subject in subjects
-                if subject not in timed
+                if not found or subject.key not in measured.decided
             },
         },
         failure=failure,

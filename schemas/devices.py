@@ -18,7 +18,7 @@ DEVICE_NAME = r"^[a-z][a-z0-9_-]{0,40}$"
 class Budget(Settings):
     """What a device allows a file that is to ship on it."""
 
-    percentile: Percentile = Field("p90", description="Which figure of the latency is held against it.")
+    percentile: Percentile = Field("p95", description="Which figure of the latency is held against it.")
     milliseconds: float | None = Field(None, gt=0, description="Most milliseconds a window; none: no limit.")
     real_time_factor: float | None = Field(
         None, gt=0, description="Most seconds of computing for a second of sound; none: no limit."

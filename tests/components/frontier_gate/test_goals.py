@@ -229,7 +229,7 @@ def test_a_goal_may_judge_one_input_or_one_device_only() -> None:
 @pytest.mark.parametrize(
     ("budget", "goals"),
     [
-        (Budget(milliseconds=5.4), [("budget: p90 latency at most 5.4 ms", 5.5, False)]),
+        (Budget(percentile="p90", milliseconds=5.4), [("budget: p90 latency at most 5.4 ms", 5.5, False)]),
         (
             Budget(percentile="p50", real_time_factor=0.006, input="wave"),
             [("budget: p50 real-time factor at most 0.006 (wave only)", 0.0052083, True)],
@@ -242,7 +242,7 @@ def test_a_goal_may_judge_one_input_or_one_device_only() -> None:
                 ("budget: p99 real-time factor at most 0.007", 0.0072917, False),
             ],
         ),
-        (Budget(milliseconds=1, input="core"), []),
+        (Budget(percentile="p90", milliseconds=1, input="core"), []),
     ],
 )
 def test_budgets_are_goals(budget: Budget, goals: list[tuple[str, float, bool]]) -> None:
@@ -419,7 +419,7 @@ def test_what_is_not_there_is_an_error(run: Run, goal: dict[str, Any], message: 
 
 def test_a_budget_of_no_device_is_an_error(run: Run) -> None:
     with pytest.raises(ValueError, match="no device 'watch' was measured; there are host"):
-        device_of(run, budgets={"watch": (Budget(milliseconds=1),)})
+        device_of(run, budgets={"watch": (Budget(percentile="p90", milliseconds=1),)})
 
 
 @pytest.mark.parametrize(

@@ -92,10 +92,10 @@ def curve(axes: Any) -> tuple[list[float], list[float]]:
 def test_budgets_are_vertical_lines(verdict: Verdict) -> None:
     """The made-up windows hear 0.96 s: a real-time factor of 0.002 is 1.92 ms."""
     limits = (
-        Budget(milliseconds=3.0),
+        Budget(percentile="p90", milliseconds=3.0),
         Budget(real_time_factor=0.002, percentile="p50"),
-        Budget(milliseconds=2.0, input="core"),
-        Budget(milliseconds=500.0),
+        Budget(percentile="p90", milliseconds=2.0, input="core"),
+        Budget(percentile="p90", milliseconds=500.0),
     )
     axes, content = drawn(verdict, "wave", *limits)
     found = [line.get_xdata()[0] for line in axes.lines if line.get_label() == "budget"]
@@ -186,7 +186,7 @@ def test_a_row_of_panels_a_device_and_the_same_bytes_each_time(tmp_path: Path) -
     }
     both = verdict_on(make_run(small, devices={"pixel": 1.0, "nokia": 6.0}))
     one = both.model_copy(update={"devices": both.devices[:1]})
-    path = picture.draw(one, tmp_path / "new", {"pixel": (Budget(milliseconds=3.0),)})
+    path = picture.draw(one, tmp_path / "new", {"pixel": (Budget(percentile="p90", milliseconds=3.0),)})
     assert path == tmp_path / "new" / "frontier.png"
     without = picture.render(one)
     assert without == picture.render(one) != path.read_bytes()

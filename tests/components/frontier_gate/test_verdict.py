@@ -274,7 +274,11 @@ def test_closed_if_no_point_meets_all_goals() -> None:
         ({"goals": (Goal(metric="real_time_factor", limit=1),)}, "real-time factor at most 1"),
         ({"goals": (Goal(metric="init_ms", limit=9),)}, "init at most 9 ms"),
         (
-            {"budgets": {"host": (Budget(milliseconds=9, real_time_factor=1, input="core"),)}},
+            {
+                "budgets": {
+                    "host": (Budget(percentile="p90", milliseconds=9, real_time_factor=1, input="core"),)
+                }
+            },
             "budget: p90 latency at most 9 ms (core only); "
             "budget: p90 real-time factor at most 1 (core only)",
         ),

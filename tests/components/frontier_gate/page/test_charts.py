@@ -181,7 +181,9 @@ def test_a_real_time_factor_is_no_time_where_files_hear_unequal_lengths() -> Non
 
 
 def test_a_line_far_away_is_told_and_does_not_squeeze_the_points() -> None:
-    settings = GateSettings(budgets={"host": (Budget(milliseconds=500),)}, host_may_bless=True)
+    settings = GateSettings(
+        budgets={"host": (Budget(percentile="p90", milliseconds=500),)}, host_may_bless=True
+    )
     near, far = chart_of(run()), chart_of(run(), settings)
     assert far.x.scale == near.x.scale
     assert [line.label for line in far.x.outside] == ["budget: p90 at most 500 ms"] and not far.x.lines

@@ -114,7 +114,7 @@ def test_the_script_reads_what_the_tables_say() -> None:
 
 
 def test_a_closed_gate_is_said_first_with_its_reasons() -> None:
-    settings = GateSettings(budgets={"host": (Budget(milliseconds=3),)})
+    settings = GateSettings(budgets={"host": (Budget(percentile="p90", milliseconds=3),)})
     outline = page_of(demo_run(devices={"pixel": 2.0, "host": 1.0}), settings)
     (header,) = outline.all("header")
     (box,) = header.all(classes="closed")

@@ -94,9 +94,8 @@ class Comparison:
     def by_merit(self) -> Integers:
         """All points, best merit first; a point never stands before one that beats it."""
         exact = [scale.position for scale in self._scales if scale.exact]
-        merit = np.zeros(len(self), dtype=np.int64)
-        for scale in self._scales:
-            merit += 0 if scale.exact else scale.position
+        # Where it comes to merit the exact positions are the same, so that they may be part of the sum.
+        merit = np.sum([scale.position for scale in self._scales], axis=0)
         keys = (-merit, *(-position for position in reversed(exact)))
         return np.lexsort(keys).astype(np.int64)
 

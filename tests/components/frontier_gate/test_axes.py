@@ -62,6 +62,8 @@ def test_quality_margin_is_the_median_over_neighbours_in_quality() -> None:
     assert info.margin == pytest.approx(1.96 * 0.02)
     assert info.spread.startswith("half the paired 95 % interval, median of 3 pairs of neighbours in quality")
     assert (info.relative, info.larger_is_better, info.unit) == (False, True, "score")
+    (axis,) = place([QUALITY], [info], entrants)
+    assert (axis.margin, axis.least) == (info.margin, 0.002)
     # Registered models and those without draws have no say.
     more = [entrant("e", 0.705), entrant("tinytrill v1", 0.705, [9.0, 0.0, 0.0], own=False)]
     assert measured(QUALITY, [*entrants, *more]) == info

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.frontier_gate.settings import Goal
+from components.frontier_gate.settings import Goal, Slice
 from components.registered import RegisteredVersion
+from schemas.noss_reports import ModelSlices, SliceFigure, TfmaSummary
 from tests.components.frontier_gate.judging import (
     LARGE,
     SMALL,
@@ -17,7 +18,7 @@ from tests.components.frontier_gate.judging import (
     registered_from,
     verdict_of,
 )
-from tests.made_up_runs import Made, Run, make_run
+from tests.made_up_runs import Made, Run, make_comparison, make_run
 
 
 @pytest.fixture
@@ -68,6 +69,21 @@ def test_a_registered_model_that_misses_the_goals_bars_nothing(run: Run) -> None
     assert [point.on_frontier for point in device.points] == [False, False]
     assert [point.blessed for point in device.points] == [True, True]
     assert device.registered[0].competes and device.closed == []
+
+
+def test_a_slice_of_this_runs_point_is_none_of_a_registered_one_of_the_same_name(run: Run) -> None:
+    name = f"{SMALL.candidate_id}/wave-float32"
+    figure = SliceFigure(task="language", feature="class", value="anger", n=20, accuracy=0.9, low=0, high=1,
+                         interval="jackknife", gap=0)  # fmt: skip
+    sliced = ModelSlices(model=name, tfma=TfmaSummary(min_slice=10, slices=[figure], validated=True))
+    comparison = make_comparison(run).model_copy(update={"slices": [sliced]})
+    goal = Goal(metric="quality", task="language", slice=Slice(feature="class", value="anger"), limit=0.8)
+    namesake = registered_from(make_run({SMALL: [Made(0.80, 1.0, content=b"other weights")]}), "3")
+    device = device_of(run, registered=[namesake], goals=(goal,), comparison=comparison)
+    # It beats all, but nothing says that it meets the goal.
+    assert device.registered[0].competes and device.registered[0].point_id == name
+    small = point_of(device, SMALL)
+    assert (small.on_frontier, small.blessed) == (False, True)
 
 
 def test_it_competes_with_its_own_input_only(run: Run) -> None:

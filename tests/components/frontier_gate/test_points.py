@@ -64,6 +64,12 @@ def test_a_device_that_tells_means_only(run: Run) -> None:
     assert (point.peak_mib, point.mean_ms) == (None, 4.08)
 
 
+def test_little_memory_and_quick_loading_are_no_flaws(run: Run) -> None:
+    change_latency(run, peak_mib=0.0, init_ms=0.0)
+    point = point_of(device_of(run), SMALL, "wave-dynamic")
+    assert (point.peak_mib, point.init_ms) == (0.0, 0.0)
+
+
 def test_refused_by_the_converter(run: Run) -> None:
     keep, drop = run.converted[0].variants
     drop = drop.model_copy(update={"accepted": False, "reason": "cosine 0.5 below 0.98"})

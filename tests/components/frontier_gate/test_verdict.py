@@ -84,6 +84,19 @@ def test_dominance_is_decided_among_those_that_meet_the_goals() -> None:
     assert not tiny.on_frontier and tiny.blessed and tiny.dominated_by == [small.point_id]
 
 
+def test_who_meets_the_goals_is_told_what_stands_in_its_place_among_those_that_do() -> None:
+    run = make_run(
+        {
+            SMALL: [Made(0.75, 2.0, size=9_000_000)],
+            TINY: [Made(0.73, 3.0, size=1_000_000)],
+            LARGE: [Made(0.70, 4.0, size=1_000_000)],
+        }
+    )
+    large = point_of(device_of(run, goals=(Goal(metric="bytes", limit=2_000_000),)), LARGE)
+    assert large.dominated_by == [f"{SMALL.candidate_id}/wave-float32"]
+    assert large.reasons == [f"beaten by {TINY.candidate_id}/wave-float32"]
+
+
 def test_axes_decide_on_what_points_compete() -> None:
     # The large student is worse and slower, but a tenth of the size.
     run = make_run({SMALL: [Made(0.75, 5.0)], LARGE: [Made(0.70, 9.0, size=100_000)]})
@@ -310,6 +323,12 @@ def test_a_goal_for_other_devices_does_not_close_the_host() -> None:
     run = make_run(TWO, devices={"host": 1.0, "pixel": 1.0})
     verdict = verdict_of(run, goals=(Goal(metric="latency", limit=9, devices=("pixel",)),))
     assert verdict.closed == []
+
+
+def test_a_host_that_measured_nothing_is_not_asked_for_time() -> None:
+    run = make_run(TWO)
+    run.latencies = [lost(run, "no process starts")]
+    closed(run, "nothing could be measured: no process starts", budgets={"host": (Budget(milliseconds=9),)})
 
 
 def test_all_reasons_are_named() -> None:

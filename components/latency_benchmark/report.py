@@ -129,14 +129,14 @@ def _measurement(
 
 
 def _front_end(subject: Subject, measured: Measured, seed: int) -> figures.Interval | None:
-    """What a wave file takes beyond its core file, in the latest attempt that timed and believed both.
+    """What a wave file takes beyond its core file, in the first attempt that timed and believed both.
 
     None for others, and where there is no such attempt.
     """
     if subject.input != "wave":
         return None
     core = partner(subject)
-    for attempt in reversed(measured.attempts):
+    for attempt in measured.attempts:
         if attempt.reasons.get(subject.key) == [] == attempt.reasons.get(core):
             return figures.difference_ms(attempt.timings[subject.key], attempt.timings[core], seed)
     return None

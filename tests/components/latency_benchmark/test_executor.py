@@ -205,7 +205,24 @@ def test_what_stays_invalid_says_why_and_is_not_profiled(tmp_path: Path, student
     assert report.failures == {}
 
 
+def test_an_anchor_keeps_its_front_end(tmp_path: Path, student: str, use: Use) -> None:
+    other = write_variants(tmp_path / "o", "other", {"core-int8": b"other"})
+
+    def milliseconds(key: str, session: int, number: int) -> float:
+        if key == WAVE:
+            return 1.5 if session <= 3 else 1.75
+        return 1.2 if key == "other/core-int8" and session == 2 else 1.0
+
+    use(Scripted(milliseconds))
+    report = benchmark([student, other], str(tmp_path / "r"), "made-up", HOST, SETTINGS)
+    wave, _, again = report.measurements
+    assert (wave.attempts, again.attempts) == (1, 2)
+    assert (wave.p50_ms, wave.front_end_ms) == (1.5, pytest.approx(0.5))
+
+
 def test_a_device_lost_later_leaves_what_was_measured(tmp_path: Path, student: str, use: Use) -> None:
+    other = write_variants(tmp_path / "o", "other", {"core-int8": b"other"})
+
     def milliseconds(key: str, session: int, number: int) -> float:
         if session == 4:
             raise DeviceLost("no device R5CT")
@@ -214,12 +231,13 @@ def test_a_device_lost_later_leaves_what_was_measured(tmp_path: Path, student: s
         return 1.2 if key == CORE and session == 2 else 1.0
 
     backend = use(Scripted(milliseconds))
-    report = benchmark([student], str(tmp_path / "r"), "made-up", HOST, SETTINGS)
+    report = benchmark([student, other], str(tmp_path / "r"), "made-up", HOST, SETTINGS)
     assert report.failure == ""
     assert report.reference is not None
     assert report.failures == {WAVE: "timed out"}
-    (core,) = report.measurements
+    core, valid = report.measurements
     assert core.reasons[-1] == "not measured again: no device R5CT"
+    assert (valid.valid, valid.reasons) == (True, [])
     assert backend.profiled == []
 
 

@@ -149,6 +149,9 @@ def test_a_version_is_listed_once_by_what_competes(run: Run) -> None:
         (registered,) = device_of(run, registered=order).registered
         assert registered.competes
     stale = replace(here, standing=here.standing.model_copy(update={"synthetic": False}))
+    for order in ([stale, here], [here, stale]):
+        (registered,) = device_of(run, registered=order).registered
+        assert registered.competes
     for order in ([stale, elsewhere], [elsewhere, stale]):
         (registered,) = device_of(run, registered=order).registered
         assert registered.reason == "judged by recorded sound, not by synthetic sound"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from schemas.verdicts import FrontierPoint
 NOT_THERE = "none"
 ARCHITECTURE = "architecture."
 PRECISION = "precision"
+# A hyper-parameter of more values was drawn from a range: values by themselves say nothing of it.
+MOST_LEVELS = 50
+
+logger = logging.getLogger("tinytrill.frontier_gate")
 
 Values = npt.NDArray[np.float64]
 Level = str | None
@@ -57,11 +62,15 @@ def design_of(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[str, 
     architecture that alone has a kind of pooling. What the columns that stay then say is theirs *and* the
     absent one's, so the absent one's hyper-parameter is named in their ``confounded``. If the absent column
     is of the same hyper-parameter, it has become what they are compared with: ``against``.
+    A hyper-parameter of more than ``MOST_LEVELS`` values is left out.
     A parameter that only some architectures have is compared among those; the others' column (the value
     None) is left out wherever the architecture's name, which stands first, determines it.
     """
     columns: list[tuple[Term, Values]] = []
     for factor, levels in _factors(points, specs):
+        if len(set(levels)) > MOST_LEVELS:
+            logger.info("no effect of %s is told: it has more than %d values", factor, MOST_LEVELS)
+            continue
         reference, *others = _by_frequency(levels, [point.candidate_id for point in points])
         for level in others:
             column = np.array([has == level for has in levels], float)

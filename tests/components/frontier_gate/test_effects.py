@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from components.frontier_gate.effects import main_effects
+from components.frontier_gate.factors import MOST_LEVELS
 from pipeline.grid import StudentGrid
 from schemas.students import StudentSpec
 from schemas.verdicts import Effect, FrontierPoint
@@ -259,6 +260,16 @@ def test_a_value_of_one_student_is_left_out_and_disturbs_nothing() -> None:
     effects = main_effects(points_of(specs, figures), specs)
     assert list(by_level(effects)) == list(by_level(alone)) == ["a=1", "b=1", "c=1", "c=2"]
     assert by_level(effects)["a=1"].effect == pytest.approx(0.1)
+
+
+def test_a_parameter_drawn_from_a_range_has_no_effect_of_each_value() -> None:
+    specs = {f"s{i}": {"a": i % 2, "rate": i // 2} for i in range(2 * MOST_LEVELS + 2)}
+    effects = main_effects(points_of(specs, lambda s, _: (0.1 * s["a"], 1.0)), specs)
+    assert {effect.factor for effect in effects} == {"a"}
+    some = dict(list(specs.items())[:-2])
+    assert "rate" in {
+        effect.factor for effect in main_effects(points_of(some, lambda s, _: (0.1, 1.0)), some)
+    }
 
 
 def test_as_many_parameters_as_students_leave_only_what_varies_within_them() -> None:

@@ -367,6 +367,29 @@ def test_a_replay_keeps_no_sessions(tmp_path: Path, student: str, use: Use) -> N
     assert not (tmp_path / "scratch").exists()
 
 
+def test_a_replay_gives_the_same_figures(
+    tmp_path: Path, student: str, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a model that was left out of the first attempt, and of one that was measured again."""
+    other = write_variants(tmp_path / "o", "other", {"core-int8": b"other"})
+
+    def milliseconds(key: str, session: int, number: int) -> float:
+        if key == "other/core-int8" and (session, number) == (2, 3):
+            raise MeasurementFailed("timed out")
+        return (1.5 if key == WAVE else 1.0) + 0.001 * number + (0.2 if (key, session) == (CORE, 3) else 0)
+
+    use(Scripted(milliseconds))
+    recorded = benchmark([student, other], str(tmp_path / "r"), "phone", HOST, SETTINGS)
+    monkeypatch.undo()
+    device = ReplayDevice(report=str(tmp_path / "r"))
+    replayed = benchmark([student, other], str(tmp_path / "again"), "phone", device, SETTINGS)
+    assert [one.attempts for one in recorded.measurements] == [1, 2, 2]
+    assert replayed.measurements == recorded.measurements
+    assert replayed.reference == recorded.reference
+    assert replayed.machine.replayed_from == str(tmp_path / "r")
+    assert read_samples(tmp_path / "again") == read_samples(tmp_path / "r")
+
+
 def test_what_cannot_be_profiled_is_measured_all_the_same(tmp_path: Path, student: str, use: Use) -> None:
     class NoProfile(Scripted):
         error: type[MeasurementFailed] = MeasurementFailed

@@ -45,9 +45,9 @@ def check_devices(devices: Mapping[str, Device], key: str) -> None:
 
 
 def device_digest(device: Device, reports: Path) -> str:
-    """Fingerprint of the files behind a device's figures, and of the last time it could not be reached.
+    """Fingerprint of the files behind a device's figures, and of the last time it was gone or told nothing.
 
-    A device that was gone has a report that says so; it must not be answered from the cache for ever.
+    The report of such a time says so; it must not be answered from the cache for ever.
 
     Args:
       device: Resolved.
@@ -61,9 +61,14 @@ def device_digest(device: Device, reports: Path) -> str:
     failed = [
         int(file.parent.name)
         for file in reports.glob(f"*/{LatencyReport.FILE}")
-        if file.parent.name.isdigit() and json.loads(file.read_text(encoding="utf-8")).get("failure")
+        if file.parent.name.isdigit() and _incomplete(file)
     ]
     return f"{fingerprint(files) if files else ''}{f' after {max(failed)}' if failed else ''}"
+
+
+def _incomplete(report: Path) -> bool:
+    told = json.loads(report.read_text(encoding="utf-8"))
+    return bool(told.get("failure") or told.get("lost"))
 
 
 def _resolved(device: Device) -> Device:

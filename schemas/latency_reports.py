@@ -160,6 +160,7 @@ class LatencyReport(ReportFile):
         default_factory=dict, description="Why a variant has no measurement, by <candidate id>/<variant>."
     )
     failure: str = Field("", description="Why nothing could be measured; empty if something was.")
+    lost: str = Field("", description="Why the device was gone before the end; empty if it was not.")
     conditions: list[SessionConditions] = Field(default_factory=list, description="Session by session.")
 
     def measurement(self, candidate_id: str, variant: str) -> LatencyMeasurement | None:

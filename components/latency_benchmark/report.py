@@ -74,6 +74,7 @@ def make_report(
             },
         },
         failure=failure,
+        lost=measured.lost,
         conditions=conditions,
     )
 

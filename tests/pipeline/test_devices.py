@@ -76,11 +76,12 @@ def test_a_changed_file_changes_the_digest(tmp_path: Path, file: str) -> None:
     assert device_digest(device, tmp_path / "none") != before
 
 
-def test_a_device_that_was_gone_is_asked_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("field", ["failure", "lost"])
+def test_a_device_that_was_gone_is_asked_again(tmp_path: Path, field: str) -> None:
     def report(execution: int, failure: str) -> None:
         folder = tmp_path / str(execution)
         folder.mkdir()
-        (folder / LatencyReport.FILE).write_text(f'{{"failure": "{failure}"}}')
+        (folder / LatencyReport.FILE).write_text(f'{{"{field}": "{failure}"}}')
 
     assert device_digest(HostDevice(), tmp_path) == ""
     report(7, "the phone does not answer")

@@ -233,7 +233,7 @@ def test_a_device_lost_later_leaves_what_was_measured(tmp_path: Path, student: s
 
     backend = use(Scripted(milliseconds))
     report = benchmark([student, other], str(tmp_path / "r"), "made-up", HOST, SETTINGS)
-    assert report.failure == ""
+    assert (report.failure, report.lost) == ("", "no device R5CT")
     assert report.reference is not None
     assert report.failures == {WAVE: "timed out"}
     core, valid = report.measurements

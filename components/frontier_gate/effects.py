@@ -12,13 +12,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from components.frontier_gate.axes import INPUT_KINDS
 from components.frontier_gate.factors import NOT_THERE, Design, Term, Values, design_of
 from schemas.devices import VariantInput
 from schemas.verdicts import Effect, FrontierPoint
 
 Metric = Literal["quality", "latency", "bytes"]
 
-INPUT_KINDS: tuple[VariantInput, ...] = ("wave", "core")
 METRICS: tuple[Metric, ...] = ("quality", "latency", "bytes")
 DRAWS = 1000
 LEVEL = 0.95

@@ -20,7 +20,7 @@ def phone(folder: Path) -> AdbDevice:
 
 def test_relative_places_start_at_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/somewhere/me")
     devices = resolve_devices(
         {
             "phone": AdbDevice(serial="a", benchmark_model="tools/benchmark_model"),
@@ -30,7 +30,7 @@ def test_relative_places_start_at_the_working_folder(tmp_path: Path, monkeypatch
     )
     assert [device.model_dump(include={"benchmark_model", "report"}) for device in devices.values()] == [
         {"benchmark_model": f"{tmp_path}/tools/benchmark_model"},
-        {"report": "/home/me/record"},
+        {"report": "/somewhere/me/record"},
         {},
     ]
 

@@ -128,7 +128,7 @@ def push(local: str, remote: str, fault: str, plan: Plan) -> int:
 def shell(command: str, fault: str, plan: Plan) -> int:
     for folder in MOVED:
         command = command.replace(folder, f"{DISK}{folder}")
-    environment = {"PATH": f"{PHONE}/bin:/usr/bin:/bin", "FAKE_PHONE": PHONE, "HOME": "/home/of/the/phone"}
+    environment = {"PATH": f"{PHONE}/bin:/usr/bin:/bin", "FAKE_PHONE": PHONE, "HOME": "/data/of/the/phone"}
     console = os.dup(1)
     said = os.open(f"{PHONE}/said", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)

@@ -82,7 +82,7 @@ def _effects(
             reason = _no_interval(term, students, figures)
             if reason:
                 if place == 0:
-                    logger.info("%s: no effect of %s = %s: %s", kind, term.factor, term.level, reason)
+                    logger.debug("%s: no effect of %s = %s: %s", kind, term.factor, term.level, reason)
                 continue
             value, low, high = figures if metric == "quality" else np.exp(figures)
             found.append(

@@ -69,7 +69,7 @@ def design_of(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[str, 
     columns: list[tuple[Term, Values]] = []
     for factor, levels in _factors(points, specs):
         if len(set(levels)) > MOST_LEVELS:
-            logger.info("no effect of %s is told: it has more than %d values", factor, MOST_LEVELS)
+            logger.debug("no effect of %s is told: it has more than %d values", factor, MOST_LEVELS)
             continue
         reference, *others = _by_frequency(levels, [point.candidate_id for point in points])
         for level in others:

@@ -20,6 +20,9 @@ from tests.components.audio.sounds import dominant_hertz, sine, write_soundfile
 from tests.components.audio_ingest.corpora import HEADER, make_corpus, row, ytid
 from tests.components.executors import folder_bytes, run_ingest
 
+# Whole components are executed here.
+pytestmark = pytest.mark.slow
+
 
 def clips(examples: types.Artifact, split: str) -> list[Clip]:
     return [Clip.from_example(example) for example in iterate_examples(list_shards(examples.uri, split))]

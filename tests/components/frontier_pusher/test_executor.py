@@ -25,6 +25,9 @@ from schemas.reports import FrontierIndex, ModelDescription, PushReport
 from schemas.verdicts import RegisteredPoint, Verdict
 from tests.components.frontier_pusher.conftest import BLESSED, SMALL, TINY, Scene
 
+# Whole components are executed here.
+pytestmark = pytest.mark.slow
+
 MakeScene = Callable[..., Scene]
 
 
@@ -160,7 +163,6 @@ STEPS: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(("owner", "name"), STEPS, ids=[name for _, name in STEPS])
 def test_killed_at_any_step_then_run_again(
@@ -481,7 +483,6 @@ def server(tmp_path: Path, empty_store: Path) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-@pytest.mark.slow
 def test_against_a_real_server(scene: MakeScene, server: str) -> None:
     import mlflow
 

@@ -33,6 +33,9 @@ from schemas.teachers import ConcatTeacher, TeacherSpec, TfliteStage, TfliteTeac
 from tests.components.noss_evaluator.helpers import PER_SPLIT, tone_tasks, write_examples
 from tests.components.noss_evaluator.networks import mean_tflite
 
+# Whole components are executed here.
+pytestmark = pytest.mark.slow
+
 SETTINGS = NossEvaluatorSettings(
     resamples=100,
     batch_windows=20,

@@ -25,6 +25,9 @@ from tests.components.executors import folder_bytes, run_ingest
 from tests.components.noss_ingest.tasks import edit, make_task
 from tests.components.noss_ingest.tfds_trees import prepare_own, sound
 
+# Whole components are executed here.
+pytestmark = pytest.mark.slow
+
 
 def clips(examples: types.Artifact, split: str) -> list[NossClip]:
     return [NossClip.from_example(example) for example in iterate_examples(list_shards(examples.uri, split))]

@@ -175,6 +175,8 @@ def test_each_session_has_its_own_process(subject: Subject) -> None:
 def test_the_environment_of_the_process_is_clean(
     subject: Subject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    for name in [name for name in os.environ if name.startswith(worker_process.TELLING)]:
+        monkeypatch.delenv(name)  # what libraries of other tests have set
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
     monkeypatch.setenv("PRIVATE", "yes")

@@ -15,6 +15,7 @@ from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
 from schemas.reports import FrontierIndex, StudentInfo, TfliteReport
 from schemas.verdicts import Verdict
+from tests.components.latency_benchmark.backends.phone import SERIAL, Phone
 from tests.e2e.runs import COMPRESSED, SKIPPING, SMALL, Finished, run
 
 pytestmark = pytest.mark.slow
@@ -155,3 +156,30 @@ def test_a_demand_that_nothing_meets_closes_the_gate(folder: Path, second: Finis
     again = run("demo", "--output", str(folder), overrides=(*OVERRIDES, *unmet), cwd=folder.parent)
     assert again.code == 3, again.err
     assert RunTimes.read(folder / "report", RunTimes.FILE).executed == []
+
+
+def test_a_phone_gets_a_frontier_of_its_own(folder: Path, second: Finished, tmp_path: Path) -> None:
+    phone = Phone(tmp_path)
+    budget = "budgets: [{percentile: p95, milliseconds: 2}]"
+    devices = (
+        f"latency.devices={{host: {{backend: host}}, phone: {{backend: adb, serial: {SERIAL}, "
+        f"adb: {phone.adb}, benchmark_model: {phone.tool}, {budget}}}}}"
+    )
+    done = run("demo", "--output", str(folder), overrides=(*OVERRIDES, devices), cwd=folder.parent)
+    assert done.code == 0, done.err
+    # Nothing is trained, evaluated or timed on the host again.
+    executed = set(RunTimes.read(folder / "report", RunTimes.FILE).executed)
+    assert executed == {"LatencyBenchmark.phone", "FrontierGate", "FrontierPusher"}
+    host, judged = Verdict.load(str(folder / "report")).devices
+    assert (host.device, judged.device) == ("host", "phone")
+    assert (host.machine.is_device, judged.machine.is_device) == (False, True)
+    assert not any(goal.goal.startswith("budget") for point in host.points for goal in point.goals)
+    assert judged.blessed and judged.closed == []
+    for point in judged.points:
+        assert point.p95_ms == pytest.approx(0.991) and point.goals_met
+        assert [goal.goal for goal in point.goals] == ["budget: p95 latency at most 2 ms"]
+    pushed = {model.point_id: model.devices for model in FrontierIndex.load(str(folder / "pushed")).models}
+    both = {point.point_id for point in host.blessed} & {point.point_id for point in judged.blessed}
+    assert pushed.keys() == {point.point_id for device in (host, judged) for point in device.blessed}
+    assert all(pushed[point] == ["host", "phone"] for point in both)
+    assert phone.files() == []

@@ -183,3 +183,23 @@ def test_a_phone_gets_a_frontier_of_its_own(folder: Path, second: Finished, tmp_
     assert pushed.keys() == {point.point_id for device in (host, judged) for point in device.blessed}
     assert all(pushed[point] == ["host", "phone"] for point in both)
     assert phone.files() == []
+
+
+def test_registered_models_compete_with_the_next_run(folder: Path, second: Finished, tmp_path: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    store = f"sqlite:///{folder}/mlflow.db"
+    before = _versions(folder)
+    champion = sorted(before)[0].partition("/")[2]
+    MlflowClient(store).set_registered_model_alias("tinytrill", "champion", champion)
+    others = (*SMALL, "students.explicit=[{architecture: {name: mobilenet_v3, size: tiny, width: 0.25}, "
+              "embedding_width: 16}]", f"push.tracking_uri={store}")  # fmt: skip
+    done = run("demo", "--output", str(tmp_path / "next"), overrides=others, cwd=tmp_path)
+    # Whether the new student beats the registered ones is up to the machine.
+    assert done.code in (0, 3), done.err
+    registered = Verdict.load(str(tmp_path / "next" / "report")).devices[0].registered
+    assert {f"tinytrill/{model.version}": model.point_id for model in registered} == before
+    assert {model.version for model in registered if "champion" in model.aliases} == {champion}
+    # The same sound, rules, machine and reference model, in another folder: all figures of the host compare.
+    assert all(model.competes or model.reason.startswith("measured on adb") for model in registered)
+    assert all(model.competes for model in registered if "champion" in model.aliases)

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.devices import Percentile, VariantInput
+from schemas.devices import VariantInput
 from schemas.settings import Report, ReportFile
 
 Statistic = Literal["median", "mean"]
@@ -129,17 +129,6 @@ class LatencyMeasurement(Report):
     def real_time_factor(self) -> float | None:
         """Seconds of computing for a second of sound (typical), windows side by side; None without sound."""
         return self.typical_ms / 1e3 / self.sound_seconds if self.sound_seconds else None
-
-    def figure_ms(self, percentile: Percentile) -> float | None:
-        """A figure by its name, in milliseconds; None where the tool does not tell it."""
-        figures = {
-            "p50": self.p50_ms,
-            "p90": self.p90_ms,
-            "p95": self.p95_ms,
-            "p99": self.p99_ms,
-            "mean": self.mean_ms,
-        }
-        return figures[percentile]
 
 
 class LatencyReport(ReportFile):

@@ -146,6 +146,9 @@ class DeviceVerdict(Report):
 
     device: str = Field(description="Name of the device in the configuration.")
     machine: Machine
+    reference_ms: float | None = Field(
+        None, description="Typical latency of the reference model; none: it was not measured."
+    )
     closed: list[str] = Field(description="Why nothing may be pushed for it; empty: the gate is open.")
     points: list[FrontierPoint]
     refused: list[RefusedVariant]
@@ -158,6 +161,12 @@ class DeviceVerdict(Report):
     def blessed(self) -> list[FrontierPoint]:
         """The points to push; none while the gate is closed."""
         return [] if self.closed else [point for point in self.points if point.blessed]
+
+    @property
+    def window_ms(self) -> float | None:
+        """Milliseconds of sound an invocation stands for; None if files differ in that, or none tells."""
+        told = {round(p.latency_ms / p.real_time_factor, 6) for p in self.points if p.real_time_factor}
+        return told.pop() if len(told) == 1 else None
 
 
 class Verdict(ReportFile):

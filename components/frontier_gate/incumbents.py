@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.frontier_gate.axes import misplaced
-from components.frontier_gate.settings import AxisSettings
+from components.frontier_gate.settings import CHAMPION, AxisSettings
 from components.registered import RegisteredVersion
 from schemas.devices import VariantInput
 from schemas.latency_reports import Machine
 from schemas.verdicts import FrontierPoint, RegisteredPoint
-
-CHAMPION_ALIAS = "champion"
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def find_champions(incumbents: Sequence[Incumbent]) -> dict[VariantInput, Incumb
     return {
         incumbent.point.input: incumbent
         for incumbent in incumbents
-        if not incumbent.reason and CHAMPION_ALIAS in incumbent.version.aliases
+        if not incumbent.reason and CHAMPION in incumbent.version.aliases
     }
 
 

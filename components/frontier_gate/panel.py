@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import cycle, pairwise
@@ -94,11 +93,11 @@ def draw_panel(
         panel.set_xticks([])
         return Drawn([], {}, [])
     blessed = {point.point_id for point in device.blessed}
-    rivals = list(_rivals(device, points, kind))
+    rivals = list(_rivals(device, kind))
     latencies = [point.latency_ms for point in points] + [rival.ms[0] for rival in rivals]
     limits = [
         limit
-        for limit in _limits(budgets, points, kind)
+        for limit in _limits(budgets, device.window_ms, kind)
         if min(latencies) / FARTHEST_BUDGET <= limit.ms <= max(latencies) * FARTHEST_BUDGET
     ]
     latencies += [limit.ms for limit in limits]
@@ -168,35 +167,30 @@ def _points(panel: Any, points: Sequence[FrontierPoint], blessed: set[str]) -> N
     _scatter(panel, held, BLESSED_COLOUR, "blessed", size=52, zorder=5)
 
 
-def _rivals(device: DeviceVerdict, points: Sequence[FrontierPoint], kind: VariantInput) -> Iterator[Mark]:
+def _rivals(device: DeviceVerdict, kind: VariantInput) -> Iterator[Mark]:
     """The registered versions that compete.
 
     They were timed in other sessions: each stands where its ratio to the reference model puts it in this
     one.
     """
-    reference_ms = statistics.median(point.latency_ms / point.latency_ratio for point in points)
     for one in device.registered:
-        if one.competes and one.input == kind:
+        if one.competes and one.input == kind and device.reference_ms is not None:
             value, low, high = (
-                ratio * reference_ms
+                ratio * device.reference_ms
                 for ratio in (one.latency_ratio, one.latency_ratio_low, one.latency_ratio_high)
             )
             quality = (one.quality, one.quality_low, one.quality_high)
             yield Mark((value, low, high), quality, one.name, bool(one.beaten_by))
 
 
-def _limits(
-    budgets: Sequence[Budget], points: Sequence[FrontierPoint], kind: VariantInput
-) -> Iterator[Limit]:
-    """Budgets in milliseconds; a real-time factor by the seconds of sound that a window holds."""
-    heard = {round(p.latency_ms / p.real_time_factor, 6) for p in points if p.real_time_factor}
+def _limits(budgets: Sequence[Budget], window_ms: float | None, kind: VariantInput) -> Iterator[Limit]:
+    """Budgets in milliseconds; a real-time factor by the milliseconds of sound that a window holds."""
     for budget in budgets:
         if budget.input not in (None, kind):
             continue
         if budget.milliseconds is not None:
             yield Limit(budget.milliseconds, f"budget {budget.percentile} {budget.milliseconds:g} ms")
-        if budget.real_time_factor is not None and len(heard) == 1:
-            (window_ms,) = heard
+        if budget.real_time_factor is not None and window_ms is not None:
             label = f"budget {budget.percentile} real-time factor {budget.real_time_factor:g}"
             yield Limit(budget.real_time_factor * window_ms, label)
 

@@ -137,6 +137,7 @@ class _Run:
         return DeviceVerdict(
             device=device,
             machine=latency.machine,
+            reference_ms=latency.reference.typical_ms if latency.reference else None,
             closed=closed,
             points=judged,
             refused=refused,

@@ -11,7 +11,6 @@ from components.frontier_gate.page.scales import Scale
 from components.frontier_gate.panel import LOG_FROM_RATIO
 from components.frontier_gate.settings import GoalMetric
 from schemas.devices import VariantInput
-from schemas.latency_reports import LatencyReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint
 
 Interval = tuple[float, float, float]
@@ -96,7 +95,7 @@ MEASURES = (
 )
 
 
-def registered_figures(point: RegisteredPoint, latency: LatencyReport | None) -> dict[str, Interval]:
+def registered_figures(point: RegisteredPoint, reference_ms: float | None) -> dict[str, Interval]:
     """A registered version's figures by the key of the measure.
 
     It was timed in another session, so it stands where its ratio to the reference model, by which it is
@@ -109,20 +108,21 @@ def registered_figures(point: RegisteredPoint, latency: LatencyReport | None) ->
         "mib": _alone(point.bytes / MIB),
         "peak": _alone(point.peak_mib),
     }
-    if latency and latency.reference:
+    if reference_ms is not None:
         value, low, high = ratio
-        ms = latency.reference.typical_ms
-        found[LATENCY] = (value * ms, low * ms, high * ms)
+        found[LATENCY] = (value * reference_ms, low * reference_ms, high * reference_ms)
     return {key: figure for key, figure in found.items() if figure}
 
 
-def cost_axes(
-    material: Material, device: DeviceVerdict, kind: VariantInput, latency: LatencyReport | None, label: str
-) -> list[Axis]:
+def cost_axes(material: Material, device: DeviceVerdict, kind: VariantInput, label: str) -> list[Axis]:
     """The choices for the axis of costs that at least one point has a figure for."""
     points = [point for point in device.points if point.input == kind]
-    rivals = [registered_figures(r, latency) for r in device.registered if r.competes and r.input == kind]
-    limits = [*_goals(material, device, kind), *_budgets(material, device, kind, latency)]
+    rivals = [
+        registered_figures(r, device.reference_ms)
+        for r in device.registered
+        if r.competes and r.input == kind
+    ]
+    limits = [*_goals(material, device, kind), *_budgets(material, device, kind)]
     axes = []
     for measure in MEASURES:
         found = [figure for point in points if (figure := measure.of(point))]
@@ -191,10 +191,9 @@ def _goals(
 
 
 def _budgets(
-    material: Material, device: DeviceVerdict, kind: VariantInput, latency: LatencyReport | None
+    material: Material, device: DeviceVerdict, kind: VariantInput
 ) -> list[tuple[tuple[str, ...], Line]]:
     """The device's budgets, each with the axes it belongs on."""
-    heard = {measured.sound_seconds for measured in latency.measurements} if latency else set()
     found: list[tuple[tuple[str, ...], Line]] = []
     for budget in material.settings.budgets.get(device.device, ()):
         if budget.input not in (None, kind):
@@ -207,8 +206,8 @@ def _budgets(
             words = f"budget: real-time factor ({name}) at most {budget.real_time_factor:g}"
             found.append((("rtf",), Line(budget.real_time_factor, words, "budget")))
             # A factor is a time only where all files hear as much.
-            if len(heard) == 1 and min(heard) > 0:
-                ms = budget.real_time_factor * min(heard) * 1e3
+            if device.window_ms is not None:
+                ms = budget.real_time_factor * device.window_ms
                 found.append(((LATENCY, name), Line(ms, words, "budget")))
     return found
 

@@ -11,7 +11,6 @@ from components.frontier_gate.page.axes import MEASURES, QUALITY, TASK, Axis, re
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.scatter import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scatter
 from components.frontier_gate.page.standing import fate, numbers, status
-from schemas.latency_reports import LatencyReport
 from schemas.reports import TfliteReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint
 
@@ -47,7 +46,7 @@ def page_data(material: Material, charts: Mapping[str, Sequence[Scatter]]) -> di
         "devices": {
             device.device: {
                 **_points(device, factors),
-                "registered": _registered(device, material.latency_of(device.device)),
+                "registered": _registered(device),
                 "charts": {
                     chart.kind: {
                         "x": {axis.key: _axis(axis) for axis in chart.x_axes},
@@ -130,7 +129,7 @@ def _figures(point: FrontierPoint) -> dict[str, float | None]:
     return figures
 
 
-def _registered(device: DeviceVerdict, latency: LatencyReport | None) -> list[dict[str, Any]]:
+def _registered(device: DeviceVerdict) -> list[dict[str, Any]]:
     found = []
     for point in device.registered:
         record: dict[str, Any] = {
@@ -141,7 +140,7 @@ def _registered(device: DeviceVerdict, latency: LatencyReport | None) -> list[di
             "frontier": point.competes and not point.beaten_by,
             "measured": _short(point.latency_ms),
         }
-        for key, (value, low, high) in registered_figures(point, latency).items():
+        for key, (value, low, high) in registered_figures(point, device.reference_ms).items():
             record |= {key: _short(value), f"{key}_low": _short(low), f"{key}_high": _short(high)}
         found.append(record)
     return found

@@ -130,7 +130,7 @@ def _device(material: Material, verdict: DeviceVerdict) -> DeviceView:
     latency = material.latency_of(verdict.device)
     statistics = sorted({one.statistic for one in latency.measurements}) if latency else []
     label = latency_label(verdict.machine, " or ".join(statistics) or "median")
-    charts = [scatter.scatter(material, verdict, kind, latency, label) for kind in PANEL_TITLES]
+    charts = [scatter.scatter(material, verdict, kind, label) for kind in PANEL_TITLES]
     measured = {one.key: one for one in latency.measurements} if latency else {}
     points = standing.standing_points(verdict)
     kinds, found = profiles([measured[p.point_id] for p in points if p.point_id in measured])

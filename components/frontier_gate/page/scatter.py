@@ -18,7 +18,6 @@ from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.standing import Status, numbers, status
 from components.frontier_gate.panel import MOST_BARS
 from schemas.devices import VariantInput
-from schemas.latency_reports import LatencyReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint
 
 WIDTH, HEIGHT = 600.0, 420.0
@@ -96,14 +95,12 @@ class Scatter:
         return [(_up(self.y, line.value), line.label, line.kind, line.slot) for line in self.y.lines]
 
 
-def scatter(
-    material: Material, device: DeviceVerdict, kind: VariantInput, latency: LatencyReport | None, label: str
-) -> Scatter | None:
+def scatter(material: Material, device: DeviceVerdict, kind: VariantInput, label: str) -> Scatter | None:
     """The chart of one kind of input, or None without a point of it."""
     points = [point for point in device.points if point.input == kind]
     if not points:
         return None
-    x_axes = cost_axes(material, device, kind, latency, label)
+    x_axes = cost_axes(material, device, kind, label)
     y_axes = quality_axes(material, device, kind)
     x, y = x_axes[0], y_axes[0]
     number = numbers(device)
@@ -127,7 +124,7 @@ def scatter(
     ]
     rivals = []
     for point in device.registered:
-        figures = registered_figures(point, latency)
+        figures = registered_figures(point, device.reference_ms)
         if point.competes and point.input == kind and LATENCY in figures:
             spot = figures[LATENCY], figures[QUALITY]
             rivals.append(Rival(point, _across(x, spot[0][0]), _up(y, spot[1][0]), _bars(x, y, *spot)))

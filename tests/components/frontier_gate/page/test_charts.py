@@ -34,7 +34,7 @@ def chart_of(
     verdict = verdict_on(run, settings)
     device: DeviceVerdict = verdict.devices[0].model_copy(update=changes or {})
     material = material_of(run, verdict, settings)
-    chart = scatter(material, device, kind, material.latency_of(device.device), "latency")
+    chart = scatter(material, device, kind, "latency")
     assert chart
     return chart
 
@@ -62,7 +62,7 @@ def test_what_is_beaten_lies_below_what_is_blessed() -> None:
 def test_no_chart_without_a_point_of_the_input() -> None:
     verdict = verdict_on(run())
     material = material_of(run(), verdict)
-    assert scatter(material, verdict.devices[0], "core", material.latencies[0], "latency") is None
+    assert scatter(material, verdict.devices[0], "core", "latency") is None
 
 
 def test_the_stairs_go_through_what_is_better_at_each_cost() -> None:

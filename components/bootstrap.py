@@ -1,12 +1,29 @@
-"""95 % intervals of figures that were drawn again and again."""
+"""Figures that were drawn again and again: the files they lie in, and their 95 % intervals."""
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 Samples = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def read_samples(path: Path) -> dict[str, Samples]:
+    """Bootstrapped scores ``(resamples,)`` by task, in the order of the file (``NossReport.SAMPLES``).
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      ValueError: If it is damaged or holds something else; whether the scores are finite is not asked.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            scores = np.asarray(stored["scores"], np.float64)
+            return dict(zip(stored["tasks"].tolist(), scores, strict=True))
+    except (KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(str(error)) from error
 
 
 def interval_95(samples: Samples) -> tuple[float, float]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from components.bootstrap import read_samples
 from components.frontier_gate.scales import Floats
 from schemas.noss_reports import NossReport
 
@@ -39,12 +39,12 @@ def read_draws(
 
 def _read(path: Path, tasks: Collection[str]) -> dict[str, Floats]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            names = stored["tasks"].tolist()
-            scores = np.asarray(stored["scores"], dtype=np.float64)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        by_task = read_samples(path)
+        scores = np.stack(list(by_task.values()))
+    except (ValueError, OSError) as error:
         raise ValueError(f"{path}: bootstrap draws cannot be read: {error}") from error
-    if scores.ndim != 2 or len(scores) != len(names) or not scores.size or not np.isfinite(scores).all():
-        raise ValueError(f"{path}: bootstrap draws are not finite numbers, one list for each of {names}")
-    by_task = {name: row for name, row in zip(names, scores, strict=True) if name in tasks}
-    return {MEAN: scores.mean(axis=0), **by_task}
+    if scores.ndim != 2 or not scores.size or not np.isfinite(scores).all():
+        raise ValueError(
+            f"{path}: bootstrap draws are not finite numbers, one list for each of {list(by_task)}"
+        )
+    return {MEAN: scores.mean(axis=0), **{name: row for name, row in by_task.items() if name in tasks}}

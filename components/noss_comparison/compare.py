@@ -7,7 +7,6 @@ chapter 8). That interval is narrower than what the intervals of the two scores 
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.bootstrap import Samples, paired_interval
+from components.bootstrap import Samples, paired_interval, read_samples
 from components.noss_comparison.rows import best_variants
 from components.noss_comparison.settings import NossComparisonSettings
 from schemas.noss_reports import (
@@ -177,12 +176,11 @@ def _samples(model: _Model, tasks: Sequence[str]) -> Samples:
     path = model.folder / NossReport.SAMPLES / f"{model.file_name}.npz"
     place = f"{NossReport.SAMPLES}/{path.name}"
     try:
-        with np.load(path) as stored:
-            by_task = dict(zip(stored["tasks"].tolist(), stored["scores"], strict=True))
-        samples = np.stack([np.asarray(by_task[task], np.float64) for task in tasks])
+        by_task = read_samples(path)
+        samples = np.stack([by_task[task] for task in tasks])
     except FileNotFoundError:
         raise _NotComparable(f"has no bootstrap samples: {place} is not there") from None
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError) as error:
         raise _NotComparable(f"has bootstrap samples that cannot be read: {place}: {error}") from error
     if samples.ndim != 2 or not samples.size or not np.isfinite(samples).all():
         raise _NotComparable(f"has bootstrap samples that are not finite numbers, one list a task: {place}")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from components.frontier_gate.settings import CHAMPION
 from components.frontier_pusher.settings import PusherSettings
-from components.registered import RegistryError, registered_versions
+from components.tracking.registered import RegistryError, registered_versions
 from pipeline.config_file import ConfigError
 from schemas.reports import FrontierIndex
 

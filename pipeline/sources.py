@@ -12,9 +12,9 @@ from typing import Any
 from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
 from components.audio_ingest import sources as corpus_sources
-from components.mlflow_store import SQLITE
 from components.noss_ingest import sources as noss_sources
 from components.noss_ingest.rows import SourceError
+from components.tracking.stores import SQLITE
 from pipeline.config import RunConfig
 from pipeline.config_file import ConfigError
 from pipeline.devices import check_devices, device_digest, resolve_devices

@@ -76,6 +76,7 @@ class DistillationSetInfo(ReportFile):
 
     teacher: str = Field(description="The teacher in words.")
     teacher_digest: str = Field(description="sha256 over the teacher's files.")
+    teacher_licence: str = Field("", description="Of the teacher's weights, as its settings state it.")
     window_samples: int = Field(description="Samples of a window.")
     hop_samples: int = Field(description="Samples between windows of a clip.")
     target_dim: int = Field(description="Dimensions of a target.")
@@ -204,6 +205,14 @@ class TfliteReport(ReportFile):
 # --- push --------------------------------------------------------------------------------------
 
 
+class Registration(Report):
+    """A version of a registered model."""
+
+    device: str
+    registered_model: str = Field(description="Name in the MLflow registry.")
+    version: str
+
+
 class PushedModel(Report):
     """One blessed variant and where it went."""
 
@@ -213,9 +222,18 @@ class PushedModel(Report):
     sha256: str
     devices: list[str] = Field(description="Names of the devices it is blessed for.")
     folder: str = Field(description="Version folder, relative to the push destination.")
-    registered_model: str = Field(description="Name in the MLflow registry.")
-    registered_version: str
-    run_id: str = Field(description="The candidate's MLflow run.")
+    registrations: list[Registration] = Field(
+        default_factory=list, description="Its versions in the registry, one a device; none: not sent yet."
+    )
+    run_id: str = Field("", description="The candidate's MLflow run; empty: not sent yet.")
+
+
+class Licences(Report):
+    """What a model is made from, and on which terms; an empty licence was not stated."""
+
+    teacher: str = Field("", description="Of the teacher's weights.")
+    corpus: dict[str, str] = Field(default_factory=dict, description="By source of the corpus.")
+    tasks: dict[str, str] = Field(default_factory=dict, description="By task that judged it.")
 
 
 class ModelDescription(ReportFile):
@@ -242,6 +260,9 @@ class ModelDescription(ReportFile):
     blessings: list[Blessing] = Field(description="The gate's decision, one a device it is blessed for.")
     teacher: str = Field(description="The teacher in words.")
     teacher_digest: str = Field(description="sha256 over the teacher's files.")
+    licences: Licences = Field(description="As far as they were stated.")
+    clips: int = Field(0, description="Clips of the corpus it learnt from; 0: not counted.")
+    hours: float = Field(0.0, description="Hours of them.")
     synthetic: bool = Field(description="Whether the figures come from synthesised sound.")
     run_name: str
     run_key: str = Field(description="Names the pipeline run in MLflow (tag tinytrill.run_key).")
@@ -264,5 +285,7 @@ class PushReport(ReportFile):
     FILE: ClassVar[str] = "pushed.json"
 
     tracking_uri: str = Field(description="MLflow store, without credentials.")
-    parent_run_id: str
+    parent_run_id: str = Field(description="The pipeline's MLflow run; empty: not sent yet.")
+    kept: str = Field("", description="Folder that keeps what could not be sent; empty: all was sent.")
+    unsent: str = Field("", description="Why it could not be sent.")
     models: list[PushedModel]

@@ -185,6 +185,9 @@ class Verdict(ReportFile):
     teacher: ReferenceQuality
     baselines: list[ReferenceQuality]
     devices: list[DeviceVerdict] = Field(description="At least one.")
+    notices: list[str] = Field(
+        default_factory=list, description="What a reader must know, as that the registry was not asked."
+    )
     summary: str = Field(description="The outcome in a sentence.")
 
     @property
@@ -206,9 +209,9 @@ class Blessing(Report):
 
 
 class Standing(Report):
-    """What is kept with a registered version, one a device: enough to let it compete again."""
+    """What is kept with a registered version: enough to let it compete again."""
 
-    TAG: ClassVar[str] = "tinytrill.standing."
+    TAG: ClassVar[str] = "tinytrill.standing"
 
     machine: Machine
     point: FrontierPoint = Field(description="Without its goals.")

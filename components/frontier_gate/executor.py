@@ -15,7 +15,7 @@ from components.frontier_gate import page, picture
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
-from components.registered import registered_versions
+from components.tracking.registered import registered_versions
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossReport
 from schemas.reports import StudentInfo, TfliteReport

@@ -126,7 +126,14 @@ class GateSettings(Settings):
         default_factory=dict, description="By device; the pipeline fills them in from latency.devices."
     )
     tracking_uri: str = Field("", description="MLflow registry to compete with; the pipeline fills it in.")
-    registered_model: str = Field("", description="Its registered model; the pipeline fills it in.")
+    registered_model: str = Field(
+        "", description="Its registered models '<this>-<device>'; the pipeline fills it in."
+    )
+    without_registry: bool = Field(
+        False,
+        description="Whether to judge without registered models when the registry does not answer; the "
+        "pipeline fills it in from push.if_unreachable.",
+    )
 
     @model_validator(mode="after")
     def _axes_once(self) -> Self:

@@ -18,7 +18,7 @@ from components.frontier_gate.points import find_points, point_id, reference_qua
 from components.frontier_gate.scales import Floats
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.yardsticks import Yardsticks, check_names, slices_of
-from components.registered import RegisteredVersion
+from components.tracking.registered import RegisteredVersion
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossModelResult, NossReport
 from schemas.reports import TfliteReport

@@ -21,8 +21,8 @@ from components.frontier_pusher.notice import write_notice
 from components.frontier_pusher.registry import Registered, Registry
 from components.frontier_pusher.run_log import VERDICT_FOLDER, log_candidate, log_pipeline_run
 from components.frontier_pusher.settings import PusherSettings
-from components.frontier_pusher.tracking import Tracker
-from components.mlflow_store import without_credentials
+from components.tracking.stores import without_credentials
+from components.tracking.tracker import Tracker
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
 from schemas.reports import (

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.frontier_pusher.candidates import Candidate
-from components.frontier_pusher.tracking import Tracker
-from components.mlflow_store import without_credentials
+from components.tracking.stores import without_credentials
+from components.tracking.tracker import Tracker
 from schemas.reports import PushedModel
 from schemas.verdicts import Verdict
 

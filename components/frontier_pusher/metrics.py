@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from components.frontier_pusher.tracking import Point
+from components.tracking.tracker import Point
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossModelResult, NossReport
 from schemas.reports import StudentInfo, TfliteReport

@@ -22,7 +22,7 @@ from typing import Any
 
 from components.frontier_pusher.serving import SCRIPT
 from components.frontier_pusher.tags import POINT_TAG, SHA256_TAG, in_words, version_tags
-from components.frontier_pusher.tracking import CANDIDATE_TAG, RUN_KEY_TAG, Tracker
+from components.tracking.tracker import CANDIDATE_TAG, RUN_KEY_TAG, Tracker
 from schemas.reports import ModelDescription
 from schemas.verdicts import FrontierPoint, Verdict
 

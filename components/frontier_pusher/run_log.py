@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.frontier_pusher import metrics
 from components.frontier_pusher.candidates import Candidate
-from components.frontier_pusher.tracking import Tracker
+from components.tracking.tracker import Tracker
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
 from schemas.reports import DistillationSetInfo, StudentInfo, TfliteReport

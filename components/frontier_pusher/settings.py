@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -17,7 +18,7 @@ class PusherSettings(Settings):
         "",
         description="MLflow tracking and registry URI, without credentials (those come from the environment: "
         "MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD, MLFLOW_TRACKING_TOKEN). Empty: "
-        "MLFLOW_TRACKING_URI.",
+        "MLFLOW_TRACKING_URI, else a SQLite file in the run's folder.",
     )
     artifact_location: str = Field(
         "",
@@ -27,13 +28,26 @@ class PusherSettings(Settings):
     experiment: str = Field("tinytrill", min_length=1, description="MLflow experiment of the runs.")
     registered_model: str = Field(
         "tinytrill",
-        pattern=r"^[^/:]+$",
-        description="Registered model that gets a version for each blessed variant.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$",
+        description="Each device has a registered model '<this>-<device>', with a version for each variant "
+        "that is blessed for it.",
     )
     alias: str = Field(
         "candidate",
         pattern=r"^[A-Za-z][A-Za-z0-9_-]*$",
         description="Alias of the best blessed version; '<alias>-<n>' names each of them, best first.",
+    )
+    publish: Literal["blessed", "frontier", "all"] = Field(
+        "blessed", description="Which TFLite files are stored with the candidates' runs."
+    )
+    if_unreachable: Literal["keep", "stop"] = Field(
+        "keep",
+        description="When MLflow does not take what it is told. keep: the run goes on, all is kept in the "
+        "outbox, and 'lineage sync' sends it; stop: all is kept too, and the run fails.",
+    )
+    outbox: str = Field("", description="Folder that keeps what could not be sent; the pipeline fills it in.")
+    system_metrics_seconds: float = Field(
+        10.0, ge=0, description="Seconds between samples of the machine while a student trains; 0: none."
     )
 
     @field_validator("tracking_uri")

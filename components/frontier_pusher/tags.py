@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.frontier_pusher.tracking import CANDIDATE_TAG, RUN_NAME_TAG
+from components.tracking.tracker import CANDIDATE_TAG, RUN_NAME_TAG
 from schemas.reports import ModelDescription
 from schemas.verdicts import FrontierPoint, Standing, Verdict
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.frontier_pusher.settings import PusherSettings
-from components.registered import RegisteredVersion, RegistryError
+from components.tracking.registered import RegisteredVersion, RegistryError
 from pipeline import registry_digest as room
 from pipeline.config_file import ConfigError, load_config
 from pipeline.layout import RunLayout

@@ -9,7 +9,7 @@ from typing import Any
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
-from components.registered import RegisteredVersion
+from components.tracking.registered import RegisteredVersion
 from schemas.noss_reports import NossComparison
 from schemas.students import StudentSpec
 from schemas.verdicts import DeviceVerdict, FrontierPoint, Standing, Verdict

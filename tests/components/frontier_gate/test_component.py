@@ -14,7 +14,7 @@ import schemas
 from components.frontier_gate import executor
 from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.settings import GateSettings, Goal
-from components.registered import RegisteredVersion, RegistryError
+from components.tracking.registered import RegisteredVersion, RegistryError
 from schemas.noss_reports import NossComparison
 from schemas.verdicts import Verdict
 from tests.components.frontier_gate.judging import LARGE, SMALL, registered_from

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from components.frontier_gate.settings import Goal, Slice
-from components.registered import RegisteredVersion
+from components.tracking.registered import RegisteredVersion
 from schemas.noss_reports import ModelSlices, SliceFigure, TfmaSummary
 from tests.components.frontier_gate.judging import (
     LARGE,

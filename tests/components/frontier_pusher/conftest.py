@@ -90,7 +90,7 @@ class Scene:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables: making them takes seconds, copying them nothing."""
-    from components.frontier_pusher.tracking import Tracker
+    from components.tracking.tracker import Tracker
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     tracker = Tracker(PusherSettings(tracking_uri=f"sqlite:///{path}", experiment="unused"), "0", "unused")

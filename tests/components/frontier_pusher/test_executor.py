@@ -19,8 +19,8 @@ from components.frontier_pusher import executor, folders, registry, tracking
 from components.frontier_pusher.closed import GateClosed
 from components.frontier_pusher.links import seen_from_report
 from components.frontier_pusher.settings import PusherSettings
-from components.mlflow_store import without_credentials
-from components.registered import registered_versions
+from components.tracking.registered import registered_versions
+from components.tracking.stores import without_credentials
 from schemas.reports import FrontierIndex, ModelDescription, PushReport
 from schemas.verdicts import RegisteredPoint, Verdict
 from tests.components.frontier_pusher.conftest import BLESSED, SMALL, TINY, Scene

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow store, and where in it a run goes.
+
+    Attributes:
+      uri: Tracking and registry URI, without credentials.
+      experiment: Name of the experiment.
+      artifact_location: Where a new experiment keeps its artifacts; empty: 'mlartifacts' beside a SQLite
+        file, otherwise the server decides.
+    """
+
+    uri: str
+    experiment: str = "tinytrill"
+    artifact_location: str = ""
 
 
 def quieten_mlflow() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components import registered
-from components.registered import RegistryError, registered_versions
+from components.tracking.registered import RegistryError, registered_versions
 from schemas.latency_reports import Machine
 from schemas.verdicts import FrontierPoint, Standing
 

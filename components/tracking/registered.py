@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 from pydantic import ValidationError
 
-from components.mlflow_store import is_server, quieten_mlflow, sqlite_file, without_credentials
+from components.tracking.stores import is_server, quieten_mlflow, sqlite_file, without_credentials
 from schemas.verdicts import Standing
 
 # MLflow itself tries a silent server for minutes.

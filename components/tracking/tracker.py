@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from components.frontier_pusher.settings import PusherSettings
-from components.mlflow_store import is_server, quieten_mlflow, sqlite_file, without_credentials
+from components.tracking.stores import is_server, quieten_mlflow, sqlite_file, without_credentials
 
 RUN_KEY_TAG = "tinytrill.run_key"
 ROLE_TAG = "tinytrill.role"

@@ -1,0 +1,38 @@
+"""Names that a run, a logged model and a registered version are found by again: tags and models."""
+
+from __future__ import annotations
+
+# Of runs, logged models and versions.
+RUN_KEY_TAG = "tinytrill.run_key"
+RUN_NAME_TAG = "tinytrill.run_name"
+CANDIDATE_TAG = "tinytrill.candidate"
+
+# Of runs.
+ROLE_TAG = "tinytrill.role"
+PIPELINE_ROLE = "pipeline"
+CANDIDATE_ROLE = "candidate"
+LEDGER_ROLE = "promotions"
+GATE_TAG = "tinytrill.gate"
+VERDICT_DIGEST_TAG = "tinytrill.verdict_digest"
+# sha256 of verdict.json, as stored with the pipeline's run.
+VERDICT_SHA256_TAG = "tinytrill.verdict_sha256"
+
+# Of logged models and versions.
+SHA256_TAG = "tinytrill.sha256"
+POINT_TAG = "tinytrill.point"
+PARENT_RUN_TAG = "tinytrill.pipeline_run_id"
+DEVICE_TAG = "tinytrill.device"
+# JSON, file name to sha256: every file of the version's folder.
+FILES_TAG = "tinytrill.files"
+
+# Of registered models: the run that holds the ledger of promotions.
+LEDGER_TAG = "tinytrill.ledger_run_id"
+
+CANDIDATE_ALIAS = "candidate"
+CHAMPION_ALIAS = "champion"
+PREVIOUS_ALIAS = "previous"
+
+
+def model_name(registered_model: str, device: str) -> str:
+    """Name of the registered model of a device: there is one for each device profile."""
+    return f"{registered_model}-{device}"

@@ -1,0 +1,139 @@
+"""``run``, ``demo``, ``validate``, ``report`` and ``doctor``: pipeline runs on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.shared import add_config, add_output
+
+_RUN_HELP = """\
+Runs the pipeline on this machine. Everything a run makes lies in one folder (--output): the same command
+again answers from the cache what did not change, and goes on where a killed run stopped.
+
+  pipeline_runner.py run --config demo
+  pipeline_runner.py run --config real_audio --set data_root=/sound --set training.epochs=20
+"""
+_DEMO_HELP = """\
+Synthesises a corpus and three tasks, trains a teacher and eight students, and shows their frontier. The
+figures are about synthetic speech; what is shown is the whole road.
+"""
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    failed; the message names the component
+  2    refused before anything ran: the configuration, or what it names, cannot be used
+  3    the gate is closed for a device (run, demo): the report says why; what is blessed for others is pushed
+  130  interrupted
+"""
+
+
+def add(commands: Any) -> list[argparse.ArgumentParser]:
+    """Adds the commands; returns their parsers."""
+    raw = argparse.RawDescriptionHelpFormatter
+    run = commands.add_parser(
+        "run", help="run the pipeline", description=_RUN_HELP, epilog=EXIT_CODES, formatter_class=raw
+    )
+    add_config(run)
+    add_output(run)
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser(
+        "demo",
+        help="run on synthesised speech: no data, no teacher, some minutes",
+        description=_DEMO_HELP,
+        epilog=EXIT_CODES,
+        formatter_class=raw,
+    )
+    demo.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting")
+    add_output(demo)
+    demo.set_defaults(command=_run, config="demo")
+
+    validate = commands.add_parser(
+        "validate",
+        help="check a configuration and list its candidates",
+        description="Checks a configuration without running it: keys, values, folders and files.",
+    )
+    add_config(validate)
+    validate.set_defaults(command=_validate)
+
+    report = commands.add_parser(
+        "report",
+        help="show the frontier of a finished run",
+        description="Prints the frontier of a finished run and where its page is.",
+    )
+    report.add_argument("--output", required=True, type=Path, metavar="DIR", help="the run's folder")
+    report.set_defaults(command=_report)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what of this machine is usable",
+        description="Checks TensorFlow, LiteRT, audio formats, adb, Docker, MLflow, disk and memory; says "
+        "what to do about what is missing.",
+    )
+    doctor.add_argument(
+        "--output", type=Path, default=Path("output"), metavar="DIR", help="where runs would go"
+    )
+    doctor.add_argument("--tracking-uri", default="", help="the MLflow tracking URI to check")
+    doctor.set_defaults(command=_doctor)
+
+    return [run, demo, validate, report, doctor]
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipeline.config_file import load_config
+    from pipeline.layout import RunLayout
+    from pipeline.local_runner import run_locally
+    from pipeline.summary import print_summary
+
+    config = load_config(options.config, options.set)
+    layout = RunLayout((options.output or Path("output") / config.name).resolve())
+    result = run_locally(config, layout, options.verbose)
+    print_summary(Console(), result.layout, result.verdict, result.pushed)
+    if result.closed:
+        print(result.closed, file=sys.stderr)
+        return 3
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from pipeline.config_file import load_config
+    from pipeline.layout import RunLayout
+    from pipeline.sources import check_sources, resolve
+
+    config = load_config(options.config, options.set)
+    check_sources(resolve(config, RunLayout(Path("output") / config.name)))
+    candidates = config.students.expand()
+    print(f"{config.name}: valid, {len(candidates)} candidates")
+    for candidate in candidates:
+        print(f"  {candidate.candidate_id}")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipeline.layout import RunLayout
+    from pipeline.local_runner import publish_report
+    from pipeline.summary import print_summary
+
+    layout = RunLayout(options.output.resolve())
+    print_summary(Console(), layout, publish_report(layout), None)
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipeline.doctor import examine, render
+    from pipeline.progress import terminal
+
+    with terminal(Path(os.devnull), options.verbose):
+        checks = examine(options.output, options.tracking_uri)
+    Console().print(render(checks))
+    return 0 if all(check.status != "missing" or not check.required for check in checks) else 1

@@ -1,0 +1,51 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Which configuration, and what is changed in it."""
+    parser.add_argument(
+        "--config", required=True, metavar="FILE", help="a YAML file, or demo, real_audio, frill144"
+    )
+    add_set(parser, "training.epochs=20")
+
+
+def add_set(parser: argparse.ArgumentParser, example: str) -> None:
+    """What is changed in the configuration."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=f"override a setting, as in {example}; may be given again",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """The run's folder."""
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="the run's folder (default: output/<name of the configuration>)",
+    )
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Which MLflow store a command speaks to; see :func:`pipeline.stores.store_of`."""
+    parser.add_argument(
+        "--tracking-uri",
+        default="",
+        metavar="URI",
+        help="the MLflow store (default: that of --output, else MLFLOW_TRACKING_URI)",
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="a run's folder: its own MLflow store")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """For programs that read the answer."""
+    parser.add_argument("--json", action="store_true", help="as JSON")

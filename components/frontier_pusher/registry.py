@@ -11,30 +11,19 @@ above all ``champion``, are never touched: promotion is somebody's decision.
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import tempfile
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from components.frontier_pusher.serving import SCRIPT
+from components.frontier_pusher.serving.package import save_pyfunc
 from components.frontier_pusher.tags import POINT_TAG, SHA256_TAG, in_words, version_tags
 from components.tracking.tracker import CANDIDATE_TAG, RUN_KEY_TAG, Tracker
 from schemas.reports import ModelDescription
 from schemas.verdicts import FrontierPoint, Verdict
 
 MODEL_TYPE = "tflite-embedding"
-TFLITE_ARTIFACT = "tflite"
-DESCRIPTION_ARTIFACT = "description"
-GOLDEN_ARTIFACT = "golden"
-SERVING_PACKAGES = ("numpy", "ai-edge-litert")
-WAVEFORM_COLUMN = "waveform"
-RATE_COLUMN = "sample_rate"
-# A tenth of a second of silence: long enough to show the form.
-EXAMPLE_SAMPLES = 1600
 
 
 @dataclass(frozen=True)
@@ -159,67 +148,3 @@ def in_alias_order(registered: Sequence[Registered]) -> list[Registered]:
         registered,
         key=lambda r: (r.point.input != "wave", -r.point.quality, r.point.latency_ratio, r.point.point_id),
     )
-
-
-def save_pyfunc(
-    path: Path,
-    description: ModelDescription,
-    folder: Path,
-    model_id: str | None = None,
-    run_id: str | None = None,
-) -> None:
-    """Writes an MLflow model: the serving script, the TFLite file, its description and golden vectors.
-
-    Requirements are given, not inferred, and nothing is pickled.
-    """
-    import mlflow.pyfunc
-    from mlflow.models import Model
-
-    from components.frontier_pusher.folders import GOLDEN_FILE, MODEL_FILE
-
-    with warnings.catch_warnings():
-        # MLflow asks for type hints; arrays, ragged lists and tables cannot be one typed list.
-        warnings.simplefilter("ignore", UserWarning)
-        mlflow.pyfunc.save_model(
-            str(path),
-            python_model=SCRIPT,
-            artifacts={
-                TFLITE_ARTIFACT: str(folder / MODEL_FILE),
-                DESCRIPTION_ARTIFACT: str(folder / ModelDescription.FILE),
-                GOLDEN_ARTIFACT: str(folder / GOLDEN_FILE),
-            },
-            signature=signature(description),
-            input_example={WAVEFORM_COLUMN: [0.0] * EXAMPLE_SAMPLES},
-            pip_requirements=requirements(),
-            mlflow_model=Model(run_id=run_id, model_uuid=model_id, model_id=model_id),
-        )
-
-
-def requirements() -> list[str]:
-    """What serving needs, pinned to what the model was judged with."""
-    return [f"{name}=={importlib.metadata.version(name)}" for name in SERVING_PACKAGES]
-
-
-def signature(description: ModelDescription) -> Any:
-    """Columns ``waveform`` and optional ``sample_rate`` in, ``(clips, dimensions)`` out.
-
-    MLflow would turn a 2-D array or a ragged list into a table of one column a sample before checking it
-    against the columns. It leaves the input alone where a signature counts as taken from type hints; the
-    script checks each form itself, with a message for each. A served model then takes ``{"inputs": ...}``.
-    """
-    import numpy as np
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-    from mlflow.types.schema import Array
-
-    made = ModelSignature(
-        inputs=Schema(
-            [
-                ColSpec(Array(DataType.double), name=WAVEFORM_COLUMN),
-                ColSpec(DataType.long, name=RATE_COLUMN, required=False),
-            ]
-        ),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, description.outputs[0].shape[-1]))]),
-    )
-    made._is_signature_from_type_hint = True
-    return made

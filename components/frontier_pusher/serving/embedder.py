@@ -25,8 +25,8 @@ import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
-TFLITE_ARTIFACT = "tflite"
-DESCRIPTION_ARTIFACT = "description"
+MODEL_FILE = "model.tflite"
+DESCRIPTION_FILE = "model.json"
 WAVEFORM_COLUMN = "waveform"
 RATE_COLUMN = "sample_rate"
 
@@ -38,7 +38,7 @@ class Embedder:
 
     def load_context(self, context: Any) -> None:
         """Loads the file and what it says of its input."""
-        self.load(context.artifacts[TFLITE_ARTIFACT], context.artifacts[DESCRIPTION_ARTIFACT])
+        self.load(context.artifacts[MODEL_FILE], context.artifacts[DESCRIPTION_FILE])
 
     def load(self, tflite: str, description: str) -> None:
         """Loads a ``.tflite`` and its ``model.json``."""

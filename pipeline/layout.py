@@ -28,6 +28,11 @@ class RunLayout:
         return self.root / "mlflow.db"
 
     @property
+    def outbox(self) -> Path:
+        """What MLflow did not take yet."""
+        return self.root / "outbox"
+
+    @property
     def report(self) -> Path:
         """The page and the picture of the newest verdict."""
         return self.root / "report"
@@ -51,6 +56,11 @@ class RunLayout:
     def log(self) -> Path:
         """What the libraries printed while runs went on."""
         return self.root / "log.txt"
+
+    @property
+    def identity(self) -> Path:
+        """Tells this folder from any other."""
+        return self.root / ".identity"
 
     @property
     def lock(self) -> Path:

@@ -15,17 +15,25 @@ from pydantic import Field
 from rich.console import Console
 
 from components.frontier_pusher.closed import GateClosed
+from components.tracking.faults import TrackingFault
+from components.tracking.tracker import Tracker
 from pipeline.config import RunConfig
 from pipeline.config_file import dump
+from pipeline.identity import provenance, run_key
 from pipeline.layout import RunLayout
+from pipeline.lineage.export import export_lineage
+from pipeline.lineage.metadata_graph import annotate
 from pipeline.metadata import newest_run
 from pipeline.progress import Progress, listening, terminal
-from pipeline.sources import check_sources, data_digests, resolve
+from pipeline.sources import DataDigests, check_sources, data_digests, resolve
+from pipeline.tracked_run import store_of_run, tracked
 from schemas.reports import PushReport
 from schemas.settings import Report
 from schemas.verdicts import Verdict
 
 FINISHED = ("COMPLETE", "CACHED")
+
+log = logging.getLogger("tinytrill.pipeline")
 
 
 class RunTimes(Report):
@@ -81,18 +89,34 @@ def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> 
     layout.root.mkdir(parents=True, exist_ok=True)
     with exclusive(layout), terminal(layout.log, verbose) as console:
         layout.config.write_text(dump(resolved), encoding="utf-8")
-        times, closed = _run_pipeline(resolved, layout, console, verbose)
-        return _publish(layout, times, closed)
+        digests = data_digests(resolved, layout)
+        code = provenance(resolved)
+        with tracked(resolved, run_key(config, layout, digests), code) as context:
+            try:
+                times, closed = _run_pipeline(resolved, layout, digests, console, verbose)
+            finally:
+                annotate(layout, code)
+            result = _publish(layout, times, closed)
+        _tell_lineage(resolved, layout, result.pushed.parent_run_id or context.parent_run_id)
+        return result
+
+
+def _tell_lineage(config: RunConfig, layout: RunLayout, parent_run_id: str) -> None:
+    """Draws the run's lineage, and stores it with the run where the store answers."""
+    try:
+        export_lineage(layout, Tracker(store_of_run(config)) if parent_run_id else None, parent_run_id)
+    except TrackingFault as error:
+        log.warning("%s; the lineage is in %s until 'lineage sync' sends it", error, layout.report)
 
 
 def _run_pipeline(
-    config: RunConfig, layout: RunLayout, console: Console, verbose: bool
+    config: RunConfig, layout: RunLayout, digests: DataDigests, console: Console, verbose: bool
 ) -> tuple[RunTimes, GateClosed | None]:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     from pipeline.dag import create_pipeline
 
-    pipeline = create_pipeline(config, layout, data_digests(config, layout))
+    pipeline = create_pipeline(config, layout, digests)
     nodes = [node.id for node in pipeline.components]
     candidates = [candidate.candidate_id for candidate in config.students.expand()]
     progress = Progress(console, nodes, candidates)
@@ -136,11 +160,21 @@ def publish_report(layout: RunLayout) -> Verdict:
     return Verdict.load(str(layout.report))
 
 
+def last_push(layout: RunLayout) -> PushReport | None:
+    """What the newest run's pusher did; none if it failed, as at a closed gate."""
+    pusher = newest_run(layout).get("FrontierPusher")
+    if pusher is None or pusher.state not in FINISHED:
+        return None
+    return PushReport.load(pusher.outputs["pushed"])
+
+
 def _publish(layout: RunLayout, times: RunTimes, closed: GateClosed | None) -> RunResult:
     verdict = publish_report(layout)
     times.write(layout.report, RunTimes.FILE)
     if closed is None:
-        pushed = PushReport.load(newest_run(layout)["FrontierPusher"].outputs["pushed"])
+        pushed = last_push(layout)
+        if pushed is None:
+            raise RunFailed(f"{layout.root}: the pusher left no {PushReport.FILE}")
         return RunResult(layout, times, verdict, pushed)
     # TFX removed the failed pusher's output; this is the copy it made.
     shutil.copy(closed.folder / Verdict.LINKS, layout.report)

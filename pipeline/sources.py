@@ -14,12 +14,14 @@ from components.audio.intake_report import IngestError
 from components.audio_ingest import sources as corpus_sources
 from components.noss_ingest import sources as noss_sources
 from components.noss_ingest.rows import SourceError
+from components.tracking.faults import StoreUnreachable, TrackingFault
 from components.tracking.stores import SQLITE
 from pipeline.config import RunConfig
 from pipeline.config_file import ConfigError
 from pipeline.devices import check_devices, device_digest, resolve_devices
 from pipeline.layout import RunLayout
 from pipeline.registry_digest import registry_digest
+from pipeline.stores import TRACKING_URI, keep_credentials_aside
 from schemas.noss_tasks import TaskRecordError
 from schemas.teachers import check_teacher, resolve_paths, teacher_files
 
@@ -52,7 +54,8 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
     push = config.push.model_copy(
         update={
             "destination": config.push.destination or str(layout.pushed),
-            "tracking_uri": config.push.tracking_uri or f"{SQLITE}{layout.mlflow}",
+            "tracking_uri": _tracking_uri(config, layout),
+            "outbox": config.push.outbox or str(layout.outbox),
         }
     )
     devices = resolve_devices(config.latency.devices)
@@ -78,6 +81,7 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
                 "budgets": {name: device.budgets for name, device in devices.items() if device.budgets},
                 "tracking_uri": push.tracking_uri,
                 "registered_model": push.registered_model,
+                "without_registry": push.if_unreachable == "keep",
             }
         ),
         "push": push,
@@ -145,8 +149,25 @@ def data_digests(config: RunConfig, layout: RunLayout) -> DataDigests:
             name: device_digest(device, layout.artifacts / f"LatencyBenchmark.{name}" / "report")
             for name, device in config.latency.devices.items()
         },
-        registry=registry_digest(config.push, config.name),
+        registry=_registry(config),
     )
+
+
+def _registry(config: RunConfig) -> str:
+    """What the run competes with in the registry.
+
+    Raises:
+      ConfigError: If the registry refuses to be read; if it does not answer and may not be done without.
+    """
+    try:
+        return registry_digest(config.push, config.name, list(config.latency.devices))
+    except StoreUnreachable as error:
+        if config.push.if_unreachable == "keep":
+            # The gate says that it judged without; when the registry is back, it judges again.
+            return "unreachable"
+        raise ConfigError(f"push.tracking_uri: {error}\n  push.if_unreachable is 'stop'") from None
+    except TrackingFault as error:
+        raise ConfigError(f"push.tracking_uri: {error}") from None
 
 
 @contextmanager
@@ -165,6 +186,12 @@ def refusing_sources() -> Iterator[None]:
 def root_of(configured: str, variable: str) -> Path:
     """The folder that relative places start at: as configured, else by the environment, else this one."""
     return Path(configured or os.environ.get(variable, ".")).expanduser().resolve()
+
+
+def _tracking_uri(config: RunConfig, layout: RunLayout) -> str:
+    """As configured, else by the environment, else a file of the run's own."""
+    named = config.push.tracking_uri or os.environ.get(TRACKING_URI, "")
+    return keep_credentials_aside(named) if named else f"{SQLITE}{layout.mlflow}"
 
 
 def _where(config: RunConfig) -> str:

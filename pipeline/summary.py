@@ -7,23 +7,56 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.layout import RunLayout
+from pipeline.lineage.export import LINEAGE_PAGE
 from schemas.reports import PushReport
 from schemas.verdicts import DeviceVerdict, Verdict
 
 
 def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed: PushReport | None) -> None:
-    """Prints each device's frontier as a table, then the places of the report, the models and the store."""
+    """Prints each device's frontier as a table, then the places of the report, the models and the store.
+
+    Args:
+      console: Where to.
+      layout: The run's folder.
+      verdict: Its verdict.
+      pushed: What the pusher did; none: it left nothing.
+    """
     for device in verdict.devices:
         _print_device(console, verdict, device)
     console.print(f"teacher {verdict.teacher.quality:.3f}")
-    for name, place in (
+    places: list[tuple[str, object]] = [
         ("report", layout.report / Verdict.PAGE),
         ("picture", layout.report / Verdict.PICTURE),
         ("benchmark", layout.report / Verdict.BENCHMARK / "table.html"),
+        ("lineage", layout.report / LINEAGE_PAGE),
         ("models", layout.pushed),
-        ("MLflow store", pushed.tracking_uri if pushed else f"sqlite:///{layout.mlflow}"),
-    ):
+    ]
+    if pushed:
+        places.append(("MLflow store", pushed.tracking_uri))
+        places += [("registered", words) for words in _registered(pushed)]
+    for name, place in places:
         console.print(f"{name + ':':14}{place}", soft_wrap=True, highlight=False)
+    if pushed and pushed.kept:
+        console.print(
+            f"MLflow was not told: {pushed.unsent}\nall is kept in {pushed.kept}; send it with: "
+            f"pipeline_runner.py lineage sync --output {layout.root}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+            style="yellow",
+        )
+
+
+def _registered(pushed: PushReport) -> list[str]:
+    """The versions of each registered model."""
+    versions: dict[str, list[str]] = {}
+    for model in pushed.models:
+        for registration in model.registrations:
+            versions.setdefault(registration.registered_model, []).append(registration.version)
+    return [
+        f"{name} {', '.join(f'v{version}' for version in sorted(numbers, key=int))}"
+        for name, numbers in sorted(versions.items())
+    ]
 
 
 def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> None:

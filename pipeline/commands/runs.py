@@ -119,11 +119,11 @@ def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from pipeline.layout import RunLayout
-    from pipeline.local_runner import publish_report
+    from pipeline.local_runner import last_push, publish_report
     from pipeline.summary import print_summary
 
     layout = RunLayout(options.output.resolve())
-    print_summary(Console(), layout, publish_report(layout), None)
+    print_summary(Console(), layout, publish_report(layout), last_push(layout))
     return 0
 
 

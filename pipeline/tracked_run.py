@@ -1,0 +1,89 @@
+"""A pipeline run as MLflow sees it: opened when it begins, followed while it trains, closed when it fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from components.tracking.faults import RunMismatch, StoreRefused, TrackingFault
+from components.tracking.live import following
+from components.tracking.stores import Store
+from components.tracking.tracker import Tracker, given_run_id
+from pipeline.config import RunConfig
+from pipeline.config_file import ConfigError
+from schemas.run_context import Provenance, RunContext
+
+logger = logging.getLogger("tinytrill.tracking")
+
+
+@contextmanager
+def tracked(config: RunConfig, run_key: str, provenance: Provenance) -> Iterator[RunContext]:
+    """Opens the run, tells its components of it by the environment, and sends the trainings' curves.
+
+    The pusher closes a run that comes to a verdict. One that fails or is interrupted is closed here, as far
+    as MLflow answers; the same command opens it again.
+
+    Args:
+      config: Resolved.
+      run_key: Names the run.
+      provenance: Its code and configuration.
+
+    Raises:
+      ConfigError: If the store refuses the credentials, or the run that MLFLOW_RUN_ID names is another's;
+        if nobody answers and the configuration says to stop then.
+    """
+    parent_run_id = _open(config, run_key, provenance)
+    context = RunContext(
+        run_key=run_key,
+        run_name=config.name,
+        tracking_uri=config.push.tracking_uri,
+        experiment=config.push.experiment,
+        artifact_location=config.push.artifact_location,
+        parent_run_id=parent_run_id,
+        system_metrics_seconds=config.push.system_metrics_seconds,
+        provenance=provenance,
+    )
+    before = os.environ.get(RunContext.VARIABLE)
+    os.environ[RunContext.VARIABLE] = context.model_dump_json()
+    try:
+        with following(context):
+            yield context
+    except BaseException as error:
+        _close(context, "FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    finally:
+        if before is None:
+            del os.environ[RunContext.VARIABLE]
+        else:
+            os.environ[RunContext.VARIABLE] = before
+
+
+def store_of_run(config: RunConfig) -> Store:
+    """Where a resolved configuration sends its run."""
+    return Store(config.push.tracking_uri, config.push.experiment, config.push.artifact_location)
+
+
+def _open(config: RunConfig, run_key: str, provenance: Provenance) -> str:
+    try:
+        tracker = Tracker(store_of_run(config))
+        return tracker.begin(
+            run_key, config.name, provenance, given_run_id(), fresh=not config.execution.cache
+        )
+    except (StoreRefused, RunMismatch) as error:
+        raise ConfigError(f"push.tracking_uri: {error}") from None
+    except TrackingFault as error:
+        if config.push.if_unreachable == "stop":
+            raise ConfigError(f"push.tracking_uri: {error}\n  push.if_unreachable is 'stop'") from None
+        logger.warning("%s; the run goes on, and keeps what it has to tell", error)
+        return ""
+
+
+def _close(context: RunContext, status: str) -> None:
+    """Ends the run and those nested in it that have not ended."""
+    if not context.parent_run_id:
+        return
+    with suppress(TrackingFault):
+        tracker = Tracker(Store(context.tracking_uri, context.experiment, context.artifact_location))
+        tracker.give_up(context.parent_run_id, status)

@@ -1,0 +1,1 @@
+"""What the MLflow registry holds, for the command line: versions, listings, files."""

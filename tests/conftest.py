@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.browser import Browser, launch
+
+if TYPE_CHECKING:
+    from tests.pushed_runs import MakeScene, Scene
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -38,6 +42,36 @@ def browser() -> Iterator[Browser]:
     """A headless browser, the same for all tests of a process; see tests/browser.py."""
     with launch() as found:
         yield found
+
+
+# What follows imports the pusher, and with it TFX: only where a test asks for it.
+
+
+@pytest.fixture(scope="session")
+def tiny_files() -> dict[str, bytes]:
+    """Real TFLite files ``wave-1``, ``wave-2``, ``core-1`` and ``core-2``; see tests/pushed_runs.py."""
+    from tests.pushed_runs import make_tiny_files
+
+    return make_tiny_files()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file of MLflow's with nothing in it, to be copied."""
+    from tests.pushed_runs import make_empty_store
+
+    return make_empty_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def scene(tmp_path: Path, tiny_files: dict[str, bytes], empty_store: Path) -> MakeScene:
+    """Makes a judged run that can be pushed, as in ``scene(blessed={"host": [...]}).push()``."""
+    from tests.pushed_runs import make_scene
+
+    def make(**options: Any) -> Scene:
+        return make_scene(tmp_path, tiny_files, empty_store, **options)
+
+    return make
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

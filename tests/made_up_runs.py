@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,8 +35,10 @@ from schemas.reports import (
     Behaviour,
     DistillationSetInfo,
     EpochMetrics,
+    IngestReport,
     LayerNoise,
     Parity,
+    SplitCounts,
     StudentInfo,
     TensorInfo,
     TfliteReport,
@@ -59,6 +62,7 @@ class Made:
       spread: Half width of the latency intervals, as a share.
       size: Bytes said to be in the file.
       content: Bytes of the file, or None for made-up ones.
+      golden: Bytes of its golden-vector file, or None for one of zeros.
     """
 
     quality: float
@@ -67,6 +71,7 @@ class Made:
     spread: float = 0.01
     size: int = 1_000_000
     content: bytes | None = None
+    golden: bytes | None = None
 
 
 @dataclass
@@ -80,6 +85,8 @@ class Run:
     teacher: NossReport
     baselines: list[NossReport]
     files: dict[str, bytes] = field(default_factory=dict)
+    golden: dict[str, bytes] = field(default_factory=dict)
+    sources: list[IngestReport] = field(default_factory=lambda: make_sources())
 
 
 def make_run(
@@ -102,10 +109,12 @@ def make_run(
     """
     converted, noss, students = [], [], []
     files: dict[str, bytes] = {}
+    golden: dict[str, bytes] = {}
     for spec, made in candidates.items():
         name = spec.candidate_id
         for variant in made:
             files[f"{name}/{variant.name}"] = variant.content or f"{name}/{variant.name}".encode()
+            golden[f"{name}/{variant.name}"] = variant.golden or make_golden(variant)
         variants = [make_variant(variant, files[f"{name}/{variant.name}"]) for variant in made]
         results = [
             make_result(name, v.quality, t.name, t.sha256, synthetic=synthetic)
@@ -138,7 +147,16 @@ def make_run(
             )
         ],
         files,
+        golden,
     )
+
+
+def make_golden(made: Made) -> bytes:
+    """Golden vectors of zeros, in the form of the variant."""
+    file = io.BytesIO()
+    shape = [1, 15600] if made.name.startswith("wave") else [1, 96, 64]
+    np.savez(file, input=np.zeros(shape, np.float32), embedding=np.zeros((1, 8), np.float32))
+    return file.getvalue()
 
 
 def make_latency(
@@ -346,20 +364,17 @@ def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
     def folder(key: str) -> str:
         path = root / key
         path.mkdir(parents=True, exist_ok=True)
-        inputs[key] = [SimpleNamespace(uri=str(path))]
+        kind = key.rstrip("_0123456789").capitalize()
+        inputs[key] = [SimpleNamespace(uri=str(path), id=100 + len(inputs), type_name=kind)]
         return str(path)
 
     for i, (converted, noss, student) in enumerate(zip(run.converted, run.noss, run.students, strict=True)):
         where = folder(f"variants_{i:03d}")
         converted.save(where)
         for variant in converted.variants:
-            Path(where, variant.file).write_bytes(run.files[f"{converted.candidate_id}/{variant.name}"])
-            shape = variant.inputs[0].shape
-            np.savez(
-                Path(where, variant.golden),
-                input=np.zeros(shape, np.float32),
-                embedding=np.zeros((1, 8), np.float32),
-            )
+            key = f"{converted.candidate_id}/{variant.name}"
+            Path(where, variant.file).write_bytes(run.files[key])
+            Path(where, variant.golden).write_bytes(run.golden[key])
         noss_folder = folder(f"noss_{i:03d}")
         noss.save(noss_folder)
         for result in noss.results:
@@ -374,6 +389,8 @@ def write_run(run: Run, root: Path) -> dict[str, list[Any]]:
     for i, latency in enumerate(run.latencies):
         latency.save(folder(f"latency_{i:03d}"))
     make_windows().save(folder("windows"))
+    for i, source in enumerate(run.sources):
+        source.save(folder(f"source_{i:03d}"))
     return inputs
 
 
@@ -420,6 +437,23 @@ def make_comparison(run: Run) -> NossComparison:
             )
         ],
     )
+
+
+def make_sources() -> list[IngestReport]:
+    """What was taken in: a corpus whose licence was stated, and tasks of which one's was."""
+    counts = {
+        "train": SplitCounts(rows=9, clips=8, hours=0.5),
+        "eval": SplitCounts(rows=2, clips=2, hours=0.1),
+    }
+    tasks = {
+        f"{task}/{split}": SplitCounts(rows=60, clips=60, hours=0.05)
+        for task in TASKS
+        for split in ("train", "validation", "test")
+    }
+    return [
+        IngestReport(source="sound/corpus", synthetic=True, splits=counts, licences={"corpus": "CC BY 4.0"}),
+        IngestReport(source="sound/noss", synthetic=True, splits=tasks, licences={"speaker": "CC BY-NC 4.0"}),
+    ]
 
 
 def make_windows() -> DistillationSetInfo:

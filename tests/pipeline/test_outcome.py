@@ -18,7 +18,7 @@ from pipeline.metadata import NodeRun
 from pipeline.summary import print_summary
 from schemas.reports import PushReport
 from schemas.verdicts import RegisteredPoint, Verdict
-from tests.components.frontier_pusher.conftest import make_verdict
+from tests.pushed_runs import make_verdict
 from tests.made_up_runs import Made, make_run
 from tests.students import mobilenet
 

@@ -23,7 +23,7 @@ from components.tracking.registered import registered_versions
 from components.tracking.stores import without_credentials
 from schemas.reports import FrontierIndex, ModelDescription, PushReport
 from schemas.verdicts import RegisteredPoint, Verdict
-from tests.components.frontier_pusher.conftest import BLESSED, SMALL, TINY, Scene
+from tests.pushed_runs import BLESSED, SMALL, TINY, Scene
 
 # Whole components are executed here.
 pytestmark = pytest.mark.slow

@@ -1,14 +1,18 @@
-"""A run whose TFLite files are real, if tiny."""
+"""A judged run whose TFLite files are real, if tiny: for tests of what is pushed, and of what comes after.
+
+The fixtures ``tiny_files``, ``empty_store`` and ``scene`` of tests/conftest.py are made with this.
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
+import numpy as np
 
 from components.frontier_pusher.executor import Executor
 from components.frontier_pusher.settings import PusherSettings
@@ -26,29 +30,7 @@ BLESSED = (
     f"{TINY.candidate_id}/wave-float32",
 )
 
-
-@pytest.fixture(scope="session")
-def tiny_files() -> dict[str, bytes]:
-    """``wave`` and ``core`` TFLite files that answer 8 dimensions, depending on ``scale``."""
-    return {f"{kind}-{scale}": _tiny_tflite(kind, scale) for kind in ("wave", "core") for scale in (1, 2)}
-
-
-def _tiny_tflite(kind: str, scale: int) -> bytes:
-    import tensorflow as tf
-
-    shape, name = ((1, 15600), "waveform") if kind == "wave" else ((1, 96, 64), "log_mel")
-
-    class Tiny(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name=name)])
-        def embed(self, given: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"embedding": scale * tf.reduce_mean(tf.abs(tf.reshape(given, (1, 8, -1))), axis=-1)}
-
-    module = Tiny()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [module.embed.get_concrete_function()], module
-    )
-    content: bytes = converter.convert()
-    return content
+MakeScene = Callable[..., "Scene"]
 
 
 @dataclass
@@ -67,13 +49,21 @@ class Scene:
 
     @property
     def destination(self) -> Path:
+        """Folder of the pushed versions."""
         return Path(self.settings.destination)
 
     @property
     def output(self) -> Path:
+        """The pusher's artifact."""
         return self.root / "artifacts" / "FrontierPusher" / "pushed" / "1"
 
+    @property
+    def verdict(self) -> Verdict:
+        """The gate's decision."""
+        return Verdict.load(self.inputs["verdict"][0].uri)
+
     def push(self, settings: PusherSettings | None = None, run_name: str = "test-run") -> PushReport:
+        """Runs the pusher; see its executor for what is raised."""
         Executor().Do(
             self.inputs,
             {"pushed": [SimpleNamespace(uri=str(self.output))]},
@@ -87,53 +77,79 @@ class Scene:
         return PushReport.load(str(self.output))
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database with its tables: making them takes seconds, copying them nothing."""
-    from components.tracking.tracker import Tracker
+def make_scene(
+    root: Path,
+    tiny_files: Mapping[str, bytes],
+    empty_store: Path,
+    blessed: Mapping[str, Collection[str]] | None = None,
+    closed: Mapping[str, Sequence[str]] | None = None,
+) -> Scene:
+    """A judged run: two candidates; three of four variants are blessed, one is beaten.
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    tracker = Tracker(PusherSettings(tracking_uri=f"sqlite:///{path}", experiment="unused"), "0", "unused")
-    assert tracker.experiment_id
+    Args:
+      root: An empty folder.
+      tiny_files: See :func:`make_tiny_files`.
+      empty_store: See :func:`make_empty_store`; it is copied.
+      blessed: Point ids by device; none: :data:`BLESSED` on the host.
+      closed: Why a device's gate is closed.
+    """
+    by_device = blessed or {"host": BLESSED}
+    run = make_run(
+        {
+            SMALL: [
+                _made(0.75, 5.0, "wave-float32", tiny_files["wave-1"]),
+                _made(0.75, 4.0, "core-float32", tiny_files["core-1"]),
+            ],
+            TINY: [
+                _made(0.70, 2.0, "wave-float32", tiny_files["wave-2"]),
+                _made(0.60, 4.5, "core-float32", tiny_files["core-2"]),
+            ],
+        },
+        devices={name: 1.0 + index for index, name in enumerate(by_device)},
+    )
+    inputs = write_run(run, root / "in")
+    folder = root / "in" / "verdict"
+    make_verdict(run, by_device, closed or {}).save(folder)
+    for name in (Verdict.PICTURE, Verdict.PAGE, f"{Verdict.BENCHMARK}/comparison.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("made up")
+    (root / "mlflow.db").write_bytes(empty_store.read_bytes())
+    settings = PusherSettings(
+        destination=str(root / "pushed"),
+        tracking_uri=f"sqlite:///{root / 'mlflow.db'}",
+        outbox=str(root / "outbox"),
+    )
+    verdict = SimpleNamespace(uri=str(folder), id=1, type_name="FrontierVerdict")
+    return Scene({**inputs, "verdict": [verdict]}, settings, root)
+
+
+def make_tiny_files() -> dict[str, bytes]:
+    """``wave`` and ``core`` TFLite files that answer 8 dimensions, depending on ``scale``."""
+    return {f"{kind}-{scale}": _tiny_tflite(kind, scale) for kind in ("wave", "core") for scale in (1, 2)}
+
+
+def make_empty_store(folder: Path) -> Path:
+    """An MLflow database with its tables: making them takes seconds, copying them nothing."""
+    from components.tracking.stores import quieten_mlflow
+
+    quieten_mlflow()
+    from mlflow import MlflowClient
+
+    path = folder / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}").search_experiments()
     return path
 
 
-@pytest.fixture
-def scene(tmp_path: Path, tiny_files: dict[str, bytes], empty_store: Path) -> Callable[..., Scene]:
-    """Makes a judged run: two candidates; three of four variants are blessed, one is beaten."""
+def make_golden(content: bytes) -> bytes:
+    """A golden-vector file of a TFLite file: two inputs, and what LiteRT answers."""
+    from components.modeling.litert import LiteRtModel
 
-    def make(
-        blessed: Mapping[str, Collection[str]] | None = None,
-        closed: Mapping[str, Sequence[str]] | None = None,
-    ) -> Scene:
-        """Makes it with the points that each device blesses and the reasons why its gate is closed."""
-        by_device = blessed or {"host": BLESSED}
-        run = make_run(
-            {
-                SMALL: [
-                    Made(0.75, 5.0, content=tiny_files["wave-1"]),
-                    Made(0.75, 4.0, "core-float32", content=tiny_files["core-1"]),
-                ],
-                TINY: [
-                    Made(0.70, 2.0, content=tiny_files["wave-2"]),
-                    Made(0.60, 4.5, "core-float32", content=tiny_files["core-2"]),
-                ],
-            },
-            devices={name: 1.0 + index for index, name in enumerate(by_device)},
-        )
-        inputs = write_run(run, tmp_path / "in")
-        folder = tmp_path / "in" / "verdict"
-        make_verdict(run, by_device, closed or {}).save(folder)
-        for name in (Verdict.PICTURE, Verdict.PAGE, f"{Verdict.BENCHMARK}/comparison.json"):
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text("made up")
-        (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
-        settings = PusherSettings(
-            destination=str(tmp_path / "pushed"), tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}"
-        )
-        return Scene({**inputs, "verdict": [SimpleNamespace(uri=str(folder))]}, settings, tmp_path)
-
-    return make
+    model = LiteRtModel(content)
+    shape = model.inputs[0].shape
+    inputs = np.random.default_rng(7).uniform(-0.5, 0.5, (2, *shape[1:])).astype(np.float32)
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, input=inputs, embedding=model.run_each(inputs))
+    return file.getvalue()
 
 
 def make_verdict(
@@ -200,3 +216,25 @@ def make_points(run: Run, latency: LatencyReport, blessed: Collection[str]) -> l
             )
         )
     return points
+
+
+def _made(quality: float, latency_ms: float, name: str, content: bytes) -> Made:
+    return Made(quality, latency_ms, name, content=content, golden=make_golden(content))
+
+
+def _tiny_tflite(kind: str, scale: int) -> bytes:
+    import tensorflow as tf
+
+    shape, name = ((1, 15600), "waveform") if kind == "wave" else ((1, 96, 64), "log_mel")
+
+    class Tiny(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name=name)])
+        def embed(self, given: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"embedding": scale * tf.reduce_mean(tf.abs(tf.reshape(given, (1, 8, -1))), axis=-1)}
+
+    module = Tiny()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.embed.get_concrete_function()], module
+    )
+    content: bytes = converter.convert()
+    return content

@@ -1,1 +1,1 @@
-"""What the MLflow registry holds, for the command line: versions, listings, files."""
+"""What the MLflow registry holds, as a person asks for it: versions, their files, lists."""

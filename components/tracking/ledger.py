@@ -1,0 +1,180 @@
+"""The ledger of promotions of a registered model: who made what champion, when and why; nothing is erased.
+
+Its entries are parameters of one MLflow run for each registered model, named by the model's tag. MLflow never
+changes a parameter, whoever asks and however often, so writing ``promotion.0007`` is a compare-and-swap on
+every store: of two promotions at once one has its entry there, and the other is told of it.
+
+An entry comes first, the aliases follow it. ``settled.0007`` says that they did: without it the promotion was
+killed between the two, and whoever comes next finishes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import uuid4
+
+from pydantic import Field
+
+from components.tracking.faults import TrackingFault
+from components.tracking.names import LEDGER_ROLE, LEDGER_TAG, ROLE_TAG
+from schemas.settings import Report
+
+Action = Literal["promote", "rollback", "undo"]
+
+# MLflow's own limit of a parameter; it may be set to cut what is longer without a word.
+MOST_CHARACTERS = 6000
+
+_ENTRY = "promotion."
+_SETTLED = "settled."
+
+
+class Entry(Report):
+    """A change of the champion."""
+
+    n: int = Field(ge=1, description="Its place in the ledger.")
+    action: Action = Field(description="undo: takes back the entry before, whose version is gone.")
+    version: str = Field(description="Champion from now on; empty: none.")
+    over: str = Field(description="Champion before; empty: there was none.")
+    previous: str = Field(description="Version that the alias 'previous' names from now on; empty: none.")
+    by: str = Field(description="Who did it.")
+    at: str = Field(description="UTC, ISO 8601.")
+    why: str = Field("", description="As it was given.")
+    policy_sha256: str = Field("", description="Of the policy that it was checked by.")
+    checks: dict[str, str] = Field(default_factory=dict, description="What each check found.")
+    waived: list[str] = Field(default_factory=list, description="Checks that failed and were waived.")
+    key: str = Field(
+        default_factory=lambda: uuid4().hex, description="Tells it from the same change by somebody else."
+    )
+    settled: bool = Field(False, description="Whether the aliases followed; stands beside the entry.")
+
+    @property
+    def words(self) -> str:
+        """The entry in a sentence."""
+        did = {
+            "promote": f"promoted version {self.version}",
+            "rollback": f"rolled back to version {self.version}",
+            "undo": f"took back entry {self.n - 1}, champion is {self.version or 'none'}",
+        }[self.action]
+        return f"{self.by} {did} at {self.at}" + (f" ({self.why})" if self.why else "")
+
+
+class Overtaken(RuntimeError):
+    """Somebody else wrote the entry first.
+
+    Attributes:
+      entry: Theirs.
+    """
+
+    def __init__(self, name: str, entry: Entry) -> None:
+        super().__init__(f"overtaken: meanwhile {entry.words}, entry {entry.n} of the ledger of {name}")
+        self.entry = entry
+
+
+def ensure_model(client: Any, name: str, experiment_id: str, description: str) -> None:
+    """Makes a registered model with its ledger, unless it is there.
+
+    The model is made with the ledger's name in the very call, so whoever makes it first has made both; a
+    model that somebody made by hand gets a ledger.
+
+    Args:
+      client: MLflow's.
+      name: Of the registered model.
+      experiment_id: Where the ledger's run goes.
+      description: Of the registered model.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found = client.search_registered_models(filter_string=f"name = '{name}'")
+    if found and LEDGER_TAG in found[0].tags:
+        return
+    run = client.create_run(experiment_id, tags={ROLE_TAG: LEDGER_ROLE}, run_name=f"promotions of {name}")
+    run_id: str = run.info.run_id
+    client.set_terminated(run_id)
+    if found:
+        client.set_registered_model_tag(name, LEDGER_TAG, run_id)
+        return
+    try:
+        client.create_registered_model(name, tags={LEDGER_TAG: run_id}, description=description)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        if client.get_registered_model(name).tags.get(LEDGER_TAG) != run_id:
+            client.delete_run(run_id)
+
+
+def read(client: Any, name: str) -> list[Entry]:
+    """All entries of a registered model, the oldest first; none for a model without a ledger.
+
+    Raises:
+      TrackingFault: If the ledger's run is gone.
+    """
+    run_id = client.get_registered_model(name).tags.get(LEDGER_TAG)
+    if not run_id:
+        return []
+    params = _params(client, name, run_id)
+    entries = [Entry.model_validate_json(text) for key, text in params.items() if key.startswith(_ENTRY)]
+    return [
+        entry.model_copy(update={"settled": _settled(entry) in params})
+        for entry in sorted(entries, key=lambda entry: entry.n)
+    ]
+
+
+def append(client: Any, name: str, entry: Entry) -> None:
+    """Writes an entry at its place; the same entry again changes nothing.
+
+    Raises:
+      Overtaken: If another entry stands there.
+      ValueError: If it is too long for MLflow.
+      TrackingFault: If the registered model has no ledger, or its run is gone.
+    """
+    from mlflow.exceptions import MlflowException
+
+    text = entry.model_dump_json(exclude={"settled"})
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(
+            f"an entry of {len(text)} characters; accepted: {MOST_CHARACTERS} at the most, so say why in "
+            "fewer words"
+        )
+    run_id, place = _run_id(client, name), f"{_ENTRY}{entry.n:04d}"
+    try:
+        client.log_param(run_id, place, text, synchronous=True)
+    except MlflowException:
+        stands = _params(client, name, run_id).get(place)
+        if stands is None:
+            raise
+        if stands != text:
+            raise Overtaken(name, Entry.model_validate_json(stands)) from None
+
+
+def settle(client: Any, name: str, entry: Entry) -> None:
+    """Says that the aliases followed an entry."""
+    client.log_param(_run_id(client, name), _settled(entry), "yes", synchronous=True)
+
+
+def _settled(entry: Entry) -> str:
+    return f"{_SETTLED}{entry.n:04d}"
+
+
+def _run_id(client: Any, name: str) -> str:
+    run_id: str | None = client.get_registered_model(name).tags.get(LEDGER_TAG)
+    if not run_id:
+        raise TrackingFault(
+            f"registered model {name!r} has no ledger of promotions: its tag {LEDGER_TAG} is absent; the "
+            "next push to it makes one"
+        )
+    return run_id
+
+
+def _params(client: Any, name: str, run_id: str) -> dict[str, str]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        params: dict[str, str] = client.get_run(run_id).data.params
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise TrackingFault(
+            f"the ledger of promotions of {name!r} is gone: MLflow has no run {run_id}; restore it from a "
+            f"backup, or remove the model's tag {LEDGER_TAG} to begin a new one at the next push"
+        ) from None
+    return params

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,12 +60,62 @@ def command(*arguments: str, overrides: tuple[str, ...] = ()) -> list[str]:
     return [sys.executable, str(REPOSITORY / "pipeline_runner.py"), *arguments, *settings]
 
 
-def run(*arguments: str, overrides: tuple[str, ...] = (), cwd: Path | None = None) -> Finished:
-    """Runs a command to its end."""
+def run(
+    *arguments: str,
+    overrides: tuple[str, ...] = (),
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Finished:
+    """Runs a command to its end, with ``env`` added to the environment."""
     done = subprocess.run(
-        command(*arguments, overrides=overrides), capture_output=True, text=True, cwd=cwd, check=False
+        command(*arguments, overrides=overrides),
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+        env={**os.environ, **(env or {})},
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def run_and_act(
+    line: str,
+    act: Callable[[int], None],
+    *arguments: str,
+    overrides: tuple[str, ...] = (),
+    env: Mapping[str, str] | None = None,
+) -> Finished:
+    """Runs a command to its end, and does something once, as soon as a line of progress holds ``line``.
+
+    Args:
+      line: Part of the line that is waited for.
+      act: Gets the process group of the command.
+      arguments: Of the command.
+      overrides: Of the configuration.
+      env: Added to the environment.
+    """
+    lines: list[str] = []
+    acted = False
+    with (
+        tempfile.TemporaryFile("w+") as out,
+        subprocess.Popen(
+            command(*arguments, overrides=overrides),
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **(env or {})},
+        ) as process,
+    ):
+        assert process.stderr is not None
+        for said in process.stderr:
+            lines.append(said.rstrip())
+            if not acted and line in said:
+                acted = True
+                act(process.pid)
+        process.wait()
+        out.seek(0)
+        return Finished(process.returncode, out.read(), "\n".join(lines))
 
 
 def kill_in(node: str, *arguments: str, overrides: tuple[str, ...] = ()) -> list[str]:
@@ -72,19 +124,7 @@ def kill_in(node: str, *arguments: str, overrides: tuple[str, ...] = ()) -> list
     Returns:
       The lines of progress up to there; all of them if the run ended before the node began.
     """
-    lines = []
-    with subprocess.Popen(
-        command(*arguments, overrides=overrides),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            lines.append(line.rstrip())
-            if f"] {node}" in line and line.rstrip().endswith("..."):
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-        process.wait()
-    return lines
+    done = run_and_act(
+        f"] {node}", lambda group: os.killpg(group, signal.SIGKILL), *arguments, overrides=overrides
+    )
+    return done.err.splitlines()

@@ -128,8 +128,23 @@ def test_the_page_links_to_what_was_pushed(folder: Path, second: Finished) -> No
     for model in FrontierIndex.load(str(folder / "pushed")).models:
         link = points[model.point_id]
         assert (folder / "report" / link["folder"] / "model.tflite").is_file()
-        assert link["version"] == f"tinytrill v{model.registered_version}"
+        (registration,) = model.registrations
+        assert link["version"] == f"tinytrill-host v{registration.version}"
         assert link["run_id"] == model.run_id
+
+
+def test_the_run_tells_its_code_and_its_lineage(folder: Path, first: Finished) -> None:
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("tinytrill")
+    (parent,) = client.search_runs([experiment.experiment_id], "tags.`tinytrill.role` = 'pipeline'")
+    assert parent.info.status == "FINISHED"
+    assert len(parent.data.tags["tinytrill.lock_sha256"]) == 64
+    assert {entry.dataset.name for entry in parent.inputs.dataset_inputs} >= {"corpus"}
+    stored = {entry.path for entry in client.list_artifacts(parent.info.run_id, "lineage")}
+    assert stored == {"lineage/lineage.json", "lineage/lineage.html"}
+    assert (folder / "report" / "lineage.html").is_file()
 
 
 def test_the_page_is_self_contained(folder: Path, first: Finished) -> None:
@@ -182,6 +197,7 @@ def test_a_phone_gets_a_frontier_of_its_own(folder: Path, second: Finished, tmp_
     both = {point.point_id for point in host.blessed} & {point.point_id for point in judged.blessed}
     assert pushed.keys() == {point.point_id for device in (host, judged) for point in device.blessed}
     assert all(pushed[point] == ["host", "phone"] for point in both)
+    assert {name.partition("/")[0] for name in _versions(folder)} == {"tinytrill-host", "tinytrill-phone"}
     assert phone.files() == []
 
 
@@ -189,17 +205,16 @@ def test_registered_models_compete_with_the_next_run(folder: Path, second: Finis
     from mlflow.tracking import MlflowClient
 
     store = f"sqlite:///{folder}/mlflow.db"
-    before = _versions(folder)
+    before = {name: point for name, point in _versions(folder).items() if name.startswith("tinytrill-host/")}
     champion = sorted(before)[0].partition("/")[2]
-    MlflowClient(store).set_registered_model_alias("tinytrill", "champion", champion)
+    MlflowClient(store).set_registered_model_alias("tinytrill-host", "champion", champion)
     others = (*SMALL, "students.explicit=[{architecture: {name: mobilenet_v3, size: tiny, width: 0.25}, "
               "embedding_width: 16}]", f"push.tracking_uri={store}")  # fmt: skip
     done = run("demo", "--output", str(tmp_path / "next"), overrides=others, cwd=tmp_path)
     # Whether the new student beats the registered ones is up to the machine.
     assert done.code in (0, 3), done.err
     registered = Verdict.load(str(tmp_path / "next" / "report")).devices[0].registered
-    assert {f"tinytrill/{model.version}": model.point_id for model in registered} == before
+    assert {f"tinytrill-host/{model.version}": model.point_id for model in registered} == before
     assert {model.version for model in registered if "champion" in model.aliases} == {champion}
-    # The same sound, rules, machine and reference model, in another folder: all figures of the host compare.
-    assert all(model.competes or model.reason.startswith("measured on adb") for model in registered)
-    assert all(model.competes for model in registered if "champion" in model.aliases)
+    # The same sound, rules, machine and reference model, in another folder: all figures compare.
+    assert all(model.competes for model in registered)

@@ -67,7 +67,12 @@ def test_a_run_killed_in_each_component_goes_on(tmp_path: Path) -> None:
     versions = [version.tags["tinytrill.sha256"] for version in client.search_model_versions()]
     assert sorted(versions) == sorted(model.sha256 for model in pushed)
     runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
-    assert len(runs) == 2  # the pipeline run and its one candidate
+    roles = sorted(run.data.tags["tinytrill.role"] for run in runs)
+    # One run for the pipeline, its one candidate, and the registered model's ledger.
+    assert roles == ["candidate", "pipeline", "promotions"]
+    assert {run.info.status for run in runs if run.data.tags["tinytrill.role"] != "promotions"} == {
+        "FINISHED"
+    }
 
     straight = tmp_path / "straight"
     assert run("demo", "--output", str(straight), overrides=OVERRIDES).code == 0

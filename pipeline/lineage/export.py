@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.layout import RunLayout
+from schemas.lineage import LineageGraph
 
 if TYPE_CHECKING:
     from components.tracking.tracker import Tracker
 
-FOLDER = "lineage"
+LINEAGE_FOLDER = "lineage"
+LINEAGE_PAGE = LineageGraph.PAGE
 MLMD_TAG = "tinytrill.mlmd"
 
 

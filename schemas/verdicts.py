@@ -43,6 +43,8 @@ class FrontierPoint(Report):
     latency_ms: float = Field(description="Typical latency of a window.")
     latency_low_ms: float
     latency_high_ms: float
+    latency_n: int = Field(0, description="Timed invocations behind the latency; 0: not told.")
+    latency_sessions: int = Field(0, description="Sessions they come from.")
     p50_ms: float | None = None
     p90_ms: float | None = None
     p95_ms: float | None = None

@@ -200,6 +200,8 @@ def make_points(run: Run, latency: LatencyReport, blessed: Collection[str]) -> l
                 latency_ms=measured.typical_ms,
                 latency_low_ms=measured.spread_low_ms,
                 latency_high_ms=measured.spread_high_ms,
+                latency_n=measured.n,
+                latency_sessions=measured.sessions,
                 p50_ms=measured.p50_ms,
                 latency_ratio=measured.ratio,
                 latency_ratio_low=measured.ratio_low,

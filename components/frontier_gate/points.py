@@ -135,6 +135,8 @@ def _point(
         latency_ms=timed.typical_ms,
         latency_low_ms=timed.spread_low_ms,
         latency_high_ms=timed.spread_high_ms,
+        latency_n=timed.n,
+        latency_sessions=timed.sessions,
         p50_ms=timed.p50_ms,
         p90_ms=timed.p90_ms,
         p95_ms=timed.p95_ms,

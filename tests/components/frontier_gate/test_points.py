@@ -49,6 +49,7 @@ def test_a_point_has_all_figures(run: Run) -> None:
     assert point.tasks == pytest.approx({"language": 0.70, "speaker": 0.75, "keyword": 0.80})
     assert (point.statistic, point.latency_ms) == ("median", 5.0)
     assert (point.latency_low_ms, point.latency_high_ms) == (4.95, 5.05)
+    assert (point.latency_n, point.latency_sessions) == (750, 3)
     told = (point.p50_ms, point.p90_ms, point.p95_ms, point.p99_ms, point.mean_ms)
     assert told == pytest.approx((5.0, 5.5, 6.0, 7.0, 5.1))
     ratio = (point.latency_ratio, point.latency_ratio_low, point.latency_ratio_high)

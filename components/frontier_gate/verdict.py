@@ -19,7 +19,7 @@ from components.frontier_gate.scales import Floats
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.yardsticks import Yardsticks, check_names, slices_of
 from components.tracking.registered import RegisteredVersion
-from schemas.latency_reports import LatencyReport
+from schemas.latency_reports import LatencyReport, Machine
 from schemas.noss_reports import NossComparison, NossModelResult, NossReport
 from schemas.reports import TfliteReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RefusedVariant, Verdict
@@ -127,8 +127,8 @@ class _Run:
         judgement = judge(points, self.draws, incumbents, yardsticks, settings, device)
         closed = [
             *_without_points(latency, points, refused, self.noss),
-            *_missing_tasks(settings, self.teacher),
-            *_host_figures(latency, settings),
+            *missing_tasks(settings, self.teacher),
+            *([] if latency.failure else host_figures(latency.machine, settings)),
         ]
         if points and (nothing := why_nothing(judgement.points)):
             closed.append(nothing)
@@ -189,7 +189,8 @@ def _without_points(
     return reasons
 
 
-def _missing_tasks(settings: GateSettings, teacher: NossModelResult) -> list[str]:
+def missing_tasks(settings: GateSettings, teacher: NossModelResult) -> list[str]:
+    """Why nothing may be blessed though tasks are required: those that the teacher was not evaluated on."""
     evaluated = [task.task for task in teacher.tasks]
     missing = [task for task in settings.required_tasks if task not in evaluated]
     if not missing:
@@ -197,10 +198,9 @@ def _missing_tasks(settings: GateSettings, teacher: NossModelResult) -> list[str
     return [f"required tasks were not evaluated: {', '.join(missing)}; there are {', '.join(evaluated)}"]
 
 
-def _host_figures(latency: LatencyReport, settings: GateSettings) -> list[str]:
-    """Demands on time that figures of the host do not speak for."""
-    machine = latency.machine
-    if machine.is_device or settings.host_may_bless or latency.failure:
+def host_figures(machine: Machine, settings: GateSettings) -> list[str]:
+    """Why nothing may be blessed by a machine's figures: demands on time that the host does not speak for."""
+    if machine.is_device or settings.host_may_bless:
         return []
     demands = of_time(applicable(settings.goals, machine.profile), settings.budgets.get(machine.profile, ()))
     if not demands:

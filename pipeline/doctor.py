@@ -283,14 +283,19 @@ def _check_sqlite(path: Path, uri: str) -> Check:
 
 
 def _check_server(uri: str) -> Check:
-    from urllib.error import URLError
-    from urllib.request import urlopen
+    """Whether the server answers this user, not merely anybody."""
+    from components.tracking.faults import StoreRefused, TrackingFault, telling
+    from components.tracking.stores import open_client
 
     try:
-        with urlopen(f"{uri.rstrip('/')}/health", timeout=_COMMAND_SECONDS):
-            return Check("MLflow", "ok", f"{uri} answers")
-    except (URLError, OSError, ValueError) as error:
-        return Check("MLflow", "missing", f"{uri}: {error}", "start the server or give another tracking URI")
+        with telling(uri):
+            open_client(uri).search_experiments(max_results=1)
+    except StoreRefused as error:
+        advice = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        return Check("MLflow", "missing", str(error), advice)
+    except TrackingFault as error:
+        return Check("MLflow", "missing", str(error), "start the server or give another tracking URI")
+    return Check("MLflow", "ok", f"{uri} answers")
 
 
 def _run(command: Sequence[str]) -> tuple[int, str]:

@@ -77,7 +77,12 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     doctor.add_argument(
         "--output", type=Path, default=Path("output"), metavar="DIR", help="where runs would go"
     )
-    doctor.add_argument("--tracking-uri", default="", help="the MLflow tracking URI to check")
+    doctor.add_argument(
+        "--tracking-uri",
+        default="",
+        metavar="URI",
+        help="the MLflow store to check (default: MLFLOW_TRACKING_URI)",
+    )
     doctor.set_defaults(command=_doctor)
 
     return [run, demo, validate, report, doctor]
@@ -132,8 +137,10 @@ def _doctor(options: argparse.Namespace) -> int:
 
     from pipeline.doctor import examine, render
     from pipeline.progress import terminal
+    from pipeline.stores import TRACKING_URI, keep_credentials_aside
 
+    store = keep_credentials_aside(options.tracking_uri or os.environ.get(TRACKING_URI, ""))
     with terminal(Path(os.devnull), options.verbose):
-        checks = examine(options.output, options.tracking_uri)
+        checks = examine(options.output, store)
     Console().print(render(checks))
     return 0 if all(check.status != "missing" or not check.required for check in checks) else 1

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from schemas.reports import ModelDescription
 
-from schemas.reports import DistillationSetInfo, IngestReport
+NOT_STATED = "not stated; ask its publisher"
 
 
-def write_notice(windows: DistillationSetInfo, sources: Sequence[IngestReport]) -> str:
-    """The text of ``NOTICE.txt``; an unknown licence is said to be unknown."""
+def write_notice(description: ModelDescription) -> str:
+    """The text of ``NOTICE.txt``; a licence that was not stated is said to be missing."""
+    licences = description.licences
     lines = [
         "This model was distilled by TinyTrill.",
         "",
-        f"Teacher: {windows.teacher}",
-        f"  sha256 over its files: {windows.teacher_digest}",
-        "  licence: not recorded; ask its publisher",
-        f"Sound: {'synthesised' if windows.synthetic else 'recorded'}",
+        f"Teacher: {description.teacher}",
+        f"  sha256 over its files: {description.teacher_digest}",
+        f"  licence: {licences.teacher or NOT_STATED}",
+        f"Sound: {'synthesised' if description.synthetic else 'recorded'}",
+        "Licences of the sound it learnt from:",
+        *(f"  {name}: {licence or NOT_STATED}" for name, licence in sorted(licences.corpus.items())),
+        "Licences of the sound it was judged by:",
+        *(f"  {name}: {licence or NOT_STATED}" for name, licence in sorted(licences.tasks.items())),
     ]
-    known = {name: licence for source in sources for name, licence in source.licences.items()}
-    if known:
-        lines += ["Licences of the sound it learnt from or was judged by:"]
-        lines += [f"  {name}: {licence or 'not recorded'}" for name, licence in sorted(known.items())]
-    else:
-        lines += ["Licences of the sound it learnt from or was judged by: not recorded"]
     return "\n".join(lines) + "\n"

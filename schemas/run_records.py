@@ -76,6 +76,9 @@ class RunRecord(ReportFile):
     verdict_digest: str = Field(description="Of what the gate decided; another verdict is another run.")
     given_run_id: str = Field("", description="MLflow run that somebody else opened for this one.")
     parent_run_id: str = Field("", description="MLflow run that was opened when the pipeline began.")
+    kept_at: float = Field(
+        0.0, description="Seconds since 1970 when it was put into the outbox; 0: it was never kept."
+    )
     tracking_uri: str = Field(description="Without credentials.")
     experiment: str
     artifact_location: str = ""

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from components.tracking.stores import without_credentials
+
+_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+_ARTIFACTS = "/mlflow-artifacts/"
+_LONGEST = 600
+
 
 class TrackingFault(RuntimeError):
     """MLflow did not do what it was asked; the message names the store, never its credentials."""
@@ -21,3 +31,108 @@ class ArtifactsRefused(TrackingFault):
 
 class RunMismatch(TrackingFault):
     """A run that was given belongs to another pipeline run."""
+
+
+@contextmanager
+def telling(uri: str) -> Iterator[None]:
+    """Around calls of MLflow: what they raise becomes a fault that names the store and what to do.
+
+    Args:
+      uri: Of the store.
+
+    Raises:
+      StoreUnreachable: If nobody answers, or the server or the database is failing.
+      StoreRefused: If credentials are wrong or absent, or rights are missing.
+      ArtifactsRefused: If files cannot be written or read.
+      TrackingFault: For all else that MLflow refuses.
+    """
+    try:
+        yield
+    except TrackingFault:
+        raise
+    except Exception as error:
+        fault = _fault(error, uri)
+        if fault is None:
+            raise
+        # The error itself may show credentials.
+        raise fault from None
+
+
+def _fault(error: Exception, uri: str) -> TrackingFault | None:
+    """The fault behind an error; None if it is no fault of a store."""
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    chain = _chain(error)
+    store = without_credentials(uri)
+    asked = next((one for one in chain if isinstance(one, RequestException)), None)
+    if _status(error) in (401, 403) or (asked and _status(asked) in (401, 403)):
+        return StoreRefused(
+            f"the MLflow server {store} refuses: {_said(error, uri)}; accepted: MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of a user who may write there"
+        )
+    if asked is not None:
+        return _of_request(asked, _said(chain[-1] if asked.response is None else asked, uri), store)
+    database = next((one for one in chain if isinstance(one, SQLAlchemyError)), None)
+    if database is not None:
+        return _of_database(_said(getattr(database, "orig", None) or database, uri), store)
+    if isinstance(error, MlflowException):
+        return TrackingFault(f"the MLflow store {store} refuses: {_said(error, uri)}")
+    if isinstance(error, OSError):
+        return ArtifactsRefused(
+            f"the files of the MLflow store {store} cannot be written or read: {_said(error, uri)}; give "
+            "this user rights there, or name another artifact_location for a new experiment"
+        )
+    if isinstance(error, ImportError):
+        return TrackingFault(f"the MLflow store {store} needs a package: {_said(error, uri)}")
+    return None
+
+
+def _of_request(asked: OSError, said: str, store: str) -> TrackingFault:
+    from requests import ConnectionError as NoConnection
+    from requests import Timeout
+
+    url = getattr(getattr(asked, "request", None), "url", None) or ""
+    if _ARTIFACTS in url and not isinstance(asked, NoConnection | Timeout):
+        return ArtifactsRefused(
+            f"the MLflow server {store} does not take or give files: {said}; see that it may write where "
+            "--artifacts-destination points, and that its disk is not full"
+        )
+    return StoreUnreachable(f"the MLflow server {store} does not answer as it should: {said}")
+
+
+def _of_database(said: str, store: str) -> TrackingFault:
+    if "readonly" in said or "read-only" in said or "unable to open" in said:
+        return StoreRefused(
+            f"the MLflow store {store} may not be written: {said}; give this user rights there"
+        )
+    return StoreUnreachable(f"the database of the MLflow store {store} does not do its work: {said}")
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and what led to it, innermost last."""
+    chain = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None and inner not in chain:
+        chain.append(inner)
+    return chain
+
+
+def _status(error: BaseException) -> int | None:
+    """HTTP status that an error tells of."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException):
+        status: int = error.get_http_status_code()
+        return status
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def _said(error: BaseException, uri: str) -> str:
+    """What an error says, in one line and without credentials."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    said = said.replace(uri, without_credentials(uri))
+    for name in _SECRETS:
+        if secret := os.environ.get(name):
+            said = said.replace(secret, "***")
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."

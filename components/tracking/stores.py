@@ -6,9 +6,21 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
+ARTIFACTS_FOLDER = "mlartifacts"
+# MLflow itself asks a silent server seven times, and waits two minutes each time.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+_HEALTH_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,58 @@ def quieten_mlflow() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def open_client(uri: str) -> MlflowClient:
+    """A client of a store that answers; tracking and registry are the same store.
+
+    A server that is gone is known to be gone in seconds, now and at every later call. The environment's own
+    MLFLOW_HTTP_REQUEST_* win.
+
+    Args:
+      uri: Of the store; what credentials it needs is in the environment.
+
+    Raises:
+      ValueError: If the address is empty.
+      StoreUnreachable: If nobody answers there.
+      StoreRefused: If a SQLite file or its folder may not be written, or credentials are wrong.
+      TrackingFault: If MLflow cannot use the store.
+    """
+    from components.tracking.faults import telling
+
+    if not uri:
+        raise ValueError(
+            "no MLflow store: its address is empty; accepted: sqlite:///<file>, http(s)://<server>"
+        )
+    quieten_mlflow()
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    with telling(uri):
+        _ask(uri)
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _ask(uri: str) -> None:
+    """Raises what the network or the database raises; MLflow would try for minutes.
+
+    What the answer of a server is does not matter here, unless it is failing.
+    """
+    if is_server(uri):
+        from mlflow.utils.credentials import get_default_host_creds
+        from mlflow.utils.rest_utils import http_request
+
+        http_request(get_default_host_creds(uri), "/health", "GET", max_retries=0, timeout=_HEALTH_SECONDS)
+    elif "://" in uri:
+        import sqlalchemy
+
+        if file := sqlite_file(uri):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        engine = sqlalchemy.create_engine(uri)
+        with engine.connect():
+            pass
+        engine.dispose()
+
+
 def sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite store, None for any other store."""
     return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
@@ -54,3 +118,23 @@ def without_credentials(uri: str) -> str:
     """An address that may be shown."""
     parts = urlsplit(uri)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
+
+
+def beside_sqlite(uri: str) -> str | None:
+    """Artifact folder beside a SQLite store, None for any other store."""
+    file = sqlite_file(uri)
+    return (file.resolve().parent / ARTIFACTS_FOLDER).as_uri() if file else None
+
+
+def run_page(uri: str, experiment_id: str, run_id: str) -> str:
+    """Address of a run in MLflow's pages; empty where there are none."""
+    return _page(uri, f"experiments/{experiment_id}/runs/{run_id}")
+
+
+def version_page(uri: str, registered_model: str, version: str) -> str:
+    """Address of a registered version in MLflow's pages; empty where there are none."""
+    return _page(uri, f"models/{quote(registered_model, safe='')}/versions/{version}")
+
+
+def _page(uri: str, place: str) -> str:
+    return f"{without_credentials(uri).rstrip('/')}/#/{place}" if is_server(uri) else ""

@@ -7,111 +7,270 @@ any two calls is continued. Metrics carry fixed timestamps, so logging them agai
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
+import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from components.frontier_pusher.settings import PusherSettings
-from components.tracking.stores import is_server, quieten_mlflow, sqlite_file, without_credentials
+from components.tracking.faults import RunMismatch, TrackingFault, telling
+from components.tracking.names import (
+    CANDIDATE_ROLE,
+    CANDIDATE_TAG,
+    PIPELINE_ROLE,
+    ROLE_TAG,
+    RUN_KEY_TAG,
+    RUN_NAME_TAG,
+    VERDICT_DIGEST_TAG,
+)
+from components.tracking.stores import (
+    Store,
+    beside_sqlite,
+    open_client,
+    run_page,
+    version_page,
+    without_credentials,
+)
+from schemas.run_context import Provenance
+from schemas.run_records import MetricPoint, RecordedDataset, RunRecord
 
-RUN_KEY_TAG = "tinytrill.run_key"
-ROLE_TAG = "tinytrill.role"
-RUN_NAME_TAG = "tinytrill.run_name"
-CANDIDATE_TAG = "tinytrill.candidate"
-GATE_TAG = "tinytrill.gate"
-PIPELINE_ROLE = "pipeline"
-CANDIDATE_ROLE = "candidate"
-BATCH = 500
-ARTIFACTS_FOLDER = "mlartifacts"
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+RUN_ID = "MLFLOW_RUN_ID"
+CODE_VERSION_TAG = "tinytrill.code_version"
+UNCOMMITTED_TAG = "tinytrill.uncommitted"
+LOCK_TAG = "tinytrill.lock_sha256"
+CONFIG_TAG = "tinytrill.config_sha256"
+
+# MLflow takes no more parameters or tags in one call; metrics and data sets are fewer than it would take.
+_PARAMETERS = 100
+_METRICS = 500
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+_Given = ParamSpec("_Given")
+_Answer = TypeVar("_Answer")
+_Method = Callable[Concatenate["Tracker", _Given], _Answer]
+
+logger = logging.getLogger("tinytrill.tracking")
 
 
-@dataclass(frozen=True)
-class Point:
-    """One value of a metric.
+def given_run_id() -> str:
+    """The MLflow run that somebody else, as Kubeflow's plugin, opened for this process; empty: none."""
+    return os.environ.get(RUN_ID, "")
 
-    Attributes:
-      name: Of the metric.
-      value: Finite.
-      step: Epoch, or 0.
-      second: When, in seconds after the run began; fixed for a given report.
-    """
 
-    name: str
-    value: float
-    step: int = 0
-    second: float = 0.0
+def _telling(method: _Method[_Given, _Answer]) -> _Method[_Given, _Answer]:
+    """What MLflow raises in a method becomes a fault that names the store."""
+
+    @functools.wraps(method)
+    def told(self: Tracker, *args: _Given.args, **kwargs: _Given.kwargs) -> _Answer:
+        with telling(self.uri):
+            return method(self, *args, **kwargs)
+
+    return told
 
 
 class Tracker:
-    """Writes one pipeline run to an MLflow store."""
+    """Writes pipeline runs to an MLflow store; every method may be repeated.
 
-    def __init__(self, settings: PusherSettings, run_key: str, run_name: str) -> None:
+    Attributes:
+      uri: Of the store, without credentials.
+      client: MLflow's client of it, for what is not a method here; see :func:`faults.telling`.
+      experiment_id: Of the store's experiment.
+    """
+
+    def __init__(self, store: Store) -> None:
         """Connects to the store, and makes the experiment if it is new.
 
         Raises:
-          ValueError: If no tracking URI is given, or the experiment was deleted.
+          ValueError: If the store has no address.
+          TrackingFault: If the store does not answer or refuses, or the experiment was deleted.
         """
-        quieten_mlflow()
-        from mlflow import MlflowClient
+        self.uri = store.uri
+        self.client = open_client(store.uri)
+        with telling(store.uri):
+            self.experiment_id = self._experiment(store)
 
-        self.uri = settings.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
-        if not self.uri:
-            raise ValueError("no MLflow store: tracking_uri is empty and MLFLOW_TRACKING_URI is not set")
-        self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-        self.run_key = run_key
-        self.run_name = run_name
-        self.experiment_id = self._experiment(settings)
+    @_telling
+    def begin(
+        self,
+        run_key: str,
+        run_name: str,
+        provenance: Provenance,
+        given_run_id: str = "",
+        fresh: bool = False,
+    ) -> str:
+        """Opens the run of a pipeline, or finds it again.
 
-    def parent(self) -> str:
-        """Run id of the pipeline run."""
-        return self._run({ROLE_TAG: PIPELINE_ROLE}, self.run_name)
+        Args:
+          run_key: Names the pipeline run.
+          run_name: For people.
+          provenance: Told at the run.
+          given_run_id: A run that somebody else opened; it, or the outermost run it is nested in, is the
+            pipeline's.
+          fresh: Take no run that has a verdict already.
 
-    def candidate(self, parent_run_id: str, candidate_id: str) -> str:
-        """Run id of a candidate's nested run."""
+        Returns:
+          Id of the run. It is RUNNING, unless it has a verdict: then only the cache will be asked.
+
+        Raises:
+          RunMismatch: If the given run is not there, or belongs to another pipeline run.
+        """
+        tags = _tags(run_key, run_name, provenance)
+        if given_run_id:
+            run = self._given(given_run_id, run_key)
+        else:
+            run = self._find_or_make(
+                self.experiment_id,
+                {RUN_KEY_TAG: run_key, ROLE_TAG: PIPELINE_ROLE},
+                tags,
+                run_name,
+                lambda runs: _undecided(runs) or (runs[-1] if runs and not fresh else None),
+            )
+        run_id: str = run.info.run_id
+        self.set_tags(run_id, tags)
+        if run.info.status != "RUNNING" and not run.data.tags.get(VERDICT_DIGEST_TAG):
+            self.client.update_run(run_id, status="RUNNING")
+        return run_id
+
+    @_telling
+    def pipeline_run(self, record: RunRecord) -> str:
+        """The run that a record is sent to: its own, or one of the same key, that has no other verdict.
+
+        Returns:
+          Id of the run, which has the verdict's digest from now on.
+        """
+        tags = _tags(record.run_key, record.run_name, record.provenance)
+        tags[VERDICT_DIGEST_TAG] = record.verdict_digest
+        run = self._opened(record) or self._find_or_make(
+            self.experiment_id,
+            {RUN_KEY_TAG: record.run_key, ROLE_TAG: PIPELINE_ROLE},
+            tags,
+            record.run_name,
+            lambda runs: _decided(runs, record.verdict_digest) or _undecided(runs),
+            begun_ms=round(1000 * record.kept_at) or None,
+        )
+        run_id: str = run.info.run_id
+        self.set_tags(run_id, tags)
+        return run_id
+
+    @_telling
+    def candidate(self, parent_run_id: str, run_key: str, run_name: str, candidate_id: str) -> str:
+        """Id of a candidate's nested run; a finished one stays finished."""
         from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-        tags = {ROLE_TAG: CANDIDATE_ROLE, CANDIDATE_TAG: candidate_id}
-        return self._run(tags, candidate_id, {MLFLOW_PARENT_RUN_ID: parent_run_id})
+        identity = {
+            RUN_KEY_TAG: run_key,
+            ROLE_TAG: CANDIDATE_ROLE,
+            CANDIDATE_TAG: candidate_id,
+            MLFLOW_PARENT_RUN_ID: parent_run_id,
+        }
+        experiment_id = self.experiment_of(parent_run_id)
+        run = self._find_or_make(
+            experiment_id,
+            identity,
+            {RUN_NAME_TAG: run_name},
+            candidate_id,
+            lambda runs: runs[0] if runs else None,
+        )
+        run_id: str = run.info.run_id
+        return run_id
 
-    def log_parameters(self, run_id: str, parameters: Mapping[str, Any]) -> None:
+    @_telling
+    def log_parameters(self, run_id: str, parameters: Mapping[str, object]) -> None:
         """Logs those parameters that the run does not have yet (MLflow never changes one)."""
         from mlflow.entities import Param
 
         known = self.client.get_run(run_id).data.params
         new = [Param(name, str(value)) for name, value in parameters.items() if name not in known]
-        for start in range(0, len(new), 100):
-            self.client.log_batch(run_id, params=new[start : start + 100])
+        for start in range(0, len(new), _PARAMETERS):
+            self.client.log_batch(run_id, params=new[start : start + _PARAMETERS])
 
-    def log_metrics(self, run_id: str, points: list[Point]) -> None:
+    @_telling
+    def log_metrics(self, run_id: str, points: Sequence[MetricPoint]) -> None:
         """Logs metrics at fixed times; the same points again change nothing."""
         from mlflow.entities import Metric
 
         begun_ms = self.client.get_run(run_id).info.start_time
         metrics = [Metric(p.name, p.value, begun_ms + round(1000 * p.second), p.step) for p in points]
-        for start in range(0, len(metrics), BATCH):
-            self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+        for start in range(0, len(metrics), _METRICS):
+            self.client.log_batch(run_id, metrics=metrics[start : start + _METRICS])
 
-    def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
-        """Stores a file with a run, replacing an earlier copy."""
-        self.client.log_artifact(run_id, str(path), folder)
+    @_telling
+    def log_file(self, run_id: str, path: Path, folder: str = "") -> None:
+        """Stores a file with a run, replacing an earlier copy; ``folder`` is among the run's artifacts."""
+        self.client.log_artifact(run_id, str(path), folder or None)
 
-    def tag_gate(self, run_id: str, closed: Sequence[str]) -> None:
-        """Says at the run whether the gate is open, or why it is closed."""
-        self.client.set_tag(run_id, GATE_TAG, f"closed: {'; '.join(closed)}" if closed else "open")
+    @_telling
+    def log_datasets(self, run_id: str, datasets: Sequence[RecordedDataset]) -> None:
+        """Names the data a run used, as MLflow's inputs; the same data again change nothing."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+        inputs = [
+            DatasetInput(
+                Dataset(
+                    name=data.name,
+                    digest=data.digest,
+                    source_type="local",
+                    source=json.dumps({"uri": data.source}),
+                    profile=json.dumps(data.profile),
+                ),
+                [InputTag(MLFLOW_DATASET_CONTEXT, data.context)],
+            )
+            for data in datasets
+        ]
+        if inputs:
+            self.client.log_inputs(run_id, datasets=inputs)
+
+    @_telling
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Sets tags of a run."""
+        from mlflow.entities import RunTag
+
+        made = [RunTag(name, value) for name, value in tags.items()]
+        for start in range(0, len(made), _PARAMETERS):
+            self.client.log_batch(run_id, tags=made[start : start + _PARAMETERS])
+
+    @_telling
+    def finish(self, run_id: str, status: str = "FINISHED") -> None:
+        """Ends a run; one that ended so keeps its time."""
+        if self.client.get_run(run_id).info.status != status:
+            self.client.set_terminated(run_id, status)
+
+    @_telling
+    def give_up(self, run_id: str, status: str) -> None:
+        """Ends a run and those nested in it; what has ended before stays as it is."""
+        nested = self.client.search_runs(
+            [self.experiment_of(run_id)], f"tags.`mlflow.parentRunId` = '{run_id}' and status = 'RUNNING'"
+        )
+        for run in [*nested, self.client.get_run(run_id)]:
+            if run.info.status == "RUNNING":
+                self.client.set_terminated(run.info.run_id, status)
+
+    @_telling
+    def experiment_of(self, run_id: str) -> str:
+        """Id of the experiment a run lies in: a run that was given may lie in another than the store's."""
+        experiment_id: str = self.client.get_run(run_id).info.experiment_id
+        return experiment_id
+
+    @_telling
+    def begun_ms(self, run_id: str) -> int:
+        """When a run began, in milliseconds since 1970; 0 if it is not there."""
+        run = self._active(run_id)
+        return run.info.start_time if run else 0
 
     def run_page(self, run_id: str) -> str:
         """Address of a run in MLflow's pages; empty where there are none."""
-        return self._page(f"experiments/{self.experiment_id}/runs/{run_id}")
+        return run_page(self.uri, self.experiment_id, run_id)
 
     def version_page(self, registered_model: str, version: str) -> str:
         """Address of a registered version in MLflow's pages; empty where there are none."""
-        return self._page(f"models/{quote(registered_model, safe='')}/versions/{version}")
-
-    def _page(self, place: str) -> str:
-        return f"{without_credentials(self.uri).rstrip('/')}/#/{place}" if is_server(self.uri) else ""
+        return version_page(self.uri, registered_model, version)
 
     @contextlib.contextmanager
     def as_default(self) -> Iterator[None]:
@@ -125,50 +284,127 @@ class Tracker:
         finally:
             mlflow.set_tracking_uri(before)
 
-    def finish(self, run_id: str, status: str = "FINISHED") -> None:
-        """Ends a run."""
-        self.client.set_terminated(run_id, status)
-
-    def _experiment(self, settings: PusherSettings) -> str:
+    def _experiment(self, store: Store) -> str:
         from mlflow.exceptions import MlflowException
 
-        experiment = self.client.get_experiment_by_name(settings.experiment)
+        experiment = self.client.get_experiment_by_name(store.experiment)
         if experiment is None:
-            location = settings.artifact_location or beside_sqlite(self.uri)
+            location = store.artifact_location or beside_sqlite(self.uri)
             try:
-                created: str = self.client.create_experiment(settings.experiment, artifact_location=location)
+                created: str = self.client.create_experiment(store.experiment, artifact_location=location)
                 return created
             except MlflowException:
-                # Another pusher may have made it meanwhile.
-                experiment = self.client.get_experiment_by_name(settings.experiment)
+                # Another process may have made it meanwhile.
+                experiment = self.client.get_experiment_by_name(store.experiment)
                 if experiment is None:
                     raise
         if experiment.lifecycle_stage != "active":
-            raise ValueError(
-                f"MLflow experiment {settings.experiment!r} was deleted in {without_credentials(self.uri)}; "
+            raise TrackingFault(
+                f"MLflow experiment {store.experiment!r} was deleted in {without_credentials(self.uri)}; "
                 "restore it or name another experiment"
             )
         found: str = experiment.experiment_id
         return found
 
-    def _run(self, tags: dict[str, str], name: str, more: dict[str, str] | None = None) -> str:
-        tags = {RUN_KEY_TAG: self.run_key, **tags}
-        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-        runs = self.client.search_runs(
-            [self.experiment_id], filter_string=query, order_by=["attributes.start_time"]
+    def _given(self, run_id: str, run_key: str) -> Run:
+        """The outermost run that a given run is nested in, if it may be the pipeline's."""
+        from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+        run = self._active(run_id)
+        while run is not None and (parent := run.data.tags.get(MLFLOW_PARENT_RUN_ID)):
+            run = self._active(parent)
+        if run is None:
+            raise RunMismatch(
+                f"{RUN_ID} names the run {run_id}, which {without_credentials(self.uri)} does not have; "
+                f"accepted: a run there that was not deleted, or no {RUN_ID}"
+            )
+        key = run.data.tags.get(RUN_KEY_TAG, "")
+        if key not in ("", run_key):
+            raise RunMismatch(
+                f"{RUN_ID} names the run {run.info.run_id}, which belongs to the pipeline run {key}, not to "
+                f"{run_key}; accepted: a run of its own, or no {RUN_ID}"
+            )
+        return run
+
+    def _active(self, run_id: str) -> Run | None:
+        """A run that is there and was not deleted."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = self.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return None
+        return run if run.info.lifecycle_stage == "active" else None
+
+    def _opened(self, record: RunRecord) -> Run | None:
+        """The run that was opened or given for a record, if it has no other key and no other verdict."""
+        run = self._active(record.parent_run_id) if record.parent_run_id else None
+        if run is None and record.given_run_id:
+            try:
+                run = self._given(record.given_run_id, record.run_key)
+            except RunMismatch as mismatch:
+                logger.warning("%s; %s gets a run of its own", mismatch, record.run_name)
+        if run is None:
+            return None
+        key, digest = run.data.tags.get(RUN_KEY_TAG, ""), run.data.tags.get(VERDICT_DIGEST_TAG, "")
+        return run if key in ("", record.run_key) and digest in ("", record.verdict_digest) else None
+
+    def _find_or_make(
+        self,
+        experiment_id: str,
+        identity: Mapping[str, str],
+        more: Mapping[str, str],
+        name: str,
+        choose: Callable[[list[Run]], Run | None],
+        begun_ms: int | None = None,
+    ) -> Run:
+        """The run that is chosen among those of an identity, oldest first; made if none is.
+
+        A run whose record waited begins when it was kept, not when it is sent.
+        Of two processes that make it at once, one deletes its own again.
+        """
+        found = choose(self._runs(experiment_id, identity))
+        if found is not None:
+            return found
+        made = self.client.create_run(
+            experiment_id, start_time=begun_ms, tags={**identity, **more}, run_name=name
         )
-        if runs:
-            run_id: str = runs[0].info.run_id
-            self.client.update_run(run_id, status="RUNNING")
-            return run_id
-        run = self.client.create_run(
-            self.experiment_id, tags={**tags, RUN_NAME_TAG: self.run_name, **(more or {})}, run_name=name
-        )
-        created: str = run.info.run_id
-        return created
+        chosen = choose(self._runs(experiment_id, identity)) or made
+        if chosen.info.run_id != made.info.run_id:
+            self.client.delete_run(made.info.run_id)
+        return chosen
+
+    def _runs(self, experiment_id: str, identity: Mapping[str, str]) -> list[Run]:
+        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
+        runs = self.client.search_runs([experiment_id], query)
+        return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
 
-def beside_sqlite(uri: str) -> str | None:
-    """Artifact folder beside a SQLite store, None for any other store."""
-    file = sqlite_file(uri)
-    return (file.resolve().parent / ARTIFACTS_FOLDER).as_uri() if file else None
+def _tags(run_key: str, run_name: str, provenance: Provenance | None) -> dict[str, str]:
+    """Tags of a pipeline's run; what is not known is left out."""
+    from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
+
+    tags = {RUN_KEY_TAG: run_key, ROLE_TAG: PIPELINE_ROLE, RUN_NAME_TAG: run_name}
+    if provenance is None:
+        return tags
+    code = provenance.code_version
+    told = {
+        MLFLOW_GIT_COMMIT: code if _COMMIT.fullmatch(code) else "",
+        CODE_VERSION_TAG: code,
+        UNCOMMITTED_TAG: str(provenance.uncommitted).lower(),
+        LOCK_TAG: provenance.lock_sha256,
+        CONFIG_TAG: provenance.config_sha256,
+    }
+    return tags | {name: value for name, value in told.items() if value}
+
+
+def _undecided(runs: Sequence[Run]) -> Run | None:
+    """The oldest run without a verdict."""
+    return next((run for run in runs if not run.data.tags.get(VERDICT_DIGEST_TAG)), None)
+
+
+def _decided(runs: Sequence[Run], verdict_digest: str) -> Run | None:
+    """The oldest run of a verdict."""
+    return next((run for run in runs if run.data.tags.get(VERDICT_DIGEST_TAG) == verdict_digest), None)

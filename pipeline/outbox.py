@@ -1,0 +1,74 @@
+"""Sends what MLflow has not taken yet: the records that wait in a run's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.frontier_pusher import outbox
+from components.frontier_pusher.finishing import finish
+from components.frontier_pusher.sending import send
+from components.tracking.faults import TrackingFault
+from components.tracking.stores import Store
+from components.tracking.tracker import Tracker
+from pipeline.layout import RunLayout
+from pipeline.lineage.export import export_lineage
+from schemas.run_records import RunRecord
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a record.
+
+    Attributes:
+      folder: Where it was kept; it is gone once the record is sent.
+      run_name: Of the pipeline run; empty if the record cannot be read.
+      parent_run_id: Its MLflow run; empty if it was not sent.
+      fault: Why it was not sent; empty if it was.
+    """
+
+    folder: Path
+    run_name: str
+    parent_run_id: str = ""
+    fault: str = ""
+
+
+def sync(output: Path, tracking_uri: str = "") -> list[Outcome]:
+    """Sends all records that wait in a run's folder, oldest first; may be killed and called again.
+
+    Args:
+      output: The run's folder.
+      tracking_uri: Another address of the store, without credentials; empty: the record's own.
+
+    Returns:
+      What became of each record. One that is not sent stays where it is.
+
+    Raises:
+      RunFailed: If a run, or another sync, is writing into the folder.
+    """
+    from pipeline.local_runner import exclusive
+
+    layout = RunLayout(output.resolve())
+    folders = outbox.waiting(layout.outbox)
+    if not folders:
+        return []
+    with exclusive(layout):
+        return [_sync_one(layout, folder, tracking_uri) for folder in folders if folder.is_dir()]
+
+
+def _sync_one(layout: RunLayout, folder: Path, tracking_uri: str) -> Outcome:
+    try:
+        record = RunRecord.load(folder)
+    except ValueError as error:
+        return Outcome(folder, "", fault=f"{folder / RunRecord.FILE} cannot be read: {error}")
+    if tracking_uri:
+        record = record.model_copy(update={"tracking_uri": tracking_uri})
+    try:
+        sent = send(record, folder)
+        finish(record, sent, folder=folder)
+        tracker = Tracker(Store(record.tracking_uri, record.experiment, record.artifact_location))
+        export_lineage(layout, tracker, sent.parent_run_id)
+    except TrackingFault as fault:
+        return Outcome(folder, record.run_name, fault=str(fault))
+    outbox.release(folder)
+    return Outcome(folder, record.run_name, sent.parent_run_id)

@@ -52,6 +52,9 @@ class IngestReport(ReportFile):
     synthetic: bool = Field(description="Whether the sound was synthesised.")
     splits: dict[str, SplitCounts] = Field(description="Counts by split (corpus) or task/split (NOSS).")
     licences: dict[str, str] = Field(default_factory=dict, description="Licence of each source, where known.")
+    digest: str = Field(
+        "", description="Of all records written and their splits, whatever their order and their shards."
+    )
 
 
 # --- distillation ------------------------------------------------------------------------------
@@ -86,6 +89,12 @@ class DistillationSetInfo(ReportFile):
     windows: dict[str, int] = Field(description="Windows by split.")
     augmented: dict[str, int] = Field(description="Of these, windows made by augmentation.")
     synthetic: bool = Field(description="Whether the sound was synthesised.")
+    digest: str = Field(
+        "",
+        description="Of all windows with their targets, whatever their order. Shards show where they change "
+        "a window: mixing takes the other sound from the same shard, and a teacher may answer a batch of "
+        "another size with other last bits.",
+    )
     seconds: float = Field(description="Wall time of the embedding.")
 
 

@@ -244,6 +244,22 @@ def members(spec: TeacherSpec) -> tuple[TeacherSpec, ...]:
     return spec.teachers if isinstance(spec, ConcatTeacher) else (spec,)
 
 
+def licence_of(spec: TeacherSpec) -> str:
+    """Licence of the weights as it was stated; empty: nobody stated one.
+
+    A concatenation is under what it states itself and under all its members' licences; if it states
+    nothing, a member that does not either is named.
+    """
+    licences = [spec.licence] if spec.licence else []
+    if isinstance(spec, ConcatTeacher) and any(member.licence for member in spec.teachers):
+        for number, member in enumerate(spec.teachers, start=1):
+            if member.licence:
+                licences.append(member.licence)
+            elif not spec.licence:
+                licences.append(f"not stated for {member.name or f'teacher {number}'}")
+    return "; ".join(dict.fromkeys(licences))
+
+
 def needs_training(spec: TeacherSpec) -> bool:
     """Whether a teacher trained by the pipeline takes part."""
     return any(isinstance(member, TrainedTeacher) for member in members(spec))

@@ -9,6 +9,8 @@ from pydantic import Field
 from schemas.reports import EpochMetrics
 from schemas.settings import Report
 
+EventKind = Literal["began", "epoch", "ended"]
+
 
 class TrainingEvent(Report):
     """Travels as the attribute :attr:`ATTRIBUTE` of a log record of the trainer.
@@ -19,7 +21,7 @@ class TrainingEvent(Report):
 
     ATTRIBUTE: ClassVar[str] = "training_event"
 
-    kind: Literal["began", "epoch", "ended"]
+    kind: EventKind
     candidate_id: str
     parameters: dict[str, str] = Field(default_factory=dict, description="Of the student, when it begins.")
     epochs: int = Field(0, description="Epochs planned at the most.")

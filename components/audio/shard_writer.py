@@ -18,6 +18,7 @@ from pydantic import Field
 from components.audio.decode import DecodedAudio
 from components.audio.errors import AudioError
 from components.audio.progress import Progress
+from components.audio.record_sum import RecordSum
 from components.audio.requests import ClipRequest, Shard, quarantined
 from components.audio.settings import IntakeSettings
 from components.audio.sounds import Sounds, decode_files
@@ -43,6 +44,7 @@ class ShardSummary(Report):
     samples: dict[str, int] = Field(description="Samples written, by group.")
     quarantined: dict[str, list[QuarantinedClip]] = Field(description="Clips left out, by group.")
     digests: list[ContentDigest] = Field(description="Of the clips written, where asked for.")
+    record_sum: str = Field(description="Of the records written.")
 
 
 class ShardWriter(beam.DoFn):
@@ -94,14 +96,17 @@ class ShardWriter(beam.DoFn):
         for request, sound in zip(shard.requests, self._read_sounds(shard.requests, settings), strict=True):
             tally.take(request, sound)
             if isinstance(sound, DecodedAudio):
-                yield self._to_example(request, sound)
+                record = self._to_example(request, sound)
+                tally.records.add(shard.split, record)
+                yield record
             progress.step()
 
 
 class _Tally:
-    """What became of the clips so far."""
+    """What became of the clips so far, and the records made of them."""
 
     def __init__(self, with_digests: bool) -> None:
+        self.records = RecordSum()
         self._with_digests = with_digests
         self._clips: Counter[str] = Counter()
         self._samples: Counter[str] = Counter()
@@ -129,6 +134,7 @@ class _Tally:
             samples=dict(self._samples),
             quarantined=self._quarantined,
             digests=self._digests,
+            record_sum=self.records.text,
         )
 
 

@@ -13,6 +13,7 @@ from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
 from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
+from components.audio.record_sum import digest_of
 from components.audio.requests import make_shards
 from components.audio.shard_writer import ShardWriter, collect_summaries
 from components.audio_ingest.plan import CorpusRequest, SplitPlan, plan_ingestion
@@ -104,11 +105,12 @@ def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:
 def _report(
     plans: dict[str, SplitPlan], settings: AudioIngestSettings, synthetic: bool, report_uri: str
 ) -> None:
+    summaries = collect_summaries(Path(report_uri) / _SUMMARIES)
     counts, bad = merge_counts(
         rows={split: plan.rows for split, plan in plans.items()},
         filtered={split: plan.filtered for split, plan in plans.items()},
         left_out={split: plan.left_out for split, plan in plans.items()},
-        summaries=collect_summaries(Path(report_uri) / _SUMMARIES),
+        summaries=summaries,
     )
     licence = _SYNTHETIC_LICENCE if synthetic else settings.licence
     report = IngestReport(
@@ -116,6 +118,7 @@ def _report(
         synthetic=synthetic,
         splits=counts,
         licences={"corpus": licence} if licence else {},
+        digest=digest_of(summary.record_sum for summary in summaries),
     )
     save_report(report_uri, report, bad)
     problem = refusal(counts, bad, settings)

@@ -15,7 +15,7 @@ from schemas.devices import VariantInput
 from schemas.noss_reports import ModelKind
 from schemas.reports import TfliteReport
 from schemas.students import FrontEndSpec
-from schemas.teachers import TeacherSpec, members
+from schemas.teachers import TeacherSpec, licence_of
 
 Vectors = np.ndarray[Any, Any]
 Network = Callable[[Vectors], Vectors]
@@ -106,7 +106,6 @@ def teacher_subject(
     from components.modeling.teachers import load_teacher
 
     teachers = [load_teacher(spec, trained_uri) for _ in range(workers)]
-    licences = dict.fromkeys(one.licence for one in (spec, *members(spec)) if one.licence)
     return EvaluationSubject(
         model=name,
         kind=kind,
@@ -114,7 +113,7 @@ def teacher_subject(
         sha256=teachers[0].digest,
         hears="waveform" if kind == "teacher" else "clip",
         networks=tuple(teacher.embed for teacher in teachers),
-        licence="; ".join(licences),
+        licence=licence_of(spec),
     )
 
 

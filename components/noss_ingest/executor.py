@@ -13,6 +13,7 @@ from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
 from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
+from components.audio.record_sum import digest_of
 from components.audio.requests import make_shards
 from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries
 from components.evidence import keep_evidence
@@ -136,6 +137,7 @@ def _report(
         synthetic=synthetic or any(task.record.synthetic for task in tasks),
         splits=counts,
         licences={task.record.name: task.record.licence for task in tasks if task.record.licence},
+        digest=digest_of(summary.record_sum for summary in summaries),
     )
     save_report(report_uri, report, bad)
     check_contents(

@@ -12,6 +12,7 @@ import apache_beam as beam
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Artifact, artifact_utils
 
+from components.audio.record_sum import digest_of
 from components.modeling.teachers import load_teacher
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from components.teacher_embedder.shards import (
@@ -24,7 +25,7 @@ from components.teacher_embedder.shards import (
 from components.teacher_embedder.statistics import ShardSummary, mean_and_deviation
 from schemas.records import list_shards, shard_path
 from schemas.reports import DistillationSetInfo, IngestReport
-from schemas.teachers import check_teacher
+from schemas.teachers import check_teacher, licence_of
 
 EXAMPLES_KEY = "examples"
 TEACHER_KEY = "teacher"
@@ -75,6 +76,7 @@ class Executor(BaseBeamExecutor):
         DistillationSetInfo(
             teacher=teacher.description,
             teacher_digest=teacher.digest,
+            teacher_licence=licence_of(settings.teacher),
             window_samples=settings.window_samples,
             hop_samples=settings.hop_samples,
             target_dim=sum(teacher.blocks),
@@ -84,6 +86,7 @@ class Executor(BaseBeamExecutor):
             windows={split: sum(shard.windows for shard in shards) for split, shards in by_split.items()},
             augmented={split: sum(shard.augmented for shard in shards) for split, shards in by_split.items()},
             synthetic=_is_synthetic(input_dict),
+            digest=digest_of(shard.record_sum for shard in summaries),
             seconds=time.monotonic() - started,
         ).save(windows_uri)
 

@@ -14,6 +14,7 @@ import apache_beam as beam
 import numpy as np
 
 from components.audio.framing import to_float, window_offsets
+from components.audio.record_sum import RecordSum
 from components.modeling.teachers import Teacher, TeacherError, load_teacher
 from components.teacher_embedder.augmentation import Pcm, Wave, augment, count_copies, generator
 from components.teacher_embedder.settings import TeacherEmbedderSettings
@@ -94,7 +95,9 @@ def embed_shard(
     windows = _windows(clips, settings, seed if job.split == TRAIN else None, summary)
     progress = _Progress(job, len(clips))
     matched = _WholeClips(teacher) if settings.matching == "global" else _OwnWindows(teacher)
-    write_shard(job.target, _embedded(windows, matched, settings.batch_size, summary, progress))
+    embedded, records = _embedded(windows, matched, settings.batch_size, summary, progress), RecordSum()
+    write_shard(job.target, _counted(embedded, job.split, records))
+    summary.record_sum = records.text
     progress.finish(summary)
     return summary
 
@@ -160,6 +163,12 @@ def _embedded(
             batch = []
     if batch:
         yield from _ask(batch, matched, summary)
+
+
+def _counted(examples: Iterator[bytes], split: str, records: RecordSum) -> Iterator[bytes]:
+    for example in examples:
+        records.add(split, example)
+        yield example
 
 
 class _OwnWindows:

@@ -22,6 +22,7 @@ class ShardSummary:
       silent: Windows left out because nothing sounds in them.
       total: Sum of the targets in each dimension; empty if there is no window.
       squares: Sum of their squares.
+      record_sum: Of the windows as they are written.
     """
 
     split: str
@@ -31,6 +32,7 @@ class ShardSummary:
     silent: int = 0
     total: list[float] = field(default_factory=list)
     squares: list[float] = field(default_factory=list)
+    record_sum: str = "0"
 
     def add(self, targets: np.ndarray[Any, Any]) -> None:
         """Counts targets ``(n, dim)`` as they are stored."""

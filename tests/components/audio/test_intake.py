@@ -90,7 +90,11 @@ def test_progress_logs_at_intervals_and_at_the_end(caplog: pytest.LogCaptureFixt
 def summary(clips: int, bad: list[Reason]) -> ShardSummary:
     left_out = [quarantined(f"bad{n}", f"a.csv:{n}", reason, "why") for n, reason in enumerate(bad)]
     return ShardSummary(
-        clips={"train": clips}, samples={"train": clips * 16_000}, quarantined={"train": left_out}, digests=[]
+        clips={"train": clips},
+        samples={"train": clips * 16_000},
+        quarantined={"train": left_out},
+        digests=[],
+        record_sum="0",
     )
 
 

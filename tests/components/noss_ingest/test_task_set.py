@@ -38,7 +38,7 @@ def ingested(rows: Sequence[TaskRow], sounds: dict[str, str], limit: int = 0) ->
         ContentDigest(clip_id=clip_id, digest=digest, group="", source="")
         for clip_id, digest in sounds.items()
     ]
-    summary = ShardSummary(clips={}, samples={}, quarantined={}, digests=digests)
+    summary = ShardSummary(clips={}, samples={}, quarantined={}, digests=digests, record_sum="0")
     (task,) = describe_tasks(tasks, [], plan_ingestion(tasks, 30.0), [summary], synthetic=False).tasks
     return task
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from components.frontier_gate.settings import CHAMPION
 from components.frontier_pusher.settings import PusherSettings
-from components.tracking.registered import RegistryError, registered_versions
+from components.tracking.faults import TrackingFault
+from components.tracking.registered import registered_versions
 from pipeline.config_file import ConfigError
 from schemas.reports import FrontierIndex
 
@@ -29,7 +30,7 @@ def registry_digest(push: PusherSettings, run_name: str) -> str:
     """
     try:
         versions = registered_versions(push.tracking_uri, push.registered_model)
-    except RegistryError as error:
+    except TrackingFault as error:
         raise ConfigError(f"push.tracking_uri: {error}") from None
     own = _last_pushed(Path(push.destination), run_name)
     rivals = [

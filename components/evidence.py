@@ -14,8 +14,16 @@ def keep_evidence(uri: str) -> Path:
     Returns:
       The copy.
     """
-    source = Path(uri)
-    target = source.with_name(f"{source.name}-refused")
+    source, target = Path(uri), _beside(uri)
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
     return target
+
+
+def evidence_of(uri: str) -> Path | None:
+    """The output artifact, or the copy that was kept of it; None if neither is there."""
+    return next((folder for folder in (Path(uri), _beside(uri)) if folder.is_dir()), None)
+
+
+def _beside(uri: str) -> Path:
+    return Path(uri).with_name(f"{Path(uri).name}-refused")

@@ -9,19 +9,18 @@ from pathlib import Path
 from tfx import types
 
 from components import fan_in
+from components.frontier_pusher.origin import Origin
+from components.tracking.stores import without_credentials
 from schemas.noss_reports import NossReport
-from schemas.reports import (
-    DistillationSetInfo,
-    ModelDescription,
-    StudentInfo,
-    TfliteReport,
-    TfliteVariant,
-)
+from schemas.reports import ModelDescription, StudentInfo, TfliteReport, TfliteVariant
 from schemas.verdicts import Blessing, Verdict
 
 VARIANTS_ROLE = "variants"
 STUDENT_ROLE = "student"
 NOSS_ROLE = "noss"
+
+# id, uri and type of an artifact, by the name of the input.
+Metadata = dict[str, dict[str, str | int]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Candidate:
       folder: Of its TFLite files.
       student_folder: Of its training.
       noss_folder: Of its benchmark results.
+      metadata: What ML Metadata calls these.
     """
 
     folder: Path
@@ -40,20 +40,27 @@ class Candidate:
     converted: TfliteReport
     student: StudentInfo
     noss: NossReport
+    metadata: Metadata
+
+    @property
+    def failure(self) -> str:
+        """Why it has no student or no files; empty if it has."""
+        return self.student.failure or self.converted.failure
 
     def variant(self, name: str) -> TfliteVariant:
         """One of its files by the variant's name."""
         return next(variant for variant in self.converted.variants if variant.name == name)
 
     def description(
-        self, blessings: Sequence[Blessing], verdict: Verdict, windows: DistillationSetInfo, run_key: str
+        self, blessings: Sequence[Blessing], verdict: Verdict, origin: Origin, run_name: str, run_key: str
     ) -> ModelDescription:
         """What is written beside one of its files.
 
         Args:
           blessings: Of the file, one a device, at least one.
           verdict: The gate's decision.
-          windows: What the student learnt from.
+          origin: What the student was made from and judged by.
+          run_name: Name of the run.
           run_key: Names the pipeline run.
 
         Raises:
@@ -85,32 +92,41 @@ class Candidate:
             parity=variant.parity,
             quality=quality,
             blessings=list(blessings),
-            teacher=windows.teacher,
-            teacher_digest=windows.teacher_digest,
+            teacher=origin.windows.teacher,
+            teacher_digest=origin.windows.teacher_digest,
+            licences=origin.licences,
+            clips=origin.clips,
+            hours=origin.hours,
             synthetic=verdict.synthetic,
-            run_name=verdict.run_name,
+            run_name=run_name,
             run_key=run_key,
         )
 
 
 def read_candidates(input_dict: Mapping[str, list[types.Artifact]]) -> dict[str, Candidate]:
     """All candidates by their id."""
-    uris = [
-        [Path(artifact.uri) for artifact in fan_in.gather(input_dict, role)]
-        for role in (VARIANTS_ROLE, STUDENT_ROLE, NOSS_ROLE)
-    ]
+    artifacts = [fan_in.gather(input_dict, role) for role in (VARIANTS_ROLE, STUDENT_ROLE, NOSS_ROLE)]
     found = [
         Candidate(
-            variants,
-            student,
-            noss,
-            TfliteReport.load(str(variants)),
-            StudentInfo.load(str(student)),
-            NossReport.load(str(noss)),
+            Path(variants.uri),
+            Path(student.uri),
+            Path(noss.uri),
+            TfliteReport.load(variants.uri),
+            StudentInfo.load(student.uri),
+            NossReport.load(noss.uri),
+            metadata_of({VARIANTS_ROLE: variants, STUDENT_ROLE: student, NOSS_ROLE: noss}),
         )
-        for variants, student, noss in zip(*uris, strict=True)
+        for variants, student, noss in zip(*artifacts, strict=True)
     ]
     return {candidate.converted.candidate_id: candidate for candidate in found}
+
+
+def metadata_of(artifacts: Mapping[str, types.Artifact]) -> Metadata:
+    """What ML Metadata calls these artifacts, so that a run of MLflow's leads back to them."""
+    return {
+        name: {"id": artifact.id, "uri": without_credentials(artifact.uri), "type": artifact.type_name}
+        for name, artifact in artifacts.items()
+    }
 
 
 def blessings_by_point(verdict: Verdict) -> dict[str, list[Blessing]]:

@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 
 import schemas
 from components import fan_in
-from components.frontier_pusher import candidates, executor
+from components.frontier_pusher import candidates, executor, inputs
 from components.frontier_pusher.settings import PusherSettings
 
 
@@ -47,7 +47,7 @@ class FrontierPusher(base_component.BaseComponent):
           settings: Destination and MLflow store.
           run_name: Name of the run.
           config_json: The run's resolved configuration as JSON, without credentials; may be empty.
-          sources: ``IngestReport`` channels, for the licences in the notice; or none.
+          sources: ``IngestReport`` channels, of the corpus and of the tasks; or none.
           code_digest: Digest of the component's code, for the cache.
 
         Raises:
@@ -58,8 +58,8 @@ class FrontierPusher(base_component.BaseComponent):
                 f"one of each a candidate: {len(variants)} variants, {len(students)} students, "
                 f"{len(noss)} NOSS reports"
             )
-        source_channels = fan_in.channels(executor.SOURCE_ROLE, sources)
-        latency_channels = fan_in.channels(executor.LATENCY_ROLE, latency)
+        source_channels = fan_in.channels(inputs.SOURCE_ROLE, sources)
+        latency_channels = fan_in.channels(inputs.LATENCY_ROLE, latency)
         spec = fan_in.make_spec(
             "FrontierPusherSpec",
             parameters={
@@ -69,9 +69,9 @@ class FrontierPusher(base_component.BaseComponent):
                 executor.CODE_DIGEST_PARAMETER: str,
             },
             inputs={
-                executor.VERDICT_KEY: schemas.FrontierVerdict,
-                executor.TEACHER_KEY: schemas.NossReport,
-                executor.WINDOWS_KEY: schemas.DistillationSet,
+                inputs.VERDICT_KEY: schemas.FrontierVerdict,
+                inputs.TEACHER_KEY: schemas.NossReport,
+                inputs.WINDOWS_KEY: schemas.DistillationSet,
                 **{key: schemas.LatencyReport for key in latency_channels},
                 **{key: schemas.IngestReport for key in source_channels},
             },
@@ -90,9 +90,9 @@ class FrontierPusher(base_component.BaseComponent):
                     executor.RUN_NAME_PARAMETER: run_name,
                     executor.CONFIG_PARAMETER: config_json,
                     executor.CODE_DIGEST_PARAMETER: code_digest,
-                    executor.VERDICT_KEY: verdict,
-                    executor.TEACHER_KEY: teacher,
-                    executor.WINDOWS_KEY: windows,
+                    inputs.VERDICT_KEY: verdict,
+                    inputs.TEACHER_KEY: teacher,
+                    inputs.WINDOWS_KEY: windows,
                     **latency_channels,
                     **source_channels,
                     **fan_in.channels(candidates.VARIANTS_ROLE, variants),

@@ -1,4 +1,4 @@
-"""Versioned folders: written aside, then renamed; the same content is never pushed twice."""
+"""Versioned folders: written aside, then renamed; the same file with the same facts is never pushed twice."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from schemas.reports import FrontierIndex, ModelDescription, TfliteVariant
 
 MODEL_FILE = "model.tflite"
 GOLDEN_FILE = "golden.npz"
 NOTICE_FILE = "NOTICE.txt"
+SUMS_FILE = "SHA256SUMS"
 INCOMING = ".incoming"
 LOCK = ".lock"
 SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -55,8 +58,22 @@ def checked_file(folder: str | Path, variant: TfliteVariant, expected: str) -> P
     return path
 
 
-def push(destination: Path, description: ModelDescription, model: Path, golden: Path, notice: str) -> Path:
+def file_digests(folder: Path) -> dict[str, str]:
+    """sha256 of every file of a version's folder, by name."""
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+
+
+def push(
+    destination: Path, description: ModelDescription, model: Path, golden: Path, texts: Mapping[str, str]
+) -> Path:
     """Pushes one model as a new version, or finds the version that already holds it.
+
+    Args:
+      destination: Folder of all versions.
+      description: Of the model; becomes ``model.json``.
+      model: The TFLite file.
+      golden: Its golden vectors.
+      texts: What else lies beside them, by file name. ``SHA256SUMS`` is added.
 
     Returns:
       The version's folder ``<destination>/<candidate id>/<variant>/<version>``.
@@ -72,15 +89,19 @@ def push(destination: Path, description: ModelDescription, model: Path, golden: 
         variant = destination / description.candidate_id / description.variant
         versions = _versions(variant)
         for version in versions.values():
-            if _holds(version, description.sha256):
+            if _holds(version, description):
                 return version
         aside = destination / INCOMING / f"{description.candidate_id}.{description.variant}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         shutil.copyfile(model, aside / MODEL_FILE)
         shutil.copyfile(golden, aside / GOLDEN_FILE)
-        (aside / NOTICE_FILE).write_text(notice, encoding="utf-8")
+        for name, text in texts.items():
+            (aside / name).write_text(text, encoding="utf-8")
         description.save(str(aside))
+        # As 'sha256sum --check' reads it.
+        sums = "".join(f"{digest}  {name}\n" for name, digest in file_digests(aside).items())
+        (aside / SUMS_FILE).write_text(sums, encoding="utf-8")
         for path in aside.iterdir():
             _flush(path)
         variant.mkdir(parents=True, exist_ok=True)
@@ -108,10 +129,18 @@ def _versions(variant: Path) -> dict[int, Path]:
     }
 
 
-def _holds(version: Path, sha256: str) -> bool:
-    """Whether a version holds this content: the file itself is asked, not its description."""
+def _holds(version: Path, description: ModelDescription) -> bool:
+    """Whether a version is this file, described alike; which run said so first makes no difference."""
     model = version / MODEL_FILE
-    return model.is_file() and (version / ModelDescription.FILE).is_file() and sha256_of(model) == sha256
+    if not model.is_file() or sha256_of(model) != description.sha256:
+        return False
+    try:
+        held = ModelDescription.load(version)
+    except (FileNotFoundError, ValidationError):  # cut short, or of another release
+        return False
+    return held.model_copy(update={"run_name": "", "run_key": ""}) == description.model_copy(
+        update={"run_name": "", "run_key": ""}
+    )
 
 
 @contextlib.contextmanager

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from components.frontier_pusher.candidates import Candidate
-from components.tracking.stores import without_credentials
-from components.tracking.tracker import Tracker
+from components.frontier_pusher.sending import Sent
+from components.tracking.stores import run_page, version_page
 from schemas.reports import PushedModel
 from schemas.verdicts import Verdict
 
@@ -18,44 +18,44 @@ ARTIFACTS = "artifacts"
 REPORT = "report"
 
 
-def write_links(
-    folder: Path,
-    tracker: Tracker,
-    candidates: Mapping[str, Candidate],
-    runs: Mapping[str, str],
-    models: Sequence[PushedModel],
-    destination: Path,
-) -> Path:
-    """Writes ``links.js``: by point the MLflow run and, of what was pushed, the version and the folder.
+def make_links(
+    store: str, sent: Sent | None, models: Sequence[PushedModel], folder_of: Callable[[PushedModel], str]
+) -> dict[str, Any]:
+    """By candidate the MLflow run; by pushed point its registered versions and its folder.
 
     Args:
-      folder: The pusher's output.
-      tracker: The store; only a server has pages to link to.
-      candidates: All, by id.
-      runs: MLflow run of each candidate.
+      store: Address of the store, without credentials; only a server has pages to link to.
+      sent: Where in the store the run is; None: not yet.
       models: What was pushed.
-      destination: Folder of the pushed versions.
+      folder_of: Where a pushed model lies, as seen from the page; empty if it cannot be seen from there.
     """
-    points = {
-        f"{name}/{variant.name}": {
-            "run_id": runs[name],
-            "run": tracker.run_page(runs[name]),
-            "version": "",
-            "registry": "",
-            "folder": "",
-        }
-        for name, candidate in candidates.items()
-        for variant in candidate.converted.variants
+    runs = sorted(sent.runs.items()) if sent else []
+    return {
+        "store": store,
+        "runs": {
+            candidate: {"id": run_id, "page": run_page(store, sent.experiment_id if sent else "", run_id)}
+            for candidate, run_id in runs
+        },
+        "points": {
+            model.point_id: {
+                "versions": [
+                    {
+                        "name": f"{one.registered_model} v{one.version}",
+                        "page": version_page(store, one.registered_model, one.version),
+                    }
+                    for one in model.registrations
+                ],
+                "folder": folder_of(model),
+            }
+            for model in models
+        },
     }
-    for model in models:
-        points[model.point_id].update(
-            version=f"{model.registered_model} v{model.registered_version}",
-            registry=tracker.version_page(model.registered_model, model.registered_version),
-            folder=seen_from_report(destination / model.folder, folder),
-        )
-    links = {"store": without_credentials(tracker.uri), "points": points}
+
+
+def write_links(folder: Path, links: Mapping[str, Any]) -> Path:
+    """Writes ``links.js``: a script, because a page that was opened as a file may load nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / Verdict.LINKS
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{VARIABLE} = {json.dumps(links, indent=1)};\n", encoding="utf-8")
     return path
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from components.tracking.tracker import Point
+from components.tracking.curves import epoch_points
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossModelResult, NossReport
-from schemas.reports import StudentInfo, TfliteReport
+from schemas.reports import DistillationSetInfo, StudentInfo, TfliteReport
+from schemas.run_records import MetricPoint
 from schemas.verdicts import Verdict
 
 LATENCY_FIGURES = (
@@ -32,29 +32,28 @@ LATENCY_FIGURES = (
     "first_ms",
     "peak_mib",
 )
-EPOCH_FIGURES = ("loss", "validation_loss", "learning_rate", "svd_alpha", "seconds")
 
 
-def candidate_parameters(converted: TfliteReport, student: StudentInfo) -> dict[str, Any]:
+def candidate_parameters(converted: TfliteReport, student: StudentInfo) -> dict[str, str]:
     """The typed parameters of one candidate."""
     return {
-        **converted.spec.parameters(),
-        "parameters": converted.parameters,
-        "seed": student.seed,
-        "target_dim": student.target_dim,
+        **{name: str(value) for name, value in converted.spec.parameters().items()},
+        "parameters": str(converted.parameters),
+        "seed": str(student.seed),
+        "target_dim": str(student.target_dim),
     }
 
 
 def candidate_metrics(
     student: StudentInfo, converted: TfliteReport, noss: NossReport, latencies: Sequence[LatencyReport]
-) -> list[Point]:
+) -> list[MetricPoint]:
     """Training by epoch; size, parity, NOSS and each device's latency of a variant under its name."""
     points = training_metrics(student)
     for variant in converted.variants:
         prefix = f"{variant.name}/"
-        points.append(Point(f"{prefix}bytes", variant.bytes))
+        points.append(_point(f"{prefix}bytes", variant.bytes))
         if variant.parity:
-            points.append(Point(f"{prefix}parity/cosine_min", variant.parity.cosine_min))
+            points.append(_point(f"{prefix}parity/cosine_min", variant.parity.cosine_min))
         quality = noss.result(variant.name)
         if quality:
             points.extend(noss_metrics(quality, prefix))
@@ -65,76 +64,82 @@ def candidate_metrics(
     return finite(points)
 
 
-def training_metrics(student: StudentInfo) -> list[Point]:
+def training_metrics(student: StudentInfo) -> list[MetricPoint]:
     """Every epoch, at its place in the training."""
-    points: list[Point] = []
+    points: list[MetricPoint] = []
     second = 0.0
     for epoch in student.epochs:
         second += epoch.seconds
-        points.extend(
-            Point(f"training/{name}", float(getattr(epoch, name)), epoch.epoch, second)
-            for name in EPOCH_FIGURES
-        )
-    points.append(Point("training/target_variance_explained", student.target_variance_explained, 0, second))
-    points.append(Point("training/best_epoch", student.best_epoch, 0, second))
+        points.extend(epoch_points(epoch, second))
+    points.append(_point("training/target_variance_explained", student.target_variance_explained, 0, second))
+    points.append(_point("training/best_epoch", student.best_epoch, 0, second))
     return finite(points)
 
 
-def noss_metrics(result: NossModelResult, prefix: str = "") -> list[Point]:
+def noss_metrics(result: NossModelResult, prefix: str = "") -> list[MetricPoint]:
     """Mean and tasks, each with its interval and n."""
     points = [
-        Point(f"{prefix}noss/mean", result.mean),
-        Point(f"{prefix}noss/mean/low", result.mean_low),
-        Point(f"{prefix}noss/mean/high", result.mean_high),
+        _point(f"{prefix}noss/mean", result.mean),
+        _point(f"{prefix}noss/mean/low", result.mean_low),
+        _point(f"{prefix}noss/mean/high", result.mean_high),
     ]
     for task in result.tasks:
         name = f"{prefix}noss/{task.task}"
         points += [
-            Point(name, task.value),
-            Point(f"{name}/low", task.low),
-            Point(f"{name}/high", task.high),
-            Point(f"{name}/n_test", task.n_test),
+            _point(name, task.value),
+            _point(f"{name}/low", task.low),
+            _point(f"{name}/high", task.high),
+            _point(f"{name}/n_test", task.n_test),
         ]
     return points
 
 
-def latency_metrics(measured: LatencyMeasurement, prefix: str) -> list[Point]:
+def latency_metrics(measured: LatencyMeasurement, prefix: str) -> list[MetricPoint]:
     """All figures of one file on one device that the device tells."""
     figures = {name: getattr(measured, name) for name in LATENCY_FIGURES}
-    return [Point(f"{prefix}{name}", float(value)) for name, value in figures.items() if value is not None]
+    return [_point(f"{prefix}{name}", float(value)) for name, value in figures.items() if value is not None]
 
 
-def run_parameters(verdict: Verdict) -> dict[str, Any]:
-    """What the run was measured on, device by device."""
-    parameters: dict[str, Any] = {"synthetic": verdict.synthetic}
+def run_parameters(verdict: Verdict, windows: DistillationSetInfo) -> dict[str, str]:
+    """The teacher, and what the run was measured on, device by device."""
+    parameters = {
+        "synthetic": str(verdict.synthetic),
+        "teacher": windows.teacher,
+        "teacher_digest": windows.teacher_digest,
+        "teacher_licence": windows.teacher_licence or "not stated",
+    }
     for device in verdict.devices:
         for name in ("name", "runtime", "is_device"):
-            parameters[f"{device.device}/{name}"] = getattr(device.machine, name)
+            parameters[f"{device.device}/{name}"] = str(getattr(device.machine, name))
     return parameters
 
 
-def run_metrics(verdict: Verdict, teacher: NossReport) -> list[Point]:
+def run_metrics(verdict: Verdict, teacher: NossReport) -> list[MetricPoint]:
     """The run as a whole, and the frontier of each device."""
     all_points = [point for device in verdict.devices for point in device.points]
     points = [
-        Point("blessed", len({point.point_id for _, point in verdict.blessed})),
-        Point("best_quality", max((point.quality for point in all_points), default=math.nan)),
-        Point("best_quality_of_teacher", max((p.quality_of_teacher for p in all_points), default=math.nan)),
+        _point("blessed", len({point.point_id for _, point in verdict.blessed})),
+        _point("best_quality", max((point.quality for point in all_points), default=math.nan)),
+        _point("best_quality_of_teacher", max((p.quality_of_teacher for p in all_points), default=math.nan)),
     ]
     for device in verdict.devices:
         points += [
-            Point(f"{device.device}/points", len(device.points)),
-            Point(f"{device.device}/frontier", sum(point.on_frontier for point in device.points)),
-            Point(f"{device.device}/blessed", len(device.blessed)),
-            Point(f"{device.device}/refused", len(device.refused)),
-            Point(f"{device.device}/closed", bool(device.closed)),
+            _point(f"{device.device}/points", len(device.points)),
+            _point(f"{device.device}/frontier", sum(point.on_frontier for point in device.points)),
+            _point(f"{device.device}/blessed", len(device.blessed)),
+            _point(f"{device.device}/refused", len(device.refused)),
+            _point(f"{device.device}/closed", bool(device.closed)),
         ]
     for result in teacher.results:
         points.extend(noss_metrics(result, "teacher/"))
-    points.extend(Point(f"baseline/{line.model}/noss/mean", line.quality) for line in verdict.baselines)
+    points.extend(_point(f"baseline/{line.model}/noss/mean", line.quality) for line in verdict.baselines)
     return finite(points)
 
 
-def finite(points: Iterable[Point]) -> list[Point]:
+def finite(points: Iterable[MetricPoint]) -> list[MetricPoint]:
     """Only figures that are numbers; NaN is no measurement."""
     return [point for point in points if math.isfinite(point.value)]
+
+
+def _point(name: str, value: float, step: int = 0, second: float = 0.0) -> MetricPoint:
+    return MetricPoint(name=name, value=value, step=step, second=second)

@@ -1,0 +1,105 @@
+"""All that the pusher is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfx import types
+
+from components import fan_in
+from components.frontier_pusher.candidates import (
+    Candidate,
+    Metadata,
+    blessings_by_point,
+    metadata_of,
+    read_candidates,
+)
+from components.frontier_pusher.origin import Origin
+from schemas.latency_reports import LatencyReport
+from schemas.noss_reports import NossReport
+from schemas.reports import DistillationSetInfo, IngestReport, ModelDescription
+from schemas.verdicts import Verdict
+
+VERDICT_KEY = "verdict"
+TEACHER_KEY = "teacher"
+WINDOWS_KEY = "windows"
+LATENCY_ROLE = "latency"
+SOURCE_ROLE = "source"
+
+
+@dataclass(frozen=True)
+class JudgedRun:
+    """A run that came to a verdict.
+
+    Attributes:
+      verdict: The gate's decision.
+      verdict_folder: Where it lies, with its pages.
+      candidates: All, by id.
+      latencies: One report a device.
+      origin: What all models were made from and judged by.
+      reports: Files of the reports that are not a candidate's, by the folder to store them in.
+      metadata: What ML Metadata calls the inputs that are not a candidate's.
+    """
+
+    verdict: Verdict
+    verdict_folder: Path
+    candidates: Mapping[str, Candidate]
+    latencies: list[LatencyReport]
+    origin: Origin
+    reports: Mapping[str, Path]
+    metadata: Metadata
+
+    def descriptions(self, run_name: str, run_key: str) -> list[ModelDescription]:
+        """What is said of each blessed point.
+
+        Raises:
+          ValueError: If devices judged different files by one name, or the benchmark has no result of one.
+        """
+        return [
+            self.candidates[blessings[0].point.candidate_id].description(
+                blessings, self.verdict, self.origin, run_name, run_key
+            )
+            for blessings in blessings_by_point(self.verdict).values()
+        ]
+
+
+def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
+    """Reads all reports."""
+    verdict_folder = Path(input_dict[VERDICT_KEY][0].uri)
+    windows, teacher = input_dict[WINDOWS_KEY][0], input_dict[TEACHER_KEY][0]
+    latency_folders = [Path(artifact.uri) for artifact in fan_in.gather(input_dict, LATENCY_ROLE)]
+    latencies = [LatencyReport.load(folder) for folder in latency_folders]
+    source_folders = [Path(artifact.uri) for artifact in fan_in.gather(input_dict, SOURCE_ROLE)]
+    return JudgedRun(
+        Verdict.load(verdict_folder),
+        verdict_folder,
+        read_candidates(input_dict),
+        latencies,
+        Origin(
+            DistillationSetInfo.load(windows.uri),
+            windows.uri,
+            [IngestReport.load(folder) for folder in source_folders],
+            NossReport.load(teacher.uri),
+        ),
+        {
+            "": Path(windows.uri, DistillationSetInfo.FILE),
+            TEACHER_KEY: Path(teacher.uri, NossReport.FILE),
+            **{
+                latency.machine.profile: folder / LatencyReport.FILE
+                for latency, folder in zip(latencies, latency_folders, strict=True)
+            },
+            **{
+                f"{SOURCE_ROLE}_{index}": folder / IngestReport.FILE
+                for index, folder in enumerate(source_folders)
+            },
+        },
+        metadata_of(_common(input_dict)),
+    )
+
+
+def _common(input_dict: Mapping[str, list[types.Artifact]]) -> dict[str, types.Artifact]:
+    names = [VERDICT_KEY, TEACHER_KEY, WINDOWS_KEY]
+    names += [name for name in sorted(input_dict) if name.startswith((f"{LATENCY_ROLE}_", f"{SOURCE_ROLE}_"))]
+    return {name: input_dict[name][0] for name in names}

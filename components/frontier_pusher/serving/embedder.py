@@ -4,21 +4,32 @@ MLflow stores this file beside the model and runs it where the model is served, 
 and MLflow, and nothing of the project. A clip is cut into windows, every window is embedded by the file,
 and the mean over the windows is the clip's embedding, as in the benchmark that judged the file.
 
-Accepted input, always mono at the model's sample rate (16 kHz), float in [-1, 1] or int16:
+Accepted input, always mono, float in [-1, 1] (a peak beyond is cut off) or arrays of int16:
 
 * one clip: a 1-D array or a list of numbers;
 * a batch: a 2-D array ``(clips, samples)``;
 * clips of different lengths: a list of 1-D arrays or of lists;
-* a table with a column ``waveform`` and, if wanted, ``sample_rate``; or a mapping with these keys.
+* a table with a column ``waveform`` and, if wanted, ``sample_rate``: a data frame, a mapping with these
+  keys, or a list of such mappings, one a clip.
 
-Returned: float32 ``(clips, dimensions)``.
+Without ``sample_rate`` a clip is at the model's rate (16 kHz). A rate is a whole number from 8000 to 48000
+Hz: one for all clips, or one for each; a clip at another rate than the model's is resampled.
+
+Returned: float32 ``(clips, dimensions)``. With ``params={"per_window": True}`` a list with a dictionary a
+clip: ``start_s`` and ``end_s`` of its windows in seconds, ``embeddings`` ``(windows, dimensions)``.
+
+What is not accepted raises a ValueError that names the clip. ``mlflow models serve`` takes
+``{"inputs": ...}`` and answers such an error with status 400 and the message at the end of ``stack_trace``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from math import ceil, gcd, pi
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,12 +40,30 @@ MODEL_FILE = "model.tflite"
 DESCRIPTION_FILE = "model.json"
 WAVEFORM_COLUMN = "waveform"
 RATE_COLUMN = "sample_rate"
+PER_WINDOW = "per_window"
+LOWEST_RATE, HIGHEST_RATE = 8_000, 48_000
 
+# Float samples beyond this are no sound in [-1, 1] with a peak too high: they are in another unit.
+LOUDEST = 2.0
+# Clips as short as this are frames of so many channels.
+CHANNELS = 8
+# Windows whose log-mels are computed together: their spectra take 400 KB each.
+WINDOWS_AT_ONCE = 16
+
+# The resampler's filter: flat up to PASS of the lower of the two Nyquist frequencies (soxr's HQ recipe has
+# the same edge), ATTENUATION dB down from that frequency on.
+PASS = 0.913
+ATTENUATION = 100.0
+# Between so many phases of the filter a straight line is 110 dB near.
+PHASES = 1024
+OUTPUTS_AT_ONCE = 2048
+
+Array = np.ndarray[Any, Any]
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Embedder:
-    """Embeds clips with one TFLite file."""
+    """Embeds clips with one TFLite file; may be shared between threads."""
 
     def load_context(self, context: Any) -> None:
         """Loads the file and what it says of its input."""
@@ -45,114 +74,257 @@ class Embedder:
         from ai_edge_litert.interpreter import Interpreter
 
         described = json.loads(Path(description).read_text(encoding="utf-8"))
-        self._front_end = described["front_end"]
-        self._input = described["input"]
-        self._window = (self._front_end["frames"] - 1) * self._front_end["hop_samples"]
-        self._window += self._front_end["frame_samples"]
+        self._front_end = FrontEnd(described["front_end"])
+        self._hears_waveforms = described["input"] == "wave"
         self._hop = described["hop_samples"]
         self._interpreter = Interpreter(model_path=tflite, num_threads=1)
         self._interpreter.allocate_tensors()
-        self._feed = self._interpreter.get_input_details()[0]
-        self._fetch = self._interpreter.get_output_details()[0]
+        self._feed = self._interpreter.get_input_details()[0]["index"]
+        self._fetch = self._interpreter.get_output_details()[0]["index"]
+        self._lock = Lock()
 
     # Without type hints: MLflow would infer one type of input from them, and no single one fits.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """Embeds clips ``-> (clips, dimensions)``; see the module for what is accepted."""
-        clips = self._clips(model_input)
-        if not clips:
-            raise ValueError("no clip was given; accepted: at least one waveform")
-        return np.stack([self._embed(clip) for clip in clips])
+        """Embeds clips; see the module for what is accepted and returned.
 
-    def _embed(self, clip: Floats) -> Floats:
-        windows = cut_windows(clip, self._window, self._hop)
-        features = windows if self._input == "wave" else log_mel(windows, self._front_end)
-        embeddings = [self._invoke(feature[np.newaxis]) for feature in features]
-        mean: Floats = np.stack(embeddings).mean(axis=0, dtype=np.float64)
-        return mean.astype(np.float32)
+        Raises:
+          ValueError: If a clip or its rate is not accepted.
+        """
+        rate = self._front_end.sample_rate
+        clips = read_clips(model_input, rate)
+        if (params or {}).get(PER_WINDOW):
+            return [self._frame_level(to_rate(clip, given, rate)) for clip, given in clips]
+        means = [self._windows(to_rate(clip, given, rate)).mean(0, np.float64) for clip, given in clips]
+        return np.stack(means).astype(np.float32)
 
-    def _invoke(self, feature: Floats) -> Floats:
-        self._interpreter.set_tensor(self._feed["index"], feature)
-        self._interpreter.invoke()
-        embedding: Floats = self._interpreter.get_tensor(self._fetch["index"])[0]
+    def _frame_level(self, clip: Floats) -> dict[str, Array]:
+        window, rate = self._front_end.window_samples, self._front_end.sample_rate
+        starts = np.array(window_offsets(len(clip), window, self._hop))
+        return {
+            "start_s": starts / rate,
+            "end_s": np.minimum(starts + window, len(clip)) / rate,
+            "embeddings": self._windows(clip),
+        }
+
+    def _windows(self, clip: Floats) -> Floats:
+        """One embedding a window, ``(windows, dimensions)``."""
+        windows = cut_windows(clip, self._front_end.window_samples, self._hop)
+        return np.stack([self._invoke(heard[np.newaxis]) for heard in self._heard(windows)])
+
+    def _heard(self, windows: Floats) -> Iterator[Floats]:
+        if self._hears_waveforms:
+            yield from windows
+            return
+        for start in range(0, len(windows), WINDOWS_AT_ONCE):
+            yield from self._front_end.log_mel(windows[start : start + WINDOWS_AT_ONCE])
+
+    def _invoke(self, heard: Floats) -> Floats:
+        # A server asks from several threads, and an interpreter has room for one input.
+        with self._lock:
+            self._interpreter.set_tensor(self._feed, heard)
+            self._interpreter.invoke()
+            embedding: Floats = self._interpreter.get_tensor(self._fetch)[0]
         return embedding
 
-    def _clips(self, given: Any) -> list[Floats]:
-        if hasattr(given, "to_dict") and hasattr(given, "columns"):
-            given = {column: given[column].tolist() for column in given.columns}
-        if isinstance(given, Mapping):
-            if WAVEFORM_COLUMN not in given:
-                raise ValueError(
-                    f"keys {sorted(map(str, given))}; accepted: {WAVEFORM_COLUMN!r}, {RATE_COLUMN!r}"
-                )
-            rates = np.atleast_1d(np.asarray(given.get(RATE_COLUMN, [])))
-            wrong = sorted({int(rate) for rate in rates if rate != self._front_end["sample_rate"]})
-            if wrong:
-                raise ValueError(
-                    f"sample rate {wrong[0]} Hz; accepted: {self._front_end['sample_rate']} Hz, so "
-                    "resample first"
-                )
-            given = given[WAVEFORM_COLUMN]
-        if isinstance(given, np.ndarray) and given.dtype != object:
-            if given.ndim not in (1, 2):
-                raise ValueError(f"array of shape {given.shape}; accepted: (samples,) or (clips, samples)")
-            return [self._clip(clip, index) for index, clip in enumerate(np.atleast_2d(given))]
-        items = list(given) if isinstance(given, Iterable) else [given]
-        if items and all(np.ndim(item) == 0 for item in items):
-            items = [items]
-        return [self._clip(item, index) for index, item in enumerate(items)]
 
-    def _clip(self, given: Any, index: int) -> Floats:
-        clip = np.asarray(given if isinstance(given, np.ndarray) else np.asarray(given, dtype=np.float32))
-        if clip.ndim != 1 or not clip.size:
+class EmbedderModel(Embedder, PythonModel):
+    """The embedder as MLflow sees it; ``predict`` is inherited, so MLflow does not ask it for type hints."""
+
+
+def read_clips(given: Any, rate: int) -> list[tuple[Floats, int]]:
+    """Clips in [-1, 1] and the rate of each.
+
+    Args:
+      given: Any of the forms that the module accepts.
+      rate: Of clips that come without one, in Hz.
+
+    Raises:
+      ValueError: Naming the clip, what is wrong with it and what is accepted.
+    """
+    rates: Any = rate
+    if hasattr(given, "columns"):
+        given = {column: given[column].tolist() for column in given.columns}
+    if isinstance(given, Mapping):
+        _check_keys(given)
+        given, rates = given[WAVEFORM_COLUMN], given.get(RATE_COLUMN, rate)
+    clips = _split(given)
+    if isinstance(clips[0], Mapping):
+        for clip in clips:
+            _check_keys(clip if isinstance(clip, Mapping) else {})
+        rates = [clip.get(RATE_COLUMN, rate) for clip in clips]
+        clips = [clip[WAVEFORM_COLUMN] for clip in clips]
+    read = [_read_clip(clip, index) for index, clip in enumerate(clips)]
+    if len(read) > 1 and max(map(len, read)) <= CHANNELS:
+        raise ValueError(
+            f"{len(read)} clips of at most {max(map(len, read))} samples look like the channels of one; "
+            "accepted: (clips, samples), each clip mono"
+        )
+    return list(zip(read, _read_rates(rates, len(read)), strict=True))
+
+
+def _check_keys(given: Mapping[Any, Any]) -> None:
+    keys = [str(key) for key in given]
+    if WAVEFORM_COLUMN not in given or not {WAVEFORM_COLUMN, RATE_COLUMN}.issuperset(keys):
+        shown = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+        raise ValueError(
+            f"columns or keys {shown or 'none'}; accepted: {WAVEFORM_COLUMN} and, if wanted, {RATE_COLUMN}"
+        )
+
+
+def _split(given: Any) -> list[Any]:
+    """The clips, at least one, as they were given."""
+    if hasattr(given, "to_numpy"):
+        given = given.to_numpy()
+    if isinstance(given, np.ndarray) and given.dtype != object:
+        if given.ndim not in (1, 2):
+            raise ValueError(f"array of shape {given.shape}; accepted: (samples,) or (clips, samples)")
+        clips = list(np.atleast_2d(given))
+    elif isinstance(given, Iterable) and not isinstance(given, str | bytes):
+        clips = list(given)
+        if clips and isinstance(clips[0], int | float | np.number):
+            clips = [clips]
+    else:
+        raise ValueError(f"{type(given).__name__} is no waveform; accepted: arrays, lists or a table of them")
+    if not clips:
+        raise ValueError("no clip was given; accepted: at least one waveform")
+    return clips
+
+
+def _read_clip(given: Any, index: int) -> Floats:
+    try:
+        # The numbers of a list may be whole by chance, an array has a type.
+        clip = np.asarray(given, dtype=np.float32 if isinstance(given, list | tuple) else None)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"clip {index} is no list of numbers ({error}); accepted: one channel") from error
+    if clip.ndim != 1 or not clip.size:
+        raise ValueError(f"clip {index} has shape {clip.shape}; accepted: one channel, at least one sample")
+    if clip.dtype == np.int16:
+        return clip.astype(np.float32) / np.float32(32768.0)
+    if not np.issubdtype(clip.dtype, np.floating):
+        raise ValueError(f"clip {index} is {clip.dtype}; accepted: float in [-1, 1] or int16")
+    peak = np.abs(clip).max()
+    if not np.isfinite(peak):
+        raise ValueError(f"clip {index} holds NaN or infinity; accepted: finite samples in [-1, 1]")
+    if peak > LOUDEST:
+        raise ValueError(
+            f"clip {index} reaches {peak:g}; accepted: float in [-1, 1], or int16 as an array of that type "
+            "(in a list, divided by 32768)"
+        )
+    return clip.astype(np.float32)
+
+
+def _read_rates(given: Any, clips: int) -> list[int]:
+    """The rate of each clip in Hz."""
+    rates = [given] * clips if np.ndim(given) == 0 else list(given)
+    if len(rates) != clips:
+        raise ValueError(f"{len(rates)} sample rates for {clips} clips; accepted: one for all, or one a clip")
+    for index, rate in enumerate(rates):
+        number = isinstance(rate, int | float | np.number) and not isinstance(rate, bool)
+        if not number or not LOWEST_RATE <= rate <= HIGHEST_RATE or rate != int(rate):
             raise ValueError(
-                f"clip {index} has shape {clip.shape}; accepted: one channel, at least one sample"
+                f"clip {index} has sample rate {rate!r}; accepted: a whole number from {LOWEST_RATE} to "
+                f"{HIGHEST_RATE} Hz"
             )
-        if clip.dtype == np.int16:
-            return clip.astype(np.float32) / np.float32(32768.0)
-        if not np.issubdtype(clip.dtype, np.floating):
-            raise ValueError(f"clip {index} is {clip.dtype}; accepted: float in [-1, 1] or int16")
-        if not np.isfinite(clip).all():
-            raise ValueError(f"clip {index} holds NaN or infinity; accepted: finite samples in [-1, 1]")
-        return clip.astype(np.float32)
+    return [int(rate) for rate in rates]
+
+
+def to_rate(clip: Floats, rate: int, wanted: int) -> Floats:
+    """A clip at the wanted rate; what lies beyond [-1, 1] is cut off, as when the student learnt."""
+    cut: Floats = np.clip(clip if rate == wanted else resample(clip, rate, wanted), -1.0, 1.0)
+    return cut
+
+
+def resample(clip: Floats, rate: int, wanted: int) -> Floats:
+    """A clip ``(samples,)`` at another rate, by a windowed sinc (https://ccrma.stanford.edu/~jos/resample).
+
+    The first samples of both fall together; ``samples * wanted / rate``, rounded, come out, as of soxr.
+    Beyond its ends a clip is silent. What is above either Nyquist frequency is suppressed by 100 dB.
+    """
+    bank, reach = filter_bank(rate, wanted)
+    phases = len(bank) - 1
+    padded = np.pad(clip, (reach - 1, reach))
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach)
+    resampled = np.empty(max(1, (2 * len(clip) * wanted + rate) // (2 * rate)), np.float32)
+    for start in range(0, len(resampled), OUTPUTS_AT_ONCE):
+        outputs = resampled[start : start + OUTPUTS_AT_ONCE]
+        # In whole numbers, so that nothing drifts: sample, then phase, then place between two phases.
+        place = np.arange(start, start + len(outputs), dtype=np.int64) * rate
+        sample, rest = np.divmod(place, wanted)
+        phase, rest = np.divmod(rest * phases, wanted)
+        heard = pieces[sample]
+        outputs[:] = np.einsum("ij,ij->i", heard, bank[phase])
+        if rest.any():
+            outputs += rest / wanted * (np.einsum("ij,ij->i", heard, bank[phase + 1]) - outputs)
+    return resampled
+
+
+@lru_cache(maxsize=16)
+def filter_bank(rate: int, wanted: int) -> tuple[Floats, int]:
+    """Phases of a Kaiser-windowed sinc.
+
+    The formulas for the window's shape and length are Kaiser's (https://doi.org/10.1109/ISCAS.1974.1109059).
+
+    Returns:
+      Weights ``(phases + 1, 2 * reach)`` of the samples around a place that lies 0, 1 / phases, ..., 1
+      samples after the one at index ``reach - 1``; and the reach. Each phase adds up to 1.
+    """
+    phases = min(wanted // gcd(rate, wanted), PHASES)
+    nyquist = min(1.0, wanted / rate)
+    reach = ceil((ATTENUATION - 8) / (2.285 * pi * nyquist * (1 - PASS)) / 2)
+    beta = 0.1102 * (ATTENUATION - 8.7)
+    places = np.arange(1 - reach, 1 + reach) - np.arange(phases + 1)[:, np.newaxis] / phases
+    window = np.i0(beta * np.sqrt(np.maximum(0.0, 1 - (places / reach) ** 2)))
+    weights = np.sinc(nyquist * (1 + PASS) / 2 * places) * window
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32), reach
+
+
+def window_offsets(samples: int, window: int, hop: int) -> list[int]:
+    """First samples of the windows of a clip; a tail of over half a hop has one of its own."""
+    if samples <= window:
+        return [0]
+    offsets = list(range(0, samples - window + 1, hop))
+    if samples - window - offsets[-1] > hop // 2:
+        offsets.append(samples - window)
+    return offsets
 
 
 def cut_windows(clip: Floats, window: int, hop: int) -> Floats:
-    """Windows ``(n, window)``; a short clip is padded with zeros, a tail of over half a hop has its own."""
-    if len(clip) <= window:
-        return np.pad(clip, (0, window - len(clip)))[np.newaxis]
-    offsets = list(range(0, len(clip) - window + 1, hop))
-    if len(clip) - window - offsets[-1] > hop // 2:
-        offsets.append(len(clip) - window)
-    return np.stack([clip[offset : offset + window] for offset in offsets])
+    """Windows ``(n, window)``; a short clip is padded with zeros."""
+    clip = np.pad(clip, (0, max(0, window - len(clip))))
+    return np.stack([clip[offset : offset + window] for offset in window_offsets(len(clip), window, hop)])
 
 
-def log_mel(windows: Floats, front_end: Mapping[str, Any]) -> Floats:
-    """The front end, for files that leave it out: ``(n, samples)`` to ``(n, frames, mels)``."""
-    length, hop, size = front_end["frame_samples"], front_end["hop_samples"], front_end["fft_size"]
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
-    frames = np.lib.stride_tricks.sliding_window_view(windows, length, axis=1)[:, ::hop]
-    spectrum = np.abs(np.fft.rfft(frames * hann, n=size, axis=-1))
-    mel = spectrum @ mel_matrix(front_end)
-    logarithm: Floats = np.log(mel + front_end["log_offset"]).astype(np.float32)
-    return logarithm
+class FrontEnd:
+    """What a student hears of a window; the log-mels are for files that leave the front end out."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self._spec = spec
+        self.sample_rate: int = spec["sample_rate"]
+        self.window_samples: int = (spec["frames"] - 1) * spec["hop_samples"] + spec["frame_samples"]
+        self.mel = mel_matrix(spec)
+
+    def log_mel(self, windows: Floats) -> Floats:
+        """``(n, samples)`` to ``(n, frames, mels)``."""
+        length, hop = self._spec["frame_samples"], self._spec["hop_samples"]
+        hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+        frames = np.lib.stride_tricks.sliding_window_view(windows, length, axis=1)[:, ::hop]
+        spectrum = np.abs(np.fft.rfft(frames * hann, n=self._spec["fft_size"], axis=-1))
+        logarithm: Floats = np.log(spectrum @ self.mel + self._spec["log_offset"]).astype(np.float32)
+        return logarithm
 
 
-def mel_matrix(front_end: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def mel_matrix(spec: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Weights ``(fft_size / 2 + 1, mels)`` on HTK's mel scale; plain triangles, no weight at 0 Hz."""
 
     def to_mel(hertz: Any) -> Any:
         return 1127.0 * np.log1p(np.asarray(hertz) / 700.0)
 
-    bins = front_end["fft_size"] // 2 + 1
-    edges = np.linspace(to_mel(front_end["lower_hz"]), to_mel(front_end["upper_hz"]), front_end["mels"] + 2)
-    at = to_mel(np.linspace(0.0, front_end["sample_rate"] / 2, bins)[1:])[:, np.newaxis]
+    bins = spec["fft_size"] // 2 + 1
+    edges = np.linspace(to_mel(spec["lower_hz"]), to_mel(spec["upper_hz"]), spec["mels"] + 2)
+    at = to_mel(np.linspace(0.0, spec["sample_rate"] / 2, bins)[1:])[:, np.newaxis]
     rising = (at - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - at) / (edges[2:] - edges[1:-1])
     return np.pad(np.maximum(0.0, np.minimum(rising, falling)), ((1, 0), (0, 0)))
-
-
-class EmbedderModel(Embedder, PythonModel):
-    """The embedder as MLflow sees it; ``predict`` is inherited, so MLflow does not ask it for type hints."""
 
 
 set_model(EmbedderModel())

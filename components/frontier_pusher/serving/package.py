@@ -13,6 +13,7 @@ from schemas.reports import ModelDescription
 SERVING_PACKAGES = ("numpy", "ai-edge-litert")
 WAVEFORM_COLUMN = "waveform"
 RATE_COLUMN = "sample_rate"
+PER_WINDOW = "per_window"
 # A tenth of a second of silence: long enough to show the form.
 EXAMPLE_SAMPLES = 1600
 
@@ -36,6 +37,9 @@ def save_pyfunc(
     """
     import mlflow.pyfunc
     from mlflow.models import Model
+    from mlflow.models.model import MLMODEL_FILE_NAME, MODEL_CODE_PATH
+
+    model = Model(run_id=run_id, model_uuid=model_id, model_id=model_id)
 
     with warnings.catch_warnings():
         # MLflow asks for type hints; arrays, ragged lists and tables cannot be one typed list.
@@ -47,8 +51,14 @@ def save_pyfunc(
             signature=signature(description),
             input_example={WAVEFORM_COLUMN: [0.0] * EXAMPLE_SAMPLES},
             pip_requirements=requirements(),
-            mlflow_model=Model(run_id=run_id, model_uuid=model_id, model_id=model_id),
+            mlflow_model=model,
         )
+    # MLflow notes where all this was taken from, and reads only the names: no folder of this machine.
+    stored = model.flavors[mlflow.pyfunc.FLAVOR_NAME]
+    stored[MODEL_CODE_PATH] = Path(SCRIPT).name
+    for artifact in stored["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    model.save(str(path / MLMODEL_FILE_NAME))
 
 
 def requirements() -> list[str]:
@@ -57,7 +67,7 @@ def requirements() -> list[str]:
 
 
 def signature(description: ModelDescription) -> Any:
-    """Columns ``waveform`` and optional ``sample_rate`` in, ``(clips, dimensions)`` out.
+    """Columns ``waveform`` and optional ``sample_rate`` in, ``(clips, dimensions)`` out; ``per_window`` if asked.
 
     MLflow would turn a 2-D array or a ragged list into a table of one column a sample before checking it
     against the columns. It leaves the input alone where a signature counts as taken from type hints; the
@@ -65,7 +75,7 @@ def signature(description: ModelDescription) -> Any:
     """
     import numpy as np
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
     from mlflow.types.schema import Array
 
     made = ModelSignature(
@@ -76,6 +86,7 @@ def signature(description: ModelDescription) -> Any:
             ]
         ),
         outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, description.outputs[0].shape[-1]))]),
+        params=ParamSchema([ParamSpec(PER_WINDOW, DataType.boolean, False)]),
     )
     made._is_signature_from_type_hint = True
     return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ logger = logging.getLogger("tinytrill.registered")
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version of a registered model, with what was measured of it on one device.
+    """A version of a registered model, with what was measured of it on its device.
 
     Attributes:
       registered_model: Name in the registry.
@@ -57,7 +56,7 @@ def registered_versions(tracking_uri: str, registered_model: str) -> list[Regist
     return [
         RegisteredVersion(registered_model, str(version.version), _of(version, aliases), standing)
         for version in sorted(versions, key=lambda version: -int(version.version))
-        for standing in _standings(version)
+        if (standing := _standing(version)) is not None
     ]
 
 
@@ -65,14 +64,15 @@ def _of(version: Any, aliases: dict[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(alias for alias, named in aliases.items() if str(named) == str(version.version)))
 
 
-def _standings(version: Any) -> Iterable[Standing]:
+def _standing(version: Any) -> Standing | None:
     """A tag that does not parse, as of another release, is left out: its figures are not known."""
-    for tag, value in sorted(version.tags.items()):
-        if tag.startswith(Standing.TAG):
-            try:
-                yield Standing.model_validate_json(value)
-            except ValidationError as error:
-                logger.warning(
-                    "%s v%s does not compete: its tag %s cannot be read (%d faults, the first: %s)",
-                    *(version.name, version.version, tag, error.error_count(), error.errors()[0]["msg"]),
-                )
+    if Standing.TAG not in version.tags:
+        return None
+    try:
+        return Standing.model_validate_json(version.tags[Standing.TAG])
+    except ValidationError as error:
+        logger.warning(
+            "%s v%s does not compete: its tag %s cannot be read (%d faults, the first: %s)",
+            *(version.name, version.version, Standing.TAG, error.error_count(), error.errors()[0]["msg"]),
+        )
+        return None

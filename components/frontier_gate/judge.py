@@ -162,14 +162,16 @@ def _judged(
             "on_frontier": everyone.stands(name),
             "dominated_by": everyone.ahead_of(name),
             "blessed": blessed,
-            "reasons": [] if blessed else [*_missed(goals), *_lost(name, decisive, settings.ties)],
+            "reasons": [] if blessed else [*missed(goals), *_lost(name, decisive, settings.ties)],
         }
     )
 
 
-def _missed(goals: Sequence[GoalResult]) -> list[str]:
-    missed = [goal for goal in goals if not goal.met]
-    return [f"misses: {goal.goal} ({goal.note or f'it has {goal.value:,.4g}'})" for goal in missed]
+def missed(goals: Sequence[GoalResult]) -> list[str]:
+    """Each goal that was not met, with what the point has instead."""
+    return [
+        f"misses: {goal.goal} ({goal.note or f'it has {goal.value:,.4g}'})" for goal in goals if not goal.met
+    ]
 
 
 def _lost(name: str, rank: Rank, ties: Ties) -> list[str]:

@@ -1,0 +1,70 @@
+"""Whether the present champion beats a version, by the gate's own comparison."""
+
+from __future__ import annotations
+
+from components.frontier_gate.axes import Entrant, measure_axes, misplaced
+from components.frontier_gate.incumbents import Incumbent, Measure
+from components.frontier_gate.judge import rank
+from components.frontier_gate.settings import GateSettings
+from components.tracking.registered import RegisteredVersion
+from pipeline.promotion.checked import Checked
+from pipeline.promotion.evidence import Evidence
+from schemas.verdicts import AxisInfo
+
+_HEARS = {"wave": "waveforms", "core": "log-mel patches"}
+
+
+def as_incumbent(evidence: Evidence, champion: RegisteredVersion, gate: GateSettings) -> Incumbent:
+    """The champion, and why its figures do not compare with those of a version.
+
+    Args:
+      evidence: Of the version.
+      champion: The present one.
+      gate: Today's policy, for its axes.
+    """
+    verdict, own, other = evidence.verdict, evidence.point, champion.standing.point
+    measure = Measure(
+        evidence.judged.machine, verdict.reference_sha256, verdict.benchmark_digest, verdict.synthetic
+    )
+    reason = measure.differs(champion) or misplaced(other, gate.axes) or misplaced(own, gate.axes)
+    if not reason and other.input != own.input:
+        reason = f"it hears {_HEARS[other.input]}, {own.point_id} {_HEARS[own.input]}"
+    return Incumbent(champion, reason)
+
+
+def check_dominance(
+    evidence: Evidence, gate: GateSettings, judged_by: GateSettings | None, champion: Incumbent | None
+) -> Checked:
+    """Lets a version and the champion compete on today's axes.
+
+    The bootstrap draws of the run are not stored; each figure competes with its own interval. An axis that is
+    set as it was in the run has the margin that was measured there.
+
+    Args:
+      evidence: Of the version.
+      gate: Today's policy.
+      judged_by: The policy of the run; None: it is not known.
+      champion: The present one; none: there is none.
+    """
+    if champion is None:
+        return Checked("dominance", True, "there is no champion yet")
+    point, name = evidence.point, champion.name
+    if champion.point.sha256 == point.sha256:
+        return Checked("dominance", True, f"{name} is the same file")
+    if champion.reason:
+        return Checked(
+            "dominance", False, f"its figures do not compare with those of {name}: {champion.reason}"
+        )
+    group = [Entrant(point.point_id, point, {}), Entrant(name, champion.point, {}, own=False)]
+    axes = _measured(evidence, gate, judged_by)
+    if rank(group, axes, gate).stands(point.point_id):
+        return Checked("dominance", True, f"{name} does not beat it")
+    limits = ", ".join(f"{axis.metric} {axis.margin:.3g}" for axis in axes)
+    return Checked("dominance", False, f"{name} beats it (margins: {limits})")
+
+
+def _measured(evidence: Evidence, gate: GateSettings, judged_by: GateSettings | None) -> list[AxisInfo]:
+    before = judged_by.axes if judged_by else ()
+    known = dict(zip(before, evidence.judged.axes, strict=False))
+    entrants = [Entrant(point.point_id, point, {}) for point in evidence.judged.points]
+    return [known.get(axis) or measure_axes([axis], entrants)[0] for axis in gate.axes]

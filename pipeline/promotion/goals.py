@@ -1,0 +1,42 @@
+"""Whether a version meets today's goals and budgets, by the gate's own code."""
+
+from __future__ import annotations
+
+from components.frontier_gate.goals import applicable, check_goals
+from components.frontier_gate.incumbents import Incumbent, find_champions
+from components.frontier_gate.judge import missed
+from components.frontier_gate.settings import GateSettings
+from components.frontier_gate.verdict import host_figures, missing_tasks
+from components.frontier_gate.yardsticks import Yardsticks, slices_of
+from pipeline.promotion.checked import Checked
+from pipeline.promotion.evidence import Evidence
+
+
+def check_demands(evidence: Evidence, gate: GateSettings, champion: Incumbent | None) -> Checked:
+    """Holds the version's figures against goals, budgets and required tasks.
+
+    Args:
+      evidence: Of the version.
+      gate: Today's policy.
+      champion: The present one, which goals may be against; none: there is none.
+    """
+    device, models = evidence.judged, evidence.comparison.models
+    yardsticks = Yardsticks(
+        teacher=evidence.teacher,
+        baselines={model.name: model for model in models if model.kind in ("baseline", "reference")},
+        points={point.point_id: point for point in device.points},
+        refused={variant.point_id: variant.reason for variant in device.refused},
+        champions=find_champions([champion] if champion else []),
+        slices=slices_of(evidence.comparison),
+    )
+    goals, budgets = applicable(gate.goals, device.device), gate.budgets.get(device.device, ())
+    results = check_goals(evidence.point, goals, budgets, yardsticks)
+    faults = [
+        *missing_tasks(gate, evidence.teacher),
+        *host_figures(device.machine, gate),
+        *missed(results),
+    ]
+    if faults:
+        return Checked("goals", False, "; ".join(faults))
+    count = f"all {len(results)} of today's goals are met" if results else "today's policy has none for it"
+    return Checked("goals", True, count)

@@ -5,9 +5,9 @@ Names and reasons come from users: every character that means something there is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from components.markdown import plain
 from components.noss_comparison.rows import (
     METRIC_NAMES,
     PAPER_TITLE,
@@ -19,9 +19,6 @@ from components.noss_comparison.rows import (
     rows,
 )
 from schemas.noss_reports import NossComparison, NossModelResult, PaperResult
-
-# What has a meaning to Markdown or HTML within a line, and what a terminal would obey.
-_MEANT = re.compile(r"[\\`*\[\]<>&|~$@#^\x00-\x1f\x7f-\x9f]|(?<!\w)_|_(?!\w)")
 
 
 def as_markdown(comparison: NossComparison) -> str:
@@ -39,7 +36,7 @@ def _parts(comparison: NossComparison) -> Iterator[str]:
     paired = paired if comparison.against_teacher else ""
     yield (
         f"{len(comparison.models)} models on {len(comparison.tasks)} tasks. Protocol: "
-        f"{_text(comparison.protocol)}. In brackets: 95 % intervals{paired}."
+        f"{plain(comparison.protocol)}. In brackets: 95 % intervals{paired}."
     )
     yield _models_table(comparison)
     names = [column.task for column in columns(comparison)]
@@ -47,12 +44,12 @@ def _parts(comparison: NossComparison) -> Iterator[str]:
         yield f"## {PAPER_TITLE}"
         yield "In brackets: the combination that is best on validation."
         body = [
-            [_text(row.model.name), *(_paper_cell(row.results.get(task)) for task in names)] for row in paper
+            [plain(row.model.name), *(_paper_cell(row.results.get(task)) for task in names)] for row in paper
         ]
         yield _table(["model", *names], [*body, *_published_lines(comparison, names)])
     if figures := [
         [
-            _text(row.model),
+            plain(row.model),
             task,
             f"{figure.value:.3f}",
             METRIC_NAMES[figure.metric],
@@ -95,7 +92,7 @@ def _models_table(comparison: NossComparison) -> str:
     ]
     for row in rows(comparison):
         model = row.model
-        line = [_text(model.name), model.kind]
+        line = [plain(model.name), model.kind]
         line += [_value(cell.result.value, cell.result.low, cell.result.high) for cell in row.cells]
         line += [_value(model.mean, model.mean_low, model.mean_high), f"{model.mean_d_prime:.2f}"]
         line += [_against_teacher(row)] if comparison.against_teacher else []
@@ -116,7 +113,7 @@ def _fidelity(model: NossModelResult) -> list[str]:
 
 def _published_lines(comparison: NossComparison, tasks: Sequence[str]) -> list[list[str]]:
     return [
-        [_text(f"{row.model} ({row.source})")]
+        [plain(f"{row.model} ({row.source})")]
         + [f"{row.figures[task].value:.3f}" if task in row.figures else "" for task in tasks]
         for row in published(comparison)
     ]
@@ -148,13 +145,8 @@ def _value(value: float, low: float, high: float) -> str:
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _text(words: str) -> str:
-    """Words as one line of Markdown that shows them as they are."""
-    return _MEANT.sub(lambda found: f"&#{ord(found[0])};", " ".join(words.split()))
-
-
 def _texts(*words: str) -> list[str]:
-    return [_text(each) for each in words]
+    return [plain(each) for each in words]
 
 
 def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

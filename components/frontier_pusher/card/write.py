@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.frontier_pusher.card.facts import facts
+from components.markdown import plain
+from schemas.noss_tasks import SMALLER_IS_BETTER, Metric
 from schemas.reports import ModelDescription
+
+if TYPE_CHECKING:
+    import jinja2
+
+TEMPLATES = Path(__file__).parent / "templates"
+CARD_TEMPLATE = "card.md.j2"
+EXAMPLE_TEMPLATE = "example.py.j2"
+# What the code on the card is written for, and tested with.
+LITERT = "2.3.0"
 
 
 def write_card(description: ModelDescription) -> str:
@@ -10,16 +27,64 @@ def write_card(description: ModelDescription) -> str:
 
     Args:
       description: Of a pushed file.
+
+    Raises:
+      ValueError: If an input or output is not float32.
     """
-    return f"# {description.point_id}\n"
+    return _render(CARD_TEMPLATE, description)
 
 
 def write_example(description: ModelDescription) -> str:
-    """A Python program that embeds wav files with the model beside it and compares two of them.
+    """A Python program that embeds wav files with the model beside it and compares them.
 
     It needs numpy and LiteRT.
 
     Args:
       description: Of a pushed file.
+
+    Raises:
+      ValueError: If an input or output is not float32.
     """
-    return f'"""Embeds wav files with {description.point_id}."""\n'
+    return _render(EXAMPLE_TEMPLATE, description)
+
+
+def _render(template: str, description: ModelDescription) -> str:
+    return _environment().get_template(template).render(litert=LITERT, **facts(description))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=False,  # Markdown and code: words of others pass the filter 'words'
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= FILTERS
+    return environment
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "not told"
+    return f"{value:#.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def _metric(name: Metric) -> str:
+    return name.replace("_", " ") + (" (lower is better)" if name in SMALLER_IS_BETTER else "")
+
+
+FILTERS: dict[str, Callable[[Any], str]] = {
+    "words": plain,
+    "mebibytes": lambda size: f"{size / 2**20:.2f}",
+    "share": lambda value: f"{value:.1%}",
+    "score": lambda value: f"{value:.3f}",
+    "signed": lambda value: f"{value:+.3f}",
+    "number": lambda value: f"{value:g}",
+    "figure": _figure,
+    "metric": _metric,
+}

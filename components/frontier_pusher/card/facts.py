@@ -1,0 +1,147 @@
+"""What a card says of a model, worked out from its description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from components.markdown import plain
+from schemas.latency_reports import Machine
+from schemas.noss_tasks import SMALLER_IS_BETTER
+from schemas.reports import ModelDescription
+from schemas.verdicts import FrontierPoint
+
+EMBEDDING = "embedding"
+FRAMES = "frames"
+
+_PRECISIONS = {
+    "float32": "float32",
+    "float16": "float16 weights",
+    "dynamic": "int8 weights, float arithmetic where it must be (dynamic range)",
+    "int8": "int8 weights and activations",
+}
+
+
+@dataclass(frozen=True)
+class LicenceRow:
+    """One part of what a model is made from; an empty licence was not stated."""
+
+    part: str
+    name: str
+    licence: str
+
+
+def facts(description: ModelDescription) -> dict[str, Any]:
+    """All that the templates name beside the description itself, which is ``d``.
+
+    Raises:
+      ValueError: If an input or output is not float32: the code on the card feeds float32.
+    """
+    for tensor in (*description.inputs, *description.outputs):
+        if tensor.dtype != "float32":
+            raise ValueError(
+                f"{description.point_id}: {tensor.name} is {tensor.dtype}; a card can be written for float32"
+            )
+    names = [output.name for output in description.outputs]
+    target_index = names.index(EMBEDDING) if EMBEDDING in names else 0
+    target = description.outputs[target_index]
+    licences = list(licence_rows(description))
+    missing = sum(not row.licence.strip() for row in licences)
+    point = description.blessings[0].point
+    rate = description.front_end.sample_rate
+    return {
+        "d": description,
+        "point": point,
+        "source": description.inputs[0],
+        "source_size": prod(description.inputs[0].shape),
+        "target": target,
+        "target_index": target_index,
+        "width": target.shape[-1],
+        "frames": FRAMES in names,
+        "bins": description.front_end.fft_size // 2 + 1,
+        "window_s": f"{description.window_samples / rate:g}",
+        "hop_s": f"{description.hop_samples / rate:g}",
+        "precision": _PRECISIONS[description.precision],
+        "difference": point.teacher_difference_low != point.teacher_difference_high,
+        "licences": licences,
+        "missing_words": f"**{missing} of {len(licences)} are not stated**"
+        if missing
+        else f"all {len(licences)} are stated",
+        "inverted": any(task.metric in SMALLER_IS_BETTER for task in description.quality.tasks),
+        "task_names": ", ".join(task.task for task in description.quality.tasks),
+        "host_only": not any(blessing.machine.is_device for blessing in description.blessings),
+        "corpus_words": f"{description.clips:,} clips ({description.hours:.3g} hours)"
+        if description.clips
+        else "a corpus whose clips were not counted",
+        "limits": list(limits(description)),
+        "goals": [
+            (blessing.machine.profile, goal)
+            for blessing in description.blessings
+            for goal in blessing.point.goals
+        ],
+        "kind": kind,
+        "invocations": invocations,
+    }
+
+
+def licence_rows(description: ModelDescription) -> Iterator[LicenceRow]:
+    """The teacher, each source of the corpus, each task that judged the model."""
+    stated = description.licences
+    yield LicenceRow("teacher: its outputs were the targets", description.teacher, stated.teacher)
+    learnt = "corpus: sound it learnt from"
+    for name, licence in sorted(stated.corpus.items()):
+        yield LicenceRow(learnt, name, licence)
+    if not stated.corpus:
+        yield LicenceRow(learnt, "sources not named", "")
+    for task in description.quality.tasks:
+        yield LicenceRow(
+            "task: sound that judged it, none of it in the weights",
+            task.task,
+            stated.tasks.get(task.task, ""),
+        )
+
+
+def limits(description: ModelDescription) -> Iterator[str]:
+    """What the figures do not carry, in Markdown."""
+    quality, rate = description.quality, description.front_end.sample_rate
+    if description.synthetic:
+        yield "**The sound that judged it was synthesised**: measure on real recordings before any use."
+    for task in quality.tasks:
+        above, below = task.low > task.chance, task.high < task.chance
+        if not (below if task.metric in SMALLER_IS_BETTER else above):
+            yield (
+                f"{plain(task.task)}: not shown to be better than guessing "
+                f"({task.value:.3f} [{task.low:.3f}, {task.high:.3f}], guessing {task.chance:.3f})."
+            )
+    smallest = min(quality.tasks, key=lambda task: task.n_test, default=None)
+    if smallest:
+        yield (
+            f"The smallest test set, {plain(smallest.task)}, has {smallest.n_test:,} clips. Differences "
+            "smaller than the intervals above mean nothing."
+        )
+    yield (
+        "Languages, accents, ages, microphones and rooms that the tasks do not have were not judged; nor was "
+        "any group of speakers by itself."
+    )
+    if not quality.robustness:
+        yield "How it stands noise, reverberation and codecs was not measured."
+    yield (
+        f"It hears {description.front_end.lower_hz:g} to {description.front_end.upper_hz:g} Hz of {rate} Hz "
+        "sound, in windows of fixed length, one at a time."
+    )
+    if not any(blessing.machine.is_device for blessing in description.blessings):
+        yield "Its latency on a device is unknown: it was timed on a host computer only."
+    else:
+        yield "Latency holds for the devices, runtimes and threads named above, and for no other."
+
+
+def kind(machine: Machine) -> str:
+    """What a latency was measured on; a host is never called a device."""
+    return "device" if machine.is_device else "**host computer, not a device**"
+
+
+def invocations(point: FrontierPoint) -> str:
+    """How many timed invocations are behind a latency."""
+    return f"{point.latency_n:,} in {point.latency_sessions} sessions" if point.latency_n else "not told"

@@ -67,7 +67,7 @@ def requirements() -> list[str]:
 
 
 def signature(description: ModelDescription) -> Any:
-    """Columns ``waveform`` and optional ``sample_rate`` in, ``(clips, dimensions)`` out; ``per_window`` if asked.
+    """Columns ``waveform`` and, if wanted, ``sample_rate`` in; ``(clips, dimensions)`` out.
 
     MLflow would turn a 2-D array or a ragged list into a table of one column a sample before checking it
     against the columns. It leaves the input alone where a signature counts as taken from type hints; the

@@ -1,4 +1,4 @@
-"""The serving script: what it accepts and returns, and that its numpy agrees with what trained the student."""
+"""The serving script: what it accepts and returns; its numpy agrees with what trained the student."""
 
 from __future__ import annotations
 

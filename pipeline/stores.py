@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from components.tracking.stores import SQLITE
+from components.tracking.stores import SQLITE, sqlite_file
 from pipeline.config_file import ConfigError
 from pipeline.layout import RunLayout
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 
@@ -49,3 +55,23 @@ def keep_credentials_aside(uri: str) -> str:
         if value:
             os.environ[name] = unquote(value)
     return without_credentials(uri)
+
+
+@contextmanager
+def opened(tracking_uri: str, output: Path | None) -> Iterator[MlflowClient]:
+    """A client of the store that a command names, around whose use MLflow's errors become faults.
+
+    Raises:
+      ConfigError: If no store is named, or a SQLite file is not there: nothing is made by asking.
+      TrackingFault: If the store does not answer, or does not do what it is asked.
+    """
+    from components.tracking.faults import telling
+    from components.tracking.stores import open_client
+
+    uri = store_of(tracking_uri, output)
+    file = sqlite_file(uri)
+    if file is not None and not file.is_file():
+        raise ConfigError(f"there is no MLflow store {uri}: the file is absent")
+    client = open_client(uri)
+    with telling(uri):
+        yield client

@@ -1,0 +1,254 @@
+"""The way of one file as cards: a step and what it made are one card, and what leads from one to the next.
+
+What stands beside the way (checks, the other candidates) is not drawn; a card says how many others there are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pipeline.lineage.chain import chain
+from pipeline.lineage.facts import counted
+from pipeline.lineage.stages import CONVERTER, STUDENT, SYNTHESIZER, TASKS, TEACHER, component_of
+from schemas.lineage import LineageGraph, LineageNode, Stage
+
+COLUMNS: tuple[Stage, ...] = (
+    "sound",
+    "teaching",
+    "student",
+    "file",
+    "measured",
+    "verdict",
+    "published",
+    "use",
+)
+
+_GHOSTS: tuple[tuple[Stage, str, list[str]], ...] = (
+    ("published", "Not published", ["no folder, no version"]),
+    ("use", "Not in use", ["it is no champion, and", "nobody said to serve it"]),
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A station of the way.
+
+    Attributes:
+      id: Of the node it tells of.
+      stage: Its column.
+      lane: 0 on the way itself; less is above, more below.
+      title: A few words.
+      lines: What a person wants to know first.
+      footer: What is not drawn.
+      tone: How it looks.
+      nodes: All nodes it stands for, the one it tells of first.
+    """
+
+    id: str
+    stage: Stage
+    lane: int
+    title: str
+    lines: list[str]
+    nodes: list[LineageNode]
+    footer: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way of one file.
+
+    Attributes:
+      focus: The node that was asked about.
+      name: What the way is called.
+      cards: In the order of the way.
+      links: Pairs of card ids.
+    """
+
+    focus: LineageNode
+    name: str
+    cards: list[Card]
+    links: list[tuple[str, str]]
+
+
+@dataclass
+class _Group:
+    """The nodes of a card in the making."""
+
+    nodes: list[LineageNode] = field(default_factory=list)
+
+    @property
+    def first(self) -> LineageNode:
+        return self.nodes[0]
+
+
+def way_of(graph: LineageGraph, focus: str) -> Way:
+    """The way of one file through a graph.
+
+    Args:
+      graph: All of it, so that what is not drawn can be counted.
+      focus: Id of a version or of a file.
+    """
+    part = chain(graph, focus)
+    asked = part.node(focus)
+    groups = _groups(part)
+    lanes = _lanes(groups, asked)
+    cards = [_card(graph, group, lanes[group.first.id]) for group in groups]
+    ghosts = [
+        _ghost(stage, title, lines)
+        for stage, title, lines in _GHOSTS
+        if not any(card.stage == stage for card in cards)
+    ]
+    cards = sorted([*cards, *ghosts], key=lambda card: (COLUMNS.index(card.stage), card.lane))
+    links = _links(part, groups)
+    for ghost in ghosts:
+        before = COLUMNS[COLUMNS.index(ghost.stage) - 1]
+        links += [(card.id, ghost.id) for card in cards if card.stage == before and card.lane == 0]
+    return Way(asked, asked.title if asked.kind == "version" else asked.point, cards, links)
+
+
+def _groups(part: LineageGraph) -> list[_Group]:
+    """The nodes of a way, those of one card together."""
+    drawn = {node.id: node for node in part.nodes if node.stage != "checks"}
+    made: dict[str, list[LineageNode]] = defaultdict(list)
+    for edge in part.edges:
+        if edge.source in drawn and edge.target in drawn:
+            made[edge.source].append(drawn[edge.target])
+    groups = [_Group([node]) for node in drawn.values() if node.kind in ("source", "version", "use")]
+    for step in (node for node in drawn.values() if node.kind == "execution"):
+        artifacts = sorted(made[step.id], key=lambda one: (not one.lines, one.id))
+        parts = [one for artifact in artifacts for one in made[artifact.id] if one.kind in ("part", "folder")]
+        if parts:
+            groups += [_Group([one, *artifacts, step]) for one in parts]
+        elif step.stage != "published":
+            groups.append(_Group([*artifacts, step]))
+    alone = {node.id for group in groups for node in group.nodes}
+    return groups + [_Group([n]) for n in drawn.values() if n.id not in alone and n.stage != "published"]
+
+
+def _lanes(groups: Iterable[_Group], asked: LineageNode) -> dict[str, int]:
+    """Where each card stands: on the way (0), above or below it."""
+    lanes: dict[str, int] = {}
+    taken: dict[Stage, set[int]] = defaultdict(set)
+    for group in sorted(groups, key=lambda group: _rank(group.first, asked)):
+        node = group.first
+        down = _goes_down(node)
+        wanted = _wanted(node, asked)
+        while wanted in taken[node.stage]:
+            wanted += 1 if down else -1
+        taken[node.stage].add(wanted)
+        lanes[node.id] = wanted
+    return lanes
+
+
+def _rank(node: LineageNode, asked: LineageNode) -> tuple[int, str]:
+    """Who is asked first where it wants to stand."""
+    return abs(_wanted(node, asked)), node.id
+
+
+def _wanted(node: LineageNode, asked: LineageNode) -> int:
+    component = component_of(node.node_id)
+    if node.kind == "source" and component_of(node.id.removeprefix("source:")) == TASKS:
+        return 2
+    if node.kind == "source" or component in (SYNTHESIZER, TEACHER):
+        return -1
+    if component == TASKS or node.id.startswith("noss:") or node.kind == "folder":
+        return 1
+    if component in (STUDENT, CONVERTER) and node.candidate != asked.candidate:
+        return -1
+    if node.type == "schemas.NossReport":
+        return 1
+    return 0
+
+
+def _goes_down(node: LineageNode) -> bool:
+    return _wanted(node, node) > 0 or node.kind in ("use", "version")
+
+
+def _card(graph: LineageGraph, group: _Group, lane: int) -> Card:
+    node = group.first
+    step = next((one for one in group.nodes if one.kind == "execution"), None)
+    lines = node.lines or ([step.state.lower()] if step and step.state not in ("COMPLETE", "CACHED") else [])
+    title = node.title
+    if node.type == "schemas.SoundCorpus":
+        title, lines = "Sound", ["synthesised by this pipeline"]
+    return Card(node.id, node.stage, lane, title, lines, group.nodes, _footer(graph, node), _tone(node))
+
+
+def _footer(graph: LineageGraph, node: LineageNode) -> str:
+    """How many others there are that are not drawn."""
+    if node.stage == "student":
+        others = {one.candidate for one in graph.of_kind("artifact") if one.stage == "student"}
+        return _others(len(others - {node.candidate}), "student")
+    files = [one for one in graph.of_kind("part") if one.stage == "file" and one.id != node.id]
+    if node.stage == "file":
+        return _others(sum(one.candidate == node.candidate for one in files), "file", " of it")
+    if node.id.startswith("decision:"):
+        return f"judged with {counted(len(files), 'other')}" if files else ""
+    if node.kind == "version":
+        return _others(sum(one.id != node.id for one in graph.of_kind("version")), "version")
+    return ""
+
+
+def _others(number: int, noun: str, more: str = "") -> str:
+    return f"+ {number:,} other {noun}{'' if number == 1 else 's'}{more}" if number else ""
+
+
+def _tone(node: LineageNode) -> str:
+    if node.id.startswith("decision:"):
+        return "good" if node.facts.get("decision") == "blessed" else "bad"
+    if node.kind == "use":
+        return "use"
+    return "version" if node.kind == "version" else ""
+
+
+def _ghost(stage: Stage, title: str, lines: list[str]) -> Card:
+    return Card(f"none:{stage}", stage, 0, title, lines, [], tone="ghost")
+
+
+def _links(part: LineageGraph, groups: Iterable[_Group]) -> list[tuple[str, str]]:
+    """What leads from card to card, without what only repeats a longer way."""
+    cards: dict[str, list[LineageNode]] = defaultdict(list)
+    for group in groups:
+        for node in group.nodes:
+            cards[node.id].append(group.first)
+    links = {
+        (source.id, target.id)
+        for edge in part.edges
+        for source in cards[edge.source]
+        for target in cards[edge.target]
+        if source.id != target.id
+        and not (source.device and target.device and source.device != target.device)
+        and not {source.id, target.id} <= {node.id for node in cards[edge.source]}
+    }
+    return sorted(_reduced(links))
+
+
+def _reduced(links: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The links that no longer way says as well."""
+    after: dict[str, set[str]] = defaultdict(set)
+    for source, target in links:
+        after[source].add(target)
+
+    def reachable(start: str, without: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [one for one in after[start] if one != without]
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.add(one)
+                waiting += after[one]
+        return found
+
+    return {(source, target) for source, target in links if target not in reachable(source, target)}
+
+
+def seconds(node: LineageNode) -> float | None:
+    """How long a step took; None if it did not end."""
+    if not node.begun or not node.ended:
+        return None
+    return (datetime.fromisoformat(node.ended) - datetime.fromisoformat(node.begun)).total_seconds()
+

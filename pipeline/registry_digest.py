@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from components.frontier_gate.settings import CHAMPION
 from components.frontier_pusher.settings import PusherSettings
-from components.tracking.faults import TrackingFault
+from components.tracking.names import CHAMPION_ALIAS, model_name
 from components.tracking.registered import registered_versions
-from pipeline.config_file import ConfigError
 from schemas.reports import FrontierIndex
 
 
-def registry_digest(push: PusherSettings, run_name: str) -> str:
+def registry_digest(push: PusherSettings, run_name: str, devices: Iterable[str]) -> str:
     """Digest of the registered standings that a run competes with; empty if there are none.
 
     What the run itself pushed last is left out, or no run would ever be answered from the cache: each
@@ -24,22 +23,21 @@ def registry_digest(push: PusherSettings, run_name: str) -> str:
     Args:
       push: Resolved: destination and registry.
       run_name: Name of the run.
+      devices: Names of its devices: each has a registered model.
 
     Raises:
-      ConfigError: If the registry cannot be read.
+      TrackingFault: If the registry cannot be read.
     """
-    try:
-        versions = registered_versions(push.tracking_uri, push.registered_model)
-    except TrackingFault as error:
-        raise ConfigError(f"push.tracking_uri: {error}") from None
     own = _last_pushed(Path(push.destination), run_name)
-    rivals = [
-        f"{one.version} {one.standing.machine.profile} {one.standing.point.sha256}"
-        for one in versions
-        if one.standing.point.sha256 not in own
-    ]
-    champions = {f"{CHAMPION} {one.version}" for one in versions if CHAMPION in one.aliases}
-    facts = [*rivals, *sorted(champions)]
+    rivals, champions = [], []
+    for device in devices:
+        for one in registered_versions(push.tracking_uri, model_name(push.registered_model, device)):
+            name = f"{one.registered_model} {one.version}"
+            if one.standing.point.sha256 not in own:
+                rivals.append(f"{name} {one.standing.point.sha256}")
+            if CHAMPION_ALIAS in one.aliases:
+                champions.append(f"champion {name}")
+    facts = [*rivals, *champions]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16] if facts else ""
 
 

@@ -120,7 +120,7 @@ class RegisteredPoint(Report):
 
     @property
     def name(self) -> str:
-        """As in 'tinytrill v3 (champion)'."""
+        """As in 'tinytrill-host v3 (champion)'."""
         aliases = f" ({', '.join(self.aliases)})" if self.aliases else ""
         return f"{self.registered_model} v{self.version}{aliases}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from components.frontier_gate import page, picture
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
-from components.tracking.registered import registered_versions
+from components.tracking.faults import StoreUnreachable
+from components.tracking.names import model_name
+from components.tracking.registered import RegisteredVersion, registered_versions
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossReport
 from schemas.reports import StudentInfo, TfliteReport
@@ -52,7 +55,7 @@ class Executor(base_executor.BaseExecutor):
         Raises:
           ValueError: If the teacher has no result, reports do not belong together, or goals name what is not
             there.
-          RegistryError: If the registry does not answer: a frontier without its models would be wrong.
+          TrackingFault: If the registry refuses to be read, or does not answer and may not be done without.
         """
         settings = GateSettings.from_parameter(exec_properties[SETTINGS_PARAMETER])
         converted = [TfliteReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, VARIANTS_ROLE)]
@@ -71,7 +74,7 @@ class Executor(base_executor.BaseExecutor):
         ]
         comparison = NossComparison.load(input_dict[COMPARISON_KEY][0].uri)
 
-        run_name = exec_properties[RUN_NAME_PARAMETER]
+        rivals, notices = competitors(settings, [latency.machine.profile for latency in latencies])
         verdict = reach_verdict(
             converted,
             noss,
@@ -80,8 +83,9 @@ class Executor(base_executor.BaseExecutor):
             baselines,
             comparison,
             settings,
-            run_name,
-            registered_versions(settings.tracking_uri, settings.registered_model),
+            exec_properties[RUN_NAME_PARAMETER],
+            rivals,
+            notices,
         )
 
         folder = output_dict[VERDICT_KEY][0].uri
@@ -105,3 +109,26 @@ class Executor(base_executor.BaseExecutor):
         )
         log = logger.warning if verdict.closed else logger.info
         log("verdict: %s", verdict.summary)
+
+
+def competitors(
+    settings: GateSettings, devices: Sequence[str]
+) -> tuple[dict[str, list[RegisteredVersion]], list[str]]:
+    """By device what is registered for it, and what a reader must know of that.
+
+    Raises:
+      TrackingFault: If the registry refuses to be read, or does not answer and may not be done without.
+    """
+    if not settings.registered_model:
+        return {}, []
+    names = {device: model_name(settings.registered_model, device) for device in devices}
+    try:
+        return {
+            device: registered_versions(settings.tracking_uri, name) for device, name in names.items()
+        }, []
+    except StoreUnreachable as fault:
+        if not settings.without_registry:
+            raise
+        notice = f"Judged without what is registered as {', '.join(names.values())}: {fault}"
+        logger.warning("%s", notice)
+        return {}, [notice]

@@ -29,14 +29,10 @@ class Measure:
     benchmark_digest: str
     synthetic: bool
 
-    def is_of(self, version: RegisteredVersion) -> bool:
-        """Whether a registered version was measured on this device."""
-        return version.standing.machine.identity == self.machine.identity
-
     def differs(self, version: RegisteredVersion) -> str:
         """Why a registered version's figures do not compare; empty if they do."""
         standing = version.standing
-        if not self.is_of(version):
+        if standing.machine.identity != self.machine.identity:
             return f"measured on {_words(standing.machine)}, not on {_words(self.machine)}"
         if standing.reference_sha256 != self.reference_sha256:
             return (
@@ -56,7 +52,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Incumbent:
-    """A registered version on one device.
+    """A registered version on its device.
 
     Attributes:
       version: It.
@@ -73,7 +69,7 @@ class Incumbent:
 
     @property
     def name(self) -> str:
-        """As in 'tinytrill v3 (champion)'."""
+        """As in 'tinytrill-host v3 (champion)'."""
         return self.reported().name
 
     def reported(self, beaten_by: Sequence[str] = ()) -> RegisteredPoint:
@@ -108,31 +104,24 @@ def find_incumbents(
     own_files: Mapping[str, str],
     axes: Sequence[AxisSettings],
 ) -> list[Incumbent]:
-    """Each registered version once: by its figures on this device, else by any with why they do not count.
+    """The registered versions, each with why it does not compete, if it does not.
 
     Args:
-      registered: One entry a version and device.
+      registered: Of the device.
       measure: What this run's figures were taken with.
       own_files: This run's points by sha256: a file does not compete with itself.
       axes: On what points compete.
     """
-    found: dict[tuple[str, str], Incumbent] = {}
-    for version in registered:
+
+    def reason(version: RegisteredVersion) -> str:
         own = own_files.get(version.standing.point.sha256)
-        reason = (
+        return (
             measure.differs(version)
             or (f"the same file as {own} of this run" if own else "")
             or misplaced(version.standing.point, axes)
         )
-        key, incumbent = (version.registered_model, version.version), Incumbent(version, reason)
-        if key not in found or _rank(incumbent, measure) < _rank(found[key], measure):
-            found[key] = incumbent
-    return list(found.values())
 
-
-def _rank(incumbent: Incumbent, measure: Measure) -> tuple[bool, bool]:
-    """Least for the entry of a version that tells most."""
-    return bool(incumbent.reason), not measure.is_of(incumbent.version)
+    return [Incumbent(version, reason(version)) for version in registered]
 
 
 def find_champions(incumbents: Sequence[Incumbent]) -> dict[VariantInput, Incumbent]:

@@ -34,7 +34,8 @@ def reach_verdict(
     comparison: NossComparison,
     settings: GateSettings,
     run_name: str,
-    registered: Sequence[RegisteredVersion] = (),
+    registered: Mapping[str, Sequence[RegisteredVersion]] | None = None,
+    notices: Sequence[str] = (),
 ) -> Verdict:
     """Judges a run, device by device; see :mod:`components.frontier_gate.judge` and ``dominance``.
 
@@ -47,7 +48,8 @@ def reach_verdict(
       comparison: Of all models, clip by clip.
       settings: Goals, axes, ties and budgets.
       run_name: Name of the run.
-      registered: What the registry holds, to compete with.
+      registered: By device what the registry holds for it, to compete with.
+      notices: What a reader must know of how this was judged.
 
     Raises:
       ValueError: If reports do not belong together, or goals or axes name what is not there.
@@ -65,7 +67,9 @@ def reach_verdict(
     unavailable = {task.name for task in comparison.unavailable}
     check_names(settings, devices, teacher, list(by_name), converted, unavailable)
     draws = read_draws(noss, [axis.task for axis in settings.axes if axis.task])
-    run = _Run(converted, [report for report, _ in noss], teacher, by_name, comparison, draws, registered)
+    run = _Run(
+        converted, [report for report, _ in noss], teacher, by_name, comparison, draws, registered or {}
+    )
     synthetic = any(task.synthetic for task in teacher.tasks)
     digest = benchmark_digest(teacher, comparison.protocol)
     reference = _reference_sha256(latencies)
@@ -81,6 +85,7 @@ def reach_verdict(
         teacher=teacher_line,
         baselines=[reference_quality(baseline) for baseline in baselines],
         devices=judged,
+        notices=list(notices),
         summary=" ".join(device.summary for device in judged),
     )
 
@@ -101,7 +106,7 @@ class _Run:
     baselines: Mapping[str, NossModelResult]
     comparison: NossComparison
     draws: Mapping[str, Mapping[str, Floats]]
-    registered: Sequence[RegisteredVersion]
+    registered: Mapping[str, Sequence[RegisteredVersion]]
 
     def on_device(self, latency: LatencyReport, settings: GateSettings, measure: Measure) -> DeviceVerdict:
         """The decision on one device."""
@@ -115,7 +120,7 @@ class _Run:
             for report in self.converted
             for variant in report.variants
         }
-        incumbents = find_incumbents(self.registered, measure, own_files, settings.axes)
+        incumbents = find_incumbents(self.registered.get(device, ()), measure, own_files, settings.axes)
         yardsticks = Yardsticks(
             self.teacher,
             self.baselines,

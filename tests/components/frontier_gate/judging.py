@@ -28,7 +28,10 @@ def verdict_of(
     comparison: NossComparison | None = None,
     **settings: Any,
 ) -> Verdict:
-    """The verdict on a run; bootstrap draws are made only if there is a folder for them."""
+    """The verdict on a run; bootstrap draws are made only if there is a folder for them.
+
+    What is registered is so for every device.
+    """
     if samples:
         for report in run.noss:
             for result in report.results:
@@ -42,7 +45,7 @@ def verdict_of(
         comparison or make_comparison(run),
         GateSettings(**settings),
         "test",
-        registered,
+        {latency.machine.profile: registered for latency in run.latencies},
     )
 
 
@@ -71,7 +74,7 @@ def registered_from(
         benchmark_digest=verdict.benchmark_digest,
         synthetic=verdict.synthetic,
     )
-    return RegisteredVersion("tinytrill", version, aliases, standing.model_copy(update=changes))
+    return RegisteredVersion("tinytrill-host", version, aliases, standing.model_copy(update=changes))
 
 
 def _model(results: Sequence[Any]) -> str:

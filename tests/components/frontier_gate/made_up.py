@@ -62,7 +62,7 @@ def registered(point: FrontierPoint, *, slower: float = 1.3, competes: bool = Tr
     """A registered champion of a point's quality, so many times as slow."""
     ratio = point.latency_ratio * slower
     return RegisteredPoint(
-        registered_model="tinytrill",
+        registered_model="tinytrill-host",
         version="3",
         aliases=["champion"],
         point_id="older/" + point.variant,

@@ -65,7 +65,7 @@ def test_quality_margin_is_the_median_over_neighbours_in_quality() -> None:
     (axis,) = place([QUALITY], [info], entrants)
     assert (axis.margin, axis.least) == (info.margin, 0.002)
     # Registered models and those without draws have no say.
-    more = [entrant("e", 0.705), entrant("tinytrill v1", 0.705, [9.0, 0.0, 0.0], own=False)]
+    more = [entrant("e", 0.705), entrant("tinytrill-host v1", 0.705, [9.0, 0.0, 0.0], own=False)]
     assert measured(QUALITY, [*entrants, *more]) == info
 
 

@@ -14,7 +14,8 @@ import schemas
 from components.frontier_gate import executor
 from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.settings import GateSettings, Goal
-from components.tracking.registered import RegisteredVersion, RegistryError
+from components.tracking.faults import StoreRefused, StoreUnreachable
+from components.tracking.registered import RegisteredVersion
 from schemas.noss_reports import NossComparison
 from schemas.verdicts import Verdict
 from tests.components.frontier_gate.judging import LARGE, SMALL, registered_from
@@ -120,27 +121,58 @@ def test_the_same_reports_give_the_same_bytes(tmp_path: Path) -> None:
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
-def test_registered_models_compete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_registered_models_compete_on_their_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     champion = registered_from(make_run({LARGE: [Made(0.7, 9.0)]}), "3", ("champion",))
     asked: list[tuple[str, str]] = []
 
     def registry(tracking_uri: str, registered_model: str) -> list[RegisteredVersion]:
         asked.append((tracking_uri, registered_model))
-        return [champion]
+        return [champion] if registered_model == "tinytrill-host" else []
 
     monkeypatch.setattr(executor, "registered_versions", registry)
-    run = make_run({SMALL: [Made(0.7, 2.0)]})
+    run = make_run({SMALL: [Made(0.7, 2.0)]}, devices={"pixel": 3.0, "host": 1.0})
     out = gate(run, tmp_path, tracking_uri="sqlite:///x.db", registered_model="tinytrill")
-    assert asked == [("sqlite:///x.db", "tinytrill")]
-    (device,) = Verdict.load(out).devices
-    assert [one.beaten_by for one in device.registered] == [[device.points[0].point_id]]
+    assert asked == [("sqlite:///x.db", "tinytrill-pixel"), ("sqlite:///x.db", "tinytrill-host")]
+    pixel, host = Verdict.load(out).devices
+    assert pixel.registered == []
+    assert [one.beaten_by for one in host.registered] == [[host.points[0].point_id]]
+
+
+def silent(tracking_uri: str, registered_model: str) -> list[RegisteredVersion]:
+    raise StoreUnreachable(f"the MLflow server {tracking_uri} does not answer")
 
 
 def test_without_the_registry_nothing_is_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def silent(tracking_uri: str, registered_model: str) -> list[RegisteredVersion]:
-        raise RegistryError(f"the MLflow registry {tracking_uri} cannot be read: {registered_model}")
-
     monkeypatch.setattr(executor, "registered_versions", silent)
-    with pytest.raises(RegistryError, match="registry http://models cannot be read"):
-        gate(make_run({SMALL: [Made(0.7, 2.0)]}), tmp_path, tracking_uri="http://models")
+    run = make_run({SMALL: [Made(0.7, 2.0)]})
+    with pytest.raises(StoreUnreachable, match="http://models does not answer"):
+        gate(run, tmp_path, tracking_uri="http://models", registered_model="tinytrill")
     assert not (tmp_path / "verdict").exists()
+
+
+def test_if_so_configured_it_is_decided_without_the_registry_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(executor, "registered_versions", silent)
+    run = make_run({SMALL: [Made(0.7, 2.0)]}, devices={"host": 1.0, "pixel": 2.0})
+    where = {"tracking_uri": "http://models", "registered_model": "tinytrill", "without_registry": True}
+    out = gate(run, tmp_path, **where)
+    notice = (
+        "Judged without what is registered as tinytrill-host, tinytrill-pixel: "
+        "the MLflow server http://models does not answer"
+    )
+    assert Verdict.load(out).notices == [notice]
+    assert notice in (out / Verdict.PAGE).read_text(encoding="utf-8").split('<p class="headline')[0]
+    assert notice in [record.message for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_registry_that_refuses_is_never_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(tracking_uri: str, registered_model: str) -> list[RegisteredVersion]:
+        raise StoreRefused(f"the MLflow server {tracking_uri} refuses")
+
+    monkeypatch.setattr(executor, "registered_versions", refuses)
+    where = {"tracking_uri": "http://models", "registered_model": "tinytrill", "without_registry": True}
+    with pytest.raises(StoreRefused):
+        gate(make_run({SMALL: [Made(0.7, 2.0)]}), tmp_path, **where)

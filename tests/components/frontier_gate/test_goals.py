@@ -269,7 +269,7 @@ def test_against_the_champion(run: Run) -> None:
     goal = Goal(metric="latency", kind="max_degradation", against="champion", limit=0.05, relative=True)
     small, tiny = results(run, goal, registered=(champion,))
     assert small.goal == (
-        "p50 latency at most 5 % worse than that of tinytrill v3 (champion): at most 4.2 ms, it has 4"
+        "p50 latency at most 5 % worse than that of tinytrill-host v3 (champion): at most 4.2 ms, it has 4"
     )
     assert (small.met, tiny.met) == (False, True)
 
@@ -366,7 +366,7 @@ def test_slices(run: Run) -> None:
     (small, _) = results(run, of_champion, comparison=comparison, registered=(champion,))
     assert (small.met, small.note) == (
         False,
-        "slices of tinytrill v3 (champion) are not kept in the registry",
+        "slices of tinytrill-host v3 (champion) are not kept in the registry",
     )
 
 

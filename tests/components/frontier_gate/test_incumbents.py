@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from components.frontier_gate.settings import Goal, Slice
+from components.frontier_gate.settings import GateSettings, Goal, Slice
+from components.frontier_gate.verdict import reach_verdict
 from components.tracking.registered import RegisteredVersion
 from schemas.noss_reports import ModelSlices, SliceFigure, TfmaSummary
 from tests.components.frontier_gate.judging import (
     LARGE,
+    NOWHERE,
     SMALL,
     TINY,
     device_of,
@@ -37,7 +39,7 @@ def test_a_beaten_champion_is_reported(run: Run) -> None:
     (registered,) = device.registered
     assert registered.competes and registered.reason == ""
     assert registered.beaten_by == [point_of(device, SMALL).point_id]
-    assert (registered.name, registered.run_name) == ("tinytrill v3 (champion, stable)", "earlier")
+    assert (registered.name, registered.run_name) == ("tinytrill-host v3 (champion, stable)", "earlier")
     assert (registered.quality, registered.latency_ms, registered.bytes) == (0.75, 8.0, 10**6)
     assert [point.blessed for point in device.points] == [True, True]
 
@@ -49,7 +51,7 @@ def test_a_champion_that_stands_puts_out_what_it_beats(run: Run) -> None:
     assert registered.competes and registered.beaten_by == []
     small, tiny = point_of(device, SMALL), point_of(device, TINY)
     assert (small.on_frontier, small.blessed, tiny.blessed) == (False, False, True)
-    assert small.dominated_by == ["tinytrill v3"] and small.reasons == ["beaten by tinytrill v3"]
+    assert small.dominated_by == ["tinytrill-host v3"] and small.reasons == ["beaten by tinytrill-host v3"]
     assert device.closed == []
 
 
@@ -96,7 +98,7 @@ def test_registered_models_beat_one_another(run: Run) -> None:
     device = device_of(
         run, registered=[registered_from(earlier(0.80, 1.0), "3"), registered_from(earlier(0.70, 9.0), "2")]
     )
-    assert [one.beaten_by for one in device.registered] == [[], ["tinytrill v3"]]
+    assert [one.beaten_by for one in device.registered] == [[], ["tinytrill-host v3"]]
 
 
 def other_machine(version: RegisteredVersion, **changes: object) -> RegisteredVersion:
@@ -142,19 +144,25 @@ def test_another_name_or_build_of_the_same_device_competes(run: Run) -> None:
     assert device_of(run, registered=[renamed]).registered[0].competes
 
 
-def test_a_version_is_listed_once_by_what_competes(run: Run) -> None:
-    here = registered_from(earlier(0.75, 4.0), "3")
-    elsewhere = other_machine(here, name="Another CPU")
-    for order in ([here, elsewhere], [elsewhere, here]):
-        (registered,) = device_of(run, registered=order).registered
-        assert registered.competes
-    stale = replace(here, standing=here.standing.model_copy(update={"synthetic": False}))
-    for order in ([stale, here], [here, stale]):
-        (registered,) = device_of(run, registered=order).registered
-        assert registered.competes
-    for order in ([stale, elsewhere], [elsewhere, stale]):
-        (registered,) = device_of(run, registered=order).registered
-        assert registered.reason == "judged by recorded sound, not by synthetic sound"
+def test_each_device_competes_with_its_own_registered_models() -> None:
+    run = make_run({SMALL: [Made(0.75, 5.0)]}, devices={"host": 1.0, "phone": 2.0})
+    strong = registered_from(earlier(0.80, 1.0), "3")
+    verdict = reach_verdict(
+        run.converted,
+        [(report, NOWHERE) for report in run.noss],
+        run.latencies,
+        run.teacher.results[0],
+        [],
+        make_comparison(run),
+        GateSettings(),
+        "test",
+        {"host": [strong]},
+    )
+    assert [[one.name for one in device.registered] for device in verdict.devices] == [
+        ["tinytrill-host v3"],
+        [],
+    ]
+    assert [len(device.blessed) for device in verdict.devices] == [0, 1]
 
 
 def test_what_does_not_compete_changes_nothing_else(run: Run) -> None:

@@ -42,14 +42,16 @@ def folder(verdict: Verdict, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = demo_run(devices={"pixel": 1.0, "host": 0.5})
     html = page_of.render(material_of(run, verdict, SETTINGS), b"", b"")
     point = next(point for point in verdict.devices[0].points if point.blessed)
+    run_page = "http://localhost:5000/#/experiments/1/runs/0123456789abcdef"
     links = {
         "store": "sqlite:///store.db",
+        "runs": {point.candidate_id: {"id": "0123456789abcdef", "page": run_page}},
         "points": {
             point.point_id: {
-                "run_id": "0123456789abcdef",
-                "run": "http://localhost:5000/#/experiments/1/runs/0123456789abcdef",
-                "version": "tinytrill v3",
-                "registry": "",
+                "versions": [
+                    {"name": "tinytrill-pixel v3", "page": "http://localhost:5000/#/models/pixel/versions/3"},
+                    {"name": "tinytrill-host v2", "page": ""},
+                ],
                 "folder": "../pushed/one",
             }
         },
@@ -100,7 +102,7 @@ def test_a_tap_tells_too_and_a_registered_version_is_a_mark(page: Page) -> None:
     """A finger need not hit the mark itself."""
     page.resize(*PHONE)
     page.tap("#chart-pixel-wave .mark.registered .diamond", beside=14)
-    assert "tinytrill v3 (champion)" in tip(page)
+    assert "tinytrill-host v3 (champion)" in tip(page)
 
 
 def test_the_keyboard_walks_over_the_points(page: Page) -> None:
@@ -207,6 +209,14 @@ def test_links_appear_where_the_pusher_left_them(page: Page, verdict: Verdict) -
     anchors = f"""[...document.querySelectorAll('[data-links="{point.point_id}"] a')]"""
     links = page.evaluate(f"{anchors}.map(anchor => [anchor.textContent, anchor.href])")
     assert ["run 01234567", "http://localhost:5000/#/experiments/1/runs/0123456789abcdef"] in links
+    assert ["tinytrill-pixel v3", "http://localhost:5000/#/models/pixel/versions/3"] in links
+    words = page.evaluate(f"""document.querySelector('[data-links="{point.point_id}"]').innerText""")
+    assert "tinytrill-host v2" in words  # without a page it is no link
+    other = next(
+        p for p in verdict.devices[0].points if p.candidate_id == point.candidate_id and not p.blessed
+    )
+    beaten = f"""document.querySelector('[data-links="{other.point_id}"]')"""
+    assert page.evaluate(f"{beaten}?.innerText ?? 'run 01234567'") == "run 01234567"
     assert any(text == "files" and address.endswith("/pushed/one") for text, address in links)
     assert "sqlite:///store.db" in page.evaluate("document.getElementById('store').innerText")
 

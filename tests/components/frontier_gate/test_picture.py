@@ -118,7 +118,7 @@ def test_a_registered_competitor_stands_where_its_ratio_puts_it(verdict: Verdict
     assert len(found.get_offsets()) == 1
     assert list(found.get_offsets()[0]) == pytest.approx([2 * point.latency_ms, point.quality])
     assert len(found.get_facecolor()) == 0
-    assert "tinytrill v3 (champion)" in content.names.values()
+    assert "tinytrill-host v3 (champion)" in content.names.values()
     assert "registered" not in marks(drawn(judged, "core")[0])
 
 

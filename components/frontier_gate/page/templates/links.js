@@ -7,10 +7,9 @@ if (links) {
   const link = (words, address) => address && safe(address) ? make("a", words, { href: address }) : make("span", words);
   if (links.store) { byId("store").textContent = `store: ${links.store}`; byId("store").hidden = false; }
   all(document, "[data-links]").forEach(place => {
-    const found = links.points?.[place.dataset.links];
-    if (!found) return;
-    if (found.version) place.append(link(found.version, found.registry));
-    if (found.run_id) place.append(link(`run ${found.run_id.slice(0, 8)}`, found.run));
-    if (found.folder) place.append(link("files", found.folder));
+    const point = place.dataset.links, pushed = links.points?.[point], run = links.runs?.[point.split("/")[0]];
+    pushed?.versions.forEach(version => place.append(link(version.name, version.page)));
+    if (run) place.append(link(`run ${run.id.slice(0, 8)}`, run.page));
+    if (pushed?.folder) place.append(link("files", pushed.folder));
   });
 }

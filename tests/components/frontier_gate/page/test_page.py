@@ -159,11 +159,11 @@ def test_a_beaten_champion_is_said_at_the_top() -> None:
     elsewhere = registered(others[1], competes=False).model_copy(update={"version": "2"})
     outline = page_of(run, None, {"registered": [registered(best), unbeaten, elsewhere]})
     (notice,) = outline.all("header")[0].all(classes="notice")
-    assert notice.text == f"tinytrill v3 (champion) is now beaten on host (wave) by {best.point_id}."
+    assert notice.text == f"tinytrill-host v3 (champion) is now beaten on host (wave) by {best.point_id}."
     hollow = outline.by_id("chart-host-wave").all("g", classes="mark registered")
     assert [mark.attributes["data-registered"] for mark in hollow] == [
-        "tinytrill v3 (champion)",
-        "tinytrill v4",
+        "tinytrill-host v3 (champion)",
+        "tinytrill-host v4",
     ]
     beaten, stands, stranger = rows(outline, "registered-host")
     assert f"beaten by {best.point_id}" in beaten and "unbeaten" in stands

@@ -15,13 +15,12 @@ from components.audio_ingest import sources as corpus_sources
 from components.noss_ingest import sources as noss_sources
 from components.noss_ingest.rows import SourceError
 from components.tracking.faults import StoreUnreachable, TrackingFault
-from components.tracking.stores import SQLITE
+from components.tracking.stores import SQLITE, TRACKING_URI, keep_credentials_aside
 from pipeline.config import RunConfig
 from pipeline.config_file import ConfigError
 from pipeline.devices import check_devices, device_digest, resolve_devices
 from pipeline.layout import RunLayout
 from pipeline.registry_digest import registry_digest
-from pipeline.stores import TRACKING_URI, keep_credentials_aside
 from schemas.noss_tasks import TaskRecordError
 from schemas.teachers import check_teacher, resolve_paths, teacher_files
 

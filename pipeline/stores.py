@@ -8,14 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.tracking.stores import SQLITE, sqlite_file
+from components.tracking.stores import SQLITE, TRACKING_URI, keep_credentials_aside, sqlite_file
 from pipeline.config_file import ConfigError
 from pipeline.layout import RunLayout
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-TRACKING_URI = "MLFLOW_TRACKING_URI"
 
 
 def store_of(tracking_uri: str, output: Path | None) -> str:
@@ -36,25 +34,6 @@ def store_of(tracking_uri: str, output: Path | None) -> str:
     raise ConfigError(
         f"no MLflow store: give --tracking-uri or --output (a run's folder), or set {TRACKING_URI}"
     )
-
-
-def keep_credentials_aside(uri: str) -> str:
-    """An address without credentials; what it held is where MLflow looks for it, in the environment.
-
-    So they come into no configuration, no metadata, no log and no message.
-    """
-    from urllib.parse import unquote, urlsplit
-
-    from components.tracking.stores import without_credentials
-
-    parts = urlsplit(uri)
-    for name, value in (
-        ("MLFLOW_TRACKING_USERNAME", parts.username),
-        ("MLFLOW_TRACKING_PASSWORD", parts.password),
-    ):
-        if value:
-            os.environ[name] = unquote(value)
-    return without_credentials(uri)
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
+TRACKING_URI = "MLFLOW_TRACKING_URI"
 ARTIFACTS_FOLDER = "mlartifacts"
 # MLflow itself asks a silent server seven times, and waits two minutes each time.
 _PATIENCE = {
@@ -118,6 +119,21 @@ def without_credentials(uri: str) -> str:
     """An address that may be shown."""
     parts = urlsplit(uri)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
+
+
+def keep_credentials_aside(uri: str) -> str:
+    """An address without credentials; what it held is where MLflow looks for it, in the environment.
+
+    So they come into no configuration, no metadata, no log and no message.
+    """
+    parts = urlsplit(uri)
+    for name, value in (
+        ("MLFLOW_TRACKING_USERNAME", parts.username),
+        ("MLFLOW_TRACKING_PASSWORD", parts.password),
+    ):
+        if value:
+            os.environ[name] = unquote(value)
+    return without_credentials(uri)
 
 
 def beside_sqlite(uri: str) -> str | None:

@@ -135,9 +135,9 @@ def _report(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from components.tracking.stores import TRACKING_URI, keep_credentials_aside
     from pipeline.doctor import examine, render
     from pipeline.progress import terminal
-    from pipeline.stores import TRACKING_URI, keep_credentials_aside
 
     store = keep_credentials_aside(options.tracking_uri or os.environ.get(TRACKING_URI, ""))
     with terminal(Path(os.devnull), options.verbose):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from components.tracking.stores import keep_credentials_aside
 from pipeline.config_file import ConfigError, load_config
 from pipeline.layout import RunLayout
 from pipeline.sources import resolve
-from pipeline.stores import keep_credentials_aside, store_of
+from pipeline.stores import store_of
 
 VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 

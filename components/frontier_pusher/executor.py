@@ -21,6 +21,7 @@ from components.frontier_pusher.notice import write_notice
 from components.frontier_pusher.record import Identity, make_record, run_key_of
 from components.frontier_pusher.settings import PusherSettings
 from components.tracking.faults import TrackingFault
+from components.tracking.stores import TRACKING_URI, keep_credentials_aside
 from components.tracking.tracker import given_run_id
 from schemas.reports import ModelDescription, PushReport
 from schemas.run_context import RunContext
@@ -31,7 +32,6 @@ SETTINGS_PARAMETER = "settings"
 RUN_NAME_PARAMETER = "run_name"
 CONFIG_PARAMETER = "config_json"
 CODE_DIGEST_PARAMETER = "code_digest"
-TRACKING_URI = "MLFLOW_TRACKING_URI"
 
 logger = logging.getLogger("tinytrill.frontier_pusher")
 
@@ -93,7 +93,7 @@ def identify(run: JudgedRun, settings: PusherSettings, run_name: str) -> Identit
     if not tracking_uri:
         raise ValueError(f"no MLflow store: tracking_uri is empty and {TRACKING_URI} is not set")
     run_key = context.run_key if context else run_key_of(run_name, run.verdict)
-    return Identity(run_key, run_name, context, given_run_id(), tracking_uri)
+    return Identity(run_key, run_name, context, given_run_id(), keep_credentials_aside(tracking_uri))
 
 
 def push(run: JudgedRun, descriptions: Sequence[ModelDescription], destination: Path) -> list[Path]:
@@ -129,13 +129,17 @@ def tell(record: RunRecord, settings: PusherSettings) -> PushReport:
     Raises:
       TrackingFault: If it was not sent and the policy is to stop; it is kept all the same.
     """
+    waiting = Path(settings.outbox)
     try:
-        return finish(record, sending.send(record))
+        report = finish(record, sending.send(record))
     except TrackingFault as fault:
-        kept = outbox.keep(record, Path(settings.outbox), str(fault))
+        kept = outbox.keep(record, waiting, str(fault))
         report = finish(record, None, unsent=str(fault), kept=str(kept))
         advice = f"{fault}\nkept in {kept}; send it with: pipeline_runner.py lineage sync"
         if settings.if_unreachable == "stop":
             raise type(fault)(advice) from None
         logger.warning("%s", advice)
         return report
+    for earlier in outbox.kept(record, waiting):
+        outbox.release(earlier)
+    return report

@@ -16,7 +16,7 @@ from components.frontier_pusher.candidates import (
     metadata_of,
     read_candidates,
 )
-from components.frontier_pusher.origin import Origin
+from components.frontier_pusher.origin import Origin, is_corpus
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
 from schemas.reports import DistillationSetInfo, IngestReport, ModelDescription
@@ -71,7 +71,10 @@ def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
     windows, teacher = input_dict[WINDOWS_KEY][0], input_dict[TEACHER_KEY][0]
     latency_folders = [Path(artifact.uri) for artifact in fan_in.gather(input_dict, LATENCY_ROLE)]
     latencies = [LatencyReport.load(folder) for folder in latency_folders]
-    source_folders = [Path(artifact.uri) for artifact in fan_in.gather(input_dict, SOURCE_ROLE)]
+    sources = {
+        Path(artifact.uri): IngestReport.load(artifact.uri)
+        for artifact in fan_in.gather(input_dict, SOURCE_ROLE)
+    }
     return JudgedRun(
         Verdict.load(verdict_folder),
         verdict_folder,
@@ -80,7 +83,7 @@ def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
         Origin(
             DistillationSetInfo.load(windows.uri),
             windows.uri,
-            [IngestReport.load(folder) for folder in source_folders],
+            list(sources.values()),
             NossReport.load(teacher.uri),
         ),
         {
@@ -91,8 +94,8 @@ def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
                 for latency, folder in zip(latencies, latency_folders, strict=True)
             },
             **{
-                f"{SOURCE_ROLE}_{index}": folder / IngestReport.FILE
-                for index, folder in enumerate(source_folders)
+                "corpus" if is_corpus(report) else "tasks": folder / IngestReport.FILE
+                for folder, report in sources.items()
             },
         },
         metadata_of(_common(input_dict)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from components.tracking.curves import epoch_points
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
@@ -100,13 +100,16 @@ def latency_metrics(measured: LatencyMeasurement, prefix: str) -> list[MetricPoi
     return [_point(f"{prefix}{name}", float(value)) for name, value in figures.items() if value is not None]
 
 
-def run_parameters(verdict: Verdict, windows: DistillationSetInfo) -> dict[str, str]:
-    """The teacher, and what the run was measured on, device by device."""
+def run_parameters(
+    verdict: Verdict, windows: DistillationSetInfo, packages: Mapping[str, str]
+) -> dict[str, str]:
+    """The teacher, the versions of decisive packages, and what the run was measured on, device by device."""
     parameters = {
         "synthetic": str(verdict.synthetic),
         "teacher": windows.teacher,
         "teacher_digest": windows.teacher_digest,
         "teacher_licence": windows.teacher_licence or "not stated",
+        **{f"package/{name}": version for name, version in packages.items()},
     }
     for device in verdict.devices:
         for name in ("name", "runtime", "is_device"):

@@ -32,8 +32,8 @@ class Origin:
 
     @property
     def corpus(self) -> list[IngestReport]:
-        """Reports on the corpus: a task's splits are named <task>/<split>, a corpus' are not."""
-        return [report for report in self.sources if not any("/" in split for split in report.splits)]
+        """Reports on the corpus."""
+        return [report for report in self.sources if is_corpus(report)]
 
     @property
     def clips(self) -> int:
@@ -74,7 +74,7 @@ class Origin:
             )
             for report in self.corpus
         ]
-        found_in = next((report.source for report in self.sources if report not in self.corpus), "")
+        found_in = next((report.source for report in self.sources if not is_corpus(report)), "")
         tasks = [
             RecordedDataset(
                 name=f"noss/{task.task}",
@@ -110,3 +110,8 @@ class Origin:
 
     def _tasks(self) -> list[TaskResult]:
         return list({task.task: task for result in self.teacher.results for task in result.tasks}.values())
+
+
+def is_corpus(report: IngestReport) -> bool:
+    """Whether a report is on the corpus: a task's splits are named <task>/<split>, a corpus' are not."""
+    return not any("/" in split for split in report.splits)

@@ -36,7 +36,7 @@ def keep(record: RunRecord, outbox: Path, why: str) -> Path:
     """
     if not SAFE_NAME.match(record.run_key):
         raise ValueError(f"run key {record.run_key!r}; accepted: letters, digits, '.', '_' and '-'")
-    verdict = f"{record.run_key}-{record.verdict_digest[:12]}"
+    verdict = _verdict(record)
     content = hashlib.sha256(record.model_dump_json().encode()).hexdigest()[:12]
     final = outbox / f"{verdict}-{content}"
     if final.is_dir():
@@ -46,7 +46,7 @@ def keep(record: RunRecord, outbox: Path, why: str) -> Path:
     aside.mkdir(parents=True)
     _copied(record, aside).model_copy(update={"kept_at": time.time()}).save(aside)
     (aside / WHY_FILE).write_text(f"{why}\n", encoding="utf-8")
-    earlier = list(outbox.glob(f"{verdict}-*"))
+    earlier = kept(record, outbox)
     aside.rename(final)
     for folder in earlier:
         release(folder)
@@ -61,12 +61,21 @@ def waiting(outbox: Path) -> list[Path]:
     return sorted(whole, key=lambda path: (path / RunRecord.FILE).stat().st_mtime_ns)
 
 
+def kept(record: RunRecord, outbox: Path) -> list[Path]:
+    """Folders that keep the same run with the same verdict."""
+    return [folder for folder in waiting(outbox) if folder.name.startswith(f"{_verdict(record)}-")]
+
+
 def release(folder: Path) -> None:
     """Removes a record that was sent; a kill leaves nothing that waits by half."""
     aside = folder.with_name(f".{folder.name}.sent")
     shutil.rmtree(aside, ignore_errors=True)
     folder.rename(aside)
     shutil.rmtree(aside)
+
+
+def _verdict(record: RunRecord) -> str:
+    return f"{record.run_key}-{record.verdict_digest[:12]}"
 
 
 def _copied(record: RunRecord, folder: Path) -> RunRecord:

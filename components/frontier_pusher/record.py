@@ -19,7 +19,6 @@ from components.frontier_pusher.serving import SCRIPT
 from components.frontier_pusher.settings import PusherSettings
 from components.frontier_pusher.tags import in_words, version_tags
 from components.tracking.names import GATE_TAG, VERDICT_DIGEST_TAG, VERDICT_SHA256_TAG, model_name
-from components.tracking.stores import without_credentials
 from schemas.noss_reports import NossReport
 from schemas.reports import ModelDescription, PushedModel, StudentInfo, TfliteReport
 from schemas.run_context import RunContext
@@ -45,7 +44,7 @@ class Identity:
       run_name: Name of the run.
       context: What the pipeline said of itself; none if a component runs by itself.
       given_run_id: MLflow run that somebody else opened for this one; empty: none.
-      tracking_uri: The store.
+      tracking_uri: The store, without credentials.
     """
 
     run_key: str
@@ -79,7 +78,7 @@ def make_record(
     digest = verdict_digest(run.verdict)
     published = published_points(run.verdict, settings)
     folder = output / RECORD_FOLDER
-    parent = _pipeline_run(run, identity.run_name, config_json, folder)
+    parent = _pipeline_run(run, identity, config_json, folder)
     cards = dict(zip([d.point_id for d in descriptions], pushed, strict=True))
     destination = Path(settings.destination)
     return RunRecord(
@@ -88,7 +87,7 @@ def make_record(
         verdict_digest=digest,
         given_run_id=identity.given_run_id,
         parent_run_id=identity.context.parent_run_id if identity.context else "",
-        tracking_uri=without_credentials(identity.tracking_uri),
+        tracking_uri=identity.tracking_uri,
         experiment=settings.experiment,
         artifact_location=settings.artifact_location,
         alias=settings.alias,
@@ -99,7 +98,7 @@ def make_record(
             }
         ),
         candidates={
-            name: _candidate_run(name, candidate, run, published, cards, folder / name)
+            name: _candidate_run(name, candidate, run, published, cards, folder / "candidates" / name)
             for name, candidate in run.candidates.items()
         },
         versions=[
@@ -146,7 +145,7 @@ def published_points(verdict: Verdict, settings: PusherSettings) -> set[str] | N
     return found
 
 
-def _pipeline_run(run: JudgedRun, run_name: str, config_json: str, folder: Path) -> RecordedRun:
+def _pipeline_run(run: JudgedRun, identity: Identity, config_json: str, folder: Path) -> RecordedRun:
     verdict, closed = run.verdict, is_closed(run.verdict)
     reasons = verdict.closed or ([verdict.summary] if closed else [])
     files = [
@@ -167,10 +166,11 @@ def _pipeline_run(run: JudgedRun, run_name: str, config_json: str, folder: Path)
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         files.append(_written(folder / "config.yaml", text))
     files.append(_metadata(folder, run.metadata))
+    packages = identity.context.provenance.packages if identity.context else {}
     return RecordedRun(
-        name=run_name,
+        name=identity.run_name,
         tags={GATE_TAG: f"closed: {'; '.join(reasons)}"[:_LONGEST_TAG] if closed else "open"},
-        parameters=metrics.run_parameters(verdict, run.origin.windows),
+        parameters=metrics.run_parameters(verdict, run.origin.windows, packages),
         metrics=metrics.run_metrics(verdict, run.origin.teacher),
         files=files,
         datasets=run.origin.datasets(),

@@ -258,6 +258,7 @@ def make_result(
         tasks=[
             TaskResult(
                 task=task,
+                data_digest=hashlib.sha256(task.encode()).hexdigest(),
                 value=mean + offset,
                 low=mean + offset - 0.04,
                 high=mean + offset + 0.04,
@@ -267,6 +268,7 @@ def make_result(
                 n_train=100,
                 n_validation=50,
                 n_test=60,
+                n_used=210,
                 n_classes=5,
                 n_speakers_test=6,
                 synthetic=synthetic,
@@ -451,8 +453,20 @@ def make_sources() -> list[IngestReport]:
         for split in ("train", "validation", "test")
     }
     return [
-        IngestReport(source="sound/corpus", synthetic=True, splits=counts, licences={"corpus": "CC BY 4.0"}),
-        IngestReport(source="sound/noss", synthetic=True, splits=tasks, licences={"speaker": "CC BY-NC 4.0"}),
+        IngestReport(
+            source="sound/corpus",
+            synthetic=True,
+            splits=counts,
+            licences={"corpus": "CC BY 4.0"},
+            digest="c" * 64,
+        ),
+        IngestReport(
+            source="sound/noss",
+            synthetic=True,
+            splits=tasks,
+            licences={"speaker": "CC BY-NC 4.0"},
+            digest="n" * 64,
+        ),
     ]
 
 
@@ -461,6 +475,7 @@ def make_windows() -> DistillationSetInfo:
     return DistillationSetInfo(
         teacher="a made-up teacher",
         teacher_digest="t" * 64,
+        teacher_licence="Apache-2.0",
         window_samples=15600,
         hop_samples=15360,
         target_dim=2,
@@ -470,6 +485,7 @@ def make_windows() -> DistillationSetInfo:
         windows={"train": 8, "eval": 2},
         augmented={"train": 0, "eval": 0},
         synthetic=True,
+        digest="w" * 64,
         seconds=1.0,
     )
 

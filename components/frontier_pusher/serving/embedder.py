@@ -50,8 +50,8 @@ CHANNELS = 8
 # Windows whose log-mels are computed together: their spectra take 400 KB each.
 WINDOWS_AT_ONCE = 16
 
-# The resampler's filter: flat up to PASS of the lower of the two Nyquist frequencies, ATTENUATION dB down from
-# that frequency on; with these, soxr's HQ recipe falls off in the same way.
+# The resampler's filter: flat up to PASS of the lower of the two Nyquist frequencies, ATTENUATION dB down
+# from that frequency on; soxr's HQ recipe falls off in the same way.
 PASS = 0.913
 ATTENUATION = 125.0
 # Between so many phases of the filter a straight line is near enough (118 dB).

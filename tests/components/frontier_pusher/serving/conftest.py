@@ -35,19 +35,7 @@ def script() -> Any:
 @pytest.fixture
 def pushed_folder(tiny_files: dict[str, bytes], tmp_path: Path) -> PushedFolder:
     """Writes a pushed folder for ``wave`` or ``core`` input."""
-
-    def write(kind: str) -> tuple[Path, ModelDescription]:
-        folder = tmp_path / "pushed" / kind
-        folder.mkdir(parents=True)
-        content = tiny_files[f"{kind}-1"]
-        description = describe(kind, content)
-        description.save(str(folder))
-        (folder / "model.tflite").write_bytes(content)
-        np.savez(folder / "golden.npz", input=np.zeros(3, np.float32))
-        (folder / "NOTICE.txt").write_text("made up")
-        return folder, description
-
-    return write
+    return lambda kind: write_pushed(tmp_path / "pushed" / kind, kind, tiny_files[f"{kind}-1"])
 
 
 @pytest.fixture
@@ -57,6 +45,17 @@ def embedder(script: Any, pushed_folder: PushedFolder, request: pytest.FixtureRe
     made = script.Embedder()
     made.load(str(folder / "model.tflite"), str(folder / "model.json"))
     return made
+
+
+def write_pushed(folder: Path, kind: str, content: bytes) -> tuple[Path, ModelDescription]:
+    """Writes a pushed folder around a TFLite file of ``wave`` or ``core`` input."""
+    folder.mkdir(parents=True)
+    description = describe(kind, content)
+    description.save(str(folder))
+    (folder / "model.tflite").write_bytes(content)
+    np.savez(folder / "golden.npz", input=np.zeros(3, np.float32))
+    (folder / "NOTICE.txt").write_text("made up")
+    return folder, description
 
 
 def describe(kind: str, content: bytes) -> ModelDescription:

@@ -113,7 +113,7 @@ def test_log_mels_are_those_of_soxr(script: Any, rate: int) -> None:
     )
     # A hundredth is 0.09 dB. Where sound ends, two steep filters never fall quite alike.
     difference = np.sort(np.abs(ours - theirs).max(axis=(0, 1)))
-    assert difference[-3] < 0.02 and difference[-1] < 0.1
+    assert difference[-3] < 0.03 and difference[-1] < 0.2
 
 
 def tone_at(rate: int, pitch: float) -> Array:

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from schemas.reports import ModelDescription
 
-NOT_STATED = "not stated; ask its publisher"
+NOT_STATED = "not stated; ask its publisher before you distribute the model"
 
 
 def write_notice(description: ModelDescription) -> str:
     """The text of ``NOTICE.txt``; a licence that was not stated is said to be missing."""
     licences = description.licences
+    judges = {task.task: licences.tasks.get(task.task, "") for task in description.quality.tasks}
     lines = [
-        "This model was distilled by TinyTrill.",
+        f"{description.point_id} was distilled by TinyTrill.",
+        f"sha256 of model.tflite: {description.sha256}",
         "",
-        f"Teacher: {description.teacher}",
+        f"Teacher, whose outputs it was trained to give: {_line(description.teacher)}",
         f"  sha256 over its files: {description.teacher_digest}",
-        f"  licence: {licences.teacher or NOT_STATED}",
-        f"Sound: {'synthesised' if description.synthetic else 'recorded'}",
-        "Licences of the sound it learnt from:",
-        *(f"  {name}: {licence or NOT_STATED}" for name, licence in sorted(licences.corpus.items())),
-        "Licences of the sound it was judged by:",
-        *(f"  {name}: {licence or NOT_STATED}" for name, licence in sorted(licences.tasks.items())),
+        f"  licence: {_line(licences.teacher) or NOT_STATED}",
+        "",
+        "Sound it learnt from:",
+        *_entries(licences.corpus),
+        "",
+        "Sound that judged it, of which nothing is in the weights:",
+        *_entries(judges),
+        "",
+        "This notice grants no rights. The terms above may bind who uses or distributes the model.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _entries(licences: Mapping[str, str]) -> list[str]:
+    found = [f"  {_line(name)}: {_line(licence) or NOT_STATED}" for name, licence in sorted(licences.items())]
+    return found or [f"  {NOT_STATED}"]
+
+
+def _line(words: str) -> str:
+    """Words on one line: who wrote them cannot add entries."""
+    return " ".join(words.split())

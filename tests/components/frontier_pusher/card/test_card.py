@@ -1,0 +1,197 @@
+"""What a card says, and what it must not say."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from components.frontier_pusher.card import write_card, write_example
+from schemas.noss_reports import RobustnessResult
+from schemas.reports import Licences, TensorInfo
+from schemas.verdicts import GoalResult
+from tests.components.frontier_pusher.card.descriptions import code_blocks, make_description
+
+HOST = "host computer, not a device"
+
+
+def section(card: str, title: str) -> str:
+    """A section of a card, by its heading."""
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", card, re.DOTALL | re.MULTILINE)
+    assert found, f"no section {title}"
+    return found[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of all table lines but headings' rules."""
+    lines = [line for line in text.splitlines() if line.startswith("|") and not line.startswith("| ---")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+@pytest.mark.parametrize("kind", ["wave", "core"])
+def test_code_names_the_tensors_of_the_file(kind: str) -> None:
+    card = write_card(make_description(kind))
+    name, shape, count = {
+        "wave": ("waveform", "[1, 15600]", 15_600),
+        "core": ("log_mel", "[1, 96, 64]", 6144),
+    }[kind]
+    assert f"| Input | `{name}`, float32 {shape}" in card
+    assert "| Output | `embedding`, float32 [1, 8] |" in card
+    (kotlin, microphone), cpp = code_blocks(card, "kotlin"), code_blocks(card, "cpp")
+    assert f"require(given.size == {count})" in kotlin and f"// [0]: {name} {shape}" in kotlin
+    assert ("logMel(window)" in microphone) == (kind == "core")
+    assert "FloatArray(15600)" in microphone and "window.size - 15360" in microphone
+    assert f'"{name}", &tensor' in cpp[0] and f"kInput = {count};" in cpp[0]
+    assert len(cpp) == (2 if kind == "core" else 1)
+    assert ("### Front end" in card) == (kind == "core")
+    for code in (kotlin, microphone, *cpp):
+        assert all(code.count(one) == code.count(other) for one, other in ("{}", "()", "[]"))
+
+
+def test_every_fence_is_closed_and_every_anchor_is_there() -> None:
+    for kind in ("wave", "core"):
+        card = write_card(make_description(kind))
+        fences = re.findall(r"^```(\w*)$", card, re.MULTILINE)
+        assert all(fences[0::2]) and not any(fences[1::2])
+        assert card.count("```") == len(fences)
+        headings = re.findall(r"^##+ (.+)$", card, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        assert set(re.findall(r"\]\(#([^)]*)\)", card)) <= anchors
+
+
+def test_a_host_is_never_called_a_device() -> None:
+    card = write_card(make_description(devices={"host": 1.0}))
+    speed = section(card, "Speed and size")
+    assert "**No device was timed.**" in speed
+    assert f"| `host`, **{HOST}** |" in speed and f"- `host`: **{HOST}**; Test CPU" in speed
+    assert f"| Latency, **{HOST}** | 5.00 ms" in card
+    assert "Its latency on a device is unknown" in section(card, "Limits")
+    assert "Latency, device" not in card and "`host`, device" not in card and "`host`: device" not in card
+
+
+def test_latency_carries_its_interval_conditions_and_invocations() -> None:
+    card = write_card(make_description(devices={"host": 1.0, "pixel": 3.0}))
+    speed = section(card, "Speed and size")
+    row = next(row for row in rows(speed) if row[0].startswith("`pixel`"))
+    # Three times 5 ms, half a per cent of spread to each side; 15 ms of 0.96 s is 0.0156.
+    assert row[:2] == ["`pixel`, device", "15.0 [14.8, 15.2] (median)"]
+    assert row[5:] == ["0.0156", "2.00", "5.95", "750 in 3 sessions"]
+    assert (
+        "- `pixel`: device; Test Phone, Test SoC; Android 15; benchmark_model, XNNPACK, 1 thread, any core."
+        in speed
+    )
+    assert "No device was timed" not in card
+
+
+def test_quality_carries_intervals_clips_and_guessing() -> None:
+    quality = section(write_card(make_description()), "Quality")
+    row = next(row for row in rows(quality) if row[0] == "speaker")
+    task = make_description().quality.tasks[1]
+    assert row == [
+        *("speaker", "accuracy", f"0.750 [{task.low:.3f}, {task.high:.3f}]", f"{task.chance:.3f}"),
+        *(f"{task.n_test}", f"{task.n_speakers_test}", f"{task.n_classes}", "recorded"),
+    ]
+    assert "| **mean of scores** | | **0.750** [0.730, 0.770] |" in quality
+    assert "on 16 windows: mean cosine 0.99990, least 0.99900" in quality
+
+
+def test_synthetic_sound_is_said_loudly() -> None:
+    loud = write_card(make_description(synthetic=True))
+    assert loud.count("SYNTHETIC SOUND") == 2
+    assert "it says nothing about real recordings" in loud.split("## ")[0]
+    assert "synthetic" not in write_card(make_description()).lower().replace("synthesised", "")
+    assert "| **synthetic** |" in section(loud, "Quality")
+    assert "**The sound that judged it was synthesised**" in section(loud, "Limits")
+
+
+def test_missing_licences_are_missing() -> None:
+    card = write_card(make_description())
+    licences = section(card, "Licences")
+    stated = {row[1]: row[2] for row in rows(licences)[1:]}
+    assert stated == {
+        "a made-up teacher": "Apache-2.0",
+        "made-up corpus": "CC-BY-4.0",
+        "language": "CC0-1.0",
+        "speaker": "**not stated**",
+        "keyword": "**not stated**",
+    }
+    assert "| Licences | **2 of 5 are not stated**" in card
+    nothing = write_card(make_description(licences=Licences()))
+    assert "| Licences | **5 of 5 are not stated**" in nothing
+    assert "| sources not named | **not stated** |" in nothing
+    everything = Licences(
+        teacher="A", corpus={"b": "B"}, tasks=dict.fromkeys(("language", "speaker", "keyword"), "C")
+    )
+    assert "| Licences | all 5 are stated" in write_card(make_description(licences=everything))
+
+
+def test_words_of_others_stay_words() -> None:
+    evil = "x|y <script>alert(1)</script>\n## Not a heading `code` [a](http://b)"
+    card = write_card(
+        make_description(
+            teacher=evil, run_name=evil, licences=Licences(teacher=evil, corpus={evil: evil}, tasks={})
+        )
+    )
+    assert "<script>" not in card and "## Not a heading" not in card.replace("x&#124;y", "").split("\n## ")[0]
+    assert not re.search(r"^## Not", card, re.MULTILINE) and "[a](http" not in card
+    assert all(len(row) == 3 for row in rows(section(card, "Licences")))
+
+
+def test_a_task_no_better_than_guessing_is_a_limit() -> None:
+    description = make_description()
+    tasks = list(description.quality.tasks)
+    tasks[0] = tasks[0].model_copy(update={"low": 0.15, "chance": 0.2})
+    tasks[1] = tasks[1].model_copy(
+        update={"metric": "equal_error_rate", "value": 0.3, "low": 0.25, "high": 0.35, "chance": 0.5}
+    )
+    card = write_card(
+        description.model_copy(update={"quality": description.quality.model_copy(update={"tasks": tasks})})
+    )
+    limits = section(card, "Limits")
+    assert "language: not shown to be better than guessing" in limits
+    assert "speaker: not shown" not in limits and "keyword: not shown" not in limits
+    assert "| speaker | equal error rate (lower is better) |" in card
+    assert "An error rate enters the mean as 1 minus itself." in card
+
+
+def test_robustness_and_goals_where_there_are_any() -> None:
+    description = make_description()
+    plain = write_card(description)
+    assert "How it stands noise, reverberation and codecs was not measured." in plain
+    noisy = description.quality.model_copy(
+        update={
+            "robustness": [RobustnessResult(condition="noise 10 dB", mean=0.7, change=-0.05, tasks={}, n=60)]
+        }
+    )
+    point = description.blessings[0].point.model_copy(
+        update={"goals": [GoalResult(goal="at most 4 MiB", value=0.95, limit=4.0, met=True)]}
+    )
+    card = write_card(
+        description.model_copy(
+            update={
+                "quality": noisy,
+                "blessings": [description.blessings[0].model_copy(update={"point": point})],
+            }
+        )
+    )
+    assert "| noise 10 dB | 0.700 | -0.050 | 60 |" in card
+    assert "was not measured" not in section(card, "Limits")
+    assert "- `host`: at most 4 MiB: 0.950" in card
+
+
+def test_a_file_with_frames_tells_them() -> None:
+    outputs = [
+        TensorInfo(name="embedding", shape=[1, 8], dtype="float32"),
+        TensorInfo(name="frames", shape=[1, 3, 8], dtype="float32"),
+    ]
+    card = write_card(make_description(outputs=outputs))
+    assert "| Output | `frames`, float32 [1, 3, 8]: one embedding for each moment" in card
+    assert "the same call gives `frames`" in card
+
+
+@pytest.mark.parametrize("write", [write_card, write_example])
+def test_other_types_than_float32_are_refused(write: object) -> None:
+    assert callable(write)
+    description = make_description(inputs=[TensorInfo(name="waveform", shape=[1, 15600], dtype="int8")])
+    with pytest.raises(ValueError, match="waveform is int8; a card can be written for float32"):
+        write(description)

@@ -1,0 +1,134 @@
+"""The C++ of the card is compiled, linked with LiteRT's own library, and run on the golden vectors."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.frontier_pusher.card import write_card
+from schemas.reports import ModelDescription, TensorInfo
+from schemas.students import FrontEndSpec
+from tests.components.frontier_pusher.card.descriptions import FRONT_END, code_blocks, make_description
+from tests.components.frontier_pusher.card.litert_c import library, write_headers
+from tests.pushed_runs import make_golden
+
+GPP = shutil.which("g++") or ""
+
+pytestmark = pytest.mark.skipif(
+    not GPP or not library().is_file(), reason="no g++, or a wheel of LiteRT without its shared library"
+)
+
+EMBED = """
+#include <cstdio>
+int main(int, char** arguments) {
+  try {
+    Embedder embedder(arguments[1]);
+    std::vector<float> given(Embedder::kInput);
+    while (std::fread(given.data(), 4, given.size(), stdin) == given.size()) {
+      const std::vector<float> found = embedder.embed(given.data());
+      std::fwrite(found.data(), 4, found.size(), stdout);
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "told: %s\\n", error.what());
+    return 1;
+  }
+}
+"""
+HEAR = """
+#include <cstdio>
+int main(int, char** arguments) {
+  std::vector<float> given(std::atoi(arguments[1]));
+  while (std::fread(given.data(), 4, given.size(), stdin) == given.size()) {
+    const std::vector<float> found = log_mel(given.data());
+    std::fwrite(found.data(), 4, found.size(), stdout);
+  }
+}
+"""
+
+
+def build(code: str, folder: Path, *more: str) -> Path:
+    """Compiles a program; what the compiler warns of is an error."""
+    (folder / "program.cc").write_text(code)
+    subprocess.run(
+        [GPP, "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "program.cc", "-o", "program", *more],
+        cwd=folder,
+        check=True,
+    )
+    return folder / "program"
+
+
+def build_embedder(description: ModelDescription, folder: Path) -> Path:
+    write_headers(folder)
+    code = code_blocks(write_card(description), "cpp")[0]
+    return build(code + EMBED, folder, "-I.", str(library()), f"-Wl,-rpath,{library().parent}")
+
+
+def ask(program: Path, given: Any, *arguments: object) -> np.ndarray[Any, np.dtype[np.float32]]:
+    done = subprocess.run(
+        [str(program), *map(str, arguments)], input=given.tobytes(), capture_output=True, check=True
+    )
+    return np.frombuffer(done.stdout, np.float32)
+
+
+@pytest.mark.parametrize("kind", ["wave", "core"])
+def test_answers_the_golden_vectors(kind: str, tiny_files: dict[str, bytes], tmp_path: Path) -> None:
+    content = tiny_files[f"{kind}-1"]
+    (tmp_path / "model.tflite").write_bytes(content)
+    (tmp_path / "golden.npz").write_bytes(make_golden(content))
+    golden = np.load(tmp_path / "golden.npz", allow_pickle=False)
+    program = build_embedder(make_description(kind), tmp_path)
+    found = ask(program, golden["input"], tmp_path / "model.tflite")
+    np.testing.assert_allclose(found.reshape(2, 8), golden["embedding"], rtol=1e-5)
+
+
+def test_a_file_with_frames(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from components.tflite_converter.conversion import convert_function
+
+    def both(waveform: Any) -> Any:
+        frames = tf.reshape(waveform, (1, 10, 8, 195))[..., 0]
+        return tf.reduce_mean(frames, axis=1), frames
+
+    content = convert_function(both, (1, 15_600), "waveform", ["embedding", "frames"], "network")
+    (tmp_path / "model.tflite").write_bytes(content)
+    description = make_description(
+        outputs=[
+            TensorInfo(name="embedding", shape=[1, 8], dtype="float32"),
+            TensorInfo(name="frames", shape=[1, 10, 8], dtype="float32"),
+        ]
+    )
+    given = np.random.default_rng(1).uniform(-0.5, 0.5, 15_600).astype(np.float32)
+    found = ask(build_embedder(description, tmp_path), given, tmp_path / "model.tflite")
+    np.testing.assert_allclose(found, given.reshape(10, 8, 195)[..., 0].mean(axis=0), atol=1e-6)
+
+
+def test_says_what_went_wrong(tiny_files: dict[str, bytes], tmp_path: Path) -> None:
+    program = build_embedder(make_description("core"), tmp_path)
+    (tmp_path / "wave.tflite").write_bytes(tiny_files["wave-1"])
+    for name in ("nowhere.tflite", "wave.tflite"):
+        done = subprocess.run([str(program), str(tmp_path / name)], capture_output=True, text=True)
+        assert done.returncode == 1 and "told: LiteRT status " in done.stderr
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [FRONT_END, FrontEndSpec(sample_rate=8000, frame_samples=200, hop_samples=80, fft_size=256, mels=40,
+                             lower_hz=60, upper_hz=3800, log_offset=0.01, frames=20)],
+    ids=["default", "telephone"],
+)  # fmt: skip
+def test_front_end_is_the_students(spec: FrontEndSpec, tmp_path: Path) -> None:
+    from components.modeling.frontend import LogMel
+
+    description = make_description("core", front_end=spec, window_samples=spec.window_samples)
+    program = build(code_blocks(write_card(description), "cpp")[1] + HEAR, tmp_path)
+    noise = np.random.default_rng(2).uniform(-0.5, 0.5, spec.window_samples).astype(np.float32)
+    windows = np.stack([noise, np.zeros_like(noise), 0.01 * noise])
+    found = ask(program, windows, spec.window_samples)
+    expected = LogMel(spec)(windows).numpy()
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=2e-3)

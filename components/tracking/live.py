@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 
 from components.tracking.curves import epoch_points
 from components.tracking.faults import telling
-from components.tracking.names import CANDIDATE_ROLE, CANDIDATE_TAG, ROLE_TAG, RUN_KEY_TAG
 from components.tracking.stores import Store, quieten_mlflow
 from components.tracking.system_metrics import SystemMetrics
 from components.tracking.tracker import Tracker, given_run_id
@@ -186,6 +185,8 @@ class LiveTracking(logging.Handler):
             if now >= self._try_again:
                 self._send()
         except Exception as error:
+            # A new tracker asks first whether anybody is there: a silent server costs seconds then.
+            self._tracker = None
             self._try_again = time.monotonic() + TRY_AGAIN_S
             self._tell(error)
 
@@ -226,26 +227,15 @@ class LiveTracking(logging.Handler):
             self._parent_run_id = tracker.begin(
                 context.run_key, context.run_name, context.provenance, given_run_id()
             )
-        if self._is_finished(tracker, curve.candidate_id):
+        run_id = tracker.candidate(self._parent_run_id, context.run_key, context.run_name, curve.candidate_id)
+        run = tracker.client.get_run(run_id)
+        if run.info.status == "FINISHED":
             curve.left_alone = True
             return
-        run_id = tracker.candidate(self._parent_run_id, context.run_key, context.run_name, curve.candidate_id)
+        if run.info.status != "RUNNING":
+            tracker.client.update_run(run_id, status="RUNNING")
         tracker.log_parameters(run_id, curve.parameters)
-        curve.begun_s = tracker.client.get_run(run_id).info.start_time / 1000
-        curve.run_id = run_id
-
-    def _is_finished(self, tracker: Tracker, candidate_id: str) -> bool:
-        from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-
-        tags = {
-            RUN_KEY_TAG: self._context.run_key,
-            ROLE_TAG: CANDIDATE_ROLE,
-            CANDIDATE_TAG: candidate_id,
-            MLFLOW_PARENT_RUN_ID: self._parent_run_id,
-        }
-        query = [f"tags.`{name}` = '{value}'" for name, value in tags.items()]
-        query.append("attributes.status = 'FINISHED'")
-        return bool(tracker.client.search_runs([tracker.experiment_id], " and ".join(query), max_results=1))
+        curve.run_id, curve.begun_s = run_id, run.info.start_time / 1000
 
     def _tell(self, error: Exception) -> None:
         """One warning when the store goes away, and no other for a minute even if it comes and goes."""

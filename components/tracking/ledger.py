@@ -111,7 +111,7 @@ def read(client: Any, name: str) -> list[Entry]:
     run_id = client.get_registered_model(name).tags.get(LEDGER_TAG)
     if not run_id:
         return []
-    params = _params(client, name, run_id)
+    params = _run(client, name, run_id).data.params
     entries = [Entry.model_validate_json(text) for key, text in params.items() if key.startswith(_ENTRY)]
     return [
         entry.model_copy(update={"settled": _settled(entry) in params})
@@ -125,7 +125,7 @@ def append(client: Any, name: str, entry: Entry) -> None:
     Raises:
       Overtaken: If another entry stands there.
       ValueError: If it is too long for MLflow.
-      TrackingFault: If the registered model has no ledger, or its run is gone.
+      TrackingFault: If the registered model has no ledger, or its run is gone or deleted.
     """
     from mlflow.exceptions import MlflowException
 
@@ -139,7 +139,13 @@ def append(client: Any, name: str, entry: Entry) -> None:
     try:
         client.log_param(run_id, place, text, synchronous=True)
     except MlflowException:
-        stands = _params(client, name, run_id).get(place)
+        run = _run(client, name, run_id)
+        stands = run.data.params.get(place)
+        if run.info.lifecycle_stage != "active":
+            raise TrackingFault(
+                f"the ledger of promotions of {name!r} was deleted; restore it: mlflow runs restore --run-id "
+                f"{run_id}"
+            ) from None
         if stands is None:
             raise
         if stands != text:
@@ -165,16 +171,15 @@ def _run_id(client: Any, name: str) -> str:
     return run_id
 
 
-def _params(client: Any, name: str, run_id: str) -> dict[str, str]:
+def _run(client: Any, name: str, run_id: str) -> Any:
     from mlflow.exceptions import MlflowException
 
     try:
-        params: dict[str, str] = client.get_run(run_id).data.params
+        return client.get_run(run_id)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        raise TrackingFault(
-            f"the ledger of promotions of {name!r} is gone: MLflow has no run {run_id}; restore it from a "
-            f"backup, or remove the model's tag {LEDGER_TAG} to begin a new one at the next push"
-        ) from None
-    return params
+    raise TrackingFault(
+        f"the ledger of promotions of {name!r} is gone: MLflow has no run {run_id}; restore it from a "
+        f"backup, or remove the model's tag {LEDGER_TAG} to begin a new one at the next push"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipeline.code_digest import code_digest, sources
 
 
@@ -19,6 +21,22 @@ def test_networks_are_no_part_of_ingestion() -> None:
     names = _names("audio_ingest")
     assert {"audio/decode.py", "audio/shard_writer.py"} <= names
     assert not [name for name in names if name.startswith(("modeling/", "architectures/"))]
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        "audio_ingest",
+        "teacher_embedder",
+        "student_trainer",
+        "tflite_converter",
+        "noss_evaluator",
+        "latency_benchmark",
+    ],
+)
+def test_tracking_is_no_part_of_what_makes_or_measures_students(component: str) -> None:
+    # Or a changed tracker would train all students again.
+    assert not [name for name in _names(component) if name.startswith("tracking/")]
 
 
 def test_a_template_is_part_of_its_component() -> None:

@@ -19,6 +19,7 @@ from schemas.teachers import (
     TfliteTeacher,
     TrainedTeacher,
     check_teacher,
+    licence_of,
     needs_training,
     parse_teacher,
     resolve_paths,
@@ -144,3 +145,28 @@ def test_accepts_files_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "trill").mkdir()
     (tmp_path / "trill" / "saved_model.pb").touch()
     check_teacher(resolve_paths(read(PAIR), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("own", "members", "expected"),
+    [
+        ("", ["", "", ""], ""),
+        ("MIT", ["", "", ""], "MIT"),
+        ("", ["MIT", "CC0", "MIT"], "MIT; CC0"),
+        ("MIT", ["CC0", "", "MIT"], "MIT; CC0"),
+        ("", ["", "MIT", ""], "not stated for YAMNet; MIT; not stated for teacher 3"),
+    ],
+)
+def test_the_licence_of_several_teachers_names_whose_is_missing(
+    own: str, members: list[str], expected: str
+) -> None:
+    teachers = [
+        {**teacher, "licence": licence} for teacher, licence in zip(PAIR["teachers"], members, strict=True)
+    ]
+    spec = ConcatTeacher.model_validate({**PAIR, "licence": own, "teachers": teachers})
+    assert licence_of(spec) == expected
+
+
+def test_the_licence_of_one_teacher_is_what_it_states() -> None:
+    assert licence_of(TrainedTeacher(licence="CC0")) == "CC0"
+    assert licence_of(TrainedTeacher()) == ""

@@ -112,6 +112,20 @@ def test_same_bytes_twice_whatever_the_order_of_rows(tmp_path: Path) -> None:
     assert first == second
 
 
+def test_the_digest_is_of_the_clips_not_of_their_shards(tmp_path: Path) -> None:
+    root = make_corpus(tmp_path / "c", 20, 3)
+
+    def digest(name: str, **changes: object) -> str:
+        settings = AudioIngestSettings(root=str(root), **changes)
+        return run_ingest(Executor, settings, tmp_path / name)[1].digest
+
+    one = digest("one", shard_clips=7)
+    assert len(one) == 32
+    assert digest("many", shard_clips=3) == one
+    spoil(root)
+    assert digest("fewer", shard_clips=7, max_bad_share=0.3) != one
+
+
 def spoil(root: Path) -> None:
     """Gives a corpus of 20 clips one bad clip of every kind."""
     folder = root / "audios/balanced_train_segments"

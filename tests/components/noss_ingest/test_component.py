@@ -90,6 +90,18 @@ def test_same_bytes_twice(tmp_path: Path) -> None:
     assert first == folder_bytes(run_ingest(Executor, settings, tmp_path / "2")[0].uri)
 
 
+def test_the_digest_is_of_the_clips_not_of_their_shards(tmp_path: Path) -> None:
+    make_task(tmp_path / "tasks/a", 12)
+    digests = [
+        run_ingest(Executor, settings_of(tmp_path, **changes), tmp_path / str(number))[1].digest
+        for number, changes in enumerate(
+            [{"shard_clips": 5}, {"shard_clips": 2}, {"shard_clips": 5, "max_seconds": 0.3}]
+        )
+    ]
+    assert digests[0] == digests[1] != digests[2]
+    assert len(digests[0]) == 32
+
+
 def test_the_same_sound_under_two_names_in_two_splits_is_a_leak(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

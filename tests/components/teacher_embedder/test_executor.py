@@ -115,6 +115,34 @@ def test_same_seed_same_bytes_other_seed_other_windows(run: Run) -> None:
     assert files[0] != files[2]
 
 
+def test_the_digest_is_of_the_windows_not_of_their_shards(run: Run) -> None:
+    clips = corpus()
+    options = {"augment": {"copies": 1, "mixing": {"probability": 0}}}
+    reversed_clips = {split: members[::-1] for split, members in clips.items()}
+    one = DistillationSetInfo.load(run(clips, shards=1, **options)).digest
+    assert len(one) == 32
+    assert DistillationSetInfo.load(run(reversed_clips, shards=3, **options)).digest == one
+    assert DistillationSetInfo.load(run(clips, shards=1, seed=2, **options)).digest != one
+    swapped = {"train": [*clips["train"][1:], clips["eval"][0]], "eval": clips["eval"][1:]}
+    assert DistillationSetInfo.load(run(swapped, shards=1, **options)).digest != one
+
+
+def test_shards_show_in_the_digest_where_windows_of_a_shard_are_mixed(run: Run) -> None:
+    options = {"augment": {"copies": 1, "mixing": {"probability": 1}}}
+    digests = [
+        DistillationSetInfo.load(run(corpus(), shards=shards, **options)).digest for shards in (1, 1, 3)
+    ]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_the_teachers_licence_is_that_of_its_settings(run: Run, levels: str) -> None:
+    teacher = {"kind": "savedmodel", "path": levels}
+    assert DistillationSetInfo.load(run(corpus(), teacher=teacher)).teacher_licence == ""
+    members = [{**teacher, "licence": "MIT"}, {**teacher, "licence": "Apache-2.0"}]
+    both = run(corpus(), teacher={"kind": "concat", "teachers": members})
+    assert DistillationSetInfo.load(both).teacher_licence == "MIT; Apache-2.0"
+
+
 def test_silent_windows_are_left_out(run: Run) -> None:
     clips = corpus()
     audio = np.concatenate(

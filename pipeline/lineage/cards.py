@@ -103,7 +103,7 @@ def way_of(graph: LineageGraph, focus: str) -> Way:
         if not any(card.stage == stage for card in cards)
     ]
     cards = sorted([*cards, *ghosts], key=lambda card: (COLUMNS.index(card.stage), card.lane))
-    links = _links(part, groups)
+    links = _links(part, groups, {card.id for card in cards if card.lane == 0})
     for ghost in ghosts:
         before = COLUMNS[COLUMNS.index(ghost.stage) - 1]
         links += [(card.id, ghost.id) for card in cards if card.stage == before and card.lane == 0]
@@ -209,8 +209,14 @@ def _ghost(stage: Stage, title: str, lines: list[str]) -> Card:
     return Card(f"none:{stage}", stage, 0, title, lines, [], tone="ghost")
 
 
-def _links(part: LineageGraph, groups: Iterable[_Group]) -> list[tuple[str, str]]:
-    """What leads from card to card, without what only repeats a longer way."""
+def _links(part: LineageGraph, groups: Iterable[_Group], way: set[str]) -> list[tuple[str, str]]:
+    """What leads from card to card, without what a longer way says as well.
+
+    Args:
+      part: What is drawn, and more.
+      groups: The cards.
+      way: Ids of the cards on the way itself: what links neighbours of these stays.
+    """
     cards: dict[str, list[LineageNode]] = defaultdict(list)
     for group in groups:
         for node in group.nodes:
@@ -224,7 +230,13 @@ def _links(part: LineageGraph, groups: Iterable[_Group]) -> list[tuple[str, str]
         and not (source.device and target.device and source.device != target.device)
         and not {source.id, target.id} <= {node.id for node in cards[edge.source]}
     }
-    return sorted(_reduced(links))
+    stages = {group.first.id: COLUMNS.index(group.first.stage) for group in groups}
+    neighbours = {
+        (source, target)
+        for source, target in links
+        if {source, target} <= way and stages[target] - stages[source] == 1
+    }
+    return sorted(_reduced(links) | neighbours)
 
 
 def _reduced(links: set[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -251,4 +263,3 @@ def seconds(node: LineageNode) -> float | None:
     if not node.begun or not node.ended:
         return None
     return (datetime.fromisoformat(node.ended) - datetime.fromisoformat(node.begun)).total_seconds()
-

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pipeline.lineage.cards import COLUMNS, Card, Way
 from pipeline.lineage.stages import TITLES
 
-WIDTH, HEIGHT = 208, 142
-GAP_X, GAP_Y = 36, 26
-MARGIN, HEAD = 14, 40
-FONT, TITLE_FONT, LINE = 14, 15, 18.5
-_ROOM = WIDTH - 22
+WIDTH, HEIGHT = 206, 152
+GAP_X, GAP_Y = 32, 26
+MARGIN, HEAD = 24, 40
+FONT, TITLE_FONT, LINE = 15, 16, 20
+_ROOM = WIDTH - 20
 _MOST_LINES = 6
-_BULGE = 22
+_BULGE = 24
 _ELLIPSIS = "…"
 
 # Widths of DejaVu Sans, the widest of the fonts that are asked for, in em.
@@ -76,7 +76,7 @@ def draw(way: Way) -> Drawing:
     return Drawing(
         way,
         width=2 * MARGIN + len(COLUMNS) * WIDTH + (len(COLUMNS) - 1) * GAP_X,
-        height=HEAD + rows * HEIGHT + (rows - 1) * GAP_Y + 2 * MARGIN,
+        height=HEAD + rows * (HEIGHT + GAP_Y) + MARGIN / 2,
         columns=[(_x(index), TITLES[stage]) for index, stage in enumerate(COLUMNS)],
         places=list(places.values()),
         # The way itself lies on top.
@@ -140,7 +140,7 @@ def _place(card: Card, top: int) -> Place:
     for line in card.lines:
         if len(lines) < room:
             lines += broken(line, _ROOM, FONT, min(2, room - len(lines)))
-    y = HEAD + MARGIN + (card.lane - top) * (HEIGHT + GAP_Y)
+    y = HEAD + MARGIN / 2 + (card.lane - top) * (HEIGHT + GAP_Y)
     footer = broken(card.footer, _ROOM, FONT, 1)[0]
     return Place(card, _x(COLUMNS.index(card.stage)), y, title, lines, footer)
 

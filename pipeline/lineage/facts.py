@@ -12,6 +12,7 @@ from schemas.trained_teacher import TrainedTeacherInfo
 from schemas.verdicts import DeviceVerdict, FrontierPoint
 
 NOT_STATED = "not stated"
+_TASKS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,12 @@ def corpus(report: IngestReport) -> Told:
             "synthesised" if report.synthetic else report.source,
             f"licence {_licences(report.licences)}",
         ],
-        {"source": report.source, "licence": _licences(report.licences), "digest": getattr(report, "digest", ""), **facts},
+        {
+            "source": report.source,
+            "licence": _licences(report.licences),
+            "digest": report.digest,
+            **facts,
+        },
     )
 
 
@@ -98,7 +104,7 @@ def windows(info: DistillationSetInfo) -> Told:
         {
             "windows": ", ".join(f"{name} {n}" for name, n in info.windows.items()),
             "augmented": ", ".join(f"{name} {n}" for name, n in info.augmented.items()),
-            "digest": getattr(info, "digest", ""),
+            "digest": info.digest,
             "teacher": info.teacher,
             "teacher sha256": info.teacher_digest,
             "teacher licence": info.teacher_licence or NOT_STATED,
@@ -147,6 +153,7 @@ def tflite_file(variant: TfliteVariant) -> Told:
 def noss(result: NossModelResult) -> Told:
     """How good a file is."""
     best = sorted(result.tasks, key=lambda task: task.task)
+    shown = len(best) if len(best) <= _TASKS_SHOWN else _TASKS_SHOWN - 1
     facts = {
         task.task: f"{task.metric} {task.value:.3f} [{task.low:.3f}, {task.high:.3f}], "
         f"{counted(task.n_test, 'clip')}, chance {task.chance:.3f}"
@@ -155,9 +162,10 @@ def noss(result: NossModelResult) -> Told:
     return Told(
         "NOSS",
         [
-            f"mean {result.mean:.3f} [{result.mean_low:.3f}, {result.mean_high:.3f}]",
-            *(f"{task.task} {task.score:.3f}" for task in best[:3]),
-            *([f"and {len(best) - 3} more tasks"] if len(best) > 3 else []),
+            f"mean {result.mean:.3f}",
+            f"[{result.mean_low:.3f}, {result.mean_high:.3f}]",
+            *(f"{task.task} {task.score:.3f}" for task in best[:shown]),
+            *([f"and {len(best) - shown} more tasks"] if len(best) > shown else []),
         ],
         {"sha256": result.sha256, **facts},
     )
@@ -171,9 +179,10 @@ def latency(report: LatencyReport, measured: LatencyMeasurement) -> Told:
     return Told(
         f"Latency on {machine.profile}",
         [
-            f"{name} {typical:.3g} ms [{measured.spread_low_ms:.3g}, {measured.spread_high_ms:.3g}]",
+            f"{name} {typical:.3g} ms",
+            f"[{measured.spread_low_ms:.3g}, {measured.spread_high_ms:.3g}]",
             machine.name,
-            "a device" if machine.is_device else "a host, not a device",
+            "a device" if machine.is_device else "a host, no device",
         ],
         {
             "sha256": measured.sha256,

@@ -10,10 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from components.tracking.stores import without_credentials
 from pipeline.layout import RunLayout
-from pipeline.lineage.stages import place_of
+from pipeline.lineage.stages import VARIANTS, place_of
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
+from schemas.reports import TfliteReport
 from schemas.run_context import Provenance
 
 # What an address may hold before its host.
@@ -43,6 +46,41 @@ def read_graph(metadata_file: Path, run: str = "") -> LineageGraph:
     if context is None:
         raise NoMetadata(f"{metadata_file} holds no pipeline run{f' {run!r}' if run else ''}")
     return _Reader(store, context).graph()
+
+
+@dataclass(frozen=True)
+class FilePlace:
+    """Where ML Metadata knows a TFLite file.
+
+    Attributes:
+      run: Name of the newest pipeline run that had it.
+      point: <candidate id>/<variant>.
+    """
+
+    run: str
+    point: str
+
+
+def find_file(metadata_file: Path, sha256: str) -> FilePlace | None:
+    """The newest pipeline run, of all in ML Metadata, whose converter made a file; None if none did."""
+    store = open_store(metadata_file)
+    if store is None:
+        return None
+    for artifact in sorted(store.get_artifacts_by_type(VARIANTS), key=lambda one: -int(one.id)):
+        try:
+            report = TfliteReport.load(artifact.uri)
+        except (OSError, ValidationError):
+            continue
+        names = [variant.name for variant in report.variants if variant.sha256 == sha256]
+        runs = [
+            context
+            for context in store.get_contexts_by_artifact(artifact.id)
+            if context.type == "pipeline_run"
+        ]
+        if names and runs:
+            newest = max(runs, key=lambda run: run.create_time_since_epoch)
+            return FilePlace(newest.name, f"{report.candidate_id}/{names[0]}")
+    return None
 
 
 def annotate(layout: RunLayout, provenance: Provenance) -> None:

@@ -16,11 +16,12 @@ from components.tracking.names import (
     POINT_TAG,
     SHA256_TAG,
 )
+from components.tracking.tracker import CODE_VERSION_TAG, CONFIG_TAG, LOCK_TAG, UNCOMMITTED_TAG
 from pipeline.lineage.reports import decision_id, file_id
+from pipeline.registry.listing import SERVED_TAG
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.run_context import Provenance
 
-SERVED_TAG = "tinytrill.served."
 _LONGEST_TAG = 300
 
 
@@ -42,7 +43,9 @@ def _tagged(client: Any, tag: str, value: str) -> list[Any]:
 
 def candidate_runs(client: Any, experiment_id: str, parent_run_id: str) -> dict[str, str]:
     """MLflow runs of the candidates, by candidate id."""
-    query, found, token = f"tags.mlflow.parentRunId = '{parent_run_id}'", {}, None
+    query = f"tags.mlflow.parentRunId = '{parent_run_id}'"
+    found: dict[str, str] = {}
+    token = None
     while True:
         page = client.search_runs([experiment_id], query, max_results=1000, page_token=token)
         found |= {
@@ -112,14 +115,13 @@ def with_runs(graph: LineageGraph, parent: Any, runs: dict[str, str]) -> Lineage
 
 def provenance(tags: dict[str, str]) -> Provenance | None:
     """The code and configuration that an MLflow run's tags tell of; None if they do not."""
-    code = tags.get("tinytrill.code_version", "")
-    if not code:
+    if not tags.get(CODE_VERSION_TAG):
         return None
     return Provenance(
-        code_version=code,
-        uncommitted=tags.get("tinytrill.uncommitted") == "true",
-        lock_sha256=tags.get("tinytrill.lock_sha256", ""),
-        config_sha256=tags.get("tinytrill.config_sha256", ""),
+        code_version=tags[CODE_VERSION_TAG],
+        uncommitted=tags.get(UNCOMMITTED_TAG) == "true",
+        lock_sha256=tags.get(LOCK_TAG, ""),
+        config_sha256=tags.get(CONFIG_TAG, ""),
     )
 
 

@@ -10,14 +10,16 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from pipeline.lineage import facts
-from pipeline.lineage.stages import CORPUS, TASKS, component_of
+from pipeline.lineage.stages import CORPUS, PUSHED, TASKS, VARIANTS, VERDICT, component_of
 from schemas.latency_reports import LatencyReport
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.noss_reports import NossReport, NossTaskSet
 from schemas.reports import (
     DistillationSetInfo,
     IngestReport,
+    PushedModel,
     PushReport,
+    Registration,
     StudentInfo,
     TfliteReport,
 )
@@ -30,16 +32,22 @@ log = logging.getLogger("tinytrill.lineage")
 _R = TypeVar("_R", bound=Report)
 _DESTINATION = "destination"
 
-VERDICT = "schemas.FrontierVerdict"
-VARIANTS = "schemas.TfliteVariants"
-PUSHED = "schemas.PushedFrontier"
-
 
 def read_verdict(graph: LineageGraph) -> Verdict | None:
     """The gate's decision of a graph's run; None if there is none or it is gone."""
     for node in _of_type(graph, VERDICT):
         try:
             return Verdict.load(node.uri)
+        except (OSError, ValidationError):
+            return None
+    return None
+
+
+def read_push(graph: LineageGraph) -> PushReport | None:
+    """What the run's pusher did; None if it did not come to an end, or its report is gone."""
+    for node in _of_type(graph, PUSHED):
+        try:
+            return PushReport.load(node.uri)
         except (OSError, ValidationError):
             return None
     return None
@@ -186,14 +194,33 @@ class _Reports:
         for model in report.models:
             folder = destination / model.folder
             there = (folder / "model.tflite").is_file()
+            if model.point_id not in self._points:
+                continue
             told = facts.Told(
                 "Pushed folder",
                 [model.folder, "" if there else "not there any more"],
                 {"folder": str(folder), "sha256": model.sha256, "devices": ", ".join(model.devices)},
             )
-            if model.point_id in self._points:
-                part = self._part(node, f"folder:{model.point_id}", told, model.point_id)
-                self._nodes[part.id] = part.model_copy(update={"kind": "folder", "uri": str(folder)})
+            part = self._part(node, f"folder:{model.point_id}", told, model.point_id)
+            self._nodes[part.id] = part.model_copy(update={"kind": "folder", "uri": str(folder)})
+            for one in model.registrations:
+                self._registered(model, one)
+
+    def _registered(self, model: PushedModel, one: Registration) -> None:
+        """A version as it was pushed; what became of it MLflow knows."""
+        version = LineageNode(
+            id=f"version:{one.registered_model}/{one.version}",
+            kind="version",
+            stage="published",
+            title=f"{one.registered_model} v{one.version}",
+            lines=["aliases are not known"],
+            candidate=model.candidate_id,
+            point=model.point_id,
+            device=one.device,
+            sha256=model.sha256,
+        )
+        self._nodes[version.id] = version
+        self._edges.append(LineageEdge(source=decision_id(model.point_id, one.device), target=version.id))
 
     def _load(self, node: LineageNode, kind: type[_R]) -> _R | None:
         name: str = getattr(kind, "FILE", "")
@@ -204,7 +231,7 @@ class _Reports:
                 f"{name} of {node.node_id} is absent: {node.uri} was deleted, or lies on another machine"
             )
         except (OSError, ValidationError) as error:
-            reason = f"{error.error_count()} faults" if isinstance(error, ValidationError) else str(error)
+            reason = _first_fault(error) if isinstance(error, ValidationError) else str(error)
             self._missing.append(
                 f"{name} of {node.node_id} in {node.uri} cannot be read by this release: {reason}"
             )
@@ -233,6 +260,12 @@ class _Reports:
             self._edges.append(LineageEdge(source=node.id, target=name))
         self._nodes[name] = part
         return part
+
+
+def _first_fault(error: ValidationError) -> str:
+    first, count = error.errors()[0], error.error_count()
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" + (f" (and {count - 1} more faults)" if count > 1 else "")
 
 
 def decision_id(point_id: str, device: str) -> str:

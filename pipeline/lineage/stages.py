@@ -18,6 +18,11 @@ LATENCY = "LatencyBenchmark"
 GATE = "FrontierGate"
 PUSHER = "FrontierPusher"
 
+# Types of artifacts.
+VARIANTS = "schemas.TfliteVariants"
+VERDICT = "schemas.FrontierVerdict"
+PUSHED = "schemas.PushedFrontier"
+
 _STAGES: dict[str, Stage] = {
     SYNTHESIZER: "sound",
     CORPUS: "sound",

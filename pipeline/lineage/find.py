@@ -1,0 +1,247 @@
+"""Finding what somebody asks about: a version, an MLflow run, a run's folder or a TFLite file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from components.frontier_pusher.folders import MODEL_FILE, sha256_of
+from components.tracking.faults import TrackingFault
+from components.tracking.names import CANDIDATE_ROLE, CANDIDATE_TAG, PARENT_RUN_TAG, PIPELINE_ROLE, ROLE_TAG
+from components.tracking.stores import SQLITE
+from pipeline.config_file import ConfigError
+from pipeline.layout import RunLayout
+from pipeline.lineage.assemble import graph_of_folder, graph_of_run, with_mlflow, without_mlflow
+from pipeline.lineage.metadata_graph import NoMetadata, find_file
+from pipeline.lineage.page import focuses_of
+from pipeline.lineage.registry_graph import version_id, versions_of_file
+from pipeline.lineage.reports import file_id, read_push
+from pipeline.registry.versions import find_version
+from pipeline.stores import opened, store_of
+from schemas.lineage import LineageGraph
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_FORMS = "accepted: NAME/VERSION, NAME@alias, an MLflow run's id, a run's folder, a .tflite file, or sync"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was asked about.
+
+    Attributes:
+      graph: Of its run.
+      focuses: Ids of the versions or files that were meant, the first one first.
+    """
+
+    graph: LineageGraph
+    focuses: list[str]
+
+
+class Finder:
+    """Asks ML Metadata and MLflow, whichever of them there is; a context manager.
+
+    Attributes:
+      layout: The folder whose ML Metadata is asked; None: there is none.
+    """
+
+    def __init__(self, tracking_uri: str, output: Path | None) -> None:
+        """Opens the store that is named, or the folder's own, or the environment's.
+
+        Args:
+          tracking_uri: Of the MLflow store; empty: that of the folder, else of the environment.
+          output: A run's folder.
+        """
+        self.layout = RunLayout(output.resolve()) if output else None
+        self._stack = ExitStack()
+        self._client: Any = None
+        self._uri, self._no_store = _store(tracking_uri, self.layout)
+
+    def __enter__(self) -> Self:
+        if self._uri:
+            try:
+                self._client = self._stack.enter_context(opened(self._uri, None))
+            except (TrackingFault, ConfigError) as error:
+                if self.layout is None:
+                    raise
+                self._no_store = str(error)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, trace)
+
+    def find(self, what: str) -> Found:
+        """What a text names.
+
+        Raises:
+          ConfigError: If it names nothing that is here; the message says where it was looked for.
+          TrackingFault: If MLflow cannot tell.
+        """
+        path = Path(what)
+        if path.suffix == ".tflite" or (path / MODEL_FILE).is_file():
+            return self._file(path if path.suffix == ".tflite" else path / MODEL_FILE)
+        if path.is_dir():
+            return self._folder(RunLayout(path.resolve()))
+        if _RUN_ID.fullmatch(what):
+            return self._run(what)
+        return self._version(what)
+
+    def _version(self, what: str) -> Found:
+        version = find_version(self._store_for(what), what)
+        graph = self._of_version(version)
+        focus = version_id(version.name, str(version.version))
+        if focus not in {node.id for node in graph.nodes}:
+            raise ConfigError(
+                f"{version.name} v{version.version} was registered by nothing that this pipeline ran: its "
+                f"tag {PARENT_RUN_TAG} is {version.tags.get(PARENT_RUN_TAG) or 'absent'}"
+            )
+        return Found(graph, [focus])
+
+    def _run(self, run_id: str) -> Found:
+        client = self._store_for(run_id)
+        run = client.get_run(run_id)
+        role = run.data.tags.get(ROLE_TAG, "")
+        if role not in (PIPELINE_ROLE, CANDIDATE_ROLE):
+            raise ConfigError(
+                f"MLflow run {run_id} is no pipeline run and no candidate's: its tag {ROLE_TAG} is "
+                f"{role or 'absent'}"
+            )
+        candidate = run.data.tags.get(CANDIDATE_TAG, "") if role == CANDIDATE_ROLE else ""
+        parent = run.data.tags["mlflow.parentRunId"] if candidate else run_id
+        graph = self._of_parent(parent)
+        return Found(graph, _of_candidate(graph, candidate) if candidate else focuses_of(graph))
+
+    def _folder(self, layout: RunLayout) -> Found:
+        graph = self._told_by_both(_graph_or_refuse(layout), layout)
+        return Found(graph, focuses_of(graph))
+
+    def _file(self, path: Path) -> Found:
+        if not path.is_file():
+            raise ConfigError(f"{path} is absent; {_FORMS}")
+        sha256 = sha256_of(path)
+        asked = []
+        if self._client is not None:
+            versions = sorted(
+                versions_of_file(self._client, sha256), key=lambda version: -version.creation_timestamp
+            )
+            if versions:
+                graph = self._of_version(versions[0])
+                focuses = [node.id for node in graph.of_kind("version") if node.sha256 == sha256]
+                return Found(_with_others(graph, versions), focuses)
+            asked.append(f"MLflow {self._uri}")
+        for layout in _folders(self.layout, path):
+            place = find_file(layout.metadata, sha256)
+            if place:
+                graph = self._told_by_both(graph_of_folder(layout, place.run, [place.point]), layout)
+                return Found(graph, [file_id(place.point)])
+            asked.append(f"ML Metadata {layout.metadata}")
+        raise ConfigError(
+            f"{path} (sha256 {sha256}) came from nowhere that was asked: {', '.join(asked) or self._no_store}"
+        )
+
+    def _of_version(self, version: Any) -> LineageGraph:
+        parent = version.tags.get(PARENT_RUN_TAG, "")
+        if not parent:
+            raise ConfigError(
+                f"{version.name} v{version.version} has no tag {PARENT_RUN_TAG}: no run registered it"
+            )
+        return self._of_parent(parent, version)
+
+    def _of_parent(self, parent: str, version: Any = None) -> LineageGraph:
+        """The folder's graph if it is that run's, else the one that MLflow keeps."""
+        if self.layout is not None:
+            try:
+                graph = graph_of_folder(self.layout)
+            except NoMetadata as error:
+                return self._kept(parent, version, str(error))
+            if graph.parent_run_id == parent:
+                return with_mlflow(graph, self._client, self._uri, parent)
+            return self._kept(parent, version, f"{self.layout.root} holds another run")
+        return self._kept(parent, version, "")
+
+    def _kept(self, parent: str, version: Any, why: str) -> LineageGraph:
+        graph = graph_of_run(self._client, self._uri, parent, version)
+        line = [f"ML Metadata was not asked: {why}"] if why else []
+        return graph.model_copy(update={"missing": [*graph.missing, *line]})
+
+    def _told_by_both(self, graph: LineageGraph, layout: RunLayout) -> LineageGraph:
+        if self._client is None:
+            return without_mlflow(graph, self._no_store)
+        if not graph.parent_run_id:
+            return without_mlflow(
+                graph, f"the run was not sent to MLflow; 'lineage sync --output {layout.root}' does"
+            )
+        return with_mlflow(graph, self._client, self._uri, graph.parent_run_id)
+
+    def _store_for(self, what: str) -> Any:
+        if self._client is None:
+            raise ConfigError(f"{what!r} is to be looked up in MLflow: {self._no_store}")
+        return self._client
+
+
+def _graph_or_refuse(layout: RunLayout) -> LineageGraph:
+    try:
+        return graph_of_folder(layout)
+    except NoMetadata as error:
+        raise ConfigError(f"{layout.root} is no run's folder: {error}; {_FORMS}") from None
+
+
+def _store(tracking_uri: str, layout: RunLayout | None) -> tuple[str, str]:
+    """Which store is asked; if none is, the second says why."""
+    if layout is not None and not tracking_uri:
+        told = _told_by(layout)
+        if told:
+            return told, ""
+    try:
+        return store_of(tracking_uri, None), ""
+    except ConfigError as error:
+        return "", str(error)
+
+
+def _told_by(layout: RunLayout) -> str:
+    """The store that a folder's run was sent to, or the folder's own; empty if there is neither."""
+    try:
+        push = read_push(graph_of_folder(layout))
+    except NoMetadata:
+        push = None
+    if push is not None and push.tracking_uri and not push.tracking_uri.startswith(SQLITE):
+        return push.tracking_uri
+    return f"{SQLITE}{layout.mlflow}" if layout.mlflow.is_file() else ""
+
+
+def _folders(layout: RunLayout | None, path: Path) -> Iterable[RunLayout]:
+    """The folder that is named, and the one that a file lies in."""
+    if layout is not None:
+        yield layout
+    for parent in path.resolve().parents:
+        around = RunLayout(parent)
+        if around.metadata.is_file() and around != layout:
+            yield around
+
+
+def _of_candidate(graph: LineageGraph, candidate: str) -> list[str]:
+    """The versions of a candidate, or else its files."""
+    own = [node for node in graph.nodes if node.candidate == candidate]
+    versions = [node.id for node in own if node.kind == "version"]
+    return versions or [node.id for node in own if node.kind == "part" and node.stage == "file"]
+
+
+def _with_others(graph: LineageGraph, versions: list[Any]) -> LineageGraph:
+    """Says which versions of the same file other runs registered."""
+    here = {node.id for node in graph.of_kind("version")}
+    others = [
+        f"{one.name} v{one.version}" for one in versions if version_id(one.name, str(one.version)) not in here
+    ]
+    if not others:
+        return graph
+    line = f"the same file was registered by other runs too, which are not shown: {', '.join(others)}"
+    return graph.model_copy(update={"missing": [*graph.missing, line]})

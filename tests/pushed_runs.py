@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from components.frontier_pusher.executor import Executor
+from components.frontier_pusher import executor
+from components.frontier_pusher.inputs import read_inputs
+from components.frontier_pusher.record import make_record
 from components.frontier_pusher.settings import PusherSettings
 from schemas.latency_reports import LatencyReport
 from schemas.reports import PushReport
+from schemas.run_records import RunRecord
 from schemas.verdicts import DeviceVerdict, FrontierPoint, GoalResult, ReferenceQuality, Verdict
 from tests.made_up_runs import Made, Run, make_run, write_run
 from tests.students import mobilenet
@@ -62,9 +65,20 @@ class Scene:
         """The gate's decision."""
         return Verdict.load(self.inputs["verdict"][0].uri)
 
+    def record(
+        self, settings: PusherSettings | None = None, run_name: str = "test-run", config: str = '{"seed": 1}'
+    ) -> RunRecord:
+        """What the pusher tells MLflow, after everything is in the pushed folders; nothing is sent."""
+        settings = settings or self.settings
+        run = read_inputs(self.inputs)
+        identity = executor.identify(run, settings, run_name)
+        descriptions = run.descriptions(run_name, identity.run_key)
+        pushed = executor.push(run, descriptions, self.destination)
+        return make_record(run, identity, descriptions, pushed, settings, config, self.output)
+
     def push(self, settings: PusherSettings | None = None, run_name: str = "test-run") -> PushReport:
         """Runs the pusher; see its executor for what is raised."""
-        Executor().Do(
+        executor.Executor().Do(
             self.inputs,
             {"pushed": [SimpleNamespace(uri=str(self.output))]},
             {
@@ -79,8 +93,8 @@ class Scene:
 
 def make_scene(
     root: Path,
-    tiny_files: Mapping[str, bytes],
-    empty_store: Path,
+    tiny_files: Mapping[str, bytes] | None = None,
+    empty_store: Path | None = None,
     blessed: Mapping[str, Collection[str]] | None = None,
     closed: Mapping[str, Sequence[str]] | None = None,
 ) -> Scene:
@@ -88,21 +102,28 @@ def make_scene(
 
     Args:
       root: An empty folder.
-      tiny_files: See :func:`make_tiny_files`.
-      empty_store: See :func:`make_empty_store`; it is copied.
+      tiny_files: See :func:`make_tiny_files`; None: the files hold made-up bytes.
+      empty_store: See :func:`make_empty_store`; it is copied. None: there is no store yet.
       blessed: Point ids by device; none: :data:`BLESSED` on the host.
       closed: Why a device's gate is closed.
     """
     by_device = blessed or {"host": BLESSED}
+
+    def made(quality: float, latency_ms: float, name: str, file: str) -> Made:
+        if tiny_files is None:
+            return Made(quality, latency_ms, name)
+        content = tiny_files[file]
+        return Made(quality, latency_ms, name, content=content, golden=make_golden(content))
+
     run = make_run(
         {
             SMALL: [
-                _made(0.75, 5.0, "wave-float32", tiny_files["wave-1"]),
-                _made(0.75, 4.0, "core-float32", tiny_files["core-1"]),
+                made(0.75, 5.0, "wave-float32", "wave-1"),
+                made(0.75, 4.0, "core-float32", "core-1"),
             ],
             TINY: [
-                _made(0.70, 2.0, "wave-float32", tiny_files["wave-2"]),
-                _made(0.60, 4.5, "core-float32", tiny_files["core-2"]),
+                made(0.70, 2.0, "wave-float32", "wave-2"),
+                made(0.60, 4.5, "core-float32", "core-2"),
             ],
         },
         devices={name: 1.0 + index for index, name in enumerate(by_device)},
@@ -113,7 +134,8 @@ def make_scene(
     for name in (Verdict.PICTURE, Verdict.PAGE, f"{Verdict.BENCHMARK}/comparison.json"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("made up")
-    (root / "mlflow.db").write_bytes(empty_store.read_bytes())
+    if empty_store is not None:
+        (root / "mlflow.db").write_bytes(empty_store.read_bytes())
     settings = PusherSettings(
         destination=str(root / "pushed"),
         tracking_uri=f"sqlite:///{root / 'mlflow.db'}",
@@ -223,10 +245,6 @@ def make_points(run: Run, latency: LatencyReport, blessed: Collection[str]) -> l
             )
         )
     return points
-
-
-def _made(quality: float, latency_ms: float, name: str, content: bytes) -> Made:
-    return Made(quality, latency_ms, name, content=content, golden=make_golden(content))
 
 
 def _tiny_tflite(kind: str, scale: int) -> bytes:

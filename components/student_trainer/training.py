@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
@@ -27,6 +26,7 @@ from components.student_trainer.warm_start import Start, start_from
 from components.student_trainer.window_store import WindowStore
 from schemas.reports import DistillationSetInfo, EpochMetrics, StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
+from schemas.training_events import EventKind, TrainingEvent
 
 log = logging.getLogger("tinytrill.student_trainer")
 
@@ -68,7 +68,6 @@ class Training:
     checkpoints: Checkpoints
     start: Start | None = None
     workers: Workers = field(default_factory=Workers.alone)
-    after_epoch: Callable[[EpochMetrics], None] | None = None
     _progress: Progress = field(init=False, default_factory=Progress)
     _best: Weights = field(init=False, default_factory=list)
     _epochs: int = field(init=False, default=0)
@@ -82,17 +81,31 @@ class Training:
         keras.backend.clear_session()
         keras.utils.set_random_seed(self.seed)
         tf.config.experimental.enable_op_determinism()
-        with self.workers.strategy.scope():
-            phases = plan_phases(self.spec, self.settings)
-            self._epochs = phases[-1].last + 1
-            distiller = self._build()
-            self._resume(distiller, phases)
-            for phase in phases:
-                self._run_phase(distiller, phase, last=phase is phases[-1])
+        try:
+            with self.workers.strategy.scope():
+                self._train()
+        except FloatingPointError as error:
+            self._tell("ended", "no student", failure=str(error))
+            raise
+        self._tell("ended", f"epoch {self._progress.best_epoch} is the best")
         student = build_deployed(self.spec, self.front_end, self._progress.rank)
         weights = len(student.core.weights)
         student.core.set_weights(self._best[:weights])
         return Trained(student, self._describe(student), self._best[weights:])
+
+    def _train(self) -> None:
+        phases = plan_phases(self.spec, self.settings)
+        self._epochs = phases[-1].last + 1
+        distiller = self._build()
+        self._resume(distiller, phases)
+        parameters = {**self.spec.parameters(), "seed": self.seed, "target_dim": self.target_info.target_dim}
+        self._tell(
+            "began",
+            f"at most {self._epochs} epochs",
+            parameters={name: str(value) for name, value in parameters.items()},
+        )
+        for phase in phases:
+            self._run_phase(distiller, phase, last=phase is phases[-1])
 
     def failed(self, reason: str) -> StudentInfo:
         """What is written of a training that ended without a student."""
@@ -181,7 +194,7 @@ class Training:
                 self._check(losses[-1], "loss", epoch)
         loss = self._check(tf.reduce_mean(losses), "loss", epoch)
         error = self._validate(distiller, epoch)
-        metrics = EpochMetrics(
+        return EpochMetrics(
             epoch=epoch + 1,
             phase=phase.name,
             loss=loss,
@@ -190,17 +203,6 @@ class Training:
             svd_alpha=alpha,
             seconds=time.monotonic() - started,
         )
-        log.info(
-            "%s: epoch %d/%d (%s) loss %.4f validation %.4f, %.0f windows/s",
-            self.spec.candidate_id,
-            epoch + 1,
-            self._epochs,
-            phase.name,
-            loss,
-            error,
-            steps * size / metrics.seconds,
-        )
-        return metrics
 
     def _anneal(self, distiller: Distiller, step: int, steps: int) -> float:
         layer = distiller.student.bottleneck.get_layer("annealed")
@@ -235,8 +237,26 @@ class Training:
         variables = [value.numpy() for value in distiller.variables()]
         if self.workers.is_chief:
             self.checkpoints.save(self._progress, variables, self._best)
-        if self.after_epoch:
-            self.after_epoch(metrics)
+        speed = self._lessons.steps_per_epoch * self._lessons.batch_size / metrics.seconds
+        self._tell(
+            "epoch",
+            f"epoch {metrics.epoch}/{self._epochs} ({metrics.phase}) loss {metrics.loss:.4f} "
+            f"validation {metrics.validation_loss:.4f}, {speed:.0f} windows/s",
+            epoch=metrics,
+        )
+
+    def _tell(self, kind: EventKind, message: str, **facts: Any) -> None:
+        """Says something to people and, if this worker is the chief, to whoever follows the training."""
+        candidate_id = self.spec.candidate_id
+        event = TrainingEvent(
+            kind=kind,
+            candidate_id=candidate_id,
+            epochs=self._epochs,
+            second=sum(epoch.seconds for epoch in self._progress.epochs),
+            **facts,
+        )
+        extra = {TrainingEvent.ATTRIBUTE: event} if self.workers.is_chief else None
+        log.info("%s: %s", candidate_id, message, extra=extra)
 
     def _exhausted(self) -> bool:
         waited = len(self._progress.epochs) - self._progress.best_epoch

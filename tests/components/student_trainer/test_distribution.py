@@ -74,6 +74,8 @@ def test_two_workers_end_with_the_same_student(distillation_set: str, tmp_path: 
     info = StudentInfo.load(str(folders[0]))
     assert info.epochs[-1].loss < info.epochs[0].loss
     assert [(folder / "checkpoints").exists() for folder in folders] == [True, False]
+    told = [json.loads((folder / "told.json").read_text()) for folder in folders]
+    assert told == [["began", "epoch", "epoch", "ended"], []]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from components.student_trainer.settings import BatchAugmentation, LossWeights, 
 from components.student_trainer.training import Training
 from components.student_trainer.window_store import open_store
 from schemas.artifacts import DistillationSet, StudentModel
-from schemas.reports import DistillationSetInfo, EpochMetrics, StudentInfo
+from schemas.reports import DistillationSetInfo, StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
+from schemas.training_events import TrainingEvent
 from tests.components.student_trainer.conftest import write_distillation_set
+from tests.components.student_trainer.listening import listening
 from tests.students import mobilenet
 
 COMPRESSED = mobilenet("tiny", 0.25, embedding_width=32, svd_rank=8, qat="bottleneck", statistics_skip=True)
@@ -83,12 +86,12 @@ def _training(windows: str, folder: Path, **changes: Any) -> Training:
     return replace(training, **changes)
 
 
-def _kill_after(epoch: int) -> Callable[[EpochMetrics], None]:
-    def hook(metrics: EpochMetrics) -> None:
-        if metrics.epoch == epoch:
+def _kill_after(epoch: int) -> Callable[[TrainingEvent], None]:
+    def hear(event: TrainingEvent) -> None:
+        if event.epoch and event.epoch.epoch == epoch:
             raise Killed
 
-    return hook
+    return hear
 
 
 def test_construct(distillation_set: str) -> None:
@@ -193,13 +196,59 @@ def test_an_interrupted_training_ends_in_the_same_weights(distillation_set: str,
     }
     straight, info, _ = _training(distillation_set, tmp_path / "straight", **changes).run()
     for epoch in (1, 2, 3):
-        killed = _training(distillation_set, tmp_path / "killed", **changes, after_epoch=_kill_after(epoch))
-        with pytest.raises(Killed):
+        killed = _training(distillation_set, tmp_path / "killed", **changes)
+        with pytest.raises(Killed), listening(_kill_after(epoch)):
             killed.run()
     resumed, resumed_info, _ = _training(distillation_set, tmp_path / "killed", **changes).run()
     assert resumed_info.rank == info.rank > 0
     assert [epoch.loss for epoch in resumed_info.epochs] == [epoch.loss for epoch in info.epochs]
     for expected, weight in zip(straight.core.get_weights(), resumed.core.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+@pytest.mark.slow
+def test_events_tell_the_training_as_it_goes_on_after_an_interruption(
+    distillation_set: str, tmp_path: Path
+) -> None:
+    def has_checkpoint(event: TrainingEvent) -> None:
+        # An epoch that is told is never trained again: its checkpoint is there.
+        if event.epoch:
+            state = Checkpoints(tmp_path / "checkpoints").load()
+            assert state and state[0].epochs[-1] == event.epoch
+
+    def has_checkpoint_and_is_killed(event: TrainingEvent) -> None:
+        has_checkpoint(event)
+        _kill_after(2)(event)
+
+    with pytest.raises(Killed), listening(has_checkpoint_and_is_killed) as before:
+        _training(distillation_set, tmp_path).run()
+    with listening(has_checkpoint) as after:
+        info = _training(distillation_set, tmp_path).run().info
+    assert [event.kind for event in before] == ["began", "epoch", "epoch"]
+    assert [event.kind for event in after] == ["began", "epoch", "epoch", "ended"]
+    told = [event for event in before + after if event.epoch]
+    assert [event.epoch for event in told] == info.epochs
+    # The very sums that the pusher makes of the report.
+    assert [event.second for event in told] == list(accumulate(epoch.seconds for epoch in info.epochs))
+    assert (before[0].second, after[0].second) == (0.0, told[1].second)
+    assert {(event.candidate_id, event.epochs) for event in before + after} == {(PLAIN.candidate_id, 4)}
+    parameters = before[0].parameters
+    assert (parameters["architecture.size"], parameters["seed"], parameters["target_dim"]) == (
+        "tiny",
+        "5",
+        "8",
+    )
+
+
+@pytest.mark.slow
+def test_a_listener_changes_nothing_of_what_is_trained(distillation_set: str, tmp_path: Path) -> None:
+    alone, info, _ = _training(distillation_set, tmp_path / "alone").run()
+
+    with listening() as heard:
+        followed, followed_info, _ = _training(distillation_set, tmp_path / "followed").run()
+    assert len(heard) == 6
+    assert [epoch.loss for epoch in followed_info.epochs] == [epoch.loss for epoch in info.epochs]
+    for expected, weight in zip(alone.core.get_weights(), followed.core.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
 
 

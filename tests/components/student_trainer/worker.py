@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from components.student_trainer.distribution import Workers
 
 
 def main(windows: str, folder: Path) -> None:
-    """Trains and writes down, as every worker does, the weights it ends with.
+    """Trains and writes down, as every worker does, the weights it ends with and what it told.
 
     Args:
       windows: Folder of a ``DistillationSet``.
@@ -24,9 +25,10 @@ def main(windows: str, folder: Path) -> None:
     from components.student_trainer.window_store import open_store
     from schemas.reports import DistillationSetInfo
     from schemas.students import FrontEndSpec
+    from tests.components.student_trainer.listening import listening
     from tests.students import mobilenet
 
-    student, info, heads = Training(
+    training = Training(
         spec=mobilenet("tiny", 0.25, embedding_width=32),
         front_end=FrontEndSpec(),
         settings=TrainingSettings(epochs=2, batch_size=32, batch_norm_momentum=0.8, auxiliary_log_mel=0),
@@ -36,9 +38,12 @@ def main(windows: str, folder: Path) -> None:
         seed=5,
         checkpoints=Checkpoints(folder / "checkpoints"),
         workers=workers,
-    ).run()
+    )
+    with listening() as heard:
+        student, info, heads = training.run()
     write_arrays(folder / "ended.npz", [*student.core.get_weights(), *heads])
     info.save(str(folder))
+    (folder / "told.json").write_text(json.dumps([event.kind for event in heard]))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+"""``pull``: a registered version's files, for those who build something with them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.shared import add_store
+
+_HELP = """\
+Fetches the files of a registered version into a folder: model.tflite, its golden vectors, description, card,
+example, notice and SHA256SUMS. Each is verified against the sha256 that was registered; the folder is there
+as a whole or not at all, and an earlier pull in it is replaced.
+
+  pipeline_runner.py pull tinytrill-pixel@champion app/model --for "watch-app 3.2"
+"""
+_EXIT_CODES = """\
+exit codes:
+  0  the files are there
+  1  MLflow does not do what it is asked
+  2  refused: there is no such version, a file is not the one that was registered, or the folder is in use
+"""
+
+
+def add(commands: Any) -> list[argparse.ArgumentParser]:
+    """Adds the command; returns its parser."""
+    parser = commands.add_parser(
+        "pull",
+        help="fetch and verify the files of a registered version",
+        description=_HELP,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", metavar="NAME@ALIAS", help="a registered version; also NAME/3")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="new, empty, or an earlier pull")
+    parser.add_argument(
+        "--for",
+        dest="served",
+        default="",
+        metavar="WHAT",
+        help="what it is for, as 'watch-app 3.2': recorded at the version, and shown by 'lineage'",
+    )
+    add_store(parser)
+    parser.set_defaults(command=_pull)
+    return [parser]
+
+
+def _pull(options: argparse.Namespace) -> int:
+    from pipeline.registry.files import Tampered
+    from pipeline.registry.pull import pull
+    from pipeline.stores import opened
+
+    try:
+        with opened(options.tracking_uri, options.output) as client:
+            pulled = pull(client, options.what, options.folder, options.served)
+    except Tampered as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return 2
+    aliases = f" ({', '.join(pulled.aliases)})" if pulled.aliases else ""
+    print(
+        f"{pulled.version}{aliases}: {pulled.description.point_id}, {len(pulled.files)} files, all verified"
+    )
+    for name, digest in pulled.files.items():
+        print(f"  {digest[:12]}  {pulled.folder / name}")
+    if pulled.description.synthetic:
+        print("its quality was measured on synthetic sound: it says nothing of real recordings")
+    if pulled.served:
+        print(f"recorded at the version: for {pulled.served}")
+    return 0

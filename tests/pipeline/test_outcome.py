@@ -15,11 +15,12 @@ from pipeline import local_runner
 from pipeline.layout import RunLayout
 from pipeline.local_runner import RunFailed, RunResult, RunTimes, publish_report
 from pipeline.metadata import NodeRun
+from pipeline.sources import DataDigests
 from pipeline.summary import print_summary
 from schemas.reports import PushReport
 from schemas.verdicts import RegisteredPoint, Verdict
-from tests.pushed_runs import make_verdict
 from tests.made_up_runs import Made, make_run
+from tests.pushed_runs import make_verdict
 from tests.students import mobilenet
 
 SMALL = f"{mobilenet('small').candidate_id}/wave-float32"
@@ -173,7 +174,10 @@ def test_a_gate_that_closes_in_the_pipeline_is_no_failure(
 
     config = resolve(load_config("demo"), layout)
     raises(closed)
-    assert local_runner._run_pipeline(config, layout, Console(file=io.StringIO()), False)[1] is closed
+    assert (
+        local_runner._run_pipeline(config, layout, DataDigests(), Console(file=io.StringIO()), False)[1]
+        is closed
+    )
     raises(ValueError("no sound"))
     with pytest.raises(RunFailed, match="the pipeline: no sound"):
-        local_runner._run_pipeline(config, layout, Console(file=io.StringIO()), False)
+        local_runner._run_pipeline(config, layout, DataDigests(), Console(file=io.StringIO()), False)

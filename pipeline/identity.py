@@ -67,7 +67,7 @@ def _folder_identity(layout: RunLayout) -> str:
 
 
 def _commit() -> tuple[str, bool]:
-    """The commit and whether the tree differs from it; an image says its own, an unpacked archive its release."""
+    """The commit, and whether the tree differs from it; an image or an archive says its own version."""
     given = os.environ.get(CODE_VERSION)
     if given:
         return given, False

@@ -28,7 +28,7 @@ COLUMNS: tuple[Stage, ...] = (
 
 _GHOSTS: tuple[tuple[Stage, str, list[str]], ...] = (
     ("published", "Not published", ["no folder, no version"]),
-    ("use", "Not in use", ["it is no champion, and", "nobody said to serve it"]),
+    ("use", "Not in use", ["not the champion,", "served by nobody known"]),
 )
 
 
@@ -187,7 +187,7 @@ def _footer(graph: LineageGraph, node: LineageNode) -> str:
     if node.stage == "file":
         return _others(sum(one.candidate == node.candidate for one in files), "file", " of it")
     if node.id.startswith("decision:"):
-        return f"judged with {counted(len(files), 'other')}" if files else ""
+        return f"1 of {counted(len(files), 'judged file')}" if len(files) > 1 else ""
     if node.kind == "version":
         return _others(sum(one.id != node.id for one in graph.of_kind("version")), "version")
     return ""

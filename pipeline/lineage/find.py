@@ -12,7 +12,14 @@ from typing import Any, Self
 
 from components.frontier_pusher.folders import MODEL_FILE, sha256_of
 from components.tracking.faults import TrackingFault
-from components.tracking.names import CANDIDATE_ROLE, CANDIDATE_TAG, PARENT_RUN_TAG, PIPELINE_ROLE, ROLE_TAG
+from components.tracking.names import (
+    CANDIDATE_ROLE,
+    CANDIDATE_TAG,
+    PARENT_RUN_TAG,
+    PIPELINE_ROLE,
+    ROLE_TAG,
+    SHA256_TAG,
+)
 from components.tracking.stores import SQLITE
 from pipeline.config_file import ConfigError
 from pipeline.layout import RunLayout
@@ -158,15 +165,22 @@ class Finder:
 
     def _of_parent(self, parent: str, version: Any = None) -> LineageGraph:
         """The folder's graph if it is that run's, else the one that MLflow keeps."""
-        if self.layout is not None:
-            try:
-                graph = graph_of_folder(self.layout)
-            except NoMetadata as error:
-                return self._kept(parent, version, str(error))
-            if graph.parent_run_id == parent:
-                return with_mlflow(graph, self._client, self._uri, parent)
-            return self._kept(parent, version, f"{self.layout.root} holds another run")
-        return self._kept(parent, version, "")
+        if self.layout is None:
+            return self._kept(parent, version, "")
+        sha256 = version.tags.get(SHA256_TAG, "") if version is not None else ""
+        try:
+            graph = graph_of_folder(self.layout)
+            if graph.parent_run_id != parent and (place := find_file(self.layout.metadata, sha256)):
+                graph = graph_of_folder(self.layout, place.run, [place.point])
+        except NoMetadata as error:
+            return self._kept(parent, version, str(error))
+        # A folder that tells of no MLflow run tells by the very file whether it is that of the version.
+        same = graph.parent_run_id == parent or (
+            not graph.parent_run_id and any(node.sha256 == sha256 for node in graph.of_kind("part"))
+        )
+        if not same:
+            return self._kept(parent, version, f"{self.layout.root} holds another run than {parent}")
+        return with_mlflow(graph, self._client, self._uri, parent)
 
     def _kept(self, parent: str, version: Any, why: str) -> LineageGraph:
         graph = graph_of_run(self._client, self._uri, parent, version)
@@ -178,7 +192,8 @@ class Finder:
             return without_mlflow(graph, self._no_store)
         if not graph.parent_run_id:
             return without_mlflow(
-                graph, f"the run was not sent to MLflow; 'lineage sync --output {layout.root}' does"
+                graph,
+                f"its folder names no MLflow run; 'lineage sync --output {layout.root}' sends what waits",
             )
         return with_mlflow(graph, self._client, self._uri, graph.parent_run_id)
 

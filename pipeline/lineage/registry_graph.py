@@ -75,9 +75,9 @@ def with_registry(graph: LineageGraph, client: Any, versions: Iterable[Any]) -> 
         node = _version(version, ledgers[version.name])
         nodes[node.id] = node
         file = nodes.get(file_id(node.point))
-        if file is None:
+        if file is None and graph.pipeline_run:
             missing.append(f"the run that {node.title} says it comes from knows no file {node.point}")
-        elif file.sha256 != node.sha256:
+        elif file is not None and file.sha256 != node.sha256:
             missing.append(
                 f"{node.title} is not the file of its run: sha256 {node.sha256}, the run's {file.sha256}"
             )

@@ -10,6 +10,7 @@ from components.tracking.stores import without_credentials
 
 _SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 _ARTIFACTS = "/mlflow-artifacts/"
+_REFUSALS = {401: "does not know this user or password", 403: "does not let this user do that"}
 _LONGEST = 600
 
 
@@ -67,11 +68,13 @@ def _fault(error: Exception, uri: str) -> TrackingFault | None:
     chain = _chain(error)
     store = without_credentials(uri)
     asked = next((one for one in chain if isinstance(one, RequestException)), None)
-    if _status(error) in (401, 403) or (asked and _status(asked) in (401, 403)):
-        return StoreRefused(
-            f"the MLflow server {store} refuses: {_said(error, uri)}; accepted: MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of a user who may write there"
-        )
+    for status in (_status(error), _status(asked)):
+        if status in _REFUSALS:
+            return StoreRefused(
+                f"the MLflow server {store} {_REFUSALS[status]} ({status}); accepted: "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of a user "
+                "who may write there"
+            )
     if asked is not None:
         return _of_request(asked, _said(chain[-1] if asked.response is None else asked, uri), store)
     database = next((one for one in chain if isinstance(one, SQLAlchemyError)), None)
@@ -118,7 +121,7 @@ def _chain(error: BaseException) -> list[BaseException]:
     return chain
 
 
-def _status(error: BaseException) -> int | None:
+def _status(error: BaseException | None) -> int | None:
     """HTTP status that an error tells of."""
     from mlflow.exceptions import MlflowException
 

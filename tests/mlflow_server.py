@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Self
 
 ADMIN = "admin"
-_STARTED = "Application startup complete"
+# Uvicorn says so once it listens; with one worker, its application is complete before.
+_STARTED = "Uvicorn running on"
 # A busy machine imports MLflow slowly.
 _PATIENCE_S = 180.0
 

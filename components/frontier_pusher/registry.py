@@ -175,7 +175,7 @@ def _ensure_logged_model(
     )
     with tempfile.TemporaryDirectory() as aside:
         local = Path(aside) / "model"
-        save_pyfunc(local, description, folder, model.model_id, run_id)
+        save_pyfunc(local, description, folder, model.model_id, run_id, files)
         client.log_model_artifacts(model.model_id, str(local))
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)

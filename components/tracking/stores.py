@@ -46,6 +46,8 @@ def quieten_mlflow() -> None:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_REQUIREMENTS_INFERENCE_RAISE_ERRORS": "false",
+        # Or the lock file of the folder one happens to be in is stored with each model.
+        "MLFLOW_UV_AUTO_DETECT": "false",
         "GIT_PYTHON_REFRESH": "quiet",
     }.items():
         os.environ.setdefault(name, value)

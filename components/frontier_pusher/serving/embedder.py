@@ -210,7 +210,7 @@ def _read_clip(given: Any, index: int) -> Floats:
             f"clip {index} reaches {peak:g}; accepted: float in [-1, 1], or int16 as an array of that type "
             "(in a list, divided by 32768)"
         )
-    return clip.astype(np.float32)
+    return clip.astype(np.float32, copy=False)
 
 
 def _read_rates(given: Any, clips: int) -> list[int]:

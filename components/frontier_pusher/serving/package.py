@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from components.frontier_pusher.serving import SCRIPT
+from components.tracking.stores import quieten_mlflow
 from schemas.reports import ModelDescription
 
 SERVING_PACKAGES = ("numpy", "ai-edge-litert")
@@ -24,30 +26,34 @@ def save_pyfunc(
     folder: Path,
     model_id: str | None = None,
     run_id: str | None = None,
+    files: Collection[str] | None = None,
 ) -> None:
     """Writes an MLflow model; requirements are given, not inferred, and nothing is pickled.
 
     Args:
-      path: Folder to write. ``artifacts/`` holds all files of the pushed folder under their own names, the
+      path: Folder to write. ``artifacts/`` holds the files of the pushed folder under their own names, the
         serving script lies beside ``MLmodel``.
       description: Of the model.
       folder: Its pushed version folder.
       model_id: Of the logged model this belongs to.
       run_id: Of the MLflow run it comes from.
+      files: Names of what is stored, the script among them or not; None: all that is in the folder.
     """
+    quieten_mlflow()
     import mlflow.pyfunc
     from mlflow.models import Model
     from mlflow.models.model import MLMODEL_FILE_NAME, MODEL_CODE_PATH
 
     model = Model(run_id=run_id, model_uuid=model_id, model_id=model_id)
-
+    script = Path(SCRIPT).name
+    names = {path.name for path in folder.iterdir()} if files is None else set(files) - {script}
     with warnings.catch_warnings():
         # MLflow asks for type hints; arrays, ragged lists and tables cannot be one typed list.
         warnings.simplefilter("ignore", UserWarning)
         mlflow.pyfunc.save_model(
             str(path),
             python_model=SCRIPT,
-            artifacts={file.name: str(file) for file in sorted(folder.iterdir())},
+            artifacts={name: str(folder / name) for name in sorted(names)},
             signature=signature(description),
             input_example={WAVEFORM_COLUMN: [0.0] * EXAMPLE_SAMPLES},
             pip_requirements=requirements(),
@@ -55,7 +61,7 @@ def save_pyfunc(
         )
     # MLflow notes where all this was taken from, and reads only the names: no folder of this machine.
     stored = model.flavors[mlflow.pyfunc.FLAVOR_NAME]
-    stored[MODEL_CODE_PATH] = Path(SCRIPT).name
+    stored[MODEL_CODE_PATH] = script
     for artifact in stored["artifacts"].values():
         artifact["uri"] = artifact["path"]
     model.save(str(path / MLMODEL_FILE_NAME))

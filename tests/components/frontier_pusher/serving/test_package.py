@@ -41,6 +41,24 @@ def test_files_of_the_pushed_folder_lie_under_their_names(stored: Path) -> None:
     assert (stored / "embedder.py").read_bytes() == Path(SCRIPT).read_bytes()
 
 
+def test_only_what_is_named_is_stored(
+    tiny_files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, description = write_pushed(tmp_path / "pushed", "wave", tiny_files["wave-1"])
+    (folder / "stray.txt").write_text("")
+    # Of a folder with these two MLflow would store both.
+    for name in ("uv.lock", "pyproject.toml"):
+        (tmp_path / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    save_pyfunc(tmp_path / "model", description, folder, files=["embedder.py", "model.json", "model.tflite"])
+    assert {
+        path.relative_to(tmp_path / "model").as_posix() for path in (tmp_path / "model").rglob("*.*")
+    } == {
+        *("embedder.py", "artifacts/model.json", "artifacts/model.tflite", "requirements.txt", "conda.yaml"),
+        *("python_env.yaml", "input_example.json", "serving_input_example.json"),
+    }
+
+
 def test_nothing_is_pickled(stored: Path) -> None:
     files = [path for path in stored.rglob("*") if path.is_file()]
     assert len(files) == 11

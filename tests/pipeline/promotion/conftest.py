@@ -10,6 +10,7 @@ import pytest
 
 from components.tracking import ledger
 from components.tracking.stores import open_client
+from tests.pipeline.promotion.pushed import push_runs
 
 
 class Killed(BaseException):
@@ -86,3 +87,28 @@ def client(tmp_path: Path, empty_store: Path) -> Any:
     """Of an empty store."""
     (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
     return open_client(f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
+@pytest.fixture(scope="session")
+def pushed_store(
+    tmp_path_factory: pytest.TempPathFactory, tiny_files: dict[str, bytes], empty_store: Path
+) -> Path:
+    """A database with the runs of tests/pipeline/promotion/pushed.py; its files lie beside it."""
+    root = tmp_path_factory.mktemp("pushed")
+    file = root / "mlflow.db"
+    file.write_bytes(empty_store.read_bytes())
+    push_runs(root, tiny_files, f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def store(tmp_path: Path, pushed_store: Path) -> str:
+    """Address of a copy of that database; the files are the same."""
+    (tmp_path / "pushed.db").write_bytes(pushed_store.read_bytes())
+    return f"sqlite:///{tmp_path / 'pushed.db'}"
+
+
+@pytest.fixture
+def registry(store: str) -> Any:
+    """A client of it."""
+    return open_client(store)

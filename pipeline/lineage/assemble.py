@@ -62,7 +62,7 @@ def graph_of_run(client: Any, uri: str, parent_run_id: str, version: Any = None)
     if isinstance(stored, str):
         if version is None:
             raise TrackingFault(f"MLflow run {parent_run_id} in {without_credentials(uri)}: {stored}")
-        graph = graph_of_version(client, uri, version)
+        graph = graph_of_version(client, version)
         graph = graph.model_copy(
             update={"missing": [f"{stored}; what follows is what the version itself tells", *graph.missing]}
         )

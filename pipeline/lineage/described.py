@@ -6,30 +6,28 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from components.tracking.faults import TrackingFault
 from components.tracking.names import RUN_NAME_TAG
 from pipeline.lineage import facts
 from pipeline.lineage.reports import decision_id, file_id
+from pipeline.registry.files import fetch_files
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode, Stage
 from schemas.reports import ModelDescription
 
-_PLACES = (f"artifacts/{ModelDescription.FILE}", ModelDescription.FILE)
 
-
-def graph_of_version(client: Any, uri: str, version: Any) -> LineageGraph:
+def graph_of_version(client: Any, version: Any) -> LineageGraph:
     """What the description stored with a version tells: corpus, teacher, student, file, figures, decision.
 
     Args:
       client: MLflow's.
-      uri: Of the store.
-      version: MLflow's.
+      version: MLflow's; its files are verified.
     """
     run_name = version.tags.get(RUN_NAME_TAG, "")
-    description = _description(uri, version)
-    if description is None:
-        line = f"{ModelDescription.FILE} of {version.name} v{version.version} cannot be read"
-        return LineageGraph(run_name=run_name, nodes=[], edges=[], missing=[line])
+    try:
+        with tempfile.TemporaryDirectory() as aside:
+            description = fetch_files(client, version, Path(aside))
+    except TrackingFault as fault:
+        return LineageGraph(run_name=run_name, nodes=[], edges=[], missing=[str(fault)])
     nodes = _nodes(description)
     ways = [
         ("described:corpus", "described:windows"),
@@ -45,21 +43,6 @@ def graph_of_version(client: Any, uri: str, version: Any) -> LineageGraph:
         edges=[LineageEdge(source=source, target=target) for source, target in ways],
         missing=["steps, data digests and ML Metadata's ids are not known"],
     )
-
-
-def _description(uri: str, version: Any) -> ModelDescription | None:
-    from mlflow import artifacts
-    from mlflow.exceptions import MlflowException
-
-    with tempfile.TemporaryDirectory() as aside:
-        for place in _PLACES:
-            try:
-                address = f"models:/{version.name}/{version.version}/{place}"
-                file = artifacts.download_artifacts(address, dst_path=aside, tracking_uri=uri)
-                return ModelDescription.load(Path(file).parent)
-            except (MlflowException, OSError, ValidationError):
-                continue
-    return None
 
 
 def _nodes(description: ModelDescription) -> list[LineageNode]:

@@ -219,7 +219,7 @@ def _store(tracking_uri: str, layout: RunLayout | None) -> tuple[str, str]:
     try:
         return store_of(tracking_uri, None), ""
     except ConfigError as error:
-        return "", str(error)
+        return "", f"{error}; {layout.mlflow} is absent" if layout else str(error)
 
 
 def _told_by(layout: RunLayout) -> str:

@@ -1,4 +1,4 @@
-"""The folder of a run that was never run: made-up reports, and ML Metadata that leads from one to the next."""
+"""The folder of a run that was never run: made-up reports, and the ML Metadata between them."""
 
 from __future__ import annotations
 

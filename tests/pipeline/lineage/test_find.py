@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,10 +12,14 @@ from components.tracking.faults import TrackingFault
 from components.tracking.tracker import Tracker
 from pipeline.config_file import ConfigError
 from pipeline.layout import RunLayout
-from pipeline.lineage.cards import way_of
+from pipeline.lineage.assemble import graph_of_folder
+from pipeline.lineage.cards import COLUMNS, way_of
+from pipeline.lineage.described import graph_of_version
 from pipeline.lineage.export import export_lineage
 from pipeline.lineage.find import Finder, Found
+from pipeline.lineage.registry_graph import with_registry
 from tests.pipeline.lineage.conftest import MODEL, Pushed
+from tests.pipeline.lineage.made_up_folder import many, write_folder
 from tests.pushed_runs import BLESSED, SMALL
 
 BACK = (
@@ -43,10 +47,7 @@ def kinds(found: Found) -> set[str]:
     return {card.nodes[0].kind for card in way_of(found.graph, found.focuses[0]).cards if card.nodes}
 
 
-def test_a_version_leads_back_to_the_sound_and_forward_to_who_serves_it(
-    pushed: Pushed, promote: Callable[[Pushed, str], None]
-) -> None:
-    promote(pushed, "1")
+def test_a_version_leads_back_to_the_sound_and_forward_to_who_serves_it(pushed: Pushed) -> None:
     found = find(f"{MODEL}@champion", pushed.uri, pushed.layout.root)
     assert found.focuses == [f"version:{MODEL}/1"]
     assert components(found) >= {*BACK, "FrontierPusher"}
@@ -59,47 +60,49 @@ def test_a_version_leads_back_to_the_sound_and_forward_to_who_serves_it(
     assert found.graph.missing == []
 
 
-def test_mlflow_alone_tells_it_all_by_the_graph_that_was_stored(
-    pushed: Pushed, promote: Callable[[Pushed, str], None]
-) -> None:
+def test_mlflow_alone_tells_it_all_by_the_graph_that_was_stored(pushed: Pushed) -> None:
     export(pushed)
-    promote(pushed, "1")
-    shutil.rmtree(pushed.layout.root / "in")
-    pushed.layout.metadata.unlink()
+    pushed.client.set_model_version_tag(MODEL, "1", "tinytrill.served.car", "a car")
     found = find(f"models:/{MODEL}/1", pushed.uri)
     assert components(found) >= {*BACK, "FrontierPusher"}
-    assert kinds(found) >= FORWARD, "what came after the export is there too"
+    assert kinds(found) >= FORWARD
+    uses = {node.title for node in found.graph.of_kind("use")}
+    assert uses == {"Champion", "watch-app 3.2", "a car"}, "what came after the export is there too"
 
 
-def test_without_a_stored_graph_the_version_tells_what_it_knows(pushed: Pushed) -> None:
-    found = find(f"{MODEL}/1", pushed.uri)
-    assert {card.stage for card in way_of(found.graph, found.focuses[0]).cards} >= {
-        "sound",
-        "teaching",
-        "student",
-    }
-    assert any("no lineage/lineage.json" in line for line in found.graph.missing)
-    assert any("ML Metadata" in line for line in found.graph.missing)
+def test_without_a_stored_graph_a_version_tells_what_it_knows(pushed: Pushed) -> None:
+    graph = graph_of_version(pushed.client, pushed.client.get_model_version(MODEL, "1"))
+    way = way_of(graph, f"file:{BLESSED[0]}")
+    assert {card.stage for card in way.cards} == set(COLUMNS)
+    assert any("ML Metadata" in line for line in graph.missing)
 
 
-def test_ml_metadata_alone_says_that_mlflow_was_not_asked(
-    pushed: Pushed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pushed.layout.mlflow.unlink()
-    found = find(pushed.file(BLESSED[0]), output=pushed.layout.root)
+def test_ml_metadata_alone_says_that_mlflow_was_not_asked(pushed: Pushed, metadata_alone: Path) -> None:
+    found = find(pushed.file(BLESSED[0]), output=metadata_alone)
     assert components(found) >= set(BACK)
     (line,) = found.graph.missing
     assert line.startswith("aliases, promotions and uses are not known") and "MLFLOW_TRACKING_URI" in line
     assert "version" in kinds(found), "as it was pushed"
 
 
-def test_a_file_is_found_by_its_content_wherever_it_lies(pushed: Pushed, tmp_path: Path) -> None:
+def test_a_store_that_is_gone_is_said_where_ml_metadata_can_tell(
+    pushed: Pushed, metadata_alone: Path
+) -> None:
+    gone = f"sqlite:///{metadata_alone}/gone.db"
+    found = find(pushed.file(BLESSED[0]), gone, metadata_alone)
+    assert any("gone.db" in line for line in found.graph.missing)
+    with pytest.raises(ConfigError, match=r"gone\.db"):
+        find(f"{MODEL}/1", gone)
+
+
+def test_a_file_is_found_by_its_content_wherever_it_lies(
+    pushed: Pushed, tmp_path: Path, metadata_alone: Path
+) -> None:
     elsewhere = tmp_path / "renamed.tflite"
     shutil.copy(pushed.file(BLESSED[2]), elsewhere)
     by_mlflow = find(elsewhere, pushed.uri)
     assert [by_mlflow.graph.node(focus).point for focus in by_mlflow.focuses] == [BLESSED[2]]
-    pushed.layout.mlflow.unlink()
-    by_metadata = find(elsewhere, output=pushed.layout.root)
+    by_metadata = find(elsewhere, output=metadata_alone)
     assert by_metadata.focuses == [f"file:{BLESSED[2]}"]
 
 
@@ -132,7 +135,7 @@ def test_a_run_s_id_leads_to_its_versions_and_a_candidate_s_to_its_own(pushed: P
     found = find(own.info.run_id, pushed.uri, pushed.layout.root)
     assert {found.graph.node(focus).candidate for focus in found.focuses} == {SMALL.candidate_id}
     assert len(found.focuses) == 2
-    with pytest.raises(TrackingFault, match="f{32}"):
+    with pytest.raises(TrackingFault, match="f" * 32):
         find("f" * 32, pushed.uri)
 
 
@@ -145,24 +148,27 @@ def test_a_folder_is_a_run_or_refused(pushed: Pushed, tmp_path: Path) -> None:
 
 def test_a_folder_of_another_run_is_not_taken_for_the_version_s(pushed: Pushed, tmp_path: Path) -> None:
     export(pushed)
-    (tmp_path / "other").mkdir()
-    found = find(f"{MODEL}/1", pushed.uri, tmp_path / "other")
+    found = find(f"{MODEL}/1", pushed.uri, tmp_path)
     assert any("metadata.db is absent" in line for line in found.graph.missing)
+    many(tmp_path, candidates=2, blessed=1)
+    found = find(f"{MODEL}/1", pushed.uri, tmp_path)
+    assert any("holds another run" in line for line in found.graph.missing)
     assert components(found) >= set(BACK), "from the graph that MLflow keeps"
 
 
 def test_a_version_with_another_file_than_its_run_s_is_told(pushed: Pushed) -> None:
-    pushed.client.set_model_version_tag(MODEL, "1", "tinytrill.sha256", "0" * 64)
-    found = find(f"{MODEL}/1", pushed.uri, pushed.layout.root)
-    assert any(
-        f"{MODEL} v1 is not the file of its run: sha256 {'0' * 64}" in line for line in found.graph.missing
-    )
+    graph = graph_of_folder(pushed.layout)
+    version = pushed.client.get_model_version(MODEL, "1")
+    version.tags["tinytrill.sha256"] = "0" * 64
+    (line,) = with_registry(graph, pushed.client, [version]).missing
+    assert line.startswith(f"{MODEL} v1 is not the file of its run: sha256 {'0' * 64}")
 
 
 def test_a_version_that_no_run_registered_is_refused(pushed: Pushed) -> None:
-    pushed.client.delete_model_version_tag(MODEL, "1", "tinytrill.pipeline_run_id")
+    pushed.client.create_registered_model("by-hand")
+    pushed.client.create_model_version("by-hand", source=pushed.layout.root.as_uri())
     with pytest.raises(ConfigError, match="no run registered it"):
-        find(f"{MODEL}/1", pushed.uri)
+        find("by-hand/1", pushed.uri)
 
 
 def test_without_any_store_it_is_said_what_to_give() -> None:
@@ -170,12 +176,15 @@ def test_without_any_store_it_is_said_what_to_give() -> None:
         find(f"{MODEL}/1")
 
 
-def test_reports_that_are_gone_are_said_to_be_gone(pushed: Pushed) -> None:
-    folder = Path(pushed.scene.inputs["windows"][0].uri)
-    shutil.rmtree(folder)
-    found = find(f"{MODEL}/1", pushed.uri, pushed.layout.root)
-    assert any(f"{folder} was deleted, or lies on another machine" in line for line in found.graph.missing)
-    assert "TeacherEmbedder" in components(found)
+def test_reports_that_are_gone_are_said_to_be_gone(pushed: Pushed, tmp_path: Path) -> None:
+    gone = {**pushed.scene.inputs, "windows": [SimpleNamespace(uri=str(tmp_path / "gone"))]}
+    graph = graph_of_folder(write_folder(tmp_path, gone, None))
+    (line,) = graph.missing
+    assert line == (
+        f"distillation_set.json of TeacherEmbedder is absent: {tmp_path / 'gone'} was deleted, or lies on "
+        "another machine"
+    )
+    assert any(node.title == "TeacherEmbedder" for node in graph.of_kind("execution"))
 
 
 def export(run: Pushed) -> None:

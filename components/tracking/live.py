@@ -100,11 +100,14 @@ class LiveTracking(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Queues an event; at the end of a training, waits a little until all of it is sent."""
         event: TrainingEvent = getattr(record, TrainingEvent.ATTRIBUTE)
-        if self._thread is None:
-            self._start()
-        self._queue.put(event)
-        if event.kind == "ended":
-            self.wait(WAIT_S)
+        try:
+            if self._thread is None:
+                self._start()
+            self._queue.put(event)
+            if event.kind == "ended":
+                self.wait(WAIT_S)
+        except Exception:
+            self.handleError(record)
 
     def wait(self, seconds: float) -> None:
         """Waits until what was queued up to now is sent, or was tried to be; at most so many seconds."""
@@ -126,8 +129,9 @@ class LiveTracking(logging.Handler):
         # Here rather than in the thread: two threads that import at once may see half a module.
         import mlflow.system_metrics.system_metrics_monitor  # noqa: F401
 
-        self._thread = threading.Thread(target=self._work, name="live tracking", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._work, name="live tracking", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def _work(self) -> None:
         ending = False
@@ -170,6 +174,7 @@ class LiveTracking(logging.Handler):
         curve = self._curves.setdefault(event.candidate_id, _Curve(event.candidate_id))
         if event.kind == "began":
             curve.training, curve.parameters = True, event.parameters
+            self._system, self._next_sample = None, 0.0
         elif event.kind == "ended":
             curve.training = False
         elif event.epoch:
@@ -192,11 +197,9 @@ class LiveTracking(logging.Handler):
 
     def _sample(self) -> None:
         training = [curve for curve in self._curves.values() if curve.training and not curve.left_alone]
-        if not training:
-            self._system = None
-        elif self._system is None:
+        if training and self._system is None:
             self._system = SystemMetrics(self._context.tracking_uri)
-        else:
+        elif self._system is not None:
             sample = (time.time(), self._system.sample())
             for curve in training:
                 curve.samples.append(sample)
@@ -207,7 +210,8 @@ class LiveTracking(logging.Handler):
             return
         with telling(self._context.tracking_uri):
             tracker = self._tracker = self._tracker or self._connect()
-            for curve in waiting:
+            # The newest first: it is looked at, and a run that somebody deleted holds up none but itself.
+            for curve in reversed(waiting):
                 if not curve.run_id:
                     self._open(tracker, curve)
                 if not curve.left_alone:

@@ -108,7 +108,10 @@ def test_the_curve_grows_while_the_training_goes_on(context: RunContext) -> None
         live.wait(LONG)
         assert curve(context) == [[1, 1.0, 1.5], [2, 0.5, 3.0]]
         assert curve(context, name="training/validation_loss") == [[1, 2.0, 1.5], [2, 1.0, 3.0]]
+        say_epoch(3)
         say_ended()
+        # The end of a training waits until its curve is whole.
+        assert [step for step, _, _ in curve(context)] == [1, 2, 3]
     # What comes after the training, as its quality, belongs to the run too.
     assert nested(context)[0].info.status == "RUNNING"
 
@@ -226,7 +229,11 @@ def test_a_store_that_goes_away_is_told_once_and_gets_all_when_it_is_back(
 
 
 def test_a_store_that_comes_and_goes_is_told_of_once_a_minute(
-    context: RunContext, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    context: RunContext,
+    clock: Clock,
+    switch: Switch,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fails = False
     log_metrics = Tracker.log_metrics
@@ -248,6 +255,8 @@ def test_a_store_that_comes_and_goes_is_told_of_once_a_minute(
             clock.now += 20
     # Away at 0, 40 and 80 seconds, back 20 seconds later each time.
     assert told == [1, 1, 1, 1, 2, 2]
+    # After each fault it is asked first whether anybody is there.
+    assert switch.tries == 1 + 3
     assert [step for step, _, _ in curve(context)] == [1, 2, 3, 4, 5, 6]
 
 
@@ -314,6 +323,32 @@ def test_whatever_goes_wrong_inside_is_a_warning_and_the_thread_goes_on(
         say_epoch(1)
         live.wait(LONG)
         assert [step for step, _, _ in curve(context)] == [1]
+
+
+def test_a_deleted_run_holds_up_no_other(context: RunContext, clock: Clock) -> None:
+    with following(context) as live:
+        say_began("one")
+        live.wait(LONG)
+        MlflowClient(context.tracking_uri).delete_run(nested(context, "one")[0].info.run_id)
+        say_epoch(1, "one")
+        say_ended("one")
+        clock.now += 16
+        say_began("two")
+        say_epoch(1, "two")
+        live.wait(LONG)
+        assert [step for step, _, _ in curve(context, "two")] == [1]
+
+
+def test_a_handler_that_cannot_begin_stops_no_training(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with following(context), monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        say_began()
+    assert "can't start new thread" in capsys.readouterr().err
 
 
 def test_the_machine_is_sampled_while_a_student_trains(

@@ -157,11 +157,12 @@ def _ensure_logged_model(
     experiment_id: str,
 ) -> LoggedModel:
     """The finished logged model of a variant; an unfinished one, left by a kill, is replaced."""
-    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+    from mlflow.entities import LoggedModelStatus
 
     client, description = tracker.client, version.description
     for found in client.search_logged_models([experiment_id], filter_string=_query(identity)):
         if found.status == LoggedModelStatus.READY:
+            _ensure_output(tracker, run_id, found.model_id)
             return found
         client.delete_logged_model(found.model_id)
     files = _checked_files(json.loads(version.tags[FILES_TAG]), folder)
@@ -177,8 +178,18 @@ def _ensure_logged_model(
         local = Path(aside) / "model"
         save_pyfunc(local, description, folder, model.model_id, run_id, files)
         client.log_model_artifacts(model.model_id, str(local))
-    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
-    return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    model = client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    _ensure_output(tracker, run_id, model.model_id)
+    return model
+
+
+def _ensure_output(tracker: Tracker, run_id: str, model_id: str) -> None:
+    """Names a finished logged model as an output of the run it comes from."""
+    from mlflow.entities import LoggedModelOutput
+
+    outputs = tracker.client.get_run(run_id).outputs
+    if outputs is None or all(output.model_id != model_id for output in outputs.model_outputs):
+        tracker.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
 
 
 def _checked_files(recorded: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -99,8 +99,15 @@ def _ask(uri: str) -> None:
     elif "://" in uri:
         import sqlalchemy
 
+        from components.tracking.faults import StoreRefused
+
         if file := sqlite_file(uri):
-            file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreRefused(
+                    f"the MLflow store {uri} cannot be made: {error}; accepted: a file this user may write"
+                ) from None
         engine = sqlalchemy.create_engine(uri)
         with engine.connect():
             pass

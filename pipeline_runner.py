@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import lineage, noss, promotion, registry, runs
+from pipeline.commands import lineage, noss, promotion, pull, registry, runs
 
 _DESCRIPTION = """\
 TinyTrill distils a big speech-embedding teacher into small TFLite students, measures each on the file
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (runs, noss, lineage, registry, promotion):
+    for group in (runs, noss, lineage, registry, promotion, pull):
         for command in group.add(commands):
             command.add_argument("--verbose", action="store_true", help="show the libraries' own logs")
     return parser

@@ -219,7 +219,7 @@ def _read_rates(given: Any, clips: int) -> list[int]:
     if len(rates) != clips:
         raise ValueError(f"{len(rates)} sample rates for {clips} clips; accepted: one for all, or one a clip")
     for index, rate in enumerate(rates):
-        number = isinstance(rate, int | float | np.number) and not isinstance(rate, bool)
+        number = isinstance(rate, int | float | np.number)
         if not number or not LOWEST_RATE <= rate <= HIGHEST_RATE or rate != int(rate):
             raise ValueError(
                 f"clip {index} has sample rate {rate!r}; accepted: a whole number from {LOWEST_RATE} to "

@@ -73,7 +73,7 @@ def test_forms_of_input_agree(embedder: Any) -> None:
 
 def test_int16_is_scaled(embedder: Any) -> None:
     pcm = np.full(16_000, 16_384, np.int16)
-    for form in (pcm, [pcm], np.stack([pcm, pcm]), pandas.DataFrame({"waveform": [pcm]})):
+    for form in (pcm, [pcm], np.stack([pcm, pcm]), pandas.Series(pcm), pandas.DataFrame({"waveform": [pcm]})):
         np.testing.assert_allclose(embedder.predict(None, form), 0.5, atol=1e-6)
 
 

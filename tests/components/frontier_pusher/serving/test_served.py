@@ -1,4 +1,4 @@
-"""``mlflow models serve`` on a stored model, in a process without TensorFlow and without this project."""
+"""``mlflow models serve`` on a champion, in a process without TensorFlow and without this project."""
 
 from __future__ import annotations
 
@@ -14,45 +14,66 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas
 import pytest
+from mlflow import MlflowClient
 
-from components.frontier_pusher.serving.package import save_pyfunc
-from tests.components.frontier_pusher.serving.conftest import sound, write_pushed
+from tests.components.frontier_pusher.serving.conftest import sound
 from tests.components.frontier_pusher.serving.isolation import isolated
+from tests.pushed_runs import BLESSED, make_scene
 
 pytestmark = pytest.mark.slow
 
+CHAMPION = "models:/tinytrill-host@champion"
 SECONDS_TO_START = 180
 JSON = "application/json"
 
 
-@pytest.fixture(scope="module")
-def stored(tiny_files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stored model."""
-    root = tmp_path_factory.mktemp("served")
-    folder, description = write_pushed(root / "pushed", "wave", tiny_files["wave-1"])
-    save_pyfunc(root / "model", description, folder)
-    return root / "model"
+@dataclass(frozen=True)
+class Champion:
+    """A registered model.
+
+    Attributes:
+      store: Tracking and registry URI.
+      folder: The pushed folder it was registered from.
+    """
+
+    store: str
+    folder: Path
 
 
 @pytest.fixture(scope="module")
-def address(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def champion(
+    tiny_files: dict[str, bytes], empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Champion:
+    """What a run pushed and registered, made the champion by hand."""
+    scene = make_scene(tmp_path_factory.mktemp("run"), tiny_files, empty_store, {"host": [BLESSED[0]]})
+    (model,) = scene.push().models
+    (registered,) = model.registrations
+    store = scene.settings.tracking_uri
+    MlflowClient(store, store).set_registered_model_alias("tinytrill-host", "champion", registered.version)
+    return Champion(store, scene.destination / model.folder)
+
+
+@pytest.fixture(scope="module")
+def address(champion: Champion, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the model is served; the server is ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("server")
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(stored)]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", CHAMPION]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(
         command,
         cwd=folder,
-        env=isolated(folder),
+        env={**isolated(folder), "MLFLOW_TRACKING_URI": champion.store},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -78,10 +99,10 @@ def address(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def embedder(script: Any, stored: Path) -> Any:
-    """The same model without a server."""
+def embedder(script: Any, champion: Champion) -> Any:
+    """The same model without MLflow."""
     made = script.Embedder()
-    made.load(str(stored / "artifacts/model.tflite"), str(stored / "artifacts/model.json"))
+    made.load(str(champion.folder / "model.tflite"), str(champion.folder / "model.json"))
     return made
 
 
@@ -97,12 +118,26 @@ def ask(address: str, body: Any, content_type: str = JSON) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
+def test_without_a_server(champion: Champion, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", champion.store)
+    with np.load(champion.folder / "golden.npz") as golden:
+        found = mlflow.pyfunc.load_model(CHAMPION).predict(golden["input"])
+        np.testing.assert_allclose(found, golden["embedding"], rtol=1e-6)
+
+
+def test_its_own_example(champion: Champion, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", champion.store)
+    example = Path(mlflow.artifacts.download_artifacts(CHAMPION), "serving_input_example.json")
+    status, answer = ask(address, example.read_bytes())
+    assert status == 200 and answer == {"predictions": [[0.0] * 8]}
+
+
 def test_it_is_alive(address: str) -> None:
     with urllib.request.urlopen(f"{address}/ping") as answer:
         assert answer.status == 200
 
 
-def test_json(address: str, embedder: Any, stored: Path) -> None:
+def test_json(address: str, embedder: Any) -> None:
     short, long = sound(9_000), sound(30_000, 1)
     lists = [short.tolist(), long.tolist()]
     rates = [8_000, 44_100]
@@ -119,7 +154,6 @@ def test_json(address: str, embedder: Any, stored: Path) -> None:
             {"inputs": [{"waveform": lists[0], "sample_rate": 8_000}, {"waveform": lists[1]}]},
             embedder.predict(None, {"waveform": [short, long], "sample_rate": [8_000, 16_000]}),
         ),
-        ((stored / "serving_input_example.json").read_bytes(), np.zeros((1, 8))),
     ):
         status, answer = ask(address, body)
         assert status == 200 and set(answer) == {"predictions"}

@@ -81,7 +81,7 @@ def _metric(name: Metric) -> str:
 FILTERS: dict[str, Callable[[Any], str]] = {
     "words": plain,
     "mebibytes": lambda size: f"{size / 2**20:.2f}",
-    "share": lambda value: f"{value:.1%}",
+    "share": lambda value: f"{100 * value:.1f} %",
     "score": lambda value: f"{value:.3f}",
     "signed": lambda value: f"{value:+.3f}",
     "number": lambda value: f"{value:g}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from pathlib import Path
@@ -41,8 +40,9 @@ def keep(record: RunRecord, outbox: Path, why: str) -> Path:
     final = outbox / f"{verdict}-{content}"
     if final.is_dir():
         return final
-    aside = outbox / f".{final.name}.{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
+    for leftover in outbox.glob(f".{verdict}-*"):
+        shutil.rmtree(leftover)
+    aside = outbox / f".{final.name}"
     aside.mkdir(parents=True)
     _copied(record, aside).model_copy(update={"kept_at": time.time()}).save(aside)
     (aside / WHY_FILE).write_text(f"{why}\n", encoding="utf-8")

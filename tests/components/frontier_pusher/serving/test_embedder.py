@@ -93,6 +93,8 @@ def test_each_clip_has_its_rate(embedder: Any) -> None:
     found = embedder.predict(None, pandas.DataFrame({"waveform": clips, "sample_rate": rates}))
     np.testing.assert_allclose(found[:, 1:4], 0.4, atol=2e-3)
     np.testing.assert_allclose(found[:, 5:], 0.0, atol=1e-3)
+    rows = [{"waveform": clip, "sample_rate": rate} for clip, rate in zip(clips, rates, strict=True)]
+    np.testing.assert_array_equal(embedder.predict(None, rows), found)
     together = embedder.predict(None, {"waveform": [clips[-1], clips[-1]], "sample_rate": 48_000})
     np.testing.assert_array_equal(together, found[[-1, -1]])
 

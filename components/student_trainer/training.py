@@ -85,9 +85,9 @@ class Training:
             with self.workers.strategy.scope():
                 self._train()
         except FloatingPointError as error:
-            self._tell("ended", "no student", failure=str(error))
+            self._tell("ended", "training ended without a student", failure=str(error))
             raise
-        self._tell("ended", f"epoch {self._progress.best_epoch} is the best")
+        self._tell("ended", f"training ended, epoch {self._progress.best_epoch} is the best")
         student = build_deployed(self.spec, self.front_end, self._progress.rank)
         weights = len(student.core.weights)
         student.core.set_weights(self._best[:weights])
@@ -101,7 +101,7 @@ class Training:
         parameters = {**self.spec.parameters(), "seed": self.seed, "target_dim": self.target_info.target_dim}
         self._tell(
             "began",
-            f"at most {self._epochs} epochs",
+            f"training begins, {self._epochs} epochs at the most",
             parameters={name: str(value) for name, value in parameters.items()},
         )
         for phase in phases:

@@ -99,9 +99,7 @@ def push(
         for name, text in texts.items():
             (aside / name).write_text(text, encoding="utf-8")
         description.save(str(aside))
-        # As 'sha256sum --check' reads it.
-        sums = "".join(f"{digest}  {name}\n" for name, digest in file_digests(aside).items())
-        (aside / SUMS_FILE).write_text(sums, encoding="utf-8")
+        (aside / SUMS_FILE).write_text(_sums(aside), encoding="utf-8")
         for path in aside.iterdir():
             _flush(path)
         variant.mkdir(parents=True, exist_ok=True)
@@ -130,17 +128,23 @@ def _versions(variant: Path) -> dict[int, Path]:
 
 
 def _holds(version: Path, description: ModelDescription) -> bool:
-    """Whether a version is this file, described alike; which run said so first makes no difference."""
-    model = version / MODEL_FILE
-    if not model.is_file() or sha256_of(model) != description.sha256:
-        return False
+    """Whether a version is this file, described alike, and as it was pushed.
+
+    Which run described it so first makes no difference.
+    """
     try:
         held = ModelDescription.load(version)
+        whole = (version / SUMS_FILE).read_text(encoding="utf-8") == _sums(version)
     except (FileNotFoundError, ValidationError):  # cut short, or of another release
         return False
-    return held.model_copy(update={"run_name": "", "run_key": ""}) == description.model_copy(
-        update={"run_name": "", "run_key": ""}
-    )
+    who = {"run_name": "", "run_key": ""}
+    return whole and held.model_copy(update=who) == description.model_copy(update=who)
+
+
+def _sums(folder: Path) -> str:
+    """sha256 of all other files, as 'sha256sum --check' reads it."""
+    digests = {name: digest for name, digest in file_digests(folder).items() if name != SUMS_FILE}
+    return "".join(f"{digest}  {name}\n" for name, digest in digests.items())
 
 
 @contextlib.contextmanager

@@ -68,6 +68,16 @@ def test_a_version_that_was_cut_short_is_no_version(tmp_path: Path, described: M
     assert push(tmp_path, described).name == "3"
 
 
+@pytest.mark.parametrize("file", ["model.tflite", "golden.npz", "NOTICE.txt", "SHA256SUMS"])
+def test_a_version_that_was_changed_is_pushed_anew(
+    tmp_path: Path, described: ModelDescription, file: str
+) -> None:
+    first = push(tmp_path, described)
+    (first / file).write_bytes(b"changed")
+    second = push(tmp_path, described)
+    assert second.name == "2" and (second / file).read_bytes() != b"changed"
+
+
 @pytest.mark.parametrize("name", ["../out", ".hidden", "a/b", ""])
 def test_names_stay_in_the_folder(tmp_path: Path, described: ModelDescription, name: str) -> None:
     with pytest.raises(ValueError, match="is not accepted"):

@@ -157,7 +157,7 @@ def _arrow(source: Place, target: Place) -> Arrow:
         kind = "way"
     if source.x < target.x:
         start, end = source.x + WIDTH, target.x
-        bend = (end - start) / 2 if end - start <= GAP_X else GAP_X
+        bend = GAP_X * 0.8
         return Arrow(
             f"M{start:g},{source.middle:g} C{start + bend:g},{source.middle:g} "
             f"{end - bend:g},{target.middle:g} {end:g},{target.middle:g}",

@@ -34,6 +34,7 @@ def corpus(report: IngestReport) -> Told:
     """The clips a student learns from."""
     clips = sum(split.clips for split in report.splits.values())
     hours = sum(split.hours for split in report.splits.values())
+    left_out = sum(sum(split.quarantined.values()) for split in report.splits.values())
     facts = {
         name: f"{counted(split.clips, 'clip')}, {split.hours:.2f} h; "
         + (", ".join(f"{n} {reason}" for reason, n in split.quarantined.items()) or "none left out")
@@ -43,7 +44,7 @@ def corpus(report: IngestReport) -> Told:
         "Corpus",
         [
             f"{counted(clips, 'clip')}, {hours:.2f} h",
-            "synthesised" if report.synthetic else report.source,
+            "synthesised" if report.synthetic else f"{left_out:,} left out",
             f"licence {_licences(report.licences)}",
         ],
         {

@@ -133,7 +133,7 @@ def version_id(name: str, version: str) -> str:
 def _version(version: Any, entries: list[ledger.Entry]) -> LineageNode:
     tags, number = version.tags, str(version.version)
     point = tags.get(POINT_TAG, "")
-    aliases = sorted(version.aliases)
+    aliases = sorted(version.aliases, key=lambda alias: (alias != CHAMPION_ALIAS, alias))
     about = [entry for entry in entries if number in (entry.version, entry.over)]
     return LineageNode(
         id=version_id(version.name, number),

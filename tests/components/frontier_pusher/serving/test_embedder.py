@@ -112,6 +112,14 @@ def test_embeddings_of_windows_with_their_times(embedder: Any) -> None:
     np.testing.assert_allclose(means, [clip["embeddings"].mean(0) for clip in (long, short)], rtol=1e-6)
 
 
+@pytest.mark.parametrize("embedder", ["wave", "core"], indirect=True)
+def test_a_long_clip_has_all_its_windows(embedder: Any) -> None:
+    # 20 s: 20 windows at every 0.96 s, the last of which ends 0.785 s before the clip does, and one more.
+    (frames,) = embedder.predict(None, sound(320_000), params={"per_window": True})
+    assert len(frames["start_s"]) == len(frames["end_s"]) == len(frames["embeddings"]) == 21
+    assert frames["end_s"][-1] == 20.0
+
+
 def test_threads_do_not_disturb_each_other(embedder: Any) -> None:
     levels = np.repeat(np.linspace(0.05, 0.9, 8), 30)
     clips = [np.full(15_600, level, np.float32) for level in levels]

@@ -47,7 +47,7 @@ def test_of_two_that_make_a_model_the_slower_removes_its_spare_ledger(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = client.search_registered_models
-    calls = []
+    calls: list[int] = []
 
     def late(**query: Any) -> Any:
         """Another makes the model right after it was looked for."""

@@ -51,7 +51,8 @@ def main() -> None:
         others = [version for version in versions if version != champion]
         meet(at="chosen")
         wanted = Promotion(name, others[int(own)], why=f"round {number}", waive=["goals", "dominance"])
-        rival, said = Rival(), {}
+        rival = Rival()
+        said: dict[str, Any] = {}
         try:
             entry = promote(client, wanted, rival)
             said = {"won": entry.n if entry else 0}

@@ -82,7 +82,7 @@ def test_rollbacks_go_down_the_stack_and_stop_at_its_bottom(client: Any) -> None
 
 def made(*changes: tuple[str, str, str]) -> list[Entry]:
     return [
-        Entry(n=n, action=action, version=version, over=over, previous="", by="anna", at="now")  # type: ignore[arg-type]
+        Entry(n=n, action=action, version=version, over=over, previous="", by="anna", at="now")
         for n, (action, version, over) in enumerate(changes, start=1)
     ]
 

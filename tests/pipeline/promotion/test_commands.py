@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.commands import promotion, registry
-from pipeline.config_file import ConfigError
+from pipeline_runner import main
 from tests.pipeline.promotion.pushed import NAME, SMALL, STRONG, WEAK, number
 from tests.pipeline.promotion.test_promote import champion, make_champion
 
@@ -23,13 +23,7 @@ class Typed(io.StringIO):
 
 
 def run(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers(required=True)
-    promotion.add(commands)
-    registry.add(commands)
-    options = parser.parse_args(arguments)
-    code: int = options.command(options)
-    return code
+    return main(arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -69,28 +63,35 @@ def test_promote_shows_and_says_what_it_did(store: str, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("typed", "done"), [("y\n", True), ("YES\n", True), ("\n", False), ("n\n", False), ("", False)]
 )
-def test_a_person_is_asked(store: str, monkeypatch: pytest.MonkeyPatch, typed: str, done: bool) -> None:
+def test_a_person_is_asked(
+    store: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: str,
+    done: bool,
+) -> None:
     client = client_of(store)
     monkeypatch.setattr("sys.stdin", Typed(typed))
     if done:
         assert run("promote", NAME, number(client, SMALL), "--tracking-uri", store) == 0
     else:
-        with pytest.raises(ConfigError, match="nobody said yes"):
-            run("promote", NAME, number(client, SMALL), "--tracking-uri", store)
+        assert run("promote", NAME, number(client, SMALL), "--tracking-uri", store) == 2
+        assert "nobody said yes" in capsys.readouterr().err
     assert bool(champion(client)) is done
 
 
 @pytest.mark.parametrize("command", [("promote", NAME, "@candidate"), ("rollback", NAME)])
 def test_without_a_terminal_yes_must_be_said_before(
-    store: str, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
     client = client_of(store)
     make_champion(client, WEAK)
     make_champion(client, STRONG)
     before = champion(client)
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    with pytest.raises(ConfigError, match="there is no terminal to ask at; say --yes"):
-        run(*command, *(["--waive", "dominance"] if command[0] == "promote" else []), "--tracking-uri", store)
+    waived = ["--waive", "dominance"] if command[0] == "promote" else []
+    assert run(*command, *waived, "--tracking-uri", store) == 2
+    assert "there is no terminal to ask at; say --yes" in capsys.readouterr().err
     assert champion(client) == before
 
 
@@ -108,10 +109,38 @@ def test_a_change_by_hand_is_a_warning(store: str, capsys: pytest.CaptureFixture
     assert "WARNING: the alias 'champion' was moved" in capsys.readouterr().err
 
 
-def test_a_store_that_is_not_there_is_not_made(tmp_path: Any) -> None:
+def test_a_refusal_names_the_check_and_exits_with_2(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    client = client_of(store)
+    make_champion(client, STRONG)
+    command = ("promote", NAME, number(client, WEAK), "--yes", "--tracking-uri", store)
+    assert run(*command) == 2
+    assert "is not promoted:\n  dominance: tinytrill-host v" in capsys.readouterr().err
+    assert (
+        run("promote", NAME, number(client, WEAK), "--yes", "--waive", "dominance", "--tracking-uri", store)
+        == 0
+    )
+    assert "dominance: WAIVED: tinytrill-host v" in capsys.readouterr().out
+
+
+def test_a_store_that_does_not_answer_exits_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The command keeps credentials in the environment: they must be gone after the test.
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert run("promote", NAME, "1", "--yes", "--tracking-uri", f"http://anna:secret@127.0.0.1:{port}") == 1
+    told = capsys.readouterr().err
+    assert f"127.0.0.1:{port}" in told
+    assert "secret" not in told
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "none.db"
-    with pytest.raises(ConfigError, match="there is no MLflow store"):
-        run("registry", "ls", "--tracking-uri", f"sqlite:///{file}")
+    assert run("registry", "ls", "--tracking-uri", f"sqlite:///{file}") == 2
+    assert "there is no MLflow store" in capsys.readouterr().err
     assert not file.exists()
 
 

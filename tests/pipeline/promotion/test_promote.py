@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pipeline.promotion.goals import check_demands
 from pipeline.promotion.promote import Promotion, Proposal, promote, rollback
 from schemas.students import StudentSpec
 from schemas.verdicts import Standing
-from tests.pipeline.promotion.conftest import FlawedClient, nothing, once_at
+from tests.pipeline.promotion.conftest import FlawedClient, Killed, kill_at, nothing, once_at
 from tests.pipeline.promotion.pushed import CORE, NAME, OTHER, SMALL, STRONG, TINY, WEAK, number
 
 
@@ -313,7 +314,7 @@ def test_a_goal_against_the_champion_is_held_against_the_present_one(registry: A
 
 def test_the_budgets_of_todays_configuration_are_demands(registry: Any) -> None:
     devices = "latency.devices={host: {backend: host, budgets: [{milliseconds: 3}]}}"
-    wanted = {"config": "demo", "overrides": [devices, "gate.host_may_bless=true"]}
+    wanted: dict[str, Any] = {"config": "demo", "overrides": [devices, "gate.host_may_bless=true"]}
     refused(registry, SMALL, r"goals: misses: budget: p95 latency at most 3 ms \(it has 6\)", **wanted)
     make_champion(registry, TINY, **wanted)
 
@@ -334,7 +335,7 @@ def test_the_policys_hash_changes_with_what_it_demands(registry: Any) -> None:
 
 
 def test_a_policy_that_does_not_know_the_device_is_refused(registry: Any) -> None:
-    wanted = {"config": "demo", "overrides": ["latency.devices={phone: {backend: host}}"]}
+    wanted: dict[str, Any] = {"config": "demo", "overrides": ["latency.devices={phone: {backend: host}}"]}
     with pytest.raises(ConfigError, match=r"latency.devices has no 'host', .* there are phone"):
         make_champion(registry, SMALL, **wanted)
 
@@ -469,6 +470,38 @@ def test_another_promotion_while_one_is_asked_wins_and_is_told(registry: Any) ->
     with pytest.raises(Refused, match=r"overtaken: meanwhile .* promoted version .*in haste.*decide again"):
         make_champion(registry, STRONG, person=other)
     assert champion(registry) == number(registry, TINY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_a_promotion_killed_at_any_call_is_finished_by_the_same_command_again(
+    registry: Any, lost: str
+) -> None:
+    """Before a call: the store knows nothing of it. After: the store has done it."""
+    make_champion(registry, SMALL)
+    finished = []
+    for when in count():
+        spec = (TINY, SMALL)[when % 2]
+        wanted, before = Promotion(NAME, number(registry, spec), waive=["dominance"]), champion(registry)
+        kill = kill_at(when)
+        flawed = FlawedClient(registry, *((kill, nothing) if lost == "before" else (nothing, kill)))
+        try:
+            promote(flawed, wanted, Somebody())
+        except Killed:
+            pass
+        else:
+            break
+        assert champion(registry) in (before, wanted.version)
+        finished.append(promote(registry, wanted, Somebody()) is None)
+        assert champion(registry) == wanted.version
+        assert str(registry.get_registered_model(NAME).aliases["previous"]) == before
+        state = look(registry, NAME)
+        assert state.warnings == []
+        # Once, whatever was killed.
+        assert [entry.version for entry in state.entries[when + 1 :]] == [wanted.version]
+    # Once the entry stands there the next command has only to finish it.
+    assert finished == sorted(finished)
+    assert (finished[0], finished[-1]) == (False, True)
 
 
 def test_a_champion_moved_by_hand_while_one_is_asked_is_told(registry: Any) -> None:

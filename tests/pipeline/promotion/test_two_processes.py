@@ -16,7 +16,8 @@ from tests.conftest import REPOSITORY
 from tests.mlflow_server import MlflowServer
 from tests.pipeline.promotion.pushed import NAME, SMALL, STRONG, TINY, number, push_runs
 
-ROUNDS = 25
+ROUNDS = 12
+ROUNDS_ON_A_SERVER = 4
 
 
 def race(uri: str, rounds: int) -> None:
@@ -87,4 +88,4 @@ def test_one_of_two_promotions_at_once_wins_on_a_server(
 ) -> None:
     with MlflowServer(tmp_path / "server", empty_store) as server:
         push_runs(tmp_path, tiny_files, server.uri)
-        race(server.uri, ROUNDS)
+        race(server.uri, ROUNDS_ON_A_SERVER)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.evidence import evidence_of
 from components.frontier_pusher import outbox
 from components.frontier_pusher.finishing import finish
+from components.frontier_pusher.record import verdict_digest
 from components.frontier_pusher.sending import send
 from components.tracking.faults import TrackingFault
 from components.tracking.stores import Store
@@ -14,6 +17,7 @@ from components.tracking.tracker import Tracker
 from pipeline.layout import RunLayout
 from pipeline.lineage.export import export_lineage
 from schemas.run_records import RunRecord
+from schemas.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,18 @@ def _sync_one(layout: RunLayout, folder: Path, tracking_uri: str) -> Outcome:
     try:
         sent = send(record, folder)
         finish(record, sent, folder=folder)
+        _refresh_links(layout, record)
         tracker = Tracker(Store(record.tracking_uri, record.experiment, record.artifact_location))
         export_lineage(layout, tracker, sent.parent_run_id)
     except TrackingFault as fault:
         return Outcome(folder, record.run_name, fault=str(fault))
     outbox.release(folder)
     return Outcome(folder, record.run_name, sent.parent_run_id)
+
+
+def _refresh_links(layout: RunLayout, record: RunRecord) -> None:
+    """Lets the report's page lead to MLflow, if it is the page of this record's verdict."""
+    output = evidence_of(record.output)
+    shown = (layout.report / Verdict.FILE).is_file() and Verdict.load(layout.report)
+    if output and shown and verdict_digest(shown) == record.verdict_digest:
+        shutil.copy(output / Verdict.LINKS, layout.report)

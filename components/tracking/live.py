@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from components.tracking.curves import epoch_points
-from components.tracking.faults import telling
+from components.tracking.faults import StoreRefused, StoreUnreachable, TrackingFault, telling
 from components.tracking.stores import Store, quieten_mlflow
 from components.tracking.system_metrics import SystemMetrics
 from components.tracking.tracker import Tracker, given_run_id
@@ -193,7 +193,11 @@ class LiveTracking(logging.Handler):
             # A new tracker asks first whether anybody is there: a silent server costs seconds then.
             self._tracker = None
             self._try_again = time.monotonic() + TRY_AGAIN_S
-            self._tell(error)
+            if not self._is_away:
+                self._warn(
+                    f"{error}; the training goes on, and its curve is sent when the store answers again"
+                )
+            self._is_away = True
 
     def _sample(self) -> None:
         training = [curve for curve in self._curves.values() if curve.training and not curve.left_alone]
@@ -208,17 +212,35 @@ class LiveTracking(logging.Handler):
         waiting = [curve for curve in self._curves.values() if curve.waits]
         if not waiting:
             return
-        with telling(self._context.tracking_uri):
-            tracker = self._tracker = self._tracker or self._connect()
-            # The newest first: it is looked at, and a run that somebody deleted holds up none but itself.
-            for curve in reversed(waiting):
-                if not curve.run_id:
-                    self._open(tracker, curve)
-                if not curve.left_alone:
-                    _send(tracker, curve)
+        tracker = self._tracker = self._tracker or self._connect()
+        for curve in waiting:
+            try:
+                with telling(tracker.uri):
+                    self._send_curve(tracker, curve)
+            except (StoreUnreachable, StoreRefused):
+                raise
+            except TrackingFault as fault:
+                # As of a run that somebody deleted: it must not hold up the others.
+                curve.left_alone = True
+                self._warn(f"{fault}; the curve of {curve.candidate_id} comes with the run's record")
         if self._is_away:
             log.info("MLflow answers again: the curves are sent")
             self._is_away = False
+
+    def _send_curve(self, tracker: Tracker, curve: _Curve) -> None:
+        if not curve.run_id:
+            self._open(tracker, curve)
+        if curve.left_alone:
+            return
+        samples = [
+            MetricPoint(name=name, value=value, step=max(0, round(second)), second=second)
+            for at, sample in curve.samples
+            for second in [at - curve.begun_s]
+            for name, value in sample.items()
+        ]
+        tracker.log_metrics(curve.run_id, curve.points + samples)
+        curve.points.clear()
+        curve.samples.clear()
 
     def _connect(self) -> Tracker:
         context = self._context
@@ -241,25 +263,8 @@ class LiveTracking(logging.Handler):
         tracker.log_parameters(run_id, curve.parameters)
         curve.run_id, curve.begun_s = run_id, run.info.start_time / 1000
 
-    def _tell(self, error: Exception) -> None:
-        """One warning when the store goes away, and no other for a minute even if it comes and goes."""
-        if not self._is_away and time.monotonic() >= self._quiet_until:
+    def _warn(self, message: str) -> None:
+        """One warning, and then silence for a minute."""
+        if time.monotonic() >= self._quiet_until:
             self._quiet_until = time.monotonic() + QUIET_S
-            log.warning("%s; the training goes on, and its curve is sent when the store answers again", error)
-        self._is_away = True
-
-
-def _send(tracker: Tracker, curve: _Curve) -> None:
-    points = [
-        *curve.points,
-        *(
-            MetricPoint(
-                name=name, value=value, step=max(0, round(at - curve.begun_s)), second=at - curve.begun_s
-            )
-            for at, sample in curve.samples
-            for name, value in sample.items()
-        ),
-    ]
-    if points:
-        tracker.log_metrics(curve.run_id, points)
-    curve.points, curve.samples = [], deque(maxlen=_SAMPLES)
+            log.warning("%s", message)

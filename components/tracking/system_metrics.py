@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 
 class SystemMetrics:
     """MLflow's own monitor, asked when it suits: its thread would end for good when a server is away."""
@@ -14,6 +16,8 @@ class SystemMetrics:
         """
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
+        # Or each training is told anew that this machine has no GPU.
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
         self._monitor = SystemMetricsMonitor(run_id="", tracking_uri=tracking_uri)
         self.sample()  # processors are measured from one sample to the next
 

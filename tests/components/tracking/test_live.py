@@ -325,18 +325,26 @@ def test_whatever_goes_wrong_inside_is_a_warning_and_the_thread_goes_on(
         assert [step for step, _, _ in curve(context)] == [1]
 
 
-def test_a_deleted_run_holds_up_no_other(context: RunContext, clock: Clock) -> None:
+def test_a_deleted_run_holds_up_no_other(
+    context: RunContext, clock: Clock, switch: Switch, caplog: pytest.LogCaptureFixture
+) -> None:
     with following(context) as live:
         say_began("one")
         live.wait(LONG)
-        MlflowClient(context.tracking_uri).delete_run(nested(context, "one")[0].info.run_id)
+        run_id = nested(context, "one")[0].info.run_id
+        MlflowClient(context.tracking_uri).delete_run(run_id)
         say_epoch(1, "one")
-        say_ended("one")
-        clock.now += 16
         say_began("two")
         say_epoch(1, "two")
         live.wait(LONG)
         assert [step for step, _, _ in curve(context, "two")] == [1]
+        say_epoch(2, "one")
+        say_epoch(2, "two")
+        live.wait(LONG)
+        assert [step for step, _, _ in curve(context, "two")] == [1, 2]
+    assert switch.tries == 1
+    (told,) = warnings(caplog)
+    assert run_id in told and told.endswith("the curve of one comes with the run's record")
 
 
 def test_a_handler_that_cannot_begin_stops_no_training(

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pipeline.config import RunConfig
-from schemas import latency_reports, noss_reports, noss_tasks, reports, run_records, verdicts
+from schemas import latency_reports, lineage, noss_reports, noss_tasks, reports, run_records, verdicts
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas" / "json"
 MODELS: dict[str, type[BaseModel]] = {
@@ -28,6 +28,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "latency_report": latency_reports.LatencyReport,
     "verdict": verdicts.Verdict,
     "pushed": reports.PushReport,
+    "lineage": lineage.LineageGraph,
     "run_record": run_records.RunRecord,
 }
 

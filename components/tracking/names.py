@@ -24,6 +24,8 @@ PARENT_RUN_TAG = "tinytrill.pipeline_run_id"
 DEVICE_TAG = "tinytrill.device"
 # JSON, file name to sha256: every file of the version's folder.
 FILES_TAG = "tinytrill.files"
+# Before a slug; JSON of what serves the version, who said so and when.
+SERVED_TAG = "tinytrill.served."
 
 # Of registered models: the run that holds the ledger of promotions.
 LEDGER_TAG = "tinytrill.ledger_run_id"

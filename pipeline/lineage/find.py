@@ -17,14 +17,14 @@ from components.tracking.names import (
     CANDIDATE_TAG,
     PARENT_RUN_TAG,
     PIPELINE_ROLE,
+    POINT_TAG,
     ROLE_TAG,
-    SHA256_TAG,
 )
 from components.tracking.stores import SQLITE
 from pipeline.config_file import ConfigError
 from pipeline.layout import RunLayout
 from pipeline.lineage.assemble import graph_of_folder, graph_of_run, with_mlflow, without_mlflow
-from pipeline.lineage.metadata_graph import NoMetadata, find_file
+from pipeline.lineage.metadata_graph import NoMetadata, find_file, find_push, read_graph
 from pipeline.lineage.page import focuses_of
 from pipeline.lineage.registry_graph import version_id, versions_of_file
 from pipeline.lineage.reports import file_id, read_push
@@ -164,28 +164,19 @@ class Finder:
         return self._of_parent(parent, version)
 
     def _of_parent(self, parent: str, version: Any = None) -> LineageGraph:
-        """The folder's graph if it is that run's, else the one that MLflow keeps."""
-        if self.layout is None:
-            return self._kept(parent, version, "")
-        sha256 = version.tags.get(SHA256_TAG, "") if version is not None else ""
-        try:
-            graph = graph_of_folder(self.layout)
-            if graph.parent_run_id != parent and (place := find_file(self.layout.metadata, sha256)):
-                graph = graph_of_folder(self.layout, place.run, [place.point])
-        except NoMetadata as error:
-            return self._kept(parent, version, str(error))
-        # A folder that tells of no MLflow run tells by the very file whether it is that of the version.
-        same = graph.parent_run_id == parent or (
-            not graph.parent_run_id and any(node.sha256 == sha256 for node in graph.of_kind("part"))
-        )
-        if not same:
-            return self._kept(parent, version, f"{self.layout.root} holds another run than {parent}")
-        return with_mlflow(graph, self._client, self._uri, parent)
-
-    def _kept(self, parent: str, version: Any, why: str) -> LineageGraph:
+        """The folder's graph if it holds that run, else the one that MLflow keeps."""
+        why = ""
+        if self.layout is not None:
+            run = find_push(self.layout.metadata, parent)
+            if run:
+                point = version.tags.get(POINT_TAG, "") if version is not None else ""
+                graph = graph_of_folder(self.layout, run, [point] if point else [])
+                return with_mlflow(graph, self._client, self._uri, parent)
+            there = self.layout.metadata.is_file()
+            told = f"knows no run that pushed to MLflow run {parent}" if there else "is absent"
+            why = f"ML Metadata cannot tell: {self.layout.metadata} {told}"
         graph = graph_of_run(self._client, self._uri, parent, version)
-        line = [f"ML Metadata was not asked: {why}"] if why else []
-        return graph.model_copy(update={"missing": [*graph.missing, *line]})
+        return graph.model_copy(update={"missing": [*graph.missing, *([why] if why else [])]})
 
     def _told_by_both(self, graph: LineageGraph, layout: RunLayout) -> LineageGraph:
         if self._client is None:
@@ -225,7 +216,7 @@ def _store(tracking_uri: str, layout: RunLayout | None) -> tuple[str, str]:
 def _told_by(layout: RunLayout) -> str:
     """The store that a folder's run was sent to, or the folder's own; empty if there is neither."""
     try:
-        push = read_push(graph_of_folder(layout))
+        push = read_push(read_graph(layout.metadata))
     except NoMetadata:
         push = None
     if push is not None and push.tracking_uri and not push.tracking_uri.startswith(SQLITE):

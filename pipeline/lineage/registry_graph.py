@@ -14,11 +14,11 @@ from components.tracking.names import (
     DEVICE_TAG,
     PARENT_RUN_TAG,
     POINT_TAG,
+    SERVED_TAG,
     SHA256_TAG,
 )
 from components.tracking.tracker import CODE_VERSION_TAG, CONFIG_TAG, LOCK_TAG, UNCOMMITTED_TAG
 from pipeline.lineage.reports import decision_id, file_id
-from pipeline.registry.listing import SERVED_TAG
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.run_context import Provenance
 

@@ -18,6 +18,7 @@ from components.tracking.names import (
     DEVICE_TAG,
     PARENT_RUN_TAG,
     PREVIOUS_ALIAS,
+    SERVED_TAG,
     SHA256_TAG,
 )
 from pipeline.promotion.champion import look
@@ -25,8 +26,6 @@ from pipeline.promotion.evidence import standing_of
 from pipeline.registry.versions import find_model, find_version, models, split_name, versions_of
 from schemas.settings import Report
 from schemas.verdicts import Standing
-
-SERVED_TAG = "tinytrill.served."
 
 
 class ListedVersion(Report):

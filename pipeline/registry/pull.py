@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from components.frontier_pusher.folders import SUMS_FILE, file_digests
 from components.tracking.faults import TrackingFault, telling
+from components.tracking.names import SERVED_TAG
 from pipeline.config_file import ConfigError
 from pipeline.promotion.champion import who
 from pipeline.registry.files import NEEDED, PUSHED_FILES, SCRIPT_FILE, Tampered, fetch_files
-from pipeline.registry.listing import SERVED_TAG
 from pipeline.registry.versions import find_version
 from schemas.reports import ModelDescription
 
@@ -70,17 +69,17 @@ def pull(client: MlflowClient, text: str, folder: Path, served: str = "") -> Pul
     tag = served_tag(served) if served else ""
     folder = folder.absolute()
     check_folder(folder)
-    version = find_version(client, text)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as aside:
-        fetched = Path(aside, "new")
+    with telling(client.tracking_uri):
+        version = find_version(client, text)
+    with _beside(folder) as aside:
+        fetched = aside / "new"
         description = fetch_files(client, version, fetched)
         # It runs where MLflow serves the model; here it would be one more thing to explain.
         (fetched / SCRIPT_FILE).unlink(missing_ok=True)
         files = file_digests(fetched)
         if SUMS_FILE in files and sums(fetched) != {n: d for n, d in files.items() if n != SUMS_FILE}:
             raise Tampered(f"{version.name} v{version.version}: {SUMS_FILE} does not list its files")
-        _put(fetched, folder, Path(aside, "old"))
+        _put(fetched, folder, aside / "old")
     if tag:
         _say(client, version, tag, served, folder)
     return Pulled(
@@ -138,23 +137,36 @@ def sums(folder: Path) -> dict[str, str]:
     return {found[2]: found[1] for line in lines if (found := _SUM.fullmatch(line))}
 
 
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A folder for a while, on the same disk."""
+    with _writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent)
+    with aside as name:
+        yield Path(name)
+
+
 def _put(fetched: Path, folder: Path, old: Path) -> None:
     """Renames the files into place; what was there comes back if that fails."""
-    if folder.exists():
-        folder.rename(old)
-    with _restoring(old, folder):
-        fetched.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with _writing(folder):
+        if folder.exists():
+            folder.rename(old)
+        try:
+            fetched.rename(folder)
+        except BaseException:
+            if old.exists():
+                old.rename(folder)
+            raise
 
 
 @contextlib.contextmanager
-def _restoring(old: Path, folder: Path) -> Iterator[None]:
+def _writing(folder: Path) -> Iterator[None]:
+    """A disk that refuses is the reader's, and not the store's."""
     try:
         yield
-    except BaseException:
-        if old.exists():
-            old.rename(folder)
-        raise
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be written: {error}") from error
 
 
 def _say(client: MlflowClient, version: ModelVersion, tag: str, served: str, folder: Path) -> None:

@@ -19,7 +19,7 @@ from pipeline.lineage.export import export_lineage
 from pipeline.lineage.find import Finder, Found
 from pipeline.lineage.registry_graph import with_registry
 from tests.pipeline.lineage.conftest import MODEL, Pushed
-from tests.pipeline.lineage.made_up_folder import many, write_folder
+from tests.pipeline.lineage.made_up_folder import RUN, many, write_folder
 from tests.pushed_runs import BLESSED, SMALL
 
 BACK = (
@@ -152,8 +152,15 @@ def test_a_folder_of_another_run_is_not_taken_for_the_version_s(pushed: Pushed, 
     assert any("metadata.db is absent" in line for line in found.graph.missing)
     many(tmp_path, candidates=2, blessed=1)
     found = find(f"{MODEL}/1", pushed.uri, tmp_path)
-    assert any("holds another run" in line for line in found.graph.missing)
+    assert any("knows no run that pushed" in line for line in found.graph.missing)
     assert components(found) >= set(BACK), "from the graph that MLflow keeps"
+
+
+def test_a_later_run_in_the_folder_is_not_taken_for_the_version_s(pushed: Pushed, tmp_path: Path) -> None:
+    layout = write_folder(tmp_path, pushed.scene.inputs, pushed.scene.output)
+    write_folder(tmp_path, pushed.scene.inputs, None, "2026-11-23T10:00:00.000000")
+    found = find(f"{MODEL}/1", pushed.uri, layout.root)
+    assert found.graph.pipeline_run == RUN
 
 
 def test_a_version_with_another_file_than_its_run_s_is_told(pushed: Pushed) -> None:

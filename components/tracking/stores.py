@@ -91,12 +91,14 @@ def _ask(uri: str) -> None:
 
     What the answer of a server is does not matter here, unless it is failing.
     """
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+
     if is_server(uri):
         from mlflow.utils.credentials import get_default_host_creds
         from mlflow.utils.rest_utils import http_request
 
         http_request(get_default_host_creds(uri), "/health", "GET", max_retries=0, timeout=_HEALTH_SECONDS)
-    elif "://" in uri:
+    elif urlsplit(uri).scheme.partition("+")[0] in DATABASE_ENGINES:
         import sqlalchemy
 
         from components.tracking.faults import StoreRefused

@@ -237,6 +237,11 @@ def test_no_address_is_no_store() -> None:
         Tracker(Store(""))
 
 
+def test_an_address_that_mlflow_cannot_use(tmp_path: Path) -> None:
+    with pytest.raises(TrackingFault, match=r"the MLflow store ftp://place refuses: .*unsupported URI"):
+        open_client("ftp://place")
+
+
 def test_a_sqlite_file_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     uri = f"sqlite:///{tmp_path}/file/mlflow.db"

@@ -21,7 +21,7 @@ from components.tracking.names import (
     VERDICT_DIGEST_TAG,
     VERDICT_SHA256_TAG,
 )
-from schemas.reports import StudentInfo, TfliteReport
+from schemas.reports import IngestReport, StudentInfo, TfliteReport
 from schemas.run_context import Provenance, RunContext
 from schemas.run_records import RecordedRun
 from schemas.verdicts import RegisteredPoint, Standing, Verdict
@@ -78,6 +78,13 @@ def test_the_pipelines_run(scene: Scene) -> None:
     ]
     assert json.loads(content(made.parent, "config.json")) == {"seed": 1}
     assert yaml.safe_load(content(made.parent, "config.yaml")) == {"seed": 1}
+    ingested = {
+        file.folder: Path(file.path) for file in made.parent.files if file.path.endswith("ingest_report.json")
+    }
+    assert {folder: IngestReport.load(path.parent).source for folder, path in ingested.items()} == {
+        "reports/corpus": "sound/corpus",
+        "reports/tasks": "sound/noss",
+    }
     figures = metrics(made.parent)
     assert (figures["blessed"], figures["host/points"], figures["host/closed"]) == (3, 4, 0)
     assert figures["teacher/noss/mean"] == pytest.approx(0.8)

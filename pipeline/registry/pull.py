@@ -79,6 +79,7 @@ def pull(client: MlflowClient, text: str, folder: Path, served: str = "") -> Pul
         files = file_digests(fetched)
         if SUMS_FILE in files and sums(fetched) != {n: d for n, d in files.items() if n != SUMS_FILE}:
             raise Tampered(f"{version.name} v{version.version}: {SUMS_FILE} does not list its files")
+        check_folder(folder)  # again: fetching takes its time
         _put(fetched, folder, aside / "old")
     if tag:
         _say(client, version, tag, served, folder)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from components.frontier_pusher.folders import file_digests
 from components.tracking.faults import TrackingFault
 from pipeline.commands.pull import add
 from pipeline.config_file import ConfigError
-from pipeline.registry.files import PUSHED_FILES, Tampered
+from pipeline.registry.files import PUSHED_FILES, Tampered, fetch_files
 from pipeline.registry.pull import Pulled, pull, served_tag, sums
 from tests.pipeline.registry.conftest import NAME, PushedRun, changed
 
@@ -135,11 +136,33 @@ def test_a_failing_rename_brings_the_earlier_pull_back(
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(OSError, match="disk is gone"):
+    with pytest.raises(ConfigError, match="model cannot be written: disk is gone"):
         pull_to(tmp_path / "model")
     monkeypatch.undo()
     assert sums(tmp_path / "model")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_what_comes_into_the_folder_meanwhile_is_not_lost(
+    pull_to: Callable[..., Pulled], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+
+    def slowly(*given: Any) -> Any:
+        folder.mkdir()
+        (folder / "chapter.tex").write_text("years of work")
+        return fetch_files(*given)
+
+    monkeypatch.setattr("pipeline.registry.pull.fetch_files", slowly)
+    with pytest.raises(ConfigError, match=r"it holds 'chapter\.tex'"):
+        pull_to(folder)
+    assert (folder / "chapter.tex").read_text() == "years of work"
+
+
+def test_a_place_that_cannot_be_written_is_named(pull_to: Callable[..., Pulled], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file/model cannot be written: .*File exists"):
+        pull_to(tmp_path / "file" / "model")
 
 
 def test_records_what_it_is_for(

@@ -92,11 +92,19 @@ def look(client: Any, name: str) -> State:
       name: Of the registered model.
     """
     entries = ledger.read(client, name)
-    champion = str(client.get_registered_model(name).aliases.get(CHAMPION_ALIAS, ""))
-    state = State(entries, champion, frozenset(str(one.version) for one in versions_of(client, name)), [])
-    if entries and not entries[-1].settled:
-        return _with(state, f"interrupted: {entries[-1].words}; the aliases did not follow yet")
-    return _with(state, state.changed_outside)
+    while True:
+        champion = str(client.get_registered_model(name).aliases.get(CHAMPION_ALIAS, ""))
+        versions = frozenset(str(one.version) for one in versions_of(client, name))
+        state = State(entries, champion, versions, [])
+        if entries and not entries[-1].settled:
+            return _with(state, f"interrupted: {entries[-1].words}; the aliases did not follow yet")
+        if not state.changed_outside:
+            return state
+        # Unless the two were read around somebody's promotion.
+        again = ledger.read(client, name)
+        if again == entries:
+            return _with(state, state.changed_outside)
+        entries = again
 
 
 def reconcile(client: Any, name: str) -> State:

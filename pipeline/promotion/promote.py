@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from components.frontier_gate.settings import GateSettings
+from components.tflite_converter.settings import ConverterSettings
 from components.tracking import ledger
 from components.tracking.ledger import Action, Entry
 from components.tracking.registered import RegisteredVersion
@@ -129,7 +131,7 @@ def rollback(client: Any, name: str, why: str, person: Person) -> Entry:
     """Makes the champion before the present one champion again.
 
     The ledger is a stack: the next rollback goes one further back. Files and parity are checked, by the
-    floors of the run that made the version.
+    floors of the run that made the version, or by the default ones if its configuration cannot be read.
 
     Args:
       client: MLflow's.
@@ -158,7 +160,7 @@ def rollback(client: Any, name: str, why: str, person: Person) -> Entry:
     version = find_version(client, f"{name}/{number}")
     with tempfile.TemporaryDirectory() as folder:
         evidence, checks = _gather(client, version, Path(folder), what)
-        policy = policy_of_run(evidence.config_json, evidence.run_id)
+        policy = _floors(evidence, person)
         checks.append(check_parity(evidence.folder, evidence.description, policy.conversion))
     refuse_failed(checks, (), what)
     champion = _champion(client, name, state)
@@ -194,6 +196,15 @@ def _policies(evidence: Evidence, wanted: Promotion) -> tuple[Policy, Policy | N
         return today, policy_of_run(evidence.config_json, evidence.run_id)
     except ConfigError:
         return today, None
+
+
+def _floors(evidence: Evidence, person: Person) -> Policy:
+    """The policy of the run, for its floors; one may roll back to a run of another release too."""
+    try:
+        return policy_of_run(evidence.config_json, evidence.run_id)
+    except ConfigError as error:
+        person.tell(f"the default floors of parity hold: {error}")
+        return Policy(GateSettings(), ConverterSettings(), "the default floors")
 
 
 def _champion(client: Any, name: str, state: State) -> RegisteredVersion | None:

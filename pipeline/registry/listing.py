@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -148,7 +149,7 @@ def print_version(console: Console, one: ListedVersion) -> None:
         "sha256": one.sha256 or "-",
         "MLflow runs": f"{one.candidate_run_id or '-'}, of pipeline run {one.pipeline_run_id or '-'}",
         **{f"champion, {entry.n}": entry.words for entry in one.promotions},
-        **{f"served, {what}": words for what, words in one.served.items()},
+        **{f"served, {slug}": _served(told) for slug, told in one.served.items()},
     }
     for name, words in lines.items():
         console.print(f"{name + ':':14} {words}", markup=False, highlight=False, soft_wrap=True)
@@ -203,6 +204,15 @@ def _figures(standing: Standing | None) -> list[str]:
         f"{point.latency_ms:.3g}",
         f"{point.bytes / 2**20:.2f}",
     ]
+
+
+def _served(told: str) -> str:
+    """What 'pull --for' wrote, in words; what a person wrote, as it is."""
+    try:
+        values = json.loads(told)
+        return f"{values['what']}, pulled by {values['by']} at {values['at']}"
+    except (ValueError, KeyError, TypeError):
+        return told
 
 
 def _table(*headings: str) -> Table:

@@ -280,6 +280,14 @@ def test_a_champion_moved_by_hand_is_told_and_left(client: Any) -> None:
     assert aliases(client) == {"champion": "2", "previous": "3"}
 
 
+def test_a_promotion_between_two_looks_is_not_taken_for_a_change_by_hand(client: Any) -> None:
+    make_versions(client, NAME, 2)
+    promote(client, "1")
+    flawed = FlawedClient(client, nothing, once_at("get_run", lambda: promote(client, "2")))
+    state = look(flawed, NAME)
+    assert (state.champion, state.recorded, state.warnings) == ("2", "2", [])
+
+
 def test_a_champion_that_was_deleted_is_told(client: Any) -> None:
     make_versions(client, NAME, 2)
     promote(client, "1")

@@ -180,13 +180,16 @@ def test_registry_show_tells_all_of_a_version(store: str, capsys: pytest.Capture
     client = client_of(store)
     make_champion(client, SMALL, why="the first")
     small = number(client, SMALL)
-    client.set_model_version_tag(NAME, small, "tinytrill.served.watch-app-3.2", "watch-app 3.2, by anna")
+    told = json.dumps({"what": "watch-app 3.2", "by": "anna", "at": "noon"})
+    client.set_model_version_tag(NAME, small, "tinytrill.served.watch-app-3-2", told)
+    client.set_model_version_tag(NAME, small, "tinytrill.served.phone", "by hand")
     run("registry", "show", f"{NAME}@champion", "--json", "--tracking-uri", store)
     one = json.loads(capsys.readouterr().out)
     assert (one["version"], one["aliases"].count("champion")) == (small, 1)
-    assert one["served"] == {"watch-app-3.2": "watch-app 3.2, by anna"}
+    assert one["served"] == {"phone": "by hand", "watch-app-3-2": told}
     assert [entry["n"] for entry in one["promotions"]] == [1]
     run("registry", "show", f"{NAME}/{small}", "--tracking-uri", store)
     out = capsys.readouterr().out
-    for words in ("0.7500 (0.7300 to 0.7700)", "host, not a device", "watch-app 3.2, by anna", "the first"):
+    served = "watch-app 3.2, pulled by anna at noon"
+    for words in ("0.7500 (0.7300 to 0.7700)", "host, not a device", served, "by hand", "the first"):
         assert words in out

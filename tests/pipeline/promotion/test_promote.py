@@ -569,6 +569,16 @@ def test_rollback_passes_over_what_was_deleted(registry: Any) -> None:
     assert champion(registry) == number(registry, WEAK)
 
 
+def test_rollback_to_a_run_of_another_release_takes_the_default_floors(registry: Any) -> None:
+    make_champion(registry, SMALL)
+    make_champion(registry, STRONG)
+    person = Somebody()
+    with changed(of_run(registry, SMALL, "config.json"), b"{}"):
+        rollback(registry, NAME, "", person)
+    assert person.told[0].startswith("the default floors of parity hold: the configuration stored with run")
+    assert champion(registry) == number(registry, SMALL)
+
+
 def test_rollback_does_not_guess_after_a_change_by_hand(registry: Any) -> None:
     make_champion(registry, SMALL)
     make_champion(registry, STRONG)

@@ -15,8 +15,9 @@ from pipeline.layout import RunLayout
 from pipeline.lineage.described import graph_of_version
 from pipeline.lineage.metadata_graph import read_graph
 from pipeline.lineage.outside import with_sources
+from pipeline.lineage.parts import read_push, read_verdict, with_points
 from pipeline.lineage.registry_graph import candidate_runs, versions_of_run, with_registry, with_runs
-from pipeline.lineage.reports import read_push, read_verdict, with_points, with_reports
+from pipeline.lineage.reports import with_reports
 from schemas.lineage import LineageGraph
 from schemas.verdicts import Verdict
 

@@ -9,7 +9,7 @@ from typing import Any
 from components.tracking.faults import TrackingFault
 from components.tracking.names import RUN_NAME_TAG
 from pipeline.lineage import facts
-from pipeline.lineage.reports import decision_id, file_id
+from pipeline.lineage.parts import decision_id, file_id
 from pipeline.registry.files import fetch_files
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode, Stage
 from schemas.reports import ModelDescription

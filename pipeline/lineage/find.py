@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from components.frontier_pusher.folders import MODEL_FILE, sha256_of
-from components.tracking.faults import TrackingFault
+from components.tracking.faults import TrackingFault, telling
 from components.tracking.names import (
     CANDIDATE_ROLE,
     CANDIDATE_TAG,
@@ -24,10 +24,11 @@ from components.tracking.stores import SQLITE
 from pipeline.config_file import ConfigError
 from pipeline.layout import RunLayout
 from pipeline.lineage.assemble import graph_of_folder, graph_of_run, with_mlflow, without_mlflow
-from pipeline.lineage.metadata_graph import NoMetadata, find_file, find_push, read_graph
+from pipeline.lineage.metadata_graph import NoMetadata, read_graph
 from pipeline.lineage.page import focuses_of
-from pipeline.lineage.registry_graph import version_id, versions_of_file
-from pipeline.lineage.reports import file_id, read_push
+from pipeline.lineage.parts import file_id, read_push, version_id
+from pipeline.lineage.registry_graph import versions_of_file
+from pipeline.lineage.search import find_file, find_push
 from pipeline.registry.versions import find_version
 from pipeline.stores import opened, store_of
 from schemas.lineage import LineageGraph
@@ -105,13 +106,7 @@ class Finder:
     def _version(self, what: str) -> Found:
         version = find_version(self._store_for(what), what)
         graph = self._of_version(version)
-        focus = version_id(version.name, str(version.version))
-        if focus not in {node.id for node in graph.nodes}:
-            raise ConfigError(
-                f"{version.name} v{version.version} was registered by nothing that this pipeline ran: its "
-                f"tag {PARENT_RUN_TAG} is {version.tags.get(PARENT_RUN_TAG) or 'absent'}"
-            )
-        return Found(graph, [focus])
+        return Found(graph, [version_id(version.name, str(version.version))])
 
     def _run(self, run_id: str) -> Found:
         client = self._store_for(run_id)
@@ -186,7 +181,11 @@ class Finder:
                 graph,
                 f"its folder names no MLflow run; 'lineage sync --output {layout.root}' sends what waits",
             )
-        return with_mlflow(graph, self._client, self._uri, graph.parent_run_id)
+        try:
+            with telling(self._uri):
+                return with_mlflow(graph, self._client, self._uri, graph.parent_run_id)
+        except TrackingFault as fault:
+            return without_mlflow(graph, str(fault))
 
     def _store_for(self, what: str) -> Any:
         if self._client is None:

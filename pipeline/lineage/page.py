@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 _PAGE, _PICTURE = "page.html.j2", "graph.svg.j2"
 _MOST_BUTTONS = 6
-_LONGEST_VALUE = 1500
+_LONGEST_VALUE = 30_000
+_CONFIGURATION = "config_json"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def render_page(graph: LineageGraph, focuses: Sequence[str]) -> str:
         details={name: detail.id for name, detail in details.items()},
         buttons=len(drawings) <= _MOST_BUTTONS,
         steps=_steps(graph),
+        configuration=_configuration(graph),
         titles=TITLES,
         seconds=seconds,
         frame=drawing,
@@ -120,6 +122,12 @@ def _steps(graph: LineageGraph) -> dict[str, list[LineageNode]]:
     for node in graph.of_kind("execution"):
         found[node.stage].append(node)
     return {stage: nodes for stage, nodes in found.items() if nodes}
+
+
+def _configuration(graph: LineageGraph) -> str:
+    """What the run was asked for; empty if its gate was never reached."""
+    found = (node.parameters.get(_CONFIGURATION, "") for node in graph.of_kind("execution"))
+    return next(filter(None, found), "")
 
 
 @cache

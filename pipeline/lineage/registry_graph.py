@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from components.tracking import ledger
+from components.tracking.faults import TrackingFault
 from components.tracking.names import (
     CANDIDATE_TAG,
     CHAMPION_ALIAS,
@@ -18,7 +19,7 @@ from components.tracking.names import (
     SHA256_TAG,
 )
 from components.tracking.tracker import CODE_VERSION_TAG, CONFIG_TAG, LOCK_TAG, UNCOMMITTED_TAG
-from pipeline.lineage.reports import decision_id, file_id
+from pipeline.lineage.parts import decision_id, file_id, folder_id, version_id
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.run_context import Provenance
 
@@ -71,7 +72,11 @@ def with_registry(graph: LineageGraph, client: Any, versions: Iterable[Any]) -> 
     ledgers: dict[str, list[ledger.Entry]] = {}
     for version in versions:
         if version.name not in ledgers:
-            ledgers[version.name] = ledger.read(client, version.name)
+            try:
+                ledgers[version.name] = ledger.read(client, version.name)
+            except TrackingFault as fault:
+                ledgers[version.name] = []
+                missing.append(str(fault))
         node = _version(version, ledgers[version.name])
         nodes[node.id] = node
         file = nodes.get(file_id(node.point))
@@ -81,7 +86,7 @@ def with_registry(graph: LineageGraph, client: Any, versions: Iterable[Any]) -> 
             missing.append(
                 f"{node.title} is not the file of its run: sha256 {node.sha256}, the run's {file.sha256}"
             )
-        origins = [decision_id(node.point, node.device), f"folder:{node.point}", file_id(node.point)]
+        origins = [decision_id(node.point, node.device), folder_id(node.point), file_id(node.point)]
         origin = next((one for one in origins if one in nodes), "")
         edges += [LineageEdge(source=origin, target=node.id)] if origin else []
         for use in _uses(version, node, ledgers[version.name]):
@@ -125,11 +130,6 @@ def provenance(tags: dict[str, str]) -> Provenance | None:
     )
 
 
-def version_id(name: str, version: str) -> str:
-    """Id of a version's node."""
-    return f"version:{name}/{version}"
-
-
 def _version(version: Any, entries: list[ledger.Entry]) -> LineageNode:
     tags, number = version.tags, str(version.version)
     point = tags.get(POINT_TAG, "")
@@ -143,7 +143,7 @@ def _version(version: Any, entries: list[ledger.Entry]) -> LineageNode:
         lines=[
             *([" ".join(f"@{alias}" for alias in aliases)] if aliases else ["no alias"]),
             f"registered {_day(version.creation_timestamp)}",
-            *([f"{len(about)} entries in the ledger"] if len(about) > 1 else []),
+            *_until(about, number),
         ],
         facts={
             "registered": _time(version.creation_timestamp),
@@ -188,6 +188,12 @@ def _uses(version: Any, node: LineageNode, entries: list[ledger.Entry]) -> Itera
                 facts=told,
                 **common,
             )
+
+
+def _until(entries: list[ledger.Entry], number: str) -> list[str]:
+    """Whether a version was champion, and until when."""
+    last = entries[-1] if entries else None
+    return [f"champion until {last.at[:10]}"] if last and last.over == number else []
 
 
 def _since(made: ledger.Entry | None) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Iterable
+import json
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from components.frontier_pusher.folders import MODEL_FILE
 from pipeline.lineage import facts
+from pipeline.lineage.parts import artifacts_of, decision_id, file_id, folder_id, version_id
 from pipeline.lineage.stages import CORPUS, PUSHED, TASKS, VARIANTS, VERDICT, component_of
 from schemas.latency_reports import LatencyReport
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
@@ -27,57 +29,8 @@ from schemas.settings import Report
 from schemas.trained_teacher import TrainedTeacherInfo
 from schemas.verdicts import Verdict
 
-log = logging.getLogger("tinytrill.lineage")
-
 _R = TypeVar("_R", bound=Report)
 _DESTINATION = "destination"
-
-
-def read_verdict(graph: LineageGraph) -> Verdict | None:
-    """The gate's decision of a graph's run; None if there is none or it is gone."""
-    for node in _of_type(graph, VERDICT):
-        try:
-            return Verdict.load(node.uri)
-        except (OSError, ValidationError):
-            return None
-    return None
-
-
-def read_push(graph: LineageGraph) -> PushReport | None:
-    """What the run's pusher did; None if it did not come to an end, or its report is gone."""
-    for node in _of_type(graph, PUSHED):
-        try:
-            return PushReport.load(node.uri)
-        except (OSError, ValidationError):
-            return None
-    return None
-
-
-def with_points(graph: LineageGraph, verdict: Verdict | None) -> LineageGraph:
-    """The graph with a node for every file that the gate judged: by its sha256 it is found."""
-    if verdict is None:
-        return graph
-    makers = {node.candidate: node.id for node in _of_type(graph, VARIANTS)}
-    points = {point.point_id: point for device in verdict.devices for point in device.points}
-    nodes = [
-        LineageNode(
-            id=file_id(point.point_id),
-            kind="part",
-            stage="file",
-            title=point.variant,
-            lines=[f"{point.bytes / 2**20:.2f} MiB", f"sha256 {point.sha256[:12]}…"],
-            candidate=point.candidate_id,
-            point=point.point_id,
-            sha256=point.sha256,
-        )
-        for point in points.values()
-    ]
-    edges = [
-        LineageEdge(source=makers[node.candidate], target=node.id, key="file")
-        for node in nodes
-        if node.candidate in makers
-    ]
-    return _with(graph, nodes, edges)
 
 
 def with_reports(graph: LineageGraph, points: Collection[str]) -> LineageGraph:
@@ -87,13 +40,7 @@ def with_reports(graph: LineageGraph, points: Collection[str]) -> LineageGraph:
       graph: From ML Metadata; its artifacts' folders are read.
       points: Point ids whose own reports are read too.
     """
-    reader = _Reports(graph, points)
-    return reader.read()
-
-
-def file_id(point_id: str) -> str:
-    """Id of the node of a TFLite file."""
-    return f"file:{point_id}"
+    return _Reports(graph, points).read()
 
 
 class _Reports:
@@ -106,7 +53,6 @@ class _Reports:
         self._missing = list(graph.missing)
         self._candidates = {point.rpartition("/")[0] for point in self._points}
         self._candidates |= _starts(graph, self._candidates)
-        self._verdict = read_verdict(graph)
 
     def read(self) -> LineageGraph:
         readers: dict[str, Callable[[LineageNode], None]] = {
@@ -192,16 +138,16 @@ class _Reports:
         if not (report := self._load(node, PushReport)):
             return
         for model in report.models:
-            folder = destination / model.folder
-            there = (folder / "model.tflite").is_file()
             if model.point_id not in self._points:
                 continue
+            folder = destination / model.folder
+            there = (folder / MODEL_FILE).is_file()
             told = facts.Told(
                 "Pushed folder",
                 [model.folder, "" if there else "not there any more"],
                 {"folder": str(folder), "sha256": model.sha256, "devices": ", ".join(model.devices)},
             )
-            part = self._part(node, f"folder:{model.point_id}", told, model.point_id)
+            part = self._part(node, folder_id(model.point_id), told, model.point_id)
             self._nodes[part.id] = part.model_copy(update={"kind": "folder", "uri": str(folder)})
             for one in model.registrations:
                 self._registered(model, one)
@@ -209,7 +155,7 @@ class _Reports:
     def _registered(self, model: PushedModel, one: Registration) -> None:
         """A version as it was pushed; what became of it MLflow knows."""
         version = LineageNode(
-            id=f"version:{one.registered_model}/{one.version}",
+            id=version_id(one.registered_model, one.version),
             kind="version",
             stage="published",
             title=f"{one.registered_model} v{one.version}",
@@ -268,11 +214,6 @@ def _first_fault(error: ValidationError) -> str:
     return f"{place}: {first['msg']}" + (f" (and {count - 1} more faults)" if count > 1 else "")
 
 
-def decision_id(point_id: str, device: str) -> str:
-    """Id of the node of the gate's decision on a file for a device."""
-    return f"decision:{point_id}@{device}"
-
-
 def _starts(graph: LineageGraph, candidates: Collection[str]) -> set[str]:
     """The candidates that some start from, and those that these start from."""
     nodes = {node.id: node for node in graph.nodes}
@@ -289,7 +230,7 @@ def _starts(graph: LineageGraph, candidates: Collection[str]) -> set[str]:
 
 
 def _type_of_step(graph: LineageGraph, node: LineageNode, kind: str) -> LineageNode | None:
-    return next((one for one in _of_type(graph, kind) if one.node_id == node.node_id), None)
+    return next((one for one in artifacts_of(graph, kind) if one.node_id == node.node_id), None)
 
 
 def _step_of(graph: LineageGraph, node: LineageNode) -> LineageNode | None:
@@ -298,17 +239,7 @@ def _step_of(graph: LineageGraph, node: LineageNode) -> LineageNode | None:
 
 def _parameter(step: LineageNode | None, name: str) -> str:
     """One of the settings of a step; empty if it has no such setting."""
-    import json
-
     try:
         return str(json.loads((step.parameters if step else {}).get("settings", "{}")).get(name, ""))
     except json.JSONDecodeError:
         return ""
-
-
-def _of_type(graph: LineageGraph, kind: str) -> Iterable[LineageNode]:
-    return (node for node in graph.of_kind("artifact") if node.type == kind)
-
-
-def _with(graph: LineageGraph, nodes: list[LineageNode], edges: list[LineageEdge]) -> LineageGraph:
-    return graph.model_copy(update={"nodes": [*graph.nodes, *nodes], "edges": [*graph.edges, *edges]})

@@ -24,7 +24,7 @@ def print_ways(console: Console, found: Found) -> None:
         _print_way(console, graph, focus)
     rest = found.focuses[_MOST_WAYS:]
     if rest:
-        names = ", ".join(graph.node(focus).title for focus in rest)
+        names = ", ".join(way_of(graph, focus).name for focus in rest)
         console.print(f"and {len(rest)} more: {names}", markup=False, highlight=False)
     if not found.focuses:
         console.print("no file was judged", highlight=False)

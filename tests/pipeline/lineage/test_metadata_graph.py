@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.layout import RunLayout
-from pipeline.lineage.metadata_graph import NoMetadata, annotate, find_file, read_graph
+from pipeline.lineage.metadata_graph import NoMetadata, annotate, read_graph
+from pipeline.lineage.search import find_file
 from schemas.lineage import LineageGraph
 from schemas.run_context import Provenance
 from tests.made_up_runs import Made, make_run, write_run

@@ -13,14 +13,13 @@ import pipeline_runner
 from components.frontier_gate.executor import Executor as Gate
 from components.frontier_gate.settings import GateSettings
 from components.frontier_pusher import folders
-from components.frontier_pusher.candidates import blessings_by_point, read_candidates
+from components.frontier_pusher.executor import push
+from components.frontier_pusher.inputs import read_inputs
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from pipeline.noss_models import find_model
 from pipeline.noss_run import run_benchmark
 from schemas.noss_reports import NossComparison, NossReport
-from schemas.reports import DistillationSetInfo
 from schemas.students import FrontEndSpec
-from schemas.verdicts import Verdict
 from tests.components.modeling.teachers.checkpoints import BASE, save_checkpoint
 from tests.components.modeling.teachers.test_onnx import save_encoder
 from tests.components.noss_evaluator.networks import mean_tflite
@@ -188,18 +187,12 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"verdict": [SimpleNamespace(uri=str(verdict_folder))]},
         {"settings": GateSettings().to_parameter(), "run_name": "made up"},
     )
-    verdict = Verdict.load(str(verdict_folder))
-    (candidate,) = read_candidates(inputs).values()
-    (blessings,) = blessings_by_point(verdict).values()
-    windows = DistillationSetInfo.load(inputs["windows"][0].uri)
-    variant = converted.variant("core-float32")
-    return folders.push(
-        folder / "destination",
-        candidate.description(blessings, verdict, windows, "key"),
-        folders.checked_file(candidate.folder, variant, blessings[0].point.sha256),
-        candidate.folder / variant.golden,
-        "",
+    judged = read_inputs(
+        {**inputs, "verdict": [SimpleNamespace(uri=str(verdict_folder), id=1, type_name="")]}
     )
+    (description,) = judged.descriptions("made up", "key")
+    (version,) = push(judged, [description], folder / "destination")
+    return version
 
 
 def test_a_pushed_student_brings_its_front_end_and_hop(pushed: Path, long_root: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.frontier_pusher.folders import file_digests
+from components.frontier_pusher.folders import file_digests, sha256_of
 from components.frontier_pusher.serving import SCRIPT
 from components.tracking.faults import TrackingFault
 from components.tracking.names import FILES_TAG, SHA256_TAG
@@ -104,6 +104,25 @@ def test_tags_that_do_not_tell_are_refused(
     version = pushed.version(**tags(pushed.version().tags[FILES_TAG]))
     with pytest.raises(Tampered, match=message):
         fetch_files(pushed.client, version, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"sha256": "', '"sha256": "0', r"model\.json describes the file 0"),
+        ('"candidate_id"', '"candidate"', r"model\.json is as it was registered, but of another release"),
+    ],
+)
+def test_a_description_of_something_else_is_refused(
+    pushed: PushedRun, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    """Its own sha256 is as recorded: it was wrong from the beginning."""
+    path = pushed.stored / "artifacts" / "model.json"
+    with changed(path, lambda file: file.write_text(file.read_text().replace(old, new))):
+        version = pushed.version()
+        files = other(version.tags[FILES_TAG], **{"model.json": sha256_of(path)})
+        with pytest.raises(Tampered, match=message):
+            fetch_files(pushed.client, pushed.version(**{FILES_TAG: files}), tmp_path)
 
 
 def test_a_version_that_is_no_logged_model_is_refused(pushed: PushedRun, tmp_path: Path) -> None:

@@ -124,6 +124,20 @@ def test_what_is_tampered_with_leaves_an_earlier_pull_alone(
     assert "tinytrill.served.an-app" not in pushed.version().tags
 
 
+def test_sums_that_do_not_list_the_files_are_refused(
+    pull_to: Callable[..., Pulled], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_another_golden(client: Any, version: Any, folder: Path) -> Any:
+        description = fetch_files(client, version, folder)
+        (folder / "golden.npz").write_bytes(b"another")
+        return description
+
+    monkeypatch.setattr("pipeline.registry.pull.fetch_files", with_another_golden)
+    with pytest.raises(Tampered, match="SHA256SUMS does not list its files"):
+        pull_to(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failing_rename_brings_the_earlier_pull_back(
     pull_to: Callable[..., Pulled], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,11 +220,15 @@ def test_a_store_that_goes_away_is_told_once_and_gets_all_when_it_is_back(
         say_epoch(2)
         live.wait(LONG)
         assert (len(warnings(caplog)), switch.tries) == (1, 2)
-        switch.is_on = True
-        clock.now += 16
+        clock.now += 3600
         say_epoch(3)
         live.wait(LONG)
-        assert [step for step, _, _ in curve(context)] == [1, 2, 3]
+        assert (len(warnings(caplog)), switch.tries) == (1, 3)
+        switch.is_on = True
+        clock.now += 16
+        say_epoch(4)
+        live.wait(LONG)
+        assert [step for step, _, _ in curve(context)] == [1, 2, 3, 4]
         assert len(warnings(caplog)) == 1
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from components.tracking import ledger
 from components.tracking.faults import TrackingFault
 from components.tracking.tracker import Tracker
 from pipeline.config_file import ConfigError
@@ -169,6 +170,43 @@ def test_a_version_with_another_file_than_its_run_s_is_told(pushed: Pushed) -> N
     version.tags["tinytrill.sha256"] = "0" * 64
     (line,) = with_registry(graph, pushed.client, [version]).missing
     assert line.startswith(f"{MODEL} v1 is not the file of its run: sha256 {'0' * 64}")
+
+
+def test_a_store_that_fails_on_the_way_leaves_what_ml_metadata_tells(
+    pushed: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    def refuse(*_: object, **__: object) -> None:
+        raise MlflowException("the database is locked")
+
+    monkeypatch.setattr(MlflowClient, "search_runs", refuse)
+    found = find(pushed.layout.root, pushed.uri)
+    assert any("the database is locked" in line for line in found.graph.missing)
+    assert components(found) >= set(BACK)
+
+
+def test_a_ledger_that_is_gone_is_said(pushed: Pushed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise TrackingFault("the ledger is gone")
+
+    monkeypatch.setattr("components.tracking.ledger.read", gone)
+    found = find(f"{MODEL}/1", pushed.uri, pushed.layout.root)
+    assert found.graph.missing == ["the ledger is gone"]
+    assert "use" in kinds(found), "the alias is there all the same"
+
+
+def test_who_was_champion_is_said(pushed: Pushed, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ledger.read(pushed.client, MODEL)[0]
+    second = first.model_copy(update={"n": 2, "version": "2", "over": "1", "at": "2026-11-29T08:00:00+00:00"})
+    monkeypatch.setattr("components.tracking.ledger.read", lambda *_: [first, second])
+    versions = [pushed.client.get_model_version(MODEL, number) for number in ("1", "2")]
+    graph = with_registry(graph_of_folder(pushed.layout), pushed.client, versions)
+    before, now = (graph.node(f"version:{MODEL}/{number}") for number in ("1", "2"))
+    assert "champion until 2026-11-29" in before.lines
+    assert not any("champion until" in line for line in now.lines)
+    assert list(before.facts)[2:4] == ["promotion 1", "promotion 2"]
 
 
 def test_a_version_that_no_run_registered_is_refused(pushed: Pushed) -> None:

@@ -28,7 +28,7 @@ def test_each_change_shows() -> None:
     changed = [
         RECORDS[:3],
         [*RECORDS, ("train", b"b")],
-        [RECORDS[0], RECORDS[1], RECORDS[3]],  # a sum that cancels out would not see the pair go
+        [RECORDS[0], RECORDS[3]],  # hashes that cancel out would not show the pair
         [*RECORDS[:3], ("train", b"c")],
         [*RECORDS[:3], ("eval", b"d")],
     ]

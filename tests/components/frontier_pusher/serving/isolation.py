@@ -22,8 +22,8 @@ ABSENT = (
 def isolated(folder: Path) -> dict[str, str]:
     """Environment of such a process; its working folder must be ``folder``, too.
 
-    Python runs the ``sitecustomize`` written there when it starts, in child processes as well. Neither
-    pickles nor what is made of them are read by MLflow then.
+    Python runs the ``sitecustomize`` written there when it starts, in child processes as well. MLflow reads
+    no pickle there.
     """
     absent = f"import sys\nfor name in {ABSENT}:\n    sys.modules[name] = None\n"
     (folder / "sitecustomize.py").write_text(absent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,7 +80,7 @@ class Promotion:
     config: str = ""
     overrides: Sequence[str] = ()
     why: str = ""
-    waive: Sequence[Waivable] = field(default=())
+    waive: Sequence[Waivable] = ()
 
 
 def promote(client: Any, wanted: Promotion, person: Person) -> Entry | None:

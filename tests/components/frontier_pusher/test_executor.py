@@ -19,6 +19,7 @@ from schemas.reports import FrontierIndex, ModelDescription, PushReport, Registr
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
 from tests.components.frontier_pusher.sending import census
+from tests.mlflow_server import MlflowServer
 from tests.pushed_runs import BLESSED, SMALL, TINY, MakeScene, Scene
 
 # Whole components are executed here.
@@ -328,6 +329,21 @@ def test_a_fault_of_the_links_keeps_the_run_too(scene: MakeScene, monkeypatch: p
     assert made.push().unsent == "no room"
     monkeypatch.undo()
     check_whole(made, made.push())
+
+
+def test_on_a_server_links_lead_to_its_pages(scene: MakeScene, empty_store: Path) -> None:
+    made = scene()
+    with MlflowServer(made.root / "server", empty_store) as server:
+        made.settings = made.settings.model_copy(update={"tracking_uri": server.uri})
+        report = made.push()
+        check_whole(made, report)
+        experiment = open_client(server.uri).get_run(report.parent_run_id).info.experiment_id
+    links = (made.output / Verdict.LINKS).read_text()
+    for model in report.models:
+        assert f"{server.uri}/#/experiments/{experiment}/runs/{model.run_id}" in links
+        (one,) = model.registrations
+        assert f"{server.uri}/#/models/tinytrill-host/versions/{one.version}" in links
+    assert report.tracking_uri == server.uri
 
 
 def test_credentials_are_not_accepted() -> None:

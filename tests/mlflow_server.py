@@ -107,6 +107,8 @@ class MlflowServer:
             f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{self.folder}/auth.db\n"
             f"admin_username = {ADMIN}\nadmin_password = {self._password}\n"
             "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+            # Hashing a password takes longer than what is asked.
+            "auth_cache_ttl_seconds = 600\n"
         )
         return {"MLFLOW_AUTH_CONFIG_PATH": str(settings), "MLFLOW_FLASK_SERVER_SECRET_KEY": "of a test"}
 

@@ -102,6 +102,8 @@ def _of_request(asked: OSError, said: str, store: str) -> TrackingFault:
             f"the MLflow server {store} does not take or give files: {said}; see that it may write where "
             "--artifacts-destination points, and that its disk is not full"
         )
+    if isinstance(asked, Timeout):
+        said = f"{said}; MLFLOW_HTTP_REQUEST_TIMEOUT sets for how many seconds it is waited for"
     return StoreUnreachable(f"the MLflow server {store} does not answer as it should: {said}")
 
 

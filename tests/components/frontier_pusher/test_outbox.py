@@ -50,13 +50,14 @@ def test_what_is_kept_needs_nothing_else(record: RunRecord, tmp_path: Path) -> N
     folder = tmp_path / "elsewhere" / folder.name
     assert outbox.waiting(tmp_path / "elsewhere") == [folder]
     kept = RunRecord.load(folder)
-    for run, file in ((kept.parent, record.parent.files[0]), (kept.candidates["tiny"], None)):
-        (found,) = run.files
-        assert not Path(found.path).is_absolute()
-        expected = "verdict.json" if file else "tiny/report.json"
-        assert (folder / found.path).read_text() == expected
-        assert found.folder == ("verdict/noss" if file else "reports")
-        assert Path(found.path).name == Path(expected).name
+    expected = {"demo": ("verdict.json", "verdict/noss")}
+    expected |= {name: (f"{name}/report.json", "reports") for name in ("small", "tiny")}
+    for run in (kept.parent, *kept.candidates.values()):
+        (file,) = run.files
+        content, among_artifacts = expected[run.name]
+        assert not Path(file.path).is_absolute() and Path(file.path).name == Path(content).name
+        assert (folder / file.path).read_text() == content
+        assert file.folder == among_artifacts
     assert (folder / outbox.WHY_FILE).read_text() == "nobody answered\n"
     assert kept.kept_at > 1.6e9
     left = {"parent", "candidates", "kept_at"}
@@ -83,11 +84,10 @@ def test_a_kill_leaves_no_half_record(
     box = tmp_path / "outbox"
     first = outbox.keep(record, box, "why")
     later = record.model_copy(update={"parent_run_id": "p"})
-    copied = outbox._copied
+    done = getattr(outbox, dies)
 
     def killed(*args: object) -> object:
-        if dies == "_copied":
-            copied(*args)  # type: ignore[arg-type]
+        done(*args)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(outbox, dies, killed)
@@ -95,10 +95,10 @@ def test_a_kill_leaves_no_half_record(
         outbox.keep(later, box, "why")
     monkeypatch.undo()
     # Before the new one stands, the old one does.
-    assert first in outbox.waiting(box)
-    for folder in outbox.waiting(box):
-        kept = RunRecord.load(folder)
-        assert all((folder / file.path).is_file() for file in kept.parent.files)
+    (left,) = outbox.waiting(box)
+    assert (left == first) is (dies == "_copied")
+    kept = RunRecord.load(left)
+    assert all((left / file.path).is_file() for file in kept.parent.files)
     outbox.keep(later.model_copy(update={"given_run_id": "g"}), box, "why")
     (left,) = box.iterdir()
     assert RunRecord.load(left).given_run_id == "g"

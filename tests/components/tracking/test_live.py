@@ -143,6 +143,20 @@ def test_the_record_that_comes_later_adds_nothing_twice(context: RunContext) -> 
     assert len(curve(context, name="training/best_epoch")) == 1
 
 
+def test_what_was_sent_is_not_sent_again(context: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[set[int]] = []
+    monkeypatch.setattr(
+        Tracker, "log_metrics", lambda self, run_id, points: sent.append({point.step for point in points})
+    )
+    with following(context) as live:
+        say_began()
+        for number in (1, 2, 3):
+            say_epoch(number)
+            live.wait(LONG)
+        say_ended()
+    assert [steps for steps in sent if steps] == [{1}, {2}, {3}]
+
+
 def test_each_student_has_its_run_and_a_resumed_one_goes_on_in_it(context: RunContext) -> None:
     with following(context):
         say_began("one")

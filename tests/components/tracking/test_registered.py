@@ -93,9 +93,7 @@ def test_a_tag_that_cannot_be_read_is_told_and_left_out(
 ) -> None:
     registered_versions(client.tracking_uri, MODEL)
     (message,) = [record.getMessage() for record in caplog.records if record.name == "tinytrill.registered"]
-    assert message.startswith(
-        "tinytrill-host v4 does not compete: its tag tinytrill.standing cannot be read"
-    )
+    assert message.startswith("tinytrill-host v4 does not compete: its tag tinytrill.standing cannot be read")
 
 
 def test_an_unknown_model_has_no_versions(client: Any) -> None:

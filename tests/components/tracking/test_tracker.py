@@ -103,8 +103,9 @@ def test_a_run_with_a_verdict_stays_as_it_is_and_a_fresh_one_is_another(tracker:
     assert status_of(tracker, decided) == "FINISHED"
     fresh = tracker.begin(KEY, NAME, CODE, fresh=True)
     assert fresh != decided and status_of(tracker, fresh) == "RUNNING"
-    # A run without a verdict comes before one that has it.
+    # A run without a verdict comes before one that has it, but a record goes where it went before.
     assert tracker.begin(KEY, NAME, CODE) == fresh
+    assert tracker.pipeline_run(make_record(tracker)) == decided
 
 
 def test_a_record_goes_to_the_run_of_its_verdict(tracker: Tracker) -> None:
@@ -193,6 +194,9 @@ def test_giving_up_leaves_what_has_ended(tracker: Tracker) -> None:
     tracker.give_up(parent, "KILLED")
     statuses = {run_id: status_of(tracker, run_id) for run_id in (parent, done, open_one, stranger)}
     assert statuses == {parent: "KILLED", done: "FINISHED", open_one: "KILLED", stranger: "RUNNING"}
+    tracker.finish(stranger)
+    tracker.give_up(stranger, "FAILED")
+    assert status_of(tracker, stranger) == "FINISHED"
 
 
 def test_what_is_logged_twice_is_there_once(tracker: Tracker, tmp_path: Path) -> None:

@@ -9,10 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.tracking.faults import TrackingFault
 from components.tracking.stores import without_credentials
 from pipeline.layout import RunLayout
-from pipeline.lineage.described import graph_of_version
 from pipeline.lineage.metadata_graph import read_graph
 from pipeline.lineage.outside import with_sources
 from pipeline.lineage.parts import read_push, read_verdict, with_points
@@ -47,29 +45,23 @@ def graph_of_folder(layout: RunLayout, run: str = "", points: Collection[str] = 
     )
 
 
-def graph_of_run(client: Any, uri: str, parent_run_id: str, version: Any = None) -> LineageGraph:
-    """The graph that was stored with a run in MLflow, with the versions as they stand today.
+def stored_graph(client: Any, parent_run_id: str) -> LineageGraph | str:
+    """The graph that was stored with a run; a text says why there is none.
 
     Args:
       client: MLflow's.
-      uri: Of the store.
       parent_run_id: The pipeline's MLflow run.
-      version: One of its versions, that tells the little it knows if there is no stored graph.
-
-    Raises:
-      TrackingFault: If neither a graph nor a version is there.
     """
-    stored = _stored(client, parent_run_id)
-    if isinstance(stored, str):
-        if version is None:
-            raise TrackingFault(f"MLflow run {parent_run_id} in {without_credentials(uri)}: {stored}")
-        graph = graph_of_version(client, version)
-        graph = graph.model_copy(
-            update={"missing": [f"{stored}; what follows is what the version itself tells", *graph.missing]}
-        )
-    else:
-        graph = stored
-    return with_mlflow(graph, client, uri, parent_run_id)
+    from mlflow.exceptions import MlflowException
+
+    path = f"{LINEAGE_FOLDER}/{LineageGraph.FILE}"
+    with tempfile.TemporaryDirectory() as aside:
+        try:
+            if path not in {entry.path for entry in client.list_artifacts(parent_run_id, LINEAGE_FOLDER)}:
+                return f"the run has no {path}: it was never finished, or by an earlier release"
+            return LineageGraph.load(Path(client.download_artifacts(parent_run_id, path, aside)).parent)
+        except (ValidationError, OSError, MlflowException) as error:
+            return f"{path} cannot be read: {str(error).splitlines()[0]}"
 
 
 def with_mlflow(graph: LineageGraph, client: Any, uri: str, parent_run_id: str) -> LineageGraph:
@@ -94,17 +86,3 @@ def _interesting(verdict: Verdict | None) -> list[str]:
     frontier = [point for device in verdict.devices for point in device.points if point.on_frontier]
     best = sorted(frontier, key=lambda point: -point.quality)[:_MOST_UNBLESSED]
     return blessed or [point.point_id for point in best]
-
-
-def _stored(client: Any, parent_run_id: str) -> LineageGraph | str:
-    """The graph that was stored with a run; a text says why there is none."""
-    from mlflow.exceptions import MlflowException
-
-    path = f"{LINEAGE_FOLDER}/{LineageGraph.FILE}"
-    with tempfile.TemporaryDirectory() as aside:
-        try:
-            if path not in {entry.path for entry in client.list_artifacts(parent_run_id, LINEAGE_FOLDER)}:
-                return f"the run has no {path}: it was never finished, or by an earlier release"
-            return LineageGraph.load(Path(client.download_artifacts(parent_run_id, path, aside)).parent)
-        except (ValidationError, OSError, MlflowException) as error:
-            return f"{path} cannot be read: {str(error).splitlines()[0]}"

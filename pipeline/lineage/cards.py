@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.lineage.chain import chain
@@ -25,7 +25,8 @@ COLUMNS: tuple[Stage, ...] = (
     "published",
     "use",
 )
-
+# Lies beside the clips that it tells of.
+_SIDE_REPORT = "schemas.IngestReport"
 _GHOSTS: tuple[tuple[Stage, str, list[str]], ...] = (
     ("published", "Not published", ["no folder, no version"]),
     ("use", "Not in use", ["not the champion,", "served by nobody known"]),
@@ -74,17 +75,6 @@ class Way:
     links: list[tuple[str, str]]
 
 
-@dataclass
-class _Group:
-    """The nodes of a card in the making."""
-
-    nodes: list[LineageNode] = field(default_factory=list)
-
-    @property
-    def first(self) -> LineageNode:
-        return self.nodes[0]
-
-
 def way_of(graph: LineageGraph, focus: str) -> Way:
     """The way of one file through a graph.
 
@@ -96,7 +86,7 @@ def way_of(graph: LineageGraph, focus: str) -> Way:
     asked = part.node(focus)
     groups = _groups(part)
     lanes = _lanes(groups, asked)
-    cards = [_card(graph, group, lanes[group.first.id]) for group in groups]
+    cards = [_card(graph, asked, group, lanes[group[0].id]) for group in groups]
     ghosts = [
         _ghost(stage, title, lines)
         for stage, title, lines in _GHOSTS
@@ -110,31 +100,31 @@ def way_of(graph: LineageGraph, focus: str) -> Way:
     return Way(asked, asked.title if asked.kind == "version" else asked.point, cards, links)
 
 
-def _groups(part: LineageGraph) -> list[_Group]:
+def _groups(part: LineageGraph) -> list[list[LineageNode]]:
     """The nodes of a way, those of one card together."""
     drawn = {node.id: node for node in part.nodes if node.stage != "checks"}
     made: dict[str, list[LineageNode]] = defaultdict(list)
     for edge in part.edges:
         if edge.source in drawn and edge.target in drawn:
             made[edge.source].append(drawn[edge.target])
-    groups = [_Group([node]) for node in drawn.values() if node.kind in ("source", "version", "use")]
+    groups = [[node] for node in drawn.values() if node.kind in ("source", "version", "use")]
     for step in (node for node in drawn.values() if node.kind == "execution"):
-        artifacts = sorted(made[step.id], key=lambda one: (not one.lines, one.id))
+        artifacts = sorted(made[step.id], key=lambda one: (not one.lines, one.type == _SIDE_REPORT))
         parts = [one for artifact in artifacts for one in made[artifact.id] if one.kind in ("part", "folder")]
         if parts:
-            groups += [_Group([one, *artifacts, step]) for one in parts]
+            groups += [[one, *artifacts, step] for one in parts]
         elif step.stage != "published":
-            groups.append(_Group([*artifacts, step]))
-    alone = {node.id for group in groups for node in group.nodes}
-    return groups + [_Group([n]) for n in drawn.values() if n.id not in alone and n.stage != "published"]
+            groups.append([*artifacts, step])
+    alone = {node.id for group in groups for node in group}
+    return groups + [[n] for n in drawn.values() if n.id not in alone and n.stage != "published"]
 
 
-def _lanes(groups: Iterable[_Group], asked: LineageNode) -> dict[str, int]:
+def _lanes(groups: Iterable[list[LineageNode]], asked: LineageNode) -> dict[str, int]:
     """Where each card stands: on the way (0), above or below it."""
     lanes: dict[str, int] = {}
     taken: dict[Stage, set[int]] = defaultdict(set)
-    for group in sorted(groups, key=lambda group: _rank(group.first, asked)):
-        node = group.first
+    for group in sorted(groups, key=lambda group: _rank(group[0], asked)):
+        node = group[0]
         down = _goes_down(node)
         wanted = _wanted(node, asked)
         while wanted in taken[node.stage]:
@@ -168,18 +158,22 @@ def _goes_down(node: LineageNode) -> bool:
     return _wanted(node, node) > 0 or node.kind in ("use", "version")
 
 
-def _card(graph: LineageGraph, group: _Group, lane: int) -> Card:
-    node = group.first
-    step = next((one for one in group.nodes if one.kind == "execution"), None)
-    lines = node.lines or ([step.state.lower()] if step and step.state not in ("COMPLETE", "CACHED") else [])
+def _card(graph: LineageGraph, asked: LineageNode, group: list[LineageNode], lane: int) -> Card:
+    node = group[0]
+    step = next((one for one in group if one.kind == "execution"), None)
+    lines = node.lines
+    if step and not lines:
+        lines = ["its report was not read"] if step.state in ("COMPLETE", "CACHED") else [step.state.lower()]
     title = node.title
     if node.type == "schemas.SoundCorpus":
         title, lines = "Sound", ["synthesised by this pipeline"]
-    return Card(node.id, node.stage, lane, title, lines, group.nodes, _footer(graph, node), _tone(node))
+    return Card(node.id, node.stage, lane, title, lines, group, _footer(graph, asked, node), _tone(node))
 
 
-def _footer(graph: LineageGraph, node: LineageNode) -> str:
+def _footer(graph: LineageGraph, asked: LineageNode, node: LineageNode) -> str:
     """How many others there are that are not drawn."""
+    if node.candidate != asked.candidate:
+        return ""
     if node.stage == "student":
         others = {one.candidate for one in graph.of_kind("artifact") if one.stage == "student"}
         return _others(len(others - {node.candidate}), "student")
@@ -209,7 +203,7 @@ def _ghost(stage: Stage, title: str, lines: list[str]) -> Card:
     return Card(f"none:{stage}", stage, 0, title, lines, [], tone="ghost")
 
 
-def _links(part: LineageGraph, groups: Iterable[_Group], way: set[str]) -> list[tuple[str, str]]:
+def _links(part: LineageGraph, groups: Iterable[list[LineageNode]], way: set[str]) -> list[tuple[str, str]]:
     """What leads from card to card, without what a longer way says as well.
 
     Args:
@@ -219,8 +213,8 @@ def _links(part: LineageGraph, groups: Iterable[_Group], way: set[str]) -> list[
     """
     cards: dict[str, list[LineageNode]] = defaultdict(list)
     for group in groups:
-        for node in group.nodes:
-            cards[node.id].append(group.first)
+        for node in group:
+            cards[node.id].append(group[0])
     links = {
         (source.id, target.id)
         for edge in part.edges
@@ -230,7 +224,7 @@ def _links(part: LineageGraph, groups: Iterable[_Group], way: set[str]) -> list[
         and not (source.device and target.device and source.device != target.device)
         and not {source.id, target.id} <= {node.id for node in cards[edge.source]}
     }
-    stages = {group.first.id: COLUMNS.index(group.first.stage) for group in groups}
+    stages = {group[0].id: COLUMNS.index(group[0].stage) for group in groups}
     neighbours = {
         (source, target)
         for source, target in links

@@ -134,7 +134,7 @@ def _pieces(text: str, room: float, font: float) -> list[str]:
 
 
 def _place(card: Card, top: int) -> Place:
-    title = broken(card.title, _ROOM, TITLE_FONT * 1.06, 2)
+    title = broken(card.title, _ROOM, TITLE_FONT * 1.06, 3)
     room = _MOST_LINES - len(title) - bool(card.footer)
     lines: list[str] = []
     for line in card.lines:

@@ -19,11 +19,13 @@ from components.tracking.names import (
     PIPELINE_ROLE,
     POINT_TAG,
     ROLE_TAG,
+    SHA256_TAG,
 )
 from components.tracking.stores import SQLITE
 from pipeline.config_file import ConfigError
 from pipeline.layout import RunLayout
-from pipeline.lineage.assemble import graph_of_folder, graph_of_run, with_mlflow, without_mlflow
+from pipeline.lineage.assemble import graph_of_folder, stored_graph, with_mlflow, without_mlflow
+from pipeline.lineage.described import graph_of_version
 from pipeline.lineage.metadata_graph import NoMetadata, read_graph
 from pipeline.lineage.page import focuses_of
 from pipeline.lineage.parts import file_id, read_push, version_id
@@ -159,19 +161,35 @@ class Finder:
         return self._of_parent(parent, version)
 
     def _of_parent(self, parent: str, version: Any = None) -> LineageGraph:
-        """The folder's graph if it holds that run, else the one that MLflow keeps."""
-        why = ""
+        """The folder's graph if it holds that run, else the one that MLflow keeps, else what there is."""
+        missing: list[str] = []
+        run = find_push(self.layout.metadata, parent) if self.layout else ""
+        if self.layout and run:
+            point = version.tags.get(POINT_TAG, "") if version is not None else ""
+            graph = graph_of_folder(self.layout, run, [point] if point else [])
+        else:
+            graph, missing = self._elsewhere(parent, version)
+        graph = with_mlflow(graph, self._client, self._uri, parent)
+        return graph.model_copy(update={"missing": [*missing, *graph.missing]})
+
+    def _elsewhere(self, parent: str, version: Any) -> tuple[LineageGraph, list[str]]:
+        """The graph of a run that the folder does not tell of as such, and what is missing therefore."""
+        missing: list[str] = []
         if self.layout is not None:
-            run = find_push(self.layout.metadata, parent)
-            if run:
-                point = version.tags.get(POINT_TAG, "") if version is not None else ""
-                graph = graph_of_folder(self.layout, run, [point] if point else [])
-                return with_mlflow(graph, self._client, self._uri, parent)
             there = self.layout.metadata.is_file()
             told = f"knows no run that pushed to MLflow run {parent}" if there else "is absent"
-            why = f"ML Metadata cannot tell: {self.layout.metadata} {told}"
-        graph = graph_of_run(self._client, self._uri, parent, version)
-        return graph.model_copy(update={"missing": [*graph.missing, *([why] if why else [])]})
+            missing.append(f"ML Metadata cannot tell: {self.layout.metadata} {told}")
+        stored = stored_graph(self._client, parent)
+        if not isinstance(stored, str):
+            return stored, missing
+        missing.append(stored)
+        if version is None:
+            raise TrackingFault(f"the lineage of MLflow run {parent} is not known: {'; '.join(missing)}")
+        place = find_file(self.layout.metadata, version.tags.get(SHA256_TAG, "")) if self.layout else None
+        if self.layout and place:
+            missing.append(f"what is shown is the newest run of the folder that has the file, {place.run}")
+            return graph_of_folder(self.layout, place.run, [place.point]), missing
+        return graph_of_version(self._client, version), missing
 
     def _told_by_both(self, graph: LineageGraph, layout: RunLayout) -> LineageGraph:
         if self._client is None:

@@ -120,12 +120,13 @@ class _Reader:
             self._artifact(artifact, makers.get(artifact.id))
             for artifact in self._store.get_artifacts_by_id(sorted(used))
         ]
+        known = {artifact.metadata_id for artifact in artifacts}
         return LineageGraph(
             run_name=self._pipeline(),
             pipeline_run=self._context.name,
             provenance=self._provenance(),
             nodes=[*steps.values(), *artifacts],
-            edges=[self._edge(event) for event in self._events],
+            edges=[self._edge(event) for event in self._events if event.artifact_id in known],
         )
 
     def _pipeline(self) -> str:

@@ -69,6 +69,7 @@ def with_registry(graph: LineageGraph, client: Any, versions: Iterable[Any]) -> 
     nodes = {node.id: node for node in graph.nodes if node.id not in stale}
     edges = [edge for edge in graph.edges if not {edge.source, edge.target} & stale]
     missing = list(graph.missing)
+    judged = graph.pipeline_run and any(node.stage == "verdict" for node in graph.of_kind("part"))
     ledgers: dict[str, list[ledger.Entry]] = {}
     for version in versions:
         if version.name not in ledgers:
@@ -80,7 +81,7 @@ def with_registry(graph: LineageGraph, client: Any, versions: Iterable[Any]) -> 
         node = _version(version, ledgers[version.name])
         nodes[node.id] = node
         file = nodes.get(file_id(node.point))
-        if file is None and graph.pipeline_run:
+        if file is None and judged:
             missing.append(f"the run that {node.title} says it comes from knows no file {node.point}")
         elif file is not None and file.sha256 != node.sha256:
             missing.append(

@@ -52,7 +52,7 @@ class _Reports:
         self._edges: list[LineageEdge] = []
         self._missing = list(graph.missing)
         self._candidates = {point.rpartition("/")[0] for point in self._points}
-        self._candidates |= _starts(graph, self._candidates)
+        self._starts = _starts(graph, self._candidates)
 
     def read(self) -> LineageGraph:
         readers: dict[str, Callable[[LineageNode], None]] = {
@@ -67,16 +67,23 @@ class _Reports:
             PUSHED: self._pushed,
         }
         for node in self._graph.of_kind("artifact"):
-            concerned = not node.candidate or node.candidate in self._candidates
-            if node.type in readers and node.stage != "checks" and concerned:
+            if node.type in readers and node.stage != "checks" and self._concerns(node):
                 readers[node.type](node)
         return self._graph.model_copy(
             update={
                 "nodes": list(self._nodes.values()),
-                "edges": [*self._graph.edges, *self._edges],
+                "edges": [
+                    *self._graph.edges,
+                    *(edge for edge in self._edges if {edge.source, edge.target} <= self._nodes.keys()),
+                ],
                 "missing": self._missing,
             }
         )
+
+    def _concerns(self, node: LineageNode) -> bool:
+        """Whether a report is asked for: of a candidate that others start from, the student is."""
+        start = node.stage == "student" and node.candidate in self._starts
+        return not node.candidate or node.candidate in self._candidates or start
 
     def _examples(self, node: LineageNode) -> None:
         component = component_of(node.node_id)

@@ -53,12 +53,14 @@ def test_a_step_and_what_it_made_are_one_card() -> None:
 
 
 def test_cards_tell_how_many_others_are_not_drawn() -> None:
-    footers = {card.title: card.footer for card in way_of(made_up_graph(), "version:m-phone/1").cards}
+    cards = {card.title: card for card in way_of(made_up_graph(), "version:m-phone/1").cards}
+    footers = {title: card.footer for title, card in cards.items()}
     assert footers["student-b"] == "+ 2 other students"
     assert footers["file:b/core"] == "+ 1 other file of it"
     assert footers["decision:phone"] == "1 of 6 judged files"
     assert footers["version:m-phone/1"] == "+ 1 other version"
-    assert footers["corpus"] == ""
+    assert footers["corpus"] == footers["student-a"] == ""
+    assert cards["corpus"].lines == ["10 clips"]
 
 
 def test_links_say_nothing_twice() -> None:

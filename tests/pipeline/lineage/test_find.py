@@ -164,12 +164,32 @@ def test_a_later_run_in_the_folder_is_not_taken_for_the_version_s(pushed: Pushed
     assert found.graph.pipeline_run == RUN
 
 
+def test_a_file_tells_where_nothing_else_does(
+    pushed: Pushed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.lineage.find.stored_graph", lambda *_: "the run has no graph")
+    layout = write_folder(tmp_path, pushed.scene.inputs, None)
+    found = find(f"{MODEL}/1", pushed.uri, layout.root)
+    assert components(found) >= set(BACK)
+    assert found.graph.missing[1:] == [
+        "the run has no graph",
+        f"what is shown is the newest run of the folder that has the file, {RUN}",
+    ]
+    alone = find(f"{MODEL}/1", pushed.uri)
+    assert {card.stage for card in way_of(alone.graph, alone.focuses[0]).cards} == set(COLUMNS)
+    with pytest.raises(TrackingFault, match="the run has no graph"):
+        find(pushed.parent_run_id, pushed.uri)
+
+
 def test_a_version_with_another_file_than_its_run_s_is_told(pushed: Pushed) -> None:
     graph = graph_of_folder(pushed.layout)
     version = pushed.client.get_model_version(MODEL, "1")
     version.tags["tinytrill.sha256"] = "0" * 64
     (line,) = with_registry(graph, pushed.client, [version]).missing
     assert line.startswith(f"{MODEL} v1 is not the file of its run: sha256 {'0' * 64}")
+    version.tags["tinytrill.point"] = "another/core-int8"
+    (line,) = with_registry(graph, pushed.client, [version]).missing
+    assert line == f"the run that {MODEL} v1 says it comes from knows no file another/core-int8"
 
 
 def test_a_store_that_fails_on_the_way_leaves_what_ml_metadata_tells(

@@ -89,8 +89,10 @@ def test_what_is_missing_is_said_on_the_page() -> None:
 
 def test_what_is_shown_unasked_are_versions_then_blessed_files() -> None:
     graph = made_up_graph()
+    candidate = graph.node("version:m-host/1").model_copy(update={"facts": {"aliases": "candidate"}})
     champion = graph.node("version:m-phone/1").model_copy(update={"facts": {"aliases": "champion"}})
-    assert focuses_of(_with(graph, champion))[0] == champion.id
+    assert focuses_of(_with(graph, candidate))[0] == candidate.id
+    assert focuses_of(_with(_with(graph, candidate), champion))[0] == champion.id
     without = graph.model_copy(update={"nodes": [n for n in graph.nodes if n.kind not in ("version", "use")]})
     assert focuses_of(without) == ["file:b/core"]
     nothing = graph.model_copy(update={"nodes": [], "edges": []})

@@ -238,7 +238,8 @@ class LiveTracking(logging.Handler):
             for second in [at - curve.begun_s]
             for name, value in sample.items()
         ]
-        tracker.log_metrics(curve.run_id, curve.points + samples)
+        if curve.points or samples:
+            tracker.log_metrics(curve.run_id, curve.points + samples)
         curve.points.clear()
         curve.samples.clear()
 

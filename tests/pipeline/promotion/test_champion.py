@@ -223,6 +223,15 @@ def test_if_the_champion_before_was_deleted_too_there_is_the_one_before_it(clien
     assert aliases(client) == {"champion": "1"}
 
 
+def test_if_only_the_champion_before_was_deleted_nothing_is_previous(client: Any) -> None:
+    make_versions(client, NAME, 3)
+    promote(client, "1")
+    promote(client, "2")
+    delete = once_at("log_param", lambda: client.delete_model_version(NAME, "2"))
+    promote(FlawedClient(client, nothing, delete), "3")
+    assert aliases(client) == {"champion": "3"}
+
+
 def test_a_killed_promotion_whose_version_was_deleted_since_is_taken_back(client: Any) -> None:
     make_versions(client, NAME, 2)
     promote(client, "1")

@@ -26,6 +26,7 @@ from components.tracking.names import (
     RUN_NAME_TAG,
     VERDICT_DIGEST_TAG,
 )
+from components.tracking.runs import RUN_ID, active, decided, find_or_make, given, undecided
 from components.tracking.stores import (
     Store,
     beside_sqlite,
@@ -40,7 +41,6 @@ from schemas.run_records import MetricPoint, RecordedDataset, RunRecord
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-RUN_ID = "MLFLOW_RUN_ID"
 CODE_VERSION_TAG = "tinytrill.code_version"
 UNCOMMITTED_TAG = "tinytrill.uncommitted"
 LOCK_TAG = "tinytrill.lock_sha256"
@@ -122,14 +122,15 @@ class Tracker:
         """
         tags = _tags(run_key, run_name, provenance)
         if given_run_id:
-            run = self._given(given_run_id, run_key)
+            run = given(self.client, self.uri, given_run_id, run_key)
         else:
-            run = self._find_or_make(
+            run = find_or_make(
+                self.client,
                 self.experiment_id,
                 {RUN_KEY_TAG: run_key, ROLE_TAG: PIPELINE_ROLE},
                 tags,
                 run_name,
-                lambda runs: _undecided(runs) or (runs[-1] if runs and not fresh else None),
+                lambda runs: undecided(runs) or (runs[-1] if runs and not fresh else None),
             )
         run_id: str = run.info.run_id
         self.set_tags(run_id, tags)
@@ -146,12 +147,13 @@ class Tracker:
         """
         tags = _tags(record.run_key, record.run_name, record.provenance)
         tags[VERDICT_DIGEST_TAG] = record.verdict_digest
-        run = self._opened(record) or self._find_or_make(
+        run = self._opened(record) or find_or_make(
+            self.client,
             self.experiment_id,
             {RUN_KEY_TAG: record.run_key, ROLE_TAG: PIPELINE_ROLE},
             tags,
             record.run_name,
-            lambda runs: _decided(runs, record.verdict_digest) or _undecided(runs),
+            lambda runs: decided(runs, record.verdict_digest) or undecided(runs),
             begun_ms=round(1000 * record.kept_at) or None,
         )
         run_id: str = run.info.run_id
@@ -170,7 +172,8 @@ class Tracker:
             MLFLOW_PARENT_RUN_ID: parent_run_id,
         }
         experiment_id = self.experiment_of(parent_run_id)
-        run = self._find_or_make(
+        run = find_or_make(
+            self.client,
             experiment_id,
             identity,
             {RUN_NAME_TAG: run_name},
@@ -261,7 +264,7 @@ class Tracker:
     @_telling
     def begun_ms(self, run_id: str) -> int:
         """When a run began, in milliseconds since 1970; 0 if it is not there."""
-        run = self._active(run_id)
+        run = active(self.client, run_id)
         return run.info.start_time if run else 0
 
     def run_page(self, run_id: str) -> str:
@@ -306,80 +309,18 @@ class Tracker:
         found: str = experiment.experiment_id
         return found
 
-    def _given(self, run_id: str, run_key: str) -> Run:
-        """The outermost run that a given run is nested in, if it may be the pipeline's."""
-        from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-
-        run = self._active(run_id)
-        while run is not None and (parent := run.data.tags.get(MLFLOW_PARENT_RUN_ID)):
-            run = self._active(parent)
-        if run is None:
-            raise RunMismatch(
-                f"{RUN_ID} names the run {run_id}, which {without_credentials(self.uri)} does not have; "
-                f"accepted: a run there that was not deleted, or no {RUN_ID}"
-            )
-        key = run.data.tags.get(RUN_KEY_TAG, "")
-        if key not in ("", run_key):
-            raise RunMismatch(
-                f"{RUN_ID} names the run {run.info.run_id}, which belongs to the pipeline run {key}, not to "
-                f"{run_key}; accepted: a run of its own, or no {RUN_ID}"
-            )
-        return run
-
-    def _active(self, run_id: str) -> Run | None:
-        """A run that is there and was not deleted."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            run = self.client.get_run(run_id)
-        except MlflowException as error:
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                raise
-            return None
-        return run if run.info.lifecycle_stage == "active" else None
-
     def _opened(self, record: RunRecord) -> Run | None:
         """The run that was opened or given for a record, if it has no other key and no other verdict."""
-        run = self._active(record.parent_run_id) if record.parent_run_id else None
+        run = active(self.client, record.parent_run_id) if record.parent_run_id else None
         if run is None and record.given_run_id:
             try:
-                run = self._given(record.given_run_id, record.run_key)
+                run = given(self.client, self.uri, record.given_run_id, record.run_key)
             except RunMismatch as mismatch:
                 logger.warning("%s; %s gets a run of its own", mismatch, record.run_name)
         if run is None:
             return None
         key, digest = run.data.tags.get(RUN_KEY_TAG, ""), run.data.tags.get(VERDICT_DIGEST_TAG, "")
         return run if key in ("", record.run_key) and digest in ("", record.verdict_digest) else None
-
-    def _find_or_make(
-        self,
-        experiment_id: str,
-        identity: Mapping[str, str],
-        more: Mapping[str, str],
-        name: str,
-        choose: Callable[[list[Run]], Run | None],
-        begun_ms: int | None = None,
-    ) -> Run:
-        """The run that is chosen among those of an identity, oldest first; made if none is.
-
-        A run whose record waited begins when it was kept, not when it is sent.
-        Of two processes that make it at once, one deletes its own again.
-        """
-        found = choose(self._runs(experiment_id, identity))
-        if found is not None:
-            return found
-        made = self.client.create_run(
-            experiment_id, start_time=begun_ms, tags={**identity, **more}, run_name=name
-        )
-        chosen = choose(self._runs(experiment_id, identity)) or made
-        if chosen.info.run_id != made.info.run_id:
-            self.client.delete_run(made.info.run_id)
-        return chosen
-
-    def _runs(self, experiment_id: str, identity: Mapping[str, str]) -> list[Run]:
-        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in identity.items())
-        runs = self.client.search_runs([experiment_id], query)
-        return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
 
 def _tags(run_key: str, run_name: str, provenance: Provenance | None) -> dict[str, str]:
@@ -398,13 +339,3 @@ def _tags(run_key: str, run_name: str, provenance: Provenance | None) -> dict[st
         CONFIG_TAG: provenance.config_sha256,
     }
     return tags | {name: value for name, value in told.items() if value}
-
-
-def _undecided(runs: Sequence[Run]) -> Run | None:
-    """The oldest run without a verdict."""
-    return next((run for run in runs if not run.data.tags.get(VERDICT_DIGEST_TAG)), None)
-
-
-def _decided(runs: Sequence[Run], verdict_digest: str) -> Run | None:
-    """The oldest run of a verdict."""
-    return next((run for run in runs if run.data.tags.get(VERDICT_DIGEST_TAG) == verdict_digest), None)

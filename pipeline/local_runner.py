@@ -27,6 +27,7 @@ from pipeline.metadata import newest_run
 from pipeline.progress import Progress, listening, terminal
 from pipeline.sources import DataDigests, check_sources, data_digests, resolve
 from pipeline.tracked_run import store_of_run, tracked
+from schemas.lineage import LineageGraph
 from schemas.reports import PushReport
 from schemas.settings import Report
 from schemas.verdicts import Verdict
@@ -146,7 +147,7 @@ def publish_report(layout: RunLayout) -> Verdict:
     fresh = layout.report.with_name(".report.partial")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(source, fresh)
-    kept = [layout.report / RunTimes.FILE]
+    kept = [layout.report / name for name in (RunTimes.FILE, LineageGraph.FILE, LineageGraph.PAGE)]
     if pusher is not None and pusher.state in FINISHED:
         kept.append(Path(pusher.outputs["pushed"]) / Verdict.LINKS)
     elif _same(source / Verdict.FILE, layout.report / Verdict.FILE):

@@ -13,7 +13,7 @@ import pytest
 from pipeline.layout import RunLayout
 from schemas.reports import FrontierIndex
 from tests.e2e.runs import COMPRESSED, SKIPPING, SMALL, Finished, run, run_and_act
-from tests.mlflow_server import MlflowServer, serve
+from tests.mlflow_server import MlflowServer
 
 pytestmark = pytest.mark.slow
 
@@ -23,8 +23,8 @@ MODEL = "tinytrill-host"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    with serve(tmp_path_factory.mktemp("server")) as running:
+def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[MlflowServer]:
+    with MlflowServer(tmp_path_factory.mktemp("mlflow") / "server", empty_store) as running:
         yield running
 
 
@@ -50,7 +50,7 @@ def while_down(folder: Path, server: MlflowServer) -> Finished:
 @pytest.fixture(scope="module")
 def synced(folder: Path, server: MlflowServer, while_down: Finished) -> Finished:
     assert while_down.code == 0, while_down.err
-    server.restart()
+    server.start()
     return run("lineage", "sync", "--output", str(folder))
 
 

@@ -216,11 +216,16 @@ def _served(told: str) -> str:
 
 
 def _table(*headings: str) -> Table:
-    """A table whose first column, and those that hold words, stand to the left."""
-    table = Table()
+    """A table that a narrow terminal holds: figures stay whole, long names are folded."""
+    table = Table(box=None, pad_edge=False)
     for heading in headings:
         words = heading in ("model", "device", "point", "aliases", "run")
-        table.add_column(heading, justify="left" if words else "right", overflow="fold")
+        table.add_column(
+            heading,
+            justify="left" if words else "right",
+            overflow="fold",
+            no_wrap=heading not in ("point", "aliases"),
+        )
     return table
 
 

@@ -132,9 +132,12 @@ def test_a_promotion_is_checked_and_written_down(server: MlflowServer, promoted:
     version = client(server).get_model_version_by_alias(MODEL, "champion")
     assert str(version.version) == "1"
     assert version.tags["tinytrill.promoted_why"] == "the first"
-    refused = promote(server, "1", "once more", "--set", "gate.goals=[{metric: bytes, limit: 1}]",
-                      "--config", "demo")  # fmt: skip
+    assert "1 is champion already" in promote(server, "1", "once more").out
+    policy = ("--config", "demo", "--set", "gate.goals=[{metric: bytes, limit: 1}]")
+    refused = promote(server, "2", "too large", *policy)
     assert refused.code == 2, refused.out + refused.err
+    assert "goals: " in refused.err
+    assert str(client(server).get_model_version_by_alias(MODEL, "champion").version) == "1"
 
 
 def test_a_champion_answers_from_the_registry(server: MlflowServer, promoted: Finished) -> None:

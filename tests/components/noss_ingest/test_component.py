@@ -92,11 +92,14 @@ def test_same_bytes_twice(tmp_path: Path) -> None:
 
 def test_the_digest_is_of_the_clips_not_of_their_shards(tmp_path: Path) -> None:
     make_task(tmp_path / "tasks/a", 12)
+    variations: list[dict[str, Any]] = [
+        {"shard_clips": 5},
+        {"shard_clips": 2},
+        {"shard_clips": 5, "max_seconds": 0.3},
+    ]
     digests = [
         run_ingest(Executor, settings_of(tmp_path, **changes), tmp_path / str(number))[1].digest
-        for number, changes in enumerate(
-            [{"shard_clips": 5}, {"shard_clips": 2}, {"shard_clips": 5, "max_seconds": 0.3}]
-        )
+        for number, changes in enumerate(variations)
     ]
     assert digests[0] == digests[1] != digests[2]
     assert len(digests[0]) == 32

@@ -24,6 +24,9 @@ from pipeline.promotion.champion import (
 )
 from tests.pipeline.promotion.conftest import FlawedClient, Killed, kill_at, make_versions, nothing, once_at
 
+# What MLflow writes to SQLite takes seconds.
+pytestmark = pytest.mark.slow
+
 NAME = "tinytrill-host"
 
 

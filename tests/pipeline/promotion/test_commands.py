@@ -14,6 +14,9 @@ from pipeline_runner import main
 from tests.pipeline.promotion.pushed import NAME, SMALL, STRONG, WEAK, number
 from tests.pipeline.promotion.test_promote import champion, make_champion
 
+# What MLflow writes to SQLite takes seconds.
+pytestmark = pytest.mark.slow
+
 
 class Typed(io.StringIO):
     """What a person types at a terminal."""

@@ -24,6 +24,9 @@ from schemas.verdicts import Standing
 from tests.pipeline.promotion.conftest import FlawedClient, Killed, kill_at, nothing, once_at
 from tests.pipeline.promotion.pushed import CORE, NAME, OTHER, SMALL, STRONG, TINY, WEAK, number
 
+# What MLflow writes to SQLite takes seconds.
+pytestmark = pytest.mark.slow
+
 
 class Somebody:
     """Who is asked.

@@ -97,12 +97,12 @@ def show_version(client: Any, text: str) -> ListedVersion:
 
 
 def print_models(console: Console, listed: Sequence[ListedModel]) -> None:
-    """One line a registered model."""
-    table = _table("model", "device", "versions", CANDIDATE_ALIAS, CHAMPION_ALIAS, PREVIOUS_ALIAS, *_FIGURES)
+    """One line a registered model, with the figures of its champion."""
+    table = _table("model", "versions", CANDIDATE_ALIAS, CHAMPION_ALIAS, PREVIOUS_ALIAS, *_FIGURES)
     for model in listed:
         numbers = [model.aliases.get(a, "-") for a in (CANDIDATE_ALIAS, CHAMPION_ALIAS, PREVIOUS_ALIAS)]
         figures = _figures(model.champion.standing if model.champion else None)
-        table.add_row(escape(model.name), model.device or "-", str(model.versions), *numbers, *figures)
+        table.add_row(escape(model.name), str(model.versions), *numbers, *figures)
     console.print(table)
     _warn(console, [words for model in listed for words in _named(model)])
 
@@ -155,7 +155,7 @@ def print_version(console: Console, one: ListedVersion) -> None:
         console.print(f"{name + ':':14} {words}", markup=False, highlight=False, soft_wrap=True)
 
 
-_FIGURES = ("NOSS mean", "of teacher", "latency (ms)", "size (MiB)")
+_FIGURES = ("NOSS", "of teacher", "ms", "MiB")
 
 
 def _listed(client: Any, model: Any) -> ListedModel:
@@ -219,12 +219,12 @@ def _table(*headings: str) -> Table:
     """A table that a narrow terminal holds: figures stay whole, long names are folded."""
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        words = heading in ("model", "device", "point", "aliases", "run")
+        words = heading in ("model", "point", "aliases", "run")
         table.add_column(
             heading,
             justify="left" if words else "right",
             overflow="fold",
-            no_wrap=heading not in ("point", "aliases"),
+            no_wrap=heading not in ("model", "point", "aliases"),
         )
     return table
 

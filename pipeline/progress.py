@@ -122,7 +122,7 @@ def listening(progress: logging.Handler, verbose: bool) -> Iterator[None]:
     absl_logging.get_absl_handler().setLevel(logging.INFO if verbose else logging.WARNING)
     absl_logger, project = absl_logging.get_absl_logger(), logging.getLogger("tinytrill")
     project.setLevel(logging.INFO)
-    project.propagate = False
+    propagated, project.propagate = project.propagate, False
     for logger in (absl_logger, project):
         logger.addHandler(progress)
     try:
@@ -130,3 +130,4 @@ def listening(progress: logging.Handler, verbose: bool) -> Iterator[None]:
     finally:
         for logger in (absl_logger, project):
             logger.removeHandler(progress)
+        project.propagate = propagated

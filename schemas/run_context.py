@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -18,6 +19,23 @@ class Provenance(Report):
     lock_sha256: str = Field("", description="Of requirements.lock; empty: there was none.")
     config_sha256: str = Field("", description="Of the resolved configuration.")
     packages: dict[str, str] = Field(default_factory=dict, description="Versions that decide results.")
+
+    def facts(self) -> dict[str, str]:
+        """As ML Metadata's properties and MLflow's tags hold it; the packages are told elsewhere."""
+        return {
+            "code_version": self.code_version,
+            "uncommitted": str(self.uncommitted).lower(),
+            "lock_sha256": self.lock_sha256,
+            "config_sha256": self.config_sha256,
+        }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, str], prefix: str = "") -> Provenance | None:
+        """What :meth:`facts` gave, each name behind a prefix; none if nothing is told."""
+        told = {name: facts.get(f"{prefix}{name}", "") for name in cls.model_fields if name != "packages"}
+        if not told["code_version"]:
+            return None
+        return cls.model_validate({**told, "uncommitted": told["uncommitted"] == "true"})
 
 
 class RunContext(Report):

@@ -28,6 +28,7 @@ from components.tracking.ledger import ensure_model
 from components.tracking.names import (
     CANDIDATE_TAG,
     FILES_TAG,
+    MLFLOW_FILES_TAG,
     PARENT_RUN_TAG,
     POINT_TAG,
     RUN_KEY_TAG,
@@ -141,6 +142,7 @@ def _ensure_version(
                 **identity,
                 PARENT_RUN_TAG: parent_run_id,
                 FILES_TAG: model.tags[FILES_TAG],
+                MLFLOW_FILES_TAG: model.tags[MLFLOW_FILES_TAG],
             },
             model_id=model.model_id,
             description=version.text,
@@ -177,6 +179,12 @@ def _ensure_logged_model(
     with tempfile.TemporaryDirectory() as aside:
         local = Path(aside) / "model"
         save_pyfunc(local, description, folder, model.model_id, run_id, files)
+        written = {
+            path.name: sha256_of(path)
+            for path in local.iterdir()
+            if path.is_file() and path.name not in files
+        }
+        client.set_logged_model_tags(model.model_id, {MLFLOW_FILES_TAG: json.dumps(written)})
         client.log_model_artifacts(model.model_id, str(local))
     model = client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     _ensure_output(tracker, run_id, model.model_id)

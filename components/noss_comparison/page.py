@@ -16,6 +16,7 @@ from components.noss_comparison.rows import (
     published,
     rows,
 )
+from components.templates import environment
 from schemas.noss_reports import NossComparison, PairedDifference
 
 TEMPLATE = "page.html.j2"
@@ -29,19 +30,10 @@ def render(comparison: NossComparison, picture: bytes) -> str:
       comparison: What it tells of.
       picture: The heat map, embedded so that the page needs no other file.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"figure": _figure, "signed": _signed}
-    environment.tests["web_address"] = _is_web_address
+    pages = environment(Path(__file__).parent, {"figure": _figure, "signed": _signed})
+    pages.tests["web_address"] = _is_web_address
     all_rows = rows(comparison)
-    return environment.get_template(TEMPLATE).render(
+    return pages.get_template(TEMPLATE).render(
         comparison=comparison,
         columns=columns(comparison),
         rows=all_rows,

@@ -8,6 +8,8 @@ RUN_NAME_TAG = "tinytrill.run_name"
 CANDIDATE_TAG = "tinytrill.candidate"
 
 # Of runs.
+# Before each fact of the code and configuration, as in tinytrill.code_version.
+PROVENANCE_PREFIX = "tinytrill."
 ROLE_TAG = "tinytrill.role"
 PIPELINE_ROLE = "pipeline"
 CANDIDATE_ROLE = "candidate"
@@ -24,6 +26,8 @@ PARENT_RUN_TAG = "tinytrill.pipeline_run_id"
 DEVICE_TAG = "tinytrill.device"
 # JSON, file name to sha256: every file of the version's folder.
 FILES_TAG = "tinytrill.files"
+# The same of what MLflow wrote around them: MLmodel, requirements and the like decide what is loaded.
+MLFLOW_FILES_TAG = "tinytrill.mlflow_files"
 # Before a slug; JSON of what serves the version, who said so and when.
 SERVED_TAG = "tinytrill.served."
 

@@ -21,6 +21,7 @@ from components.tracking.names import (
     CANDIDATE_ROLE,
     CANDIDATE_TAG,
     PIPELINE_ROLE,
+    PROVENANCE_PREFIX,
     ROLE_TAG,
     RUN_KEY_TAG,
     RUN_NAME_TAG,
@@ -41,10 +42,6 @@ from schemas.run_records import MetricPoint, RecordedDataset, RunRecord
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-CODE_VERSION_TAG = "tinytrill.code_version"
-UNCOMMITTED_TAG = "tinytrill.uncommitted"
-LOCK_TAG = "tinytrill.lock_sha256"
-CONFIG_TAG = "tinytrill.config_sha256"
 
 # MLflow takes no more parameters or tags in one call; metrics and data sets are fewer than it would take.
 _PARAMETERS = 100
@@ -330,12 +327,7 @@ def _tags(run_key: str, run_name: str, provenance: Provenance | None) -> dict[st
     tags = {RUN_KEY_TAG: run_key, ROLE_TAG: PIPELINE_ROLE, RUN_NAME_TAG: run_name}
     if provenance is None:
         return tags
-    code = provenance.code_version
-    told = {
-        MLFLOW_GIT_COMMIT: code if _COMMIT.fullmatch(code) else "",
-        CODE_VERSION_TAG: code,
-        UNCOMMITTED_TAG: str(provenance.uncommitted).lower(),
-        LOCK_TAG: provenance.lock_sha256,
-        CONFIG_TAG: provenance.config_sha256,
-    }
+    told = {f"{PROVENANCE_PREFIX}{name}": value for name, value in provenance.facts().items()}
+    if _COMMIT.fullmatch(provenance.code_version):
+        told[MLFLOW_GIT_COMMIT] = provenance.code_version
     return tags | {name: value for name, value in told.items() if value}

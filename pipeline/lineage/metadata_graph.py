@@ -19,7 +19,6 @@ from schemas.run_context import Provenance
 # What an address may hold before its host.
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+@")
 _LONGEST_PARAMETER = 30_000
-_CODE, _UNCOMMITTED, _LOCK, _CONFIG = "code_version", "uncommitted", "lock_sha256", "config_sha256"
 
 
 class NoMetadata(RuntimeError):
@@ -54,12 +53,7 @@ def annotate(layout: RunLayout, provenance: Provenance) -> None:
     run = newest_run_context(store) if store else None
     if store is None or run is None:
         return
-    for name, value in (
-        (_CODE, provenance.code_version),
-        (_UNCOMMITTED, str(provenance.uncommitted).lower()),
-        (_LOCK, provenance.lock_sha256),
-        (_CONFIG, provenance.config_sha256),
-    ):
+    for name, value in provenance.facts().items():
         run.custom_properties[name].string_value = value
     store.put_contexts([run])
 
@@ -137,14 +131,7 @@ class _Reader:
 
     def _provenance(self) -> Provenance | None:
         said = {name: value.string_value for name, value in self._context.custom_properties.items()}
-        if not said.get(_CODE):
-            return None
-        return Provenance(
-            code_version=said[_CODE],
-            uncommitted=said.get(_UNCOMMITTED) == "true",
-            lock_sha256=said.get(_LOCK, ""),
-            config_sha256=said.get(_CONFIG, ""),
-        )
+        return Provenance.from_facts(said)
 
     def _step(self, execution: Any) -> LineageNode:
         parameters = {name: _text(value) for name, value in sorted(execution.custom_properties.items())}

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.templates import environment
 from pipeline.lineage import drawing
 from pipeline.lineage.cards import Card, seconds, way_of
 from pipeline.lineage.stages import TITLES
@@ -132,17 +133,8 @@ def _configuration(graph: LineageGraph) -> str:
 
 @cache
 def _template(name: str) -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"took": _took, "moment": _moment, "pretty": _pretty}
-    return environment.get_template(name)
+    pages = environment(TEMPLATES, {"took": _took, "moment": _moment, "pretty": _pretty})
+    return pages.get_template(name)
 
 
 def _text(name: str) -> str:

@@ -15,10 +15,10 @@ from components.tracking.names import (
     DEVICE_TAG,
     PARENT_RUN_TAG,
     POINT_TAG,
+    PROVENANCE_PREFIX,
     SERVED_TAG,
     SHA256_TAG,
 )
-from components.tracking.tracker import CODE_VERSION_TAG, CONFIG_TAG, LOCK_TAG, UNCOMMITTED_TAG
 from pipeline.lineage.parts import decision_id, file_id, folder_id, version_id
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.run_context import Provenance
@@ -114,20 +114,8 @@ def with_runs(graph: LineageGraph, parent: Any, runs: dict[str, str]) -> Lineage
         update={
             "nodes": nodes,
             "parent_run_id": parent.info.run_id,
-            "provenance": graph.provenance or provenance(parent.data.tags),
+            "provenance": graph.provenance or Provenance.from_facts(parent.data.tags, PROVENANCE_PREFIX),
         }
-    )
-
-
-def provenance(tags: dict[str, str]) -> Provenance | None:
-    """The code and configuration that an MLflow run's tags tell of; None if they do not."""
-    if not tags.get(CODE_VERSION_TAG):
-        return None
-    return Provenance(
-        code_version=tags[CODE_VERSION_TAG],
-        uncommitted=tags.get(UNCOMMITTED_TAG) == "true",
-        lock_sha256=tags.get(LOCK_TAG, ""),
-        config_sha256=tags.get(CONFIG_TAG, ""),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from components.frontier_pusher.card import CARD_FILE, EXAMPLE_FILE
 from components.frontier_pusher.folders import GOLDEN_FILE, MODEL_FILE, NOTICE_FILE, SUMS_FILE, sha256_of
 from components.frontier_pusher.serving import SCRIPT
 from components.tracking.faults import TrackingFault, telling
-from components.tracking.names import FILES_TAG, SHA256_TAG
+from components.tracking.names import FILES_TAG, MLFLOW_FILES_TAG, SHA256_TAG
 from schemas.reports import ModelDescription
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ NEEDED = frozenset({MODEL_FILE, GOLDEN_FILE, ModelDescription.FILE})
 _FOLDER = "artifacts"
 _MLFLOWS = frozenset(
     {
-        *("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt", "registered_model_meta"),
+        *("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt"),
         *("input_example.json", "serving_input_example.json"),
     }
 )
@@ -66,6 +67,7 @@ def fetch_files(client: MlflowClient, version: ModelVersion, folder: Path) -> Mo
     """
     name = f"{version.name} v{version.version}"
     recorded = recorded_files(version)
+    around = _sums(version, MLFLOW_FILES_TAG, _MLFLOWS)
     source = _LOGGED_MODEL.fullmatch(version.source or "")
     if source is None:
         raise Tampered(f"{name} comes from {version.source!r}; accepted: models:/<id of a logged model>")
@@ -73,19 +75,16 @@ def fetch_files(client: MlflowClient, version: ModelVersion, folder: Path) -> Mo
     with telling(client.tracking_uri):
         location = client.get_logged_model(model_id).artifact_location
         _check_listing(name, location, _list(client, name, model_id, _FOLDER), recorded)
-        _check_root(name, location, _list(client, name, model_id, ""))
+        _check_root(name, location, _list(client, name, model_id, ""), around)
         folder.mkdir(parents=True, exist_ok=True)
         for file, expected in recorded.items():
             place = file if file == SCRIPT_FILE else f"{_FOLDER}/{file}"
             _download(client, name, f"{location}/{place}", folder)
-            path = folder / file
-            if path.is_symlink() or not path.is_file():
-                raise Tampered(f"{name}: the store gives {file} as something else than a file")
-            if (found := sha256_of(path)) != expected:
-                raise Tampered(
-                    f"{name}: {file} is not the file that was registered: its sha256 is {found}, the "
-                    f"version's tag {FILES_TAG} says {expected}"
-                )
+            _check_sum(name, folder / file, expected, FILES_TAG)
+        with tempfile.TemporaryDirectory() as aside:
+            for file, expected in around.items():
+                _download(client, name, f"{location}/{file}", Path(aside))
+                _check_sum(name, Path(aside, file), expected, MLFLOW_FILES_TAG)
     try:
         description = ModelDescription.load(folder)
     except ValidationError as error:
@@ -108,23 +107,7 @@ def recorded_files(version: ModelVersion) -> dict[str, str]:
       Tampered: If the tags are absent, contradict each other, or name what no run stores.
     """
     name = f"{version.name} v{version.version}"
-    text = version.tags.get(FILES_TAG)
-    if not text:
-        raise Tampered(
-            f"{name} has no tag {FILES_TAG}: nothing tells what its files should be; accepted: versions that "
-            "a run of this pipeline registered"
-        )
-    try:
-        recorded = json.loads(text)
-    except json.JSONDecodeError:
-        recorded = None
-    if not isinstance(recorded, dict) or not all(_SHA256.fullmatch(str(one)) for one in recorded.values()):
-        raise Tampered(f"{name}: its tag {FILES_TAG} cannot be read; accepted: file names with their sha256")
-    if unknown := sorted(recorded.keys() - PUSHED_FILES - {SCRIPT_FILE}):
-        raise Tampered(
-            f"{name}: its tag {FILES_TAG} names {', '.join(map(repr, unknown))}; accepted: "
-            f"{', '.join(sorted(PUSHED_FILES | {SCRIPT_FILE}))}"
-        )
+    recorded = _sums(version, FILES_TAG, PUSHED_FILES | {SCRIPT_FILE})
     if missing := sorted(NEEDED - recorded.keys()):
         raise Tampered(f"{name}: its tag {FILES_TAG} does not name {', '.join(missing)}")
     if recorded[MODEL_FILE] != version.tags.get(SHA256_TAG):
@@ -133,6 +116,39 @@ def recorded_files(version: ModelVersion) -> dict[str, str]:
             f"{SHA256_TAG} says {version.tags.get(SHA256_TAG)}"
         )
     return recorded
+
+
+def _sums(version: ModelVersion, tag: str, known: frozenset[str]) -> dict[str, str]:
+    """What a tag says of files: sha256 by name."""
+    name = f"{version.name} v{version.version}"
+    text = version.tags.get(tag)
+    if not text:
+        raise Tampered(
+            f"{name} has no tag {tag}: nothing tells what its files should be; accepted: versions that a run "
+            "of this pipeline registered"
+        )
+    try:
+        recorded = json.loads(text)
+    except json.JSONDecodeError:
+        recorded = None
+    if not isinstance(recorded, dict) or not all(_SHA256.fullmatch(str(one)) for one in recorded.values()):
+        raise Tampered(f"{name}: its tag {tag} cannot be read; accepted: file names with their sha256")
+    if unknown := sorted(recorded.keys() - known):
+        raise Tampered(
+            f"{name}: its tag {tag} names {', '.join(map(repr, unknown))}; accepted: "
+            f"{', '.join(sorted(known))}"
+        )
+    return recorded
+
+
+def _check_sum(name: str, path: Path, expected: str, tag: str) -> None:
+    if path.is_symlink() or not path.is_file():
+        raise Tampered(f"{name}: the store gives {path.name} as something else than a file")
+    if (found := sha256_of(path)) != expected:
+        raise Tampered(
+            f"{name}: {path.name} is not the file that was registered: its sha256 is {found}, the version's "
+            f"tag {tag} says {expected}"
+        )
 
 
 def _list(client: MlflowClient, name: str, model_id: str, folder: str) -> list[Any]:
@@ -176,11 +192,13 @@ def _check_listing(name: str, location: str, listed: list[Any], recorded: dict[s
     _check_kinds(name, location, [one for one in listed if one.is_dir], sorted(found))
 
 
-def _check_root(name: str, location: str, listed: list[Any]) -> None:
-    """Beside that folder lie the serving script and MLflow's own files: nothing else could be loaded."""
+def _check_root(name: str, location: str, listed: list[Any], around: dict[str, str]) -> None:
+    """Beside that folder lie the serving script and what MLflow wrote: nothing else could be loaded."""
     found = {one.path for one in listed}
-    if unknown := sorted(found - _MLFLOWS - {_FOLDER, SCRIPT_FILE}):
+    if unknown := sorted(found - around.keys() - {_FOLDER, SCRIPT_FILE}):
         raise Tampered(f"{name}: the store lists {', '.join(map(repr, unknown))}, which no run stored")
+    if missing := sorted(around.keys() - found):
+        raise Tampered(f"{name}: the store does not have {', '.join(missing)}")
     folders = [one for one in listed if one.is_dir and one.path != _FOLDER]
     _check_kinds(name, location, folders, sorted(found))
 

@@ -16,6 +16,7 @@ from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.operators import Profile, profiles
 from components.frontier_gate.page.rows import noisy_variants, task_rows
 from components.frontier_gate.panel import PANEL_TITLES, latency_label
+from components.templates import environment
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossComparison
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint, Verdict
@@ -113,17 +114,7 @@ def render(material: Material, picture: bytes, heat_map: bytes) -> str:
 
 @cache
 def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= FILTERS
-    return environment.get_template(TEMPLATE)
+    return environment(TEMPLATES, FILTERS).get_template(TEMPLATE)
 
 
 def _device(material: Material, verdict: DeviceVerdict) -> DeviceView:

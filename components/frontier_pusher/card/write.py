@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.frontier_pusher.card.facts import facts
 from components.markdown import plain
+from components.templates import environment
 from schemas.noss_tasks import SMALLER_IS_BETTER, Metric
 from schemas.reports import ModelDescription
 
 if TYPE_CHECKING:
-    import jinja2
+    pass
 
 TEMPLATES = Path(__file__).parent / "templates"
 CARD_TEMPLATE = "card.md.j2"
@@ -49,23 +49,9 @@ def write_example(description: ModelDescription) -> str:
 
 
 def _render(template: str, description: ModelDescription) -> str:
-    return _environment().get_template(template).render(litert=LITERT, **facts(description))
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=False,  # Markdown and code: words of others pass the filter 'words'
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= FILTERS
-    return environment
+    # Markdown and code: words of others pass the filter 'words'.
+    documents = environment(TEMPLATES, FILTERS, html=False)
+    return documents.get_template(template).render(litert=LITERT, **facts(description))
 
 
 def _figure(value: float | None) -> str:

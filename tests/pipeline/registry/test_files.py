@@ -13,13 +13,22 @@ import pytest
 from components.frontier_pusher.folders import file_digests, sha256_of
 from components.frontier_pusher.serving import SCRIPT
 from components.tracking.faults import TrackingFault
-from components.tracking.names import FILES_TAG, SHA256_TAG
+from components.tracking.names import FILES_TAG, MLFLOW_FILES_TAG, SHA256_TAG
 from components.tracking.stores import open_client
 from pipeline.registry.files import PUSHED_FILES, Tampered, fetch_files
 from tests.pipeline.registry.conftest import PushedRun, changed
 from tests.pipeline.registry.poisoned_server import poisoned_server
 
-ROOT = [("MLmodel", False), ("embedder.py", False), ("artifacts", True)]
+# What MLflow writes around the pushed files.
+AROUND = (
+    "MLmodel",
+    "conda.yaml",
+    "input_example.json",
+    "python_env.yaml",
+    "requirements.txt",
+    "serving_input_example.json",
+)
+ROOT = [*((name, False) for name in AROUND), ("embedder.py", False), ("artifacts", True)]
 
 
 def test_fetches_what_was_pushed(pushed: PushedRun, tmp_path: Path) -> None:
@@ -31,9 +40,9 @@ def test_fetches_what_was_pushed(pushed: PushedRun, tmp_path: Path) -> None:
     assert description.point_id == pushed.version().tags["tinytrill.point"]
 
 
-@pytest.mark.parametrize("name", [*sorted(PUSHED_FILES), "embedder.py"])
+@pytest.mark.parametrize("name", [*sorted(PUSHED_FILES), "embedder.py", *AROUND])
 def test_a_file_of_another_content_is_refused(pushed: PushedRun, tmp_path: Path, name: str) -> None:
-    path = pushed.stored / (name if name == "embedder.py" else f"artifacts/{name}")
+    path = pushed.stored / (f"artifacts/{name}" if name in PUSHED_FILES else name)
 
     def flip(file: Path) -> None:
         content = bytearray(file.read_bytes())
@@ -47,10 +56,11 @@ def test_a_file_of_another_content_is_refused(pushed: PushedRun, tmp_path: Path,
         fetch_files(pushed.client, pushed.version(), tmp_path)
 
 
-def test_an_absent_file_is_missed(pushed: PushedRun, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["artifacts/golden.npz", "requirements.txt"])
+def test_an_absent_file_is_missed(pushed: PushedRun, tmp_path: Path, place: str) -> None:
     with (
-        changed(pushed.stored / "artifacts" / "golden.npz", Path.unlink),
-        pytest.raises(Tampered, match=r"the store does not have artifacts/golden\.npz"),
+        changed(pushed.stored / place, Path.unlink),
+        pytest.raises(Tampered, match=f"the store does not have {place}"),
     ):
         fetch_files(pushed.client, pushed.version(), tmp_path)
 
@@ -94,6 +104,8 @@ def other(files: str, **changes: str | None) -> str:
         (lambda t: {FILES_TAG: other(t, **{"model.json": "abc"})}, "its tag tinytrill.files cannot be read"),
         (lambda t: {FILES_TAG: other(t, **{"../x": "a" * 64})}, r"names '\.\./x'; accepted: MODEL_CARD"),
         (lambda t: {FILES_TAG: other(t, **{"golden.npz": None})}, "does not name golden.npz"),
+        (lambda _: {MLFLOW_FILES_TAG: ""}, "has no tag tinytrill.mlflow_files"),
+        (lambda _: {MLFLOW_FILES_TAG: '{"a.py": "%s"}' % ("a" * 64)}, "names 'a.py'; accepted: MLmodel"),
         (lambda _: {SHA256_TAG: "b" * 64}, f"its tag tinytrill.sha256 says {'b' * 64}"),
         (lambda _: {SHA256_TAG: ""}, "its tag tinytrill.sha256 says None"),
     ],
@@ -142,7 +154,8 @@ def test_a_deleted_model_is_a_fault(pushed: PushedRun, tmp_path: Path) -> None:
 def served(pushed: PushedRun) -> dict[str, bytes]:
     """All files of the version as a server would give them."""
     files = {f"artifacts/{path.name}": path.read_bytes() for path in pushed.folder.iterdir()}
-    return {**files, "embedder.py": Path(SCRIPT).read_bytes()}
+    around = {name: (pushed.stored / name).read_bytes() for name in AROUND}
+    return {**files, **around, "embedder.py": Path(SCRIPT).read_bytes()}
 
 
 def fetch_from(

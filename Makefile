@@ -5,7 +5,7 @@ PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3))
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-PYTEST := $(PY) -m pytest --ignore=tests/benchmarks --numprocesses auto --dist loadgroup
+PYTEST := $(PY) -m pytest --ignore=tests/benchmarks --numprocesses auto --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

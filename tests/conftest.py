@@ -78,6 +78,7 @@ def scene(tmp_path: Path, tiny_files: dict[str, bytes], empty_store: Path) -> Ma
     return make
 
 
+@pytest.hookimpl(tryfirst=True)  # before the distribution reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps a component's tests in one process, so that what they share is made once; whole runs first.
 

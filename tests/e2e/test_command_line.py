@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.runs import run
+from tests.mlflow_server import ADMIN, MlflowServer
 
 
 def test_help_names_every_command() -> None:
     done = run("--help")
     assert done.code == 0
-    for command in ("run", "demo", "validate", "report", "doctor", "noss"):
+    tracked = ("lineage", "registry", "promote", "rollback", "pull")
+    for command in ("run", "demo", "validate", "report", "doctor", "noss", *tracked):
         assert f"\n    {command} " in done.out
     assert "\n  3    the gate is closed for a device" in done.out
 
@@ -56,3 +58,21 @@ def test_the_doctor_answers_without_noise() -> None:
     assert done.code == 0, done.out
     assert "LiteRT" in done.out
     assert done.err == ""
+
+
+@pytest.mark.slow
+def test_a_wrong_password_is_refused_before_anything_runs_and_written_nowhere(
+    tmp_path: Path, empty_store: Path
+) -> None:
+    folder = tmp_path / "run"
+    with MlflowServer(tmp_path / "server", empty_store, password="correct horse battery") as server:
+        named = {"MLFLOW_TRACKING_URI": server.uri.replace("//", f"//{ADMIN}:not-this-one@")}
+        done = run("demo", "--output", str(folder), env=named)
+        asked = run("doctor", "--output", str(folder), env=named)
+    assert done.code == 2, done.err
+    assert "MLFLOW_TRACKING_USERNAME" in done.err
+    assert asked.code == 1
+    assert "not-this-one" not in done.out + done.err + asked.out + asked.err
+    written = [path for path in folder.rglob("*") if path.is_file()]
+    assert not any(b"not-this-one" in path.read_bytes() for path in written)
+    assert "metadata.db" not in {path.name for path in written}

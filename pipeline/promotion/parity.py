@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from components.modeling.litert import LiteRtModel
 from components.tflite_converter import checks
 from components.tflite_converter.settings import ConverterSettings
+from pipeline.progress import terminal
 from pipeline.promotion.checked import Checked
 from schemas.reports import ModelDescription
 
@@ -25,7 +27,9 @@ def check_parity(folder: Path, description: ModelDescription, conversion: Conver
     try:
         with np.load(folder / "golden.npz", allow_pickle=False) as golden:
             inputs, expected = golden[checks.GOLDEN_INPUT], golden[checks.GOLDEN_EMBEDDING]
-        answers = checks.embed(LiteRtModel(folder / "model.tflite"), inputs)
+        # LiteRT says on standard error what it runs with.
+        with terminal(Path(os.devnull), verbose=False):
+            answers = checks.embed(LiteRtModel(folder / "model.tflite"), inputs)
         found = checks.parity(answers, expected)
     except (ValueError, KeyError, OSError, RuntimeError) as error:
         return Checked("parity", False, f"LiteRT does not run the file on its golden vectors: {error}")

@@ -124,13 +124,15 @@ def test_a_finished_run_can_be_shown_again(folder: Path, second: Finished) -> No
 
 def test_the_page_links_to_what_was_pushed(folder: Path, second: Finished) -> None:
     text = (folder / "report" / Verdict.LINKS).read_text()
-    points = json.loads(text.partition(" = ")[2].removesuffix(";\n"))["points"]
+    links = json.loads(text.partition(" = ")[2].removesuffix(";\n"))
     for model in FrontierIndex.load(str(folder / "pushed")).models:
-        link = points[model.point_id]
+        link = links["points"][model.point_id]
         assert (folder / "report" / link["folder"] / "model.tflite").is_file()
         (registration,) = model.registrations
-        assert link["version"] == f"tinytrill-host v{registration.version}"
-        assert link["run_id"] == model.run_id
+        assert [version["name"] for version in link["versions"]] == [
+            f"tinytrill-host v{registration.version}"
+        ]
+        assert links["runs"][model.candidate_id]["id"] == model.run_id
 
 
 def test_the_run_tells_its_code_and_its_lineage(folder: Path, first: Finished) -> None:

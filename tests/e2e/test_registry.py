@@ -129,6 +129,7 @@ def test_sending_again_changes_nothing(folder: Path, server: MlflowServer, synce
 
 def test_a_promotion_is_checked_and_written_down(server: MlflowServer, promoted: Finished) -> None:
     assert promoted.code == 0, promoted.err
+    assert promoted.err == ""
     version = client(server).get_model_version_by_alias(MODEL, "champion")
     assert str(version.version) == "1"
     assert version.tags["tinytrill.promoted_why"] == "the first"

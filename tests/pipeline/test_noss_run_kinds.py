@@ -195,6 +195,7 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return version
 
 
+@pytest.mark.slow
 def test_a_pushed_student_brings_its_front_end_and_hop(pushed: Path, long_root: Path, tmp_path: Path) -> None:
     other = ("front_end.mels=40", "evaluation.hop_samples=4000")
     settings = NossEvaluatorSettings(hop_samples=4000, front_end=FrontEndSpec(mels=40))

@@ -17,6 +17,8 @@ from schemas.students import FrontEndSpec
 from tests.components.student_trainer.test_student_trainer import execute
 from tests.students import mobilenet
 
+pytestmark = pytest.mark.slow
+
 PLAIN = mobilenet("tiny", 0.25, embedding_width=32)
 
 

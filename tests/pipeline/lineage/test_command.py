@@ -18,6 +18,8 @@ from schemas.records import Clip, shard_path, write_shard
 from tests.pipeline.lineage.conftest import MODEL, Pushed
 from tests.pushed_runs import BLESSED
 
+pytestmark = pytest.mark.slow
+
 
 def lineage(pushed: Pushed, *arguments: str) -> int:
     return main(["lineage", *arguments, "--output", str(pushed.layout.root)])

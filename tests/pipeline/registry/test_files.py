@@ -19,6 +19,8 @@ from pipeline.registry.files import PUSHED_FILES, Tampered, fetch_files
 from tests.pipeline.registry.conftest import PushedRun, changed
 from tests.pipeline.registry.poisoned_server import poisoned_server
 
+pytestmark = pytest.mark.slow
+
 # What MLflow writes around the pushed files.
 AROUND = (
     "MLmodel",

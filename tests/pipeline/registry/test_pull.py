@@ -20,6 +20,8 @@ from pipeline.registry.files import PUSHED_FILES, Tampered, fetch_files
 from pipeline.registry.pull import Pulled, pull, served_tag, sums
 from tests.pipeline.registry.conftest import NAME, PushedRun, changed
 
+pytestmark = pytest.mark.slow
+
 
 def command(*arguments: object) -> int:
     """Runs the command and returns its exit code."""

@@ -19,9 +19,12 @@ from tests.pushed_runs import make_golden
 
 GPP = shutil.which("g++") or ""
 
-pytestmark = pytest.mark.skipif(
-    not GPP or not library().is_file(), reason="no g++, or a wheel of LiteRT without its shared library"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not GPP or not library().is_file(), reason="no g++, or a wheel of LiteRT without its shared library"
+    ),
+]
 
 EMBED = """
 #include <cstdio>

@@ -107,7 +107,7 @@ def _tell_lineage(config: RunConfig, layout: RunLayout, parent_run_id: str) -> N
     try:
         export_lineage(layout, Tracker(store_of_run(config)) if parent_run_id else None, parent_run_id)
     except TrackingFault as error:
-        log.warning("%s; the lineage is in %s until 'lineage sync' sends it", error, layout.report)
+        log.warning("%s; the lineage is in %s, and the same command sends it again", error, layout.report)
 
 
 def _run_pipeline(

@@ -16,8 +16,8 @@ from tests.conftest import REPOSITORY
 from tests.mlflow_server import MlflowServer
 from tests.pipeline.promotion.pushed import NAME, SMALL, STRONG, TINY, number, push_runs
 
-ROUNDS = 12
-ROUNDS_ON_A_SERVER = 4
+ROUNDS = 6
+ROUNDS_ON_A_SERVER = 2
 
 
 def race(uri: str, rounds: int) -> None:

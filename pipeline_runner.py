@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import lineage, noss, promotion, pull, registry, runs
+from pipeline.commands import kubeflow, lineage, noss, promotion, pull, registry, runs
 
 _DESCRIPTION = """\
 TinyTrill distils a big speech-embedding teacher into small TFLite students, measures each on the file
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from components.tracking.faults import TrackingFault
     from pipeline.config_file import ConfigError
+    from pipeline.kubeflow.faults import KubeflowFault
     from pipeline.local_runner import RunFailed
 
     try:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
-    except (RunFailed, TrackingFault) as error:
+    except (RunFailed, TrackingFault, KubeflowFault) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (runs, noss, lineage, registry, promotion, pull):
+    for group in (runs, noss, lineage, registry, promotion, pull, kubeflow):
         for command in group.add(commands):
             command.add_argument("--verbose", action="store_true", help="show the libraries' own logs")
     return parser

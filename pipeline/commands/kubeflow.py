@@ -1,0 +1,265 @@
+"""``submit`` and ``status``: runs on a Kubeflow Pipelines server."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands.shared import add_json, add_set
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow.client import PipelinesServer, Submitted
+    from pipeline.kubeflow.connection import Connection
+    from pipeline.kubeflow.package import Package
+    from pipeline.kubeflow.run_state import RunState
+
+_SUBMIT_HELP = """\
+Starts a run on a Kubeflow Pipelines server: of a compiled pipeline, or of a configuration, which is compiled
+first. Prints the run's id and the address of its page; --wait stays until the run is over, and says when a
+task changes its state.
+
+  pipeline_runner.py submit --config real_audio --host http://localhost:3000 --wait
+  pipeline_runner.py submit pipeline.yaml --param data_root=/data/audioset --pipeline-root s3://runs/tinytrill
+"""
+_STATUS_HELP = """\
+Shows a run on a Kubeflow Pipelines server and each of its tasks: state, duration, and the last line of the
+error of what failed. --wait stays until the run is over, as that of 'submit' does.
+
+  pipeline_runner.py status 7d1ad1ec-0a4f-44a6-b7b5-7d2ab3c1a3c5 --wait
+"""
+_ENVIRONMENT = """\
+environment:
+  KF_PIPELINES_ENDPOINT, KF_PIPELINES_NAMESPACE, KF_PIPELINES_DEFAULT_EXPERIMENT_NAME
+                             for --host, --namespace and --experiment
+  KF_PIPELINES_OVERRIDE_EXPERIMENT_NAME
+                             goes before --experiment
+  KF_PIPELINES_UI_ENDPOINT   address of the web pages, if it is not the host's
+  KF_PIPELINES_TOKEN         a bearer token, or
+  KF_PIPELINES_SA_TOKEN_PATH a file with one, read anew for each request (service account), or
+  KF_PIPELINES_DEX_USERNAME, KF_PIPELINES_DEX_PASSWORD
+                             a user of Dex; KF_PIPELINES_DEX_AUTH_TYPE is local or ldap
+  KF_PIPELINES_SSL_CA_CERT   file of the certificate authority that the server's certificate is of
+"""
+_EXIT_CODES = """\
+exit codes:
+  0    the run is submitted; with --wait it has succeeded; for status: it has not failed
+  1    the run has failed or was cancelled, or the server does not do what it is asked
+  2    refused: arguments, pipeline, host or login cannot be used, or there is no such run
+  124  the time of --timeout is over, and the run goes on
+  130  interrupted; a run that is submitted goes on
+"""
+_TIME_OVER, _INTERRUPTED = 124, 130
+
+
+def add(commands: Any) -> list[argparse.ArgumentParser]:
+    """Adds the commands; returns their parsers."""
+    return [_add_submit(commands), _add_status(commands)]
+
+
+def _add_submit(commands: Any) -> argparse.ArgumentParser:
+    submit: argparse.ArgumentParser = commands.add_parser(
+        "submit",
+        help="start a run on a Kubeflow Pipelines server",
+        description=_SUBMIT_HELP,
+        epilog=f"{_ENVIRONMENT}\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    submit.add_argument("pipeline", nargs="?", type=Path, metavar="PIPELINE.yaml", help="a compiled pipeline")
+    submit.add_argument(
+        "--config", metavar="FILE", help="a configuration, compiled in place of PIPELINE.yaml"
+    )
+    add_set(submit, "training.epochs=20")
+    submit.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a run-time parameter of the pipeline, as in data_root=/data; may be given again",
+    )
+    submit.add_argument(
+        "--run-name", default="", metavar="NAME", help="default: the pipeline's name and the time"
+    )
+    submit.add_argument(
+        "--pipeline-root", default="", metavar="URI", help="where artifacts go, as s3://bucket/folder"
+    )
+    submit.add_argument(
+        "--service-account", default="", metavar="NAME", help="Kubernetes account of the run's pods"
+    )
+    submit.add_argument("--no-cache", action="store_true", help="run every task, whatever was run before")
+    _add_server(submit)
+    submit.add_argument(
+        "--experiment", default="", metavar="NAME", help="made if it is not there (default: Default)"
+    )
+    _add_wait(submit)
+    submit.set_defaults(command=_submit)
+    return submit
+
+
+def _add_status(commands: Any) -> argparse.ArgumentParser:
+    status: argparse.ArgumentParser = commands.add_parser(
+        "status",
+        help="show a run on a Kubeflow Pipelines server",
+        description=_STATUS_HELP,
+        epilog=f"{_ENVIRONMENT}\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    status.add_argument("run_id", metavar="RUN_ID", help="as 'submit' printed it")
+    add_json(status)
+    _add_server(status)
+    _add_wait(status)
+    status.set_defaults(command=_status)
+    return status
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="", metavar="URL", help="of the server, as http://localhost:3000")
+    parser.add_argument(
+        "--namespace", default="", metavar="NS", help="of your profile, on a server of several users"
+    )
+
+
+def _add_wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--wait", action="store_true", help="stay until the run is over")
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="longest time to stay, with --wait"
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return value
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from pipeline.kubeflow.client import PipelinesServer, Submission
+    from pipeline.kubeflow.package import parameter_values
+
+    connection = _connection(options, options.experiment)
+    package = _package(options)
+    submission = Submission(
+        package,
+        run_name=options.run_name or f"{package.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
+        parameters=parameter_values(package, options.param),
+        pipeline_root=options.pipeline_root,
+        service_account=options.service_account,
+        cache=not options.no_cache,
+    )
+    server = PipelinesServer(connection)
+    try:
+        submitted = server.submit(submission)
+    except KeyboardInterrupt:
+        print(
+            f"interrupted while the run {submission.run_name!r} was being submitted: see at "
+            f"{connection.page} whether it is there before you submit it again",
+            file=sys.stderr,
+        )
+        return _INTERRUPTED
+    _show_submitted(submitted)
+    if not options.wait:
+        print(f"  to look at it: {_again(options, submitted.run_id)}")
+        return 0
+    run = _wait(options, server, submitted.run_id)
+    return run if isinstance(run, int) else _show_end(run)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from pipeline.kubeflow.client import PipelinesServer
+    from pipeline.kubeflow.run_text import status_lines
+
+    connection = _connection(options)
+    server = PipelinesServer(connection)
+    run = _wait(options, server, options.run_id) if options.wait else server.run(options.run_id)
+    if isinstance(run, int):
+        return run
+    if options.json:
+        print(run.model_dump_json(indent=2))
+    elif options.wait:
+        return _show_end(run)
+    else:
+        print("\n".join(status_lines(run)))
+    return 1 if run.finished and not run.succeeded else 0
+
+
+def _connection(options: argparse.Namespace, experiment: str = "") -> Connection:
+    from pipeline.kubeflow.connection import connection_from
+    from pipeline.kubeflow.faults import Refused
+
+    if options.timeout is not None and not options.wait:
+        raise Refused("--timeout is the time that --wait stays: give both, or neither")
+    return connection_from(os.environ, options.host, options.namespace, experiment)
+
+
+def _package(options: argparse.Namespace) -> Package:
+    """Reads the compiled pipeline, or compiles the configuration."""
+    import tempfile
+    from dataclasses import replace
+
+    from pipeline.kubeflow.faults import Refused
+    from pipeline.kubeflow.package import read_package
+
+    if (options.config is None) == (options.pipeline is None):
+        raise Refused("give a compiled PIPELINE.yaml, or a configuration as --config: one of the two")
+    if options.pipeline is not None:
+        if options.set:
+            raise Refused("--set changes a configuration, and PIPELINE.yaml is compiled already: use --param")
+        return read_package(options.pipeline)
+
+    from pipeline.config_file import load_config
+    from pipeline.kubeflow.compile import compile_pipeline
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "pipeline.yaml"
+        compile_pipeline(load_config(options.config, options.set), target)
+        return replace(read_package(target), source=f"--config {options.config}")
+
+
+def _wait(options: argparse.Namespace, server: PipelinesServer, run_id: str) -> RunState | int:
+    """Waits until a run is over; an exit code if it is not."""
+    from pipeline.kubeflow.faults import KubeflowFault
+    from pipeline.kubeflow.follow import StillRunning, follow
+    from pipeline.kubeflow.run_text import Lines
+
+    stream = sys.stderr if getattr(options, "json", False) else sys.stdout
+    again = f"the run goes on; to look at it: {_again(options, run_id)} --wait"
+    try:
+        return follow(
+            server, run_id, Lines(lambda line: print(line, file=stream, flush=True)), options.timeout
+        )
+    except StillRunning as fault:
+        print(f"{fault}: {again}", file=sys.stderr)
+        return _TIME_OVER
+    except KeyboardInterrupt:
+        print(f"interrupted; {again}", file=sys.stderr)
+        return _INTERRUPTED
+    except KubeflowFault as fault:
+        raise KubeflowFault(f"{fault}; {again}") from None
+
+
+def _show_submitted(submitted: Submitted) -> None:
+    print(f"run {submitted.run_id}: {submitted.name}, experiment {submitted.experiment}")
+    print(f"  {submitted.page}", flush=True)
+
+
+def _show_end(run: RunState) -> int:
+    from pipeline.kubeflow.run_text import overall_lines
+
+    print("\n".join(overall_lines(run)))
+    return 0 if run.succeeded else 1
+
+
+def _again(options: argparse.Namespace, run_id: str) -> str:
+    """The command that shows the run."""
+    flags = [f"--host {options.host}"] if options.host else []
+    flags += [f"--namespace {options.namespace}"] if options.namespace else []
+    return " ".join(["pipeline_runner.py status", run_id, *flags])

@@ -44,10 +44,13 @@ bench: $(INSTALLED) ## measure throughput against bare loops
 	@for bench in $(notdir $(basename $(wildcard tests/benchmarks/bench_*.py))); do \
 		echo "$$bench"; TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m tests.benchmarks.$$bench $(ARGS) || exit 1; done
 
-lock: $(INSTALLED) ## resolve pyproject.toml into requirements.lock (versions move only where they must)
+lock: $(INSTALLED) ## resolve pyproject.toml and infra/mlflow into their locks (versions move only where they must)
 	$(PY) -m uv pip compile --quiet --system-certs --python $(PY) --python-version 3.11 --no-emit-index-url \
 		--no-emit-find-links --generate-hashes --custom-compile-command "make lock" --extra dev \
 		pyproject.toml -o requirements.lock > /dev/null
+	$(PY) -m uv pip compile --quiet --system-certs --python $(PY) --python-version 3.11 --no-emit-index-url \
+		--no-emit-find-links --generate-hashes --custom-compile-command "make lock" --constraint requirements.lock \
+		infra/mlflow/requirements.in -o infra/mlflow/requirements.lock > /dev/null
 	@$(MAKE) --no-print-directory install
 
 clean: ## remove .venv, caches and output/demo (other runs in output/ stay)

@@ -226,7 +226,7 @@ def _package(options: argparse.Namespace) -> Package:
 
 def _wait(options: argparse.Namespace, server: PipelinesServer, run_id: str) -> RunState | int:
     """Waits until a run is over; an exit code if it is not."""
-    from pipeline.kubeflow.faults import KubeflowFault
+    from pipeline.kubeflow.faults import KubeflowFault, NotFound, Refused
     from pipeline.kubeflow.follow import StillRunning, follow
     from pipeline.kubeflow.run_text import Lines
 
@@ -242,6 +242,10 @@ def _wait(options: argparse.Namespace, server: PipelinesServer, run_id: str) -> 
     except KeyboardInterrupt:
         print(f"interrupted; {again}", file=sys.stderr)
         return _INTERRUPTED
+    except NotFound:
+        raise
+    except Refused as fault:
+        raise Refused(f"{fault}; {again}") from None
     except KubeflowFault as fault:
         raise KubeflowFault(f"{fault}; {again}") from None
 

@@ -121,10 +121,11 @@ def login_refused(host: str, said: str = "") -> LoginRefused:
 
 
 def of_page(body: str, host: str) -> Refused:
-    """The fault of a server that answers with a web page where the API answers with JSON."""
+    """The fault of a server that answers with a web page, or nothing, where the API answers with JSON."""
     if _is_login(body):
         return login_refused(host, "it answers with a login page")
-    return NoPipelinesApi(f"at {host} a web page answers, not Kubeflow Pipelines' API; {_prefix(host)}")
+    what = "a web page" if is_page(body) else "something that is no JSON"
+    return NoPipelinesApi(f"at {host} {what} answers, not Kubeflow Pipelines' API; {_prefix(host)}")
 
 
 def message_of(body: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.kubeflow.faults import KubeflowFault, ServerUnreachable
+from pipeline.kubeflow.faults import KubeflowFault, NoPipelinesApi, ServerUnreachable
 from pipeline.kubeflow.run_state import PENDING, RunState, StepState, TaskState
 
 _POLL_S = 5.0
@@ -49,7 +49,7 @@ class Watcher(Protocol):
     def step(self, step: StepState) -> None:
         """A step is over in more tasks than before."""
 
-    def away(self, fault: ServerUnreachable) -> None:
+    def away(self, fault: Exception) -> None:
         """The server has stopped answering; it is asked again."""
 
     def back(self, seconds: float) -> None:
@@ -78,6 +78,7 @@ def follow(
     Raises:
       StillRunning: If the time is over.
       ServerUnreachable: If the server is away for longer than a quarter of an hour.
+      NoPipelinesApi: If something else answers in its place, from the start or for so long.
       Refused: If the server does not know the run, or no longer the user.
     """
     clock = clock or Clock()
@@ -85,17 +86,22 @@ def follow(
     known: dict[str, str] = {}
     taken: dict[str, int] = {}
     away_since: float | None = None
+    seen = False
     pauses = _pauses()
     while True:
         try:
             run = server.run(run_id)
-        except ServerUnreachable as fault:
+        except (ServerUnreachable, NoPipelinesApi) as fault:
+            # While pods are being replaced, a gateway may answer in their place; but not from the start.
+            if isinstance(fault, NoPipelinesApi) and not seen:
+                raise
             if away_since is None:
                 away_since = clock.now()
                 watcher.away(fault)
             elif clock.now() - away_since > _LONGEST_OUTAGE_S:
                 raise
         else:
+            seen = True
             if away_since is not None:
                 watcher.back(clock.now() - away_since)
                 away_since, pauses = None, _pauses()

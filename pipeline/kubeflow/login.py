@@ -76,15 +76,15 @@ def _login_page(session: Session, connection: Connection, user: DexUser) -> Resp
         place = urlsplit(answer.url)
         start = place._replace(path=_START, query=urlencode({"rd": place.path or "/"}))
         answer = _get(session, connection, start.geturl())
-    elif not answer.history:
-        _check(answer, connection)
-        return None
     place = urlsplit(answer.url)
     if _CHOICE.search(place.path):
         chosen = place._replace(path=_CHOICE.sub(f"/auth/{user.connector}", place.path))
         answer = _get(session, connection, chosen.geturl())
     _check(answer, connection)
-    return answer
+    form = _form(answer)
+    asks = form is not None and form.password
+    # A redirect alone says nothing: the server may only add a slash.
+    return None if answer.url.startswith(connection.host) and not asks else answer
 
 
 def _enter(session: Session, connection: Connection, user: DexUser, page: Response) -> None:

@@ -9,7 +9,7 @@ server does not say in which: those steps are counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -206,7 +206,7 @@ def _rank(state: str) -> int:
     return _WORST_FIRST.index(state if state in _WORST_FIRST else RUNNING)
 
 
-def _errors(nodes: Iterable[Any]) -> Iterable[str]:
+def _errors(nodes: Iterable[Any]) -> Iterator[str]:
     broken = (node for node in nodes if node.state in BROKEN)
     return (line for node in broken if (line := _last_line(node.error) or _last_error(node.state_history)))
 

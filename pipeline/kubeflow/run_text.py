@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from pipeline.kubeflow.faults import ServerUnreachable, one_line
+from pipeline.kubeflow.faults import one_line
 from pipeline.kubeflow.run_state import BROKEN, RunState, StepState, TaskState
 
 
@@ -78,7 +78,7 @@ class Lines:
         """A step is over in more tasks than before."""
         self._say(step_line(step))
 
-    def away(self, fault: ServerUnreachable) -> None:
+    def away(self, fault: Exception) -> None:
         """The server has stopped answering."""
         self._say(f"{fault}; the run goes on meanwhile, and the server is asked again")
 

@@ -15,7 +15,9 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.kubeflow.faults import Refused, one_line
-from pipeline.kubeflow.specification import SCHEMA_VERSION
+
+# Open-source Kubeflow Pipelines takes no other.
+SCHEMA_VERSION = "2.1.0"
 
 _Kind = pipeline_spec_pb2.ParameterType.ParameterTypeEnum
 # C's parser is some ten times as fast, and a large grid makes a large file.

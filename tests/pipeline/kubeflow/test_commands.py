@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -263,7 +266,6 @@ def test_configuration_is_compiled_first(
 ) -> None:
     """The compiler has tests of its own; here it is told the configuration, and its file is sent."""
     from pipeline.config import RunConfig
-    from pipeline.kubeflow import compile as compiler
 
     seen: list[str] = []
 
@@ -271,13 +273,22 @@ def test_configuration_is_compiled_first(
         seen.append(config.name)
         target.write_bytes(small.read_bytes())
 
-    monkeypatch.setattr(compiler, "compile_pipeline", compiled)
+    # In place of the module: it brings TFX with it.
+    compiler = SimpleNamespace(compile_pipeline=compiled)
+    monkeypatch.setitem(sys.modules, "pipeline.kubeflow.compile", compiler)  # type: ignore[arg-type]
     code, _, _ = call("submit", "--config", "demo", "--set", "name=mine", "--param", "count=3")
     assert (code, seen) == (0, ["mine"])
     assert len(server.created) == 1
 
     _, _, err = call("submit", "--config", "demo", "--param", "colour=3")
     assert "--param colour: --config demo has no such parameter" in err
+
+
+def test_asking_a_server_needs_no_tensorflow() -> None:
+    """It would take ten times as long, and say things of its own."""
+    code = "import sys, pipeline_runner, pipeline.kubeflow.client; sys.exit('tensorflow' in sys.modules)"
+    root = Path(pipeline_runner.__file__).parent
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "soon"])

@@ -21,6 +21,7 @@ from components.teacher_trainer.settings import TeacherTrainerSettings
 from components.tflite_converter.settings import ConverterSettings
 from pipeline.gate_checks import check_gate
 from pipeline.grid import StudentGrid
+from pipeline.kubeflow.settings import KubeflowSettings
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 from schemas.teachers import needs_training
@@ -87,6 +88,14 @@ class RunConfig(Settings):
     execution: ExecutionSettings = Field(
         default_factory=ExecutionSettings, description="How the run uses the machine."
     )
+    kubeflow: KubeflowSettings = Field(
+        default_factory=KubeflowSettings,
+        description="How a Kubeflow cluster runs the pipeline; a run on this machine does not look at it.",
+    )
+
+    def request(self) -> str:
+        """What is asked for, as JSON: all but how a cluster runs it, which changes no result."""
+        return self.model_copy(update={"kubeflow": KubeflowSettings()}).to_parameter()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

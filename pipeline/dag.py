@@ -59,13 +59,18 @@ def create_pipeline(config: RunConfig, layout: RunLayout, digests: DataDigests) 
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(layout.artifacts),
-        components=_Builder(config, layout, digests).nodes(),
+        components=create_nodes(config, layout, digests),
         enable_cache=config.execution.cache,
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
             str(layout.metadata)
         ),
         beam_pipeline_args=beam_args(config),
     )
+
+
+def create_nodes(config: RunConfig, layout: RunLayout, digests: DataDigests) -> list[BaseNode]:
+    """The pipeline's nodes in the order of the data; arguments as for :func:`create_pipeline`."""
+    return _Builder(config, layout, digests).nodes()
 
 
 def beam_args(config: RunConfig) -> list[str]:
@@ -290,7 +295,7 @@ class _Builder:
                 latency=latency,
                 settings=config.gate,
                 run_name=config.name,
-                config_json=config.to_parameter(),
+                config_json=config.request(),
                 code_digest=code_digest("frontier_gate"),
                 registry_digest=self._digests.registry,
             )
@@ -307,7 +312,7 @@ class _Builder:
                 sources=sources,
                 settings=config.push,
                 run_name=config.name,
-                config_json=config.to_parameter(),
+                config_json=config.request(),
                 code_digest=code_digest("frontier_pusher"),
             )
         )

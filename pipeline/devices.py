@@ -14,9 +14,9 @@ from schemas.devices import AdbDevice, Device, ReplayDevice
 from schemas.latency_reports import LatencyReport
 
 
-def resolve_devices(devices: Mapping[str, Device]) -> dict[str, Device]:
-    """The devices with absolute places; relative ones start at the working folder."""
-    return {name: _resolved(device) for name, device in devices.items()}
+def resolve_devices(devices: Mapping[str, Device], root: str | Path = "") -> dict[str, Device]:
+    """The devices with absolute places; relative ones start at ``root``, or else the working folder."""
+    return {name: _resolved(device, Path(root)) for name, device in devices.items()}
 
 
 def check_devices(devices: Mapping[str, Device], key: str) -> None:
@@ -71,16 +71,16 @@ def _incomplete(report: Path) -> bool:
     return bool(told.get("failure") or told.get("lost"))
 
 
-def _resolved(device: Device) -> Device:
+def _resolved(device: Device, root: Path) -> Device:
     if isinstance(device, AdbDevice):
-        return device.model_copy(update={"benchmark_model": _absolute(device.benchmark_model)})
+        return device.model_copy(update={"benchmark_model": _absolute(device.benchmark_model, root)})
     if isinstance(device, ReplayDevice):
-        return device.model_copy(update={"report": _absolute(device.report)})
+        return device.model_copy(update={"report": _absolute(device.report, root)})
     return device
 
 
-def _absolute(place: str) -> str:
-    return os.path.abspath(Path(place).expanduser())
+def _absolute(place: str, root: Path) -> str:
+    return os.path.abspath(root / Path(place).expanduser())
 
 
 def _faults_of_adb(device: AdbDevice) -> list[str]:

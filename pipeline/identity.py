@@ -38,7 +38,7 @@ def run_key(config: RunConfig, layout: RunLayout, digests: DataDigests) -> str:
     components = sorted(path.name for path in (_ROOT / "components").iterdir() if path.is_dir())
     facts = [
         _folder_identity(layout),
-        config.to_parameter(),
+        config.request(),
         repr(asked),
         *(code_digest(component) for component in components),
     ]
@@ -53,7 +53,7 @@ def provenance(resolved: RunConfig) -> Provenance:
         code_version=commit,
         uncommitted=uncommitted,
         lock_sha256=hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "",
-        config_sha256=hashlib.sha256(resolved.to_parameter().encode()).hexdigest(),
+        config_sha256=hashlib.sha256(resolved.request().encode()).hexdigest(),
         packages={name: importlib.metadata.version(name) for name in _DECISIVE_PACKAGES},
     )
 

@@ -25,6 +25,7 @@ from pipeline.lineage.export import export_lineage
 from pipeline.lineage.metadata_graph import annotate
 from pipeline.metadata import newest_run
 from pipeline.progress import Progress, listening, terminal
+from pipeline.reason import reason
 from pipeline.sources import DataDigests, check_sources, data_digests, resolve
 from pipeline.tracked_run import store_of_run, tracked
 from schemas.lineage import LineageGraph
@@ -129,7 +130,7 @@ def _run_pipeline(
             closed = error
         except Exception as error:
             logging.getLogger().exception("%s failed", progress.current)
-            raise RunFailed(f"{progress.current}: {_reason(error)}\n  more in {layout.log}") from error
+            raise RunFailed(f"{progress.current}: {reason(error)}\n  more in {layout.log}") from error
     return RunTimes(executed=progress.executed, cached=progress.cached, seconds=progress.seconds), closed
 
 
@@ -199,10 +200,3 @@ def exclusive(layout: RunLayout) -> Iterator[None]:
         except BlockingIOError:
             raise RunFailed(f"another run is writing into {layout.root}") from None
         yield
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost message: what the component said, without TFX's and Beam's wrapping."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{error}" or type(error).__name__

@@ -40,12 +40,12 @@ class DataDigests:
     registry: str = ""
 
 
-def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
+def resolve(config: RunConfig, layout: RunLayout, device_root: str | Path = "") -> RunConfig:
     """The configuration with absolute places, and with what one section takes from another filled in.
 
     Relative places of sound and of teachers are taken from ``data_root`` and ``teacher_root``, which come
     from the configuration, else from the environment, else are the working folder. What devices need is
-    taken from the working folder.
+    taken from ``device_root``, or else the working folder.
     """
     data_root = root_of(config.data_root, DATA_ROOT)
     teacher_root = root_of(config.teacher_root, TEACHER_ROOT)
@@ -57,7 +57,7 @@ def resolve(config: RunConfig, layout: RunLayout) -> RunConfig:
             "outbox": config.push.outbox or str(layout.outbox),
         }
     )
-    devices = resolve_devices(config.latency.devices)
+    devices = resolve_devices(config.latency.devices, device_root)
     updates: dict[str, Any] = {
         "data_root": str(data_root),
         "teacher_root": str(teacher_root),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from components.tracking.faults import RunMismatch, StoreRefused, TrackingFault
@@ -34,24 +34,39 @@ def tracked(config: RunConfig, run_key: str, provenance: Provenance) -> Iterator
       ConfigError: If the store refuses the credentials, or the run that MLFLOW_RUN_ID names is another's;
         if nobody answers and the configuration says to stop then.
     """
-    parent_run_id = _open(config, run_key, provenance)
-    context = RunContext(
+    with within(open_run(config, run_key, provenance), _close) as context:
+        yield context
+
+
+def open_run(config: RunConfig, run_key: str, provenance: Provenance) -> RunContext:
+    """Opens the run in MLflow, as far as MLflow answers; arguments and errors as for :func:`tracked`."""
+    return RunContext(
         run_key=run_key,
         run_name=config.name,
         tracking_uri=config.push.tracking_uri,
         experiment=config.push.experiment,
         artifact_location=config.push.artifact_location,
-        parent_run_id=parent_run_id,
+        parent_run_id=_open(config, run_key, provenance),
         system_metrics_seconds=config.push.system_metrics_seconds,
         provenance=provenance,
     )
+
+
+@contextmanager
+def within(context: RunContext, close: Callable[[RunContext, str], None]) -> Iterator[RunContext]:
+    """Tells components of the run by the environment, and sends the trainings' curves.
+
+    Args:
+      context: The run.
+      close: What to do when the block fails: given the run and the status that it ended with.
+    """
     before = os.environ.get(RunContext.VARIABLE)
     os.environ[RunContext.VARIABLE] = context.model_dump_json()
     try:
         with following(context):
             yield context
     except BaseException as error:
-        _close(context, "FAILED" if isinstance(error, Exception) else "KILLED")
+        close(context, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     finally:
         if before is None:

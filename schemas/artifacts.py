@@ -74,3 +74,9 @@ class NossComparison(Artifact):
     """``comparison.json``, the table in Markdown, HTML and CSV, and the heat map."""
 
     TYPE_NAME = "schemas.NossComparison"
+
+
+class CandidateBundle(Artifact):
+    """``bundle.json``, and a folder for each output of some candidates; made by Kubeflow runs only."""
+
+    TYPE_NAME = "schemas.CandidateBundle"

@@ -1,4 +1,4 @@
-"""``submit`` and ``status``: runs on a Kubeflow Pipelines server."""
+"""``compile``, ``submit`` and ``status``: runs on a Kubeflow Pipelines server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands.shared import add_json, add_set
+from pipeline.commands.shared import add_config, add_json, add_set
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import PipelinesServer, Submitted
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from pipeline.kubeflow.package import Package
     from pipeline.kubeflow.run_state import RunState
 
+_COMPILE_HELP = """\
+Compiles a configuration to a pipeline for Kubeflow Pipelines 2: a task a component and candidate. Nothing of
+this machine is in it: relative places of sound and teachers start at the run-time parameters data_root and
+teacher_root, and what lies there is looked at by the run's first task.
+
+  pipeline_runner.py compile --config real_audio -o pipeline.yaml
+"""
 _SUBMIT_HELP = """\
 Starts a run on a Kubeflow Pipelines server: of a compiled pipeline, or of a configuration, which is compiled
 first. Prints the run's id and the address of its page; --wait stays until the run is over, and says when a
@@ -57,7 +64,27 @@ _TIME_OVER, _INTERRUPTED = 124, 130
 
 def add(commands: Any) -> list[argparse.ArgumentParser]:
     """Adds the commands; returns their parsers."""
-    return [_add_submit(commands), _add_status(commands)]
+    return [_add_compile(commands), _add_submit(commands), _add_status(commands)]
+
+
+def _add_compile(commands: Any) -> argparse.ArgumentParser:
+    compiler: argparse.ArgumentParser = commands.add_parser(
+        "compile",
+        help="compile the pipeline for Kubeflow Pipelines",
+        description=_COMPILE_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_config(compiler)
+    compiler.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("pipeline.yaml"),
+        metavar="FILE",
+        help="the file to write (default: pipeline.yaml)",
+    )
+    compiler.set_defaults(command=_compile)
+    return compiler
 
 
 def _add_submit(commands: Any) -> argparse.ArgumentParser:
@@ -113,6 +140,19 @@ def _add_status(commands: Any) -> argparse.ArgumentParser:
     _add_wait(status)
     status.set_defaults(command=_status)
     return status
+
+
+def _compile(options: argparse.Namespace) -> int:
+    from pipeline.config_file import load_config
+    from pipeline.progress import terminal
+
+    config = load_config(options.config, options.set)
+    with terminal(Path(os.devnull), options.verbose):
+        from pipeline.kubeflow.compile import compile_pipeline
+
+        compiled = compile_pipeline(config, options.output)
+    print(f"{options.output}: {compiled.size}")
+    return 0
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,3 @@
+"""What stands around the pipeline: containers, cluster, servers, devices."""
+
+import schemas as schemas

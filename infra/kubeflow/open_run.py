@@ -1,0 +1,71 @@
+"""The first task of a run: looks at what lies on the cluster, and opens the run in MLflow.
+
+python -m infra.kubeflow.open_run --task EXECUTOR_INPUT --run-id ID --run-folder FOLDER
+
+Whoever compiled the pipeline could not look. What it finds out goes to the other tasks as parameters, so that
+Kubeflow's cache sees changed sound, teachers and rivals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.kubeflow.container_task import ContainerTask
+from infra.kubeflow.outcome import reporting
+from infra.kubeflow.run_context import keep
+from pipeline.config_file import validate
+from pipeline.identity import provenance
+from pipeline.kubeflow.run_values import apply
+from pipeline.kubeflow.tasks import known_digests
+from pipeline.layout import RunLayout
+from pipeline.sources import check_sources, data_digests
+from pipeline.tracked_run import open_run
+
+log = logging.getLogger("tinytrill.kubeflow")
+
+
+def begin(task: ContainerTask, run_id: str, run_folder: Path) -> None:
+    """Checks, fingerprints, opens.
+
+    Args:
+      task: With the configuration, as compiled, in its parameter ``config_json``.
+      run_id: Kubeflow's id of the run: the same when it is retried.
+      run_folder: Folder that the pods share.
+
+    Raises:
+      ConfigError: If sound, a teacher, a device's files or the registry is not there or cannot be used.
+      RunValueError: If a run-time parameter cannot be used.
+    """
+    properties = apply(task.parameters, task.values)
+    config = validate(json.loads(properties["config_json"]), "the configuration with the run's parameters")
+    check_sources(config)
+    digests = data_digests(config, RunLayout(run_folder))
+    context = open_run(config, run_id, provenance(config))
+    keep(context, run_folder, run_id)
+    found = {name: value for name, value in known_digests(digests).items() if name in task.output_parameters}
+    for name, value in sorted(found.items()):
+        log.info("%s: %s", name, value or "nothing outside the pipeline")
+    task.tell({}, found)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the task; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="infra.kubeflow.open_run")
+    parser.add_argument("--task", required=True, help="ExecutorInput as JSON")
+    parser.add_argument("--run-id", required=True, help="Kubeflow's id of the run")
+    parser.add_argument("--run-folder", required=True, help="folder of the run that pods share")
+    options = parser.parse_args(arguments)
+    with reporting("OpenRun") as outcome:
+        task = ContainerTask.parse(options.task)
+        task.prepare()
+        begin(task, options.run_id, Path(options.run_folder))
+    return outcome.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

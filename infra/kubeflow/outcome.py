@@ -1,0 +1,60 @@
+"""How a container's command ends: an exit code, and the reason on its last line.
+
+The codes are those of ``pipeline_runner.py``. Kubeflow shows the end of a failed pod's log.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from components.frontier_pusher.closed import GateClosed
+from infra.kubeflow.container_task import TaskError
+from infra.kubeflow.places import PlaceError
+from pipeline.config_file import ConfigError
+from pipeline.kubeflow.run_values import RunValueError
+from pipeline.reason import reason
+
+DONE, FAILED, REFUSED, CLOSED = 0, 1, 2, 3
+_REFUSED = (ConfigError, PlaceError, RunValueError, TaskError)
+
+
+@dataclass
+class Outcome:
+    """How it ended."""
+
+    code: int = DONE
+
+
+@contextmanager
+def reporting(node: str) -> Iterator[Outcome]:
+    """Runs a task's work, and says how it ended.
+
+    Args:
+      node: What ran, for the last line.
+    """
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    outcome = Outcome()
+    try:
+        yield outcome
+    except GateClosed as closed:
+        outcome.code = CLOSED
+        _last_line(f"closed: {node}: {closed}")
+    except _REFUSED as error:
+        outcome.code = REFUSED
+        _last_line(f"refused: {node}: {error}")
+    except Exception as error:
+        outcome.code = FAILED
+        traceback.print_exc()
+        _last_line(f"failed: {node}: {reason(error)}")
+
+
+def _last_line(text: str) -> None:
+    sys.stdout.flush()
+    print("; ".join(line.strip() for line in text.splitlines() if line.strip()), file=sys.stderr, flush=True)

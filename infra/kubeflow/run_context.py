@@ -1,0 +1,53 @@
+"""The run that a container's task belongs to, as the run's first task wrote it down.
+
+It is kept in the run's folder and not among the tasks' parameters: Kubeflow's cache compares parameters, and
+no student is to be trained again because another server keeps the records.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from components.tracking.faults import TrackingFault
+from components.tracking.stores import Store
+from components.tracking.tracker import Tracker
+from pipeline.tracked_run import within
+from schemas.run_context import RunContext
+
+_RUNS, _FILE = "runs", "context.json"
+
+log = logging.getLogger("tinytrill.kubeflow")
+
+
+def keep(context: RunContext, run_folder: Path, run_id: str) -> None:
+    """Writes the run down for its other tasks.
+
+    Args:
+      context: The run.
+      run_folder: Folder that the pods share.
+      run_id: Kubeflow's id of the run.
+    """
+    context.write(run_folder / _RUNS / run_id, _FILE)
+
+
+@contextmanager
+def inside(run_folder: Path, run_id: str) -> Iterator[None]:
+    """Lets a task's code know its run; where nobody wrote one down, as with no shared folder, it has none."""
+    folder = run_folder / _RUNS / run_id
+    if not (folder / _FILE).is_file():
+        log.info("no run is written down in %s: curves come with the run's record", folder)
+        yield
+        return
+    with within(RunContext.read(folder, _FILE), _mark):
+        yield
+
+
+def _mark(context: RunContext, status: str) -> None:
+    """Marks the pipeline's run alone: other tasks of it may go on, and a retry may bring it to its end."""
+    if context.parent_run_id:
+        with suppress(TrackingFault):
+            store = Store(context.tracking_uri, context.experiment, context.artifact_location)
+            Tracker(store).finish(context.parent_run_id, status)

@@ -1,0 +1,162 @@
+"""One task's component and container in a Kubeflow specification."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.kubeflow.run_values import CHANNEL, IMAGE
+from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings
+from pipeline.kubeflow.tasks import Task
+
+PYTHON = "python"
+ENTRYPOINT = "infra.kubeflow.entrypoint"
+_NUMBERED = re.compile(r"(.+)_(\d{3})")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component with the container that executes it.
+
+    Attributes:
+      component: ComponentSpec, without the executor's label.
+      executor: ExecutorSpec.
+      settings: What its pod gets.
+    """
+
+    component: Mapping[str, Any]
+    executor: Mapping[str, Any]
+    settings: TaskSettings
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a container runs, besides what Kubeflow fills in.
+
+    Attributes:
+      module: Python module.
+      arguments: Its arguments.
+    """
+
+    module: str
+    arguments: tuple[str, ...] = field(default=())
+
+
+def make_part(
+    kubeflow: KubeflowSettings,
+    settings: TaskSettings,
+    command: Command,
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    parameters: Mapping[str, str],
+    output_parameters: Iterable[str] = (),
+) -> Part:
+    """Describes a component and its container.
+
+    Args:
+      kubeflow: Image and environment.
+      settings: Resources of its pod.
+      command: What it runs.
+      inputs: Type of each input artifact.
+      outputs: Type of each output artifact.
+      parameters: Kubeflow's type of each input parameter, the image's among them.
+      output_parameters: Names of output parameters; all are strings.
+    """
+    definitions: dict[str, Any] = {
+        "parameters": {name: {"parameterType": kind} for name, kind in sorted(parameters.items())}
+    }
+    if inputs:
+        definitions["artifacts"] = {name: artifact(kind) for name, kind in sorted(inputs.items())}
+    component: dict[str, Any] = {"inputDefinitions": definitions}
+    made: dict[str, Any] = {}
+    if outputs:
+        made["artifacts"] = {name: artifact(kind) for name, kind in sorted(outputs.items())}
+    if output_parameters:
+        made["parameters"] = {name: {"parameterType": "STRING"} for name in sorted(output_parameters)}
+    if made:
+        component["outputDefinitions"] = made
+    container: dict[str, Any] = {
+        "image": f"{{{{$.inputs.parameters['{CHANNEL}{IMAGE}']}}}}",
+        "command": [PYTHON, "-m", command.module],
+        "args": list(command.arguments),
+    }
+    if settings.environment:
+        container["env"] = [{"name": name, "value": value} for name, value in settings.environment.items()]
+    if resources := _resources(settings):
+        container["resources"] = resources
+    return Part(component, {"container": container}, settings)
+
+
+def task_command(task: Task, run_folder: str, values: Sequence[str], bundled: Mapping[str, str]) -> Command:
+    """What the container of a pipeline's node runs.
+
+    Args:
+      task: The node.
+      run_folder: Of the run, as pods see it.
+      values: Names of the run-time parameters it is given.
+      bundled: Output that each role of the node's inputs is found under in a bundle; none: no bundles.
+    """
+    integers = sorted(name for name, value in task.parameters.items() if isinstance(value, int))
+    arguments = [
+        *("--node", task.component),
+        *("--executor", task.executor),
+        *("--task", "{{$}}"),
+        *("--run-id", "{{$.pipeline_job_uuid}}"),
+        *("--run-folder", run_folder),
+        *("--types", _compact(roles(task.input_types))),
+        *("--outputs", _compact(dict(task.outputs))),
+        *("--values", ",".join(values)),
+    ]
+    if integers:
+        arguments += ["--integers", ",".join(integers)]
+    if bundled:
+        arguments += ["--bundled", _compact(dict(bundled))]
+    return Command(ENTRYPOINT, (*arguments, *task.beam_args))
+
+
+def roles(names: Mapping[str, str]) -> dict[str, str]:
+    """The same by role: of ``variants_000 ... variants_143`` only ``variants`` stays."""
+    return {role_of(name): kind for name, kind in sorted(names.items())}
+
+
+def role_of(name: str) -> str:
+    """The role of an input: its name without a candidate's number."""
+    match = _NUMBERED.fullmatch(name)
+    return match[1] if match else name
+
+
+def number_of(name: str) -> int | None:
+    """The candidate's number in an input's name; None if it has none."""
+    match = _NUMBERED.fullmatch(name)
+    return int(match[2]) if match else None
+
+
+def artifact(kind: str) -> dict[str, Any]:
+    """An artifact's definition by its type's name."""
+    return {"artifactType": {"schemaTitle": kind, "schemaVersion": "0.0.1"}}
+
+
+def _resources(settings: TaskSettings) -> dict[str, Any]:
+    resources: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("resourceCpuRequest", settings.cpu),
+            ("resourceCpuLimit", settings.cpu_limit),
+            ("resourceMemoryRequest", settings.memory),
+            ("resourceMemoryLimit", settings.memory_limit),
+        )
+        if value
+    }
+    if settings.accelerator:
+        resources["accelerator"] = {
+            "resourceType": settings.accelerator.type,
+            "resourceCount": str(settings.accelerator.count),
+        }
+    return resources
+
+
+def _compact(value: Mapping[str, str]) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)

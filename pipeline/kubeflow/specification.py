@@ -1,0 +1,182 @@
+"""Collects tasks, components and executors into one Kubeflow specification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.kubeflow.containers import Part
+from pipeline.kubeflow.settings import TaskSettings
+
+SCHEMA_VERSION = "2.1.0"
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a task in a graph is given.
+
+    Attributes:
+      artifacts: Where each input artifact comes from: InputArtifactSpec.
+      parameters: Where each parameter comes from: InputParameterSpec.
+      after: Names of tasks that must have succeeded, besides those it takes something from.
+    """
+
+    artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    after: frozenset[str] = frozenset()
+
+
+def from_task(task: str, key: str) -> dict[str, Any]:
+    """An artifact that another task of the graph makes."""
+    return {"taskOutputArtifact": {"producerTask": task, "outputArtifactKey": key}}
+
+
+def parameter_from_task(task: str, key: str) -> dict[str, Any]:
+    """A parameter that another task of the graph finds out."""
+    return {"taskOutputParameter": {"producerTask": task, "outputParameterKey": key}}
+
+
+def from_graph(name: str) -> dict[str, Any]:
+    """An artifact that the graph itself is given."""
+    return {"componentInputArtifact": name}
+
+
+def parameter_from_graph(name: str) -> dict[str, Any]:
+    """A parameter that the graph itself is given."""
+    return {"componentInputParameter": name}
+
+
+def constant(value: str | int) -> dict[str, Any]:
+    """A parameter that is known now."""
+    return {"runtimeValue": {"constant": value}}
+
+
+def task_specification(
+    name: str, component: str, wiring: Wiring, settings: TaskSettings | None = None, cache: bool = False
+) -> dict[str, Any]:
+    """A task of a graph.
+
+    Args:
+      name: Of the task: the backend looks producers up by it.
+      component: Name of its component.
+      wiring: What it is given.
+      settings: Retries; none: the graph's own tasks say.
+      cache: Whether it may be answered from the cache.
+    """
+    producers = {
+        given[kind]["producerTask"]
+        for given in (*wiring.artifacts.values(), *wiring.parameters.values())
+        for kind in ("taskOutputArtifact", "taskOutputParameter")
+        if kind in given
+    }
+    task: dict[str, Any] = {
+        "taskInfo": {"name": name},
+        "componentRef": {"name": component},
+        "cachingOptions": {"enableCache": True} if cache else {},
+    }
+    inputs: dict[str, Any] = {}
+    if wiring.artifacts:
+        inputs["artifacts"] = dict(sorted(wiring.artifacts.items()))
+    if wiring.parameters:
+        inputs["parameters"] = dict(sorted(wiring.parameters.items()))
+    if inputs:
+        task["inputs"] = inputs
+    if after := sorted(producers | wiring.after):
+        task["dependentTasks"] = after
+    if settings and settings.retries:
+        task["retryPolicy"] = {
+            "maxRetryCount": settings.retries,
+            "backoffDuration": _seconds(settings.retry_seconds or 0),
+            "backoffFactor": settings.retry_factor or 1.0,
+            "backoffMaxDuration": _seconds(3600),
+        }
+    return task
+
+
+class Specification:
+    """Components and executors by name; equal ones are kept once.
+
+    Argo keeps components by what their containers are, so equal containers must belong to equal components:
+    that is checked.
+    """
+
+    def __init__(self) -> None:
+        """Starts with nothing."""
+        self._components: dict[str, dict[str, Any]] = {}
+        self._executors: dict[str, dict[str, Any]] = {}
+        self._parts: dict[str, Part] = {}
+
+    @property
+    def settings(self) -> dict[str, TaskSettings]:
+        """What each executor's pods get, by label."""
+        return {f"exec-{name}": part.settings for name, part in self._parts.items()}
+
+    def component(self, name: str) -> Mapping[str, Any]:
+        """The component of a name."""
+        return self._components[name]
+
+    def add_part(self, name: str, part: Part) -> str:
+        """Adds a component with its container; returns the component's name, which an equal one shares.
+
+        Raises:
+          ValueError: If another component has the same container.
+        """
+        for known, other in self._parts.items():
+            if other == part:
+                return f"comp-{known}"
+            if other.executor == part.executor and other.component != part.component:
+                raise ValueError(f"{name} and {known} have the same container, but not the same interface")
+        free = _free(name, self._parts)
+        self._parts[free] = part
+        self._components[f"comp-{free}"] = {"executorLabel": f"exec-{free}", **part.component}
+        self._executors[f"exec-{free}"] = dict(part.executor)
+        return f"comp-{free}"
+
+    def add_graph(self, name: str, component: Mapping[str, Any]) -> str:
+        """Adds a component that is a graph of tasks; returns its name, which an equal one shares."""
+        for known, other in self._components.items():
+            if other == component:
+                return known
+        free = _free(f"comp-{name}", self._components)
+        self._components[free] = dict(component)
+        return free
+
+    def document(
+        self, name: str, description: str, parameters: Mapping[str, Any], tasks: Mapping[str, Any], sdk: str
+    ) -> dict[str, Any]:
+        """The whole: PipelineSpec.
+
+        Args:
+          name: Of the pipeline.
+          description: For its page.
+          parameters: Definitions of what is given when it is started.
+          tasks: Of the root graph.
+          sdk: Who compiled it.
+        """
+        info = {"name": name, "description": description} if description else {"name": name}
+        return {
+            "components": dict(sorted(self._components.items())),
+            "deploymentSpec": {"executors": dict(sorted(self._executors.items()))},
+            "pipelineInfo": info,
+            "root": {
+                "dag": {"tasks": dict(sorted(tasks.items()))},
+                "inputDefinitions": {"parameters": dict(sorted(parameters.items()))},
+            },
+            "schemaVersion": SCHEMA_VERSION,
+            "sdkVersion": sdk,
+        }
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    known = set(taken)
+    return next(
+        one
+        for one in (name, *(f"{name}-{number}" for number in range(2, len(known) + 3)))
+        if one not in known
+    )
+
+
+def _seconds(seconds: int) -> str:
+    """A duration as protobuf's JSON writes it."""
+    return f"{seconds}s"

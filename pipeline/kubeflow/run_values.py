@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from components.tracking.stores import TRACKING_URI, keep_credentials_aside
 from pipeline.devices import resolve_devices
@@ -111,10 +112,14 @@ def _parse(validate: Callable[[Any], _Part], parameter: str, text: str) -> _Part
     except yaml.YAMLError as error:
         raise RunValueError(f"parameter {parameter}: neither JSON nor YAML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}" for fault in error.errors()
-        )
+        faults = "; ".join(map(_fault, error.errors()))
         raise RunValueError(f"parameter {parameter}: {faults}") from error
+
+
+def _fault(told: ErrorDetails) -> str:
+    place = ".".join(map(str, told["loc"])) or "the whole"
+    value = "" if isinstance(told["input"], dict) else f"{told['input']!r} is refused: "
+    return f"{place}: {value}{told['msg'].removeprefix('Value error, ')}"
 
 
 def _tracking_uri(given: str) -> str:
@@ -172,17 +177,22 @@ def _replaces_device(name: str, properties: Mapping[str, Any], settings: Any) ->
 
 def _replace_device(properties: dict[str, Any], name: str, device: Device) -> None:
     plain = device.model_dump(mode="json")
+
+    def judged(budgets: Mapping[str, Any]) -> dict[str, Any]:
+        """The gate's budgets by device: one without any is not among them."""
+        others = {one: kept for one, kept in budgets.items() if one != name}
+        return others | ({name: plain["budgets"]} if plain["budgets"] else {})
+
     if "device" in properties and properties.get("name") == name:
         # Budgets are the gate's: another one must not have everything timed again.
         properties["device"] = device.model_copy(update={"budgets": ()}).to_parameter()
     settings = _json(properties.get(_SETTINGS))
     if isinstance(settings, dict) and "budgets" in settings:
-        others = {one: budgets for one, budgets in settings["budgets"].items() if one != name}
-        own = {name: plain["budgets"]} if plain["budgets"] else {}
-        properties[_SETTINGS] = _text({**settings, "budgets": others | own})
+        properties[_SETTINGS] = _text({**settings, "budgets": judged(settings["budgets"])})
     if _CONFIG in properties:
         config = json.loads(properties[_CONFIG])
         config["latency"]["devices"][name] = plain
+        config["gate"]["budgets"] = judged(config["gate"]["budgets"])
         properties[_CONFIG] = _text(config)
 
 

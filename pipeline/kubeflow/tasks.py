@@ -13,11 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import yaml
-from tfx import v1 as tfx
-from tfx.orchestration.data_types import RuntimeParameter
 
 from pipeline.config import RunConfig
-from pipeline.dag import beam_args, create_nodes
 from pipeline.layout import RunLayout
 from pipeline.sources import DataDigests
 
@@ -75,7 +72,11 @@ def compile_tasks(config: RunConfig, layout: RunLayout) -> list[Task]:
       config: Resolved, with marks for what is given when the pipeline is started.
       layout: Of the run, as its pods see it.
     """
+    # Not above: containers that only read these records need not wait for TensorFlow.
+    from tfx import v1 as tfx
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+
+    from pipeline.dag import beam_args, create_nodes
 
     nodes = create_nodes(config, layout, unknown_digests(config))
     pipeline = tfx.dsl.Pipeline(
@@ -101,6 +102,7 @@ def pipeline_name(name: str) -> str:
 
 def unknown_digests(config: RunConfig) -> DataDigests:
     """Stands for fingerprints of what lies on the cluster: its first task makes them."""
+    from tfx.orchestration.data_types import RuntimeParameter
 
     def later(name: str) -> str:
         return cast(str, RuntimeParameter(name=f"{_DIGEST}{name}", ptype=str))

@@ -95,8 +95,7 @@ def compile_pipeline(config: RunConfig, target: Path) -> CompiledPipeline:
 def compile_specification(config: RunConfig) -> CompiledPipeline:
     """Compiles a pipeline; see :func:`compile_pipeline`."""
     layout = RunLayout(Path(config.kubeflow.scratch.path) / config.name)
-    marked = _marked(config, layout)
-    return _Compiler(marked, layout).compile()
+    return _Compiler(_marked(config, layout), layout, run_parameters(config)).compile()
 
 
 def run_parameters(config: RunConfig) -> dict[str, dict[str, Any]]:
@@ -117,7 +116,8 @@ def run_parameters(config: RunConfig) -> dict[str, dict[str, Any]]:
         run_values.TEACHER_ROOT: text(kubeflow.models.path, "Folder that relative teacher files are in."),
         run_values.TEACHER: text("", "Another teacher, as JSON or YAML; empty: as compiled."),
         run_values.MLFLOW_URI: text(
-            "", "MLflow store, without credentials; empty: MLFLOW_TRACKING_URI of the pods."
+            config.push.tracking_uri,
+            "MLflow store, without credentials; empty: MLFLOW_TRACKING_URI of the pods.",
         ),
         **{
             run_values.device_parameter(name): text(
@@ -144,7 +144,7 @@ def _marked(config: RunConfig, layout: RunLayout) -> RunConfig:
 class _Compiler:
     """Puts the tasks of a run together."""
 
-    def __init__(self, config: RunConfig, layout: RunLayout) -> None:
+    def __init__(self, config: RunConfig, layout: RunLayout, parameters: dict[str, dict[str, Any]]) -> None:
         self._config, self._kubeflow = config, config.kubeflow
         self._run_folder = str(layout.root)
         self._tasks = {task.node_id: task for task in compile_tasks(config, layout)}
@@ -153,7 +153,7 @@ class _Compiler:
         self._groups = divide(self._ids, config.kubeflow.bundle_candidates)
         self._group_of = {one: group for group in self._groups for one in group.candidate_ids}
         self._specification = Specification()
-        self._parameters = run_parameters(config)
+        self._parameters = parameters
         outside = [node_id for node_id in self._tasks if node_id not in self._owner]
         self._names = task_names(
             [OPEN_RUN, *outside, *map(candidate_node, self._ids), *(group.node_id for group in self._groups)]

@@ -69,13 +69,21 @@ class ContainerTask:
             raise TaskError(f"the task is not JSON: {error}") from error
         if not isinstance(told, dict) or not isinstance(told.get("outputs"), dict):
             raise TaskError("the task is no ExecutorInput: it has no 'outputs'")
-        inputs, outputs = told.get("inputs") or {}, told["outputs"]
+        try:
+            return cls._read(told.get("inputs") or {}, told["outputs"], integers)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise TaskError(f"the task is no ExecutorInput: {type(error).__name__}: {error}") from error
+
+    @classmethod
+    def _read(
+        cls, inputs: Mapping[str, Any], outputs: Mapping[str, Any], integers: frozenset[str]
+    ) -> ContainerTask:
         parameters, values = {}, {}
         for name, value in _parameters(inputs).items():
             if name.startswith(CHANNEL):
                 values[name.removeprefix(CHANNEL)] = _string(value)
             else:
-                parameters[name] = int(value) if name in integers else value
+                parameters[name] = _integer(name, value) if name in integers else value
         return cls(
             inputs=_artifacts(inputs),
             outputs=_artifacts(outputs),
@@ -152,6 +160,16 @@ def _parameters(inputs: Mapping[str, Any]) -> dict[str, Any]:
             raise TaskError(f"parameter {name} has no value that is a string or a number: {value!r}")
         found[name] = int(value["intValue"]) if kinds[0] == "intValue" else value[kinds[0]]
     return found
+
+
+def _integer(name: str, value: Any) -> int:
+    try:
+        whole = int(value)
+        if whole == value or isinstance(value, str):
+            return whole
+    except (OverflowError, TypeError, ValueError):
+        pass
+    raise TaskError(f"parameter {name} is {value!r}; accepted is a whole number")
 
 
 def _string(value: Any) -> str:

@@ -14,7 +14,7 @@ import kubernetes.config
 import pytest
 
 from pipeline.kubeflow.client import PipelinesServer, Submission
-from pipeline.kubeflow.connection import Connection
+from pipeline.kubeflow.connection import Connection, DexUser
 from pipeline.kubeflow.faults import (
     NoPipelinesApi,
     NotFound,
@@ -185,6 +185,13 @@ def test_wrong_prefix_is_told_with_the_right_one(server: KfpServer) -> None:
         PipelinesServer(Connection(server.root, server.root))
 
 
+def test_older_server_is_told_from_an_absent_run(server: KfpServer) -> None:
+    """Kubeflow Pipelines 1 has no such paths, and says so in JSON."""
+    server.fail(Fault(404, '{"error": "Not Found", "code": 5, "message": "Not Found"}'))
+    with pytest.raises(NoPipelinesApi, match="no API of Kubeflow Pipelines 2"):
+        connect(server)
+
+
 def test_web_page_in_place_of_the_api(server: KfpServer) -> None:
     server.fail(Fault(200, "<title>Kubeflow Central Dashboard</title>"))
     with pytest.raises(NoPipelinesApi, match="a web page answers, not Kubeflow Pipelines' API"):
@@ -249,13 +256,18 @@ def test_run_whose_answer_is_lost_may_have_been_made(server: KfpServer, submissi
     assert len(server.created) == 1
 
 
-def test_certificate_that_is_not_trusted_and_one_that_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("user", [None, DexUser("me", "hidden-1")])
+def test_certificate_that_is_not_trusted_and_one_that_is(tmp_path: Path, user: DexUser | None) -> None:
+    """With a login it is already the login that finds out."""
     certificate = tmp_path / "server.pem"
     certificate.write_bytes(self_signed())
     with KfpServer(certificate=certificate) as server:
+        server.dex = (user.username, user.password) if user else None
         with pytest.raises(TlsFault, match="KF_PIPELINES_SSL_CA_CERT"):
-            PipelinesServer(Connection(server.host, server.host))
-        PipelinesServer(Connection(server.host, server.host, ssl_ca_cert=str(certificate)))
+            PipelinesServer(Connection(server.host, server.host, credentials=user))
+        assert server.requests == []
+        trusted = Connection(server.host, server.host, credentials=user, ssl_ca_cert=str(certificate))
+        PipelinesServer(trusted)
 
 
 def test_server_without_tls(server: KfpServer) -> None:

@@ -225,6 +225,7 @@ def test_status_as_json_says_nothing_else(server: KfpServer, call: Call, small: 
         ("submit {small} --timeout 5", "give both, or neither"),
         ("submit nothing.yaml", "nothing.yaml cannot be read"),
         ("status nothing", "not found"),
+        ("status nothing --wait", "not found"),
     ],
 )
 def test_what_cannot_be_used_is_refused(
@@ -234,6 +235,7 @@ def test_what_cannot_be_used_is_refused(
     assert code == 2
     assert err.startswith("refused: ")
     assert message in err
+    assert "goes on" not in err
     assert server.created == []
 
 

@@ -70,6 +70,12 @@ def test_machinery_is_no_task_and_counts_to_the_tasks_time(told: Told) -> None:
     ]
 
 
+def test_times_that_the_server_does_not_know_count_for_nothing(told: Told) -> None:
+    # It writes the first day of its calendar.
+    (prepare, *_) = told({"prepare-driver": "PENDING", "prepare": "SUCCEEDED"}).tasks
+    assert (prepare.state, prepare.duration_s) == ("SUCCEEDED", 30.0)
+
+
 def test_a_failed_driver_fails_its_task_and_what_comes_after_is_skipped(told: Told) -> None:
     run = told(
         {"prepare-driver": ("FAILED", "rpc error\n\nno such image\n"), "prepare": "SKIPPED"}, end="FAILED"
@@ -91,7 +97,8 @@ def test_steps_within_tasks_are_counted(told: Told) -> None:
             "train": "FAILED",
             "train-2": "RUNNING",
             "fit#1": ("FAILED", "Traceback\nValueError: no clips"),
-            "fit#2": "RUNNING",
+            # What an earlier try died of is no failure of the step.
+            "fit#2": ("RUNNING", "OSError: an earlier try"),
         }
     )
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pipeline.kubeflow.faults import one_line
 from pipeline.kubeflow.run_state import BROKEN, RunState, StepState, TaskState
 
+_REASONS = 3
+
 
 def duration(seconds: float) -> str:
     """A duration, as in ``12 s``, ``3 min 4 s`` or ``2 h 5 min``."""
@@ -29,8 +31,11 @@ def task_line(task: TaskState) -> str:
 def step_line(step: StepState) -> str:
     """A step of several tasks: in how many of them it is in which state, and why it failed."""
     counts = [f"{number} {state.lower()}" for state, number in step.states.items()]
-    reasons = "".join(f"; {one_line(error)}" for error in step.errors)
-    return f"{step.name} (in {step.total} tasks): {', '.join(counts) or 'not begun'}{reasons}"
+    # A hundred trainers may fail of the same.
+    reasons = list(dict.fromkeys(one_line(error) for error in step.errors))
+    more = [f"and {len(reasons) - _REASONS} more reasons"] if len(reasons) > _REASONS else []
+    told = "; ".join([", ".join(counts) or "not begun", *reasons[:_REASONS], *more])
+    return f"{step.name} ({step.total} in all): {told}"
 
 
 def overall_lines(run: RunState) -> list[str]:

@@ -188,7 +188,7 @@ def test_status_shows_every_task(server: KfpServer, call: Call, small: Path) -> 
         "  train failed (30 s): ValueError: x",
         "  train-2 skipped",
         "  judge skipped",
-        "  fit (in 2 tasks): 1 running",
+        "  fit (2 in all): 1 running",
         f"run {run_id} failed in 10 min 0 s; 4 tasks: 1 failed, 2 skipped, 1 succeeded",
         f"  {server.host}/#/runs/details/{run_id}",
     ]
@@ -277,7 +277,7 @@ def test_configuration_is_compiled_first(
 
     # In place of the module: it brings TFX with it.
     compiler = SimpleNamespace(compile_pipeline=compiled)
-    monkeypatch.setitem(sys.modules, "pipeline.kubeflow.compile", compiler)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pipeline.kubeflow.compile", compiler)
     code, _, _ = call("submit", "--config", "demo", "--set", "name=mine", "--param", "count=3")
     assert (code, seen) == (0, ["mine"])
     assert len(server.created) == 1

@@ -13,8 +13,8 @@ import pytest
 from pipeline.kubeflow.client import PipelinesServer, Submission
 from pipeline.kubeflow.connection import Connection
 from pipeline.kubeflow.package import read_package
-from pipeline.kubeflow.run_state import RunState
-from pipeline.kubeflow.run_text import Lines, duration, overall_lines, status_lines
+from pipeline.kubeflow.run_state import RunState, StepState
+from pipeline.kubeflow.run_text import Lines, duration, overall_lines, status_lines, step_line
 from tests.pipeline.kubeflow.kfp_server import Frame, KfpServer
 
 Told = Callable[..., RunState]
@@ -105,7 +105,15 @@ def test_steps_within_tasks_are_counted(told: Told) -> None:
     (step,) = run.steps
     assert (step.name, step.total, step.states, step.over) == ("fit", 2, {"FAILED": 1, "RUNNING": 1}, 1)
     assert step.errors == ("ValueError: no clips",)
-    assert "  fit (in 2 tasks): 1 failed, 1 running; ValueError: no clips" in status_lines(run)
+    assert "  fit (2 in all): 1 failed, 1 running; ValueError: no clips" in status_lines(run)
+
+
+def test_reasons_of_a_step_are_told_once_and_a_few() -> None:
+    errors = ("a", "a", "b", "c", "d", "e")
+    assert step_line(StepState(name="fit", total=9, states={"FAILED": 6}, errors=errors)) == (
+        "fit (9 in all): 6 failed; a; b; c; and 2 more reasons"
+    )
+    assert step_line(StepState(name="fit", total=9, states={})) == "fit (9 in all): not begun"
 
 
 def test_without_a_specification_what_has_a_driver_is_a_task(told: Told) -> None:

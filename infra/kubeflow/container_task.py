@@ -110,11 +110,11 @@ class ContainerTask:
 
         Args:
           metadata: Properties of each output artifact.
-          parameters: Output parameters.
+          parameters: Output parameters; those that nobody asked for are left out.
         """
-        for name, value in (parameters or {}).items():
-            if name in self.output_parameters:
-                Path(self.output_parameters[name]).write_text(value, encoding="utf-8")
+        asked = {name: value for name, value in (parameters or {}).items() if name in self.output_parameters}
+        for name, value in asked.items():
+            Path(self.output_parameters[name]).write_text(value, encoding="utf-8")
         told: dict[str, Any] = {
             "artifacts": {
                 key: {
@@ -129,8 +129,8 @@ class ContainerTask:
                 for key, artifact in self.outputs.items()
             }
         }
-        if parameters:
-            told["parameterValues"] = dict(parameters)
+        if asked:
+            told["parameterValues"] = asked
         if self.output_file:
             Path(self.output_file).write_text(json.dumps(told), encoding="utf-8")
 

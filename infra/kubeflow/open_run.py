@@ -50,7 +50,7 @@ def begin(task: ContainerTask, run_id: str, run_folder: Path) -> None:
     digests = _asked_anew(data_digests(config, RunLayout(run_folder)), config, run_id)
     context = open_run(config, run_id, provenance(config))
     keep(context, run_folder, run_id)
-    found = {name: value for name, value in known_digests(digests).items() if name in task.output_parameters}
+    found = known_digests(digests)
     for name, value in sorted(found.items()):
         log.info("%s: %s", name, value or "nothing outside the pipeline")
     task.tell({}, found)

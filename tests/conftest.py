@@ -82,10 +82,14 @@ def scene(tmp_path: Path, tiny_files: dict[str, bytes], empty_store: Path) -> Ma
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps a component's tests in one process, so that what they share is made once; whole runs first.
 
+    Modules of several rooms that share something name a group of their own.
+
     Whole runs take longest: started last, one process would wait for another's at the end.
     """
     items.sort(key=lambda item: "e2e" not in item.path.parts)
     for item in items:
+        if item.get_closest_marker("xdist_group"):
+            continue
         parts = item.path.relative_to(REPOSITORY / "tests").parts
         group = parts[:2] if parts[0] == "components" else parts
         item.add_marker(pytest.mark.xdist_group("/".join(group)))

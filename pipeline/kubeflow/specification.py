@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.kubeflow.containers import Part
+from pipeline.kubeflow.package import SCHEMA_VERSION
 from pipeline.kubeflow.settings import TaskSettings
-
-SCHEMA_VERSION = "2.1.0"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ clean environment, an empty working folder, and no sight of any other task's fil
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ from infra.kubeflow.places import MOUNT_ROOT
 from tests.e2e.runs import REPOSITORY
 
 BUCKET = "mlpipeline"
+_OWN = {"infra.kubeflow.open_run": "OpenRun", "infra.kubeflow.bundle": "CandidateBundle"}
 _PIPELINE_ROOT = f"s3://{BUCKET}/v2/artifacts"
 
 
@@ -60,6 +62,7 @@ class Cluster:
         """Starts the object store, and puts the launcher in Docker's place."""
         from kfp.local import docker_task_handler, executor_input_utils
 
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
         host, port = server.get_host_and_port()
@@ -140,7 +143,7 @@ class Cluster:
         done = subprocess.run(
             told, cwd=pod / "work", env=self._clean(pod), capture_output=True, text=True, check=False
         )
-        node = command[command.index("--node") + 1] if "--node" in command else command[2]
+        node = command[command.index("--node") + 1] if "--node" in command else _OWN[command[2]]
         self.containers.append(Container(node, done.returncode, done.stdout + done.stderr))
         if done.returncode == 0:
             self._publish(pod, remote, local)

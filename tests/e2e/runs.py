@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 _NETWORK = "architecture: {name: mobilenet_v3, size: tiny, width: 0.25}, embedding_width: 32"
 COMPRESSED = f"{{{_NETWORK}, svd_rank: 8, qat: bottleneck}}"
 SKIPPING = f"{{{_NETWORK}, statistics_skip: true, pooling: flatten}}"
+_STARTED = f"{{{_NETWORK}, warm_start: tiny-w0.25-gap-e32-svd8-qat}}"
 
 # The demo's whole road on a handful of clips.
 SMALL = (
@@ -43,6 +44,10 @@ SMALL = (
     "evaluation.strict.seeds=1",
     "evaluation.tfma.confidence=off",
 )
+
+# The run that several modules look at: three students, one of which starts from another.
+DEMO = (*SMALL, f"students.explicit=[{COMPRESSED}, {SKIPPING}, {_STARTED}]")
+CANDIDATES = ("tiny-w0.25-gap-e32-svd8-qat", "tiny-w0.25-flatten-e32-stat", "tiny-w0.25-gap-e32-warm")
 
 
 @dataclass(frozen=True)

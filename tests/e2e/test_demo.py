@@ -16,28 +16,26 @@ from schemas.noss_reports import NossReport
 from schemas.reports import FrontierIndex, StudentInfo, TfliteReport
 from schemas.verdicts import Verdict
 from tests.components.latency_benchmark.backends.phone import SERIAL, Phone
-from tests.e2e.runs import COMPRESSED, SKIPPING, SMALL, Finished, run
+from tests.e2e.conftest import Demo
+from tests.e2e.runs import CANDIDATES, DEMO, SMALL, Finished, run
 
-pytestmark = pytest.mark.slow
-
-OVERRIDES = (*SMALL, f"students.explicit=[{COMPRESSED}, {SKIPPING}]")
-CANDIDATES = ("tiny-w0.25-gap-e32-svd8-qat", "tiny-w0.25-flatten-e32-stat")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo") / "run"
+def folder(demo: Demo) -> Path:
+    return demo.folder
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path) -> Finished:
-    return run("demo", "--output", str(folder), overrides=OVERRIDES, cwd=folder.parent)
+def first(demo: Demo) -> Finished:
+    return demo.done
 
 
 @pytest.fixture(scope="module")
 def second(folder: Path, first: Finished) -> Finished:
     assert first.code == 0, first.err
-    return run("demo", "--output", str(folder), overrides=OVERRIDES, cwd=folder.parent)
+    return run("demo", "--output", str(folder), overrides=DEMO, cwd=folder.parent)
 
 
 def _versions(folder: Path) -> dict[str, str]:
@@ -65,7 +63,7 @@ def test_each_node_runs_exactly_once(folder: Path, first: Finished) -> None:
 
 
 def test_the_terminal_shows_progress_and_no_noise(first: Finished) -> None:
-    assert "(candidate 2 of 2) ..." in first.err
+    assert "(candidate 3 of 3) ..." in first.err
     assert "epoch 1/4 (float)" in first.err
     for noise in ("oneDNN", "absl", "INFO:", "WARNING", "cuda"):
         assert noise not in first.err
@@ -158,7 +156,7 @@ def test_the_page_is_self_contained(folder: Path, first: Finished) -> None:
 
 def test_a_demand_that_nothing_meets_closes_the_gate(folder: Path, second: Finished) -> None:
     unmet = ("gate.goals=[{metric: bytes, limit: 1}]",)
-    closed = run("demo", "--output", str(folder), overrides=(*OVERRIDES, *unmet), cwd=folder.parent)
+    closed = run("demo", "--output", str(folder), overrides=(*DEMO, *unmet), cwd=folder.parent)
     assert closed.code == 3, closed.err
     assert "the gate is closed:\n  host: " in closed.err and "pushed anyway: nothing" in closed.err
     verdict = Verdict.load(str(folder / "report"))
@@ -170,7 +168,7 @@ def test_a_demand_that_nothing_meets_closes_the_gate(folder: Path, second: Finis
     assert FrontierIndex.load(str(folder / "pushed")).models
     shown = run("report", "--output", str(folder))
     assert shown.code == 0 and "the gate is closed for host" in shown.out
-    again = run("demo", "--output", str(folder), overrides=(*OVERRIDES, *unmet), cwd=folder.parent)
+    again = run("demo", "--output", str(folder), overrides=(*DEMO, *unmet), cwd=folder.parent)
     assert again.code == 3, again.err
     assert RunTimes.read(folder / "report", RunTimes.FILE).executed == []
 
@@ -182,7 +180,7 @@ def test_a_phone_gets_a_frontier_of_its_own(folder: Path, second: Finished, tmp_
         f"latency.devices={{host: {{backend: host}}, phone: {{backend: adb, serial: {SERIAL}, "
         f"adb: {phone.adb}, benchmark_model: {phone.tool}, {budget}}}}}"
     )
-    done = run("demo", "--output", str(folder), overrides=(*OVERRIDES, devices), cwd=folder.parent)
+    done = run("demo", "--output", str(folder), overrides=(*DEMO, devices), cwd=folder.parent)
     assert done.code == 0, done.err
     # Nothing is trained, evaluated or timed on the host again.
     executed = set(RunTimes.read(folder / "report", RunTimes.FILE).executed)

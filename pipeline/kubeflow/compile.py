@@ -95,7 +95,7 @@ def compile_pipeline(config: RunConfig, target: Path) -> CompiledPipeline:
 def compile_specification(config: RunConfig) -> CompiledPipeline:
     """Compiles a pipeline; see :func:`compile_pipeline`."""
     layout = RunLayout(Path(config.kubeflow.scratch.path) / config.name)
-    return _Compiler(_marked(config, layout), layout, run_parameters(config)).compile()
+    return _Compiler(marked(config, layout), layout, run_parameters(config)).compile()
 
 
 def run_parameters(config: RunConfig) -> dict[str, dict[str, Any]]:
@@ -128,17 +128,17 @@ def run_parameters(config: RunConfig) -> dict[str, dict[str, Any]]:
     }
 
 
-def _marked(config: RunConfig, layout: RunLayout) -> RunConfig:
-    """The configuration with marks where a value is known only when the pipeline is started."""
+def marked(config: RunConfig, layout: RunLayout) -> RunConfig:
+    """The resolved configuration with marks where a value is known only when the pipeline is started."""
     push = config.push.model_copy(update={"tracking_uri": MARKS[run_values.MLFLOW_URI]})
-    marked = config.model_copy(
+    started = config.model_copy(
         update={
             "data_root": MARKS[run_values.DATA_ROOT],
             "teacher_root": MARKS[run_values.TEACHER_ROOT],
             "push": push,
         }
     )
-    return resolve(marked, layout, device_root=MARKS[run_values.DATA_ROOT])
+    return resolve(started, layout, device_root=MARKS[run_values.DATA_ROOT])
 
 
 class _Compiler:

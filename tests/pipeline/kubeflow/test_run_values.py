@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.config import RunConfig
 from pipeline.config_file import load_config, validate
+from pipeline.kubeflow.compile import marked
 from pipeline.kubeflow.run_values import (
     DATA_ROOT,
-    MARKS,
     MLFLOW_URI,
     TEACHER,
     TEACHER_ROOT,
@@ -22,7 +22,6 @@ from pipeline.kubeflow.run_values import (
     needed,
 )
 from pipeline.layout import RunLayout
-from pipeline.sources import resolve
 from schemas.devices import AdbDevice, HostDevice
 
 ROOTS = {DATA_ROOT: "/sound", TEACHER_ROOT: "/teachers"}
@@ -30,19 +29,15 @@ ADB = {"backend": "adb", "serial": "R5", "benchmark_model": "tools/benchmark_mod
 BUDGET = [{"percentile": "p95", "milliseconds": 5.0}]
 
 
-def config(*overrides: str) -> RunConfig:
-    """As the compiler resolves it: with marks."""
+def compiled(*overrides: str) -> RunConfig:
+    """A configuration with marks."""
     loaded = load_config("frill144", ["students.sizes=[tiny]", "students.widths=[0.5]", *overrides])
-    push = loaded.push.model_copy(update={"tracking_uri": MARKS[MLFLOW_URI]})
-    marked = loaded.model_copy(
-        update={"data_root": MARKS[DATA_ROOT], "teacher_root": MARKS[TEACHER_ROOT], "push": push}
-    )
-    return resolve(marked, RunLayout(Path("/scratch/frill")), device_root=MARKS[DATA_ROOT])
+    return marked(loaded, RunLayout(Path("/scratch/frill")))
 
 
-def gate(marked: RunConfig) -> dict[str, Any]:
+def gate(config: RunConfig) -> dict[str, Any]:
     """Parameters of the gate, and of the pusher but for the settings."""
-    return {"settings": marked.gate.to_parameter(), "config_json": marked.request(), "run_name": "frill"}
+    return {"settings": config.gate.to_parameter(), "config_json": config.request(), "run_name": "frill"}
 
 
 def test_places_start_at_the_roots_and_numbers_stay() -> None:
@@ -89,7 +84,7 @@ def test_credentials_of_the_store_go_where_mlflow_looks_for_them_and_nowhere_els
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", secret if by_environment else "")
-    filled = apply(gate(config()), {**ROOTS, MLFLOW_URI: "" if by_environment else secret})
+    filled = apply(gate(compiled()), {**ROOTS, MLFLOW_URI: "" if by_environment else secret})
     assert json.loads(filled["settings"])["tracking_uri"] == "https://mlflow.example"
     assert json.loads(filled["config_json"])["push"]["tracking_uri"] == "https://mlflow.example"
     assert not [value for value in filled.values() for part in ("zyxwv", "s%40fe", "s@fe") if part in value]
@@ -98,17 +93,17 @@ def test_credentials_of_the_store_go_where_mlflow_looks_for_them_and_nowhere_els
 
 
 def test_a_teacher_is_replaced_wherever_it_stands_and_its_files_start_at_the_root() -> None:
-    marked = config()
+    config = compiled()
     text = json.dumps({"kind": "tflite", "stages": [{"file": "a.tflite"}, {"file": "/other/b.tflite"}]})
-    embedder = {"settings": marked.distillation.to_parameter()}
-    evaluator = {"subject": "teacher", "teacher_spec": marked.distillation.teacher.to_parameter()}
-    reference = {"subject": "reference", "teacher_spec": marked.distillation.teacher.to_parameter()}
+    embedder = {"settings": config.distillation.to_parameter()}
+    evaluator = {"subject": "teacher", "teacher_spec": config.distillation.teacher.to_parameter()}
+    reference = {"subject": "reference", "teacher_spec": config.distillation.teacher.to_parameter()}
     values = {**ROOTS, TEACHER: text, MLFLOW_URI: "http://mlflow"}
 
     told = [
         json.loads(apply(embedder, values)["settings"])["teacher"],
         json.loads(apply(evaluator, values)["teacher_spec"]),
-        json.loads(apply(gate(marked), values)["config_json"])["distillation"]["teacher"],
+        json.loads(apply(gate(config), values)["config_json"])["distillation"]["teacher"],
     ]
     for teacher in told:
         assert teacher["kind"] == "tflite"
@@ -117,20 +112,20 @@ def test_a_teacher_is_replaced_wherever_it_stands_and_its_files_start_at_the_roo
     # All else of the settings stays, and the whole is still a configuration.
     before, after = json.loads(embedder["settings"]), json.loads(apply(embedder, values)["settings"])
     assert before | {"teacher": 0} == after | {"teacher": 0}
-    validate(json.loads(apply(gate(marked), values)["config_json"]), "the configuration")
+    validate(json.loads(apply(gate(config), values)["config_json"]), "the configuration")
 
 
 def test_an_empty_value_leaves_what_was_compiled() -> None:
-    marked = config(f"latency.devices={{phone: {json.dumps(ADB)}}}")
-    properties = {"settings": marked.distillation.to_parameter(), "device": "d", "name": "phone"}
+    config = compiled(f"latency.devices={{phone: {json.dumps(ADB)}}}")
+    properties = {"settings": config.distillation.to_parameter(), "device": "d", "name": "phone"}
     assert apply(properties, {**ROOTS, TEACHER: "", "device_phone": ""}) == properties
 
 
 def test_a_device_is_replaced_wherever_it_stands_and_its_files_start_at_the_root() -> None:
-    marked = config(
+    config = compiled(
         f"latency.devices={{host: {{backend: host}}, phone: {json.dumps(ADB | {'budgets': BUDGET})}}}"
     )
-    phone, host = marked.latency.devices["phone"], marked.latency.devices["host"]
+    phone, host = config.latency.devices["phone"], config.latency.devices["host"]
     timed = {"name": "phone", "device": phone.to_parameter(), "settings": "{}"}
     other = {"name": "host", "device": host.to_parameter(), "settings": "{}"}
     budgets = [{"percentile": "p50", "real_time_factor": 0.5}]
@@ -143,7 +138,7 @@ def test_a_device_is_replaced_wherever_it_stands_and_its_files_start_at_the_root
     assert device.budgets == ()
     assert apply(other, values) == other
 
-    filled = apply(gate(marked), values)
+    filled = apply(gate(config), values)
     budgets = json.loads(filled["settings"])["budgets"]
     assert [one["real_time_factor"] for one in budgets["phone"]] == [0.5]
     # The gate's budgets are held against the devices' there.
@@ -157,8 +152,8 @@ def test_a_device_is_replaced_wherever_it_stands_and_its_files_start_at_the_root
 
 
 def test_a_device_without_budgets_takes_those_of_the_one_it_replaces_away() -> None:
-    marked = config(f"latency.devices={{phone: {json.dumps(ADB | {'budgets': BUDGET})}}}")
-    filled = apply(gate(marked), {**ROOTS, "device_phone": "{backend: host}", MLFLOW_URI: "http://mlflow"})
+    config = compiled(f"latency.devices={{phone: {json.dumps(ADB | {'budgets': BUDGET})}}}")
+    filled = apply(gate(config), {**ROOTS, "device_phone": "{backend: host}", MLFLOW_URI: "http://mlflow"})
     assert json.loads(filled["settings"])["budgets"] == {}
     told = validate(json.loads(filled["config_json"]), "the configuration")
     assert told.gate.budgets == {}
@@ -191,13 +186,13 @@ def test_a_refusal_names_the_parameter_the_value_and_what_is_accepted(
 
 def test_a_task_is_given_only_what_it_depends_on() -> None:
     devices = ["host", "phone"]
-    marked = config(f"latency.devices={{host: {{backend: host}}, phone: {json.dumps(ADB)}}}")
-    phone = marked.latency.devices["phone"].to_parameter()
-    assert needed({"spec": "{}", "settings": marked.training.to_parameter(), "seed": 1}, devices) == []
-    assert needed({"settings": marked.noss.to_parameter()}, devices) == [DATA_ROOT]
-    assert needed({"settings": marked.distillation.to_parameter()}, devices) == [TEACHER_ROOT, TEACHER]
+    config = compiled(f"latency.devices={{host: {{backend: host}}, phone: {json.dumps(ADB)}}}")
+    phone = config.latency.devices["phone"].to_parameter()
+    assert needed({"spec": "{}", "settings": config.training.to_parameter(), "seed": 1}, devices) == []
+    assert needed({"settings": config.noss.to_parameter()}, devices) == [DATA_ROOT]
+    assert needed({"settings": config.distillation.to_parameter()}, devices) == [TEACHER_ROOT, TEACHER]
     assert needed({"name": "phone", "device": phone}, devices) == [DATA_ROOT, "device_phone"]
-    assert set(needed(gate(marked), devices)) == {
+    assert set(needed(gate(config), devices)) == {
         *ROOTS,
         TEACHER,
         MLFLOW_URI,

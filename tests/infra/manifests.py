@@ -17,8 +17,8 @@ import yaml
 from tests.infra.conftest import INFRA
 
 KUBERNETES = INFRA / "kubernetes"
-# What kubectl apply -k is told in the manual; of them only the first two have what Kubeflow's runs need.
-KUSTOMIZATIONS = ("base", "overlays/single-node", "overlays/managed", "schedule", "flink")
+# What kubectl apply -k is told in docs/kubeflow.md.
+KUSTOMIZATIONS = ("base", "overlays/single-node", "overlays/managed", "schedule", "flink", "toolbox")
 # The oldest that still gets fixes, and the newest that there are schemas of.
 VERSIONS = ("1.34", kubernetes_validate.latest_version())
 # Files of kustomize's own, and settings of a run.
@@ -78,6 +78,8 @@ def _check(text: str) -> None:
 def pod_of(manifest: Manifest) -> Manifest | None:
     """The pod's specification in what starts pods; nothing in anything else."""
     spec = manifest.get("spec", {})
+    if manifest["kind"] == "Pod":
+        return spec
     if manifest["kind"] == "CronJob":
         spec = spec["jobTemplate"]["spec"]
     return spec["template"]["spec"] if "template" in spec else None

@@ -1,0 +1,130 @@
+"""Tasks, components and executors of a specification."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from pipeline.kubeflow.containers import Command, Part, make_part, number_of, role_of, roles, task_command
+from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings
+from pipeline.kubeflow.specification import (
+    Specification,
+    Wiring,
+    constant,
+    from_graph,
+    from_task,
+    parameter_from_graph,
+    parameter_from_task,
+    task_specification,
+)
+from tests.pipeline.kubeflow.made_up_branches import trainer
+
+
+def part(argument: str = "a", **settings: Any) -> Part:
+    return make_part(
+        KubeflowSettings(),
+        TaskSettings.model_validate(settings),
+        Command("module", (argument,)),
+        inputs={"examples": "tfx.Examples"},
+        outputs={"model": "schemas.StudentModel"},
+        parameters={"seed": "NUMBER_INTEGER"},
+        output_parameters=["digest"],
+    )
+
+
+def test_equal_components_are_kept_once() -> None:
+    specification = Specification()
+    assert specification.add_part("a", part()) == "comp-a"
+    assert specification.add_part("b", part()) == "comp-a"
+    assert specification.add_part("a", part("other")) == "comp-a-2"
+    # The same container on other nodes: Kubernetes' part belongs to the component.
+    assert specification.add_part("a", part(node_selector={"gpu": "yes"})) == "comp-a-3"
+    assert {label: one.node_selector for label, one in specification.settings.items()} == {
+        "exec-a": None,
+        "exec-a-2": None,
+        "exec-a-3": {"gpu": "yes"},
+    }
+
+
+def test_equal_graphs_are_kept_once_too() -> None:
+    specification = Specification()
+    assert specification.add_graph("g", {"dag": 1}) == specification.add_graph("h", {"dag": 1}) == "comp-g"
+    assert specification.add_graph("g", {"dag": 2}) == "comp-g-2"
+    assert specification.component("comp-g-2") == {"dag": 2}
+
+
+def test_one_container_with_two_interfaces_is_refused() -> None:
+    specification = Specification()
+    specification.add_part("a", part())
+    with pytest.raises(ValueError, match="b and a have the same container, but not the same interface"):
+        specification.add_part("b", replace(part(), component={"inputDefinitions": {}}))
+
+
+def test_a_component_says_what_comes_in_and_out() -> None:
+    component = json_format.ParseDict(dict(part().component), pipeline_spec_pb2.ComponentSpec())
+    assert component.input_definitions.artifacts["examples"].artifact_type.schema_title == "tfx.Examples"
+    assert component.input_definitions.parameters["seed"].parameter_type == (
+        pipeline_spec_pb2.ParameterType.NUMBER_INTEGER
+    )
+    assert (
+        component.output_definitions.artifacts["model"].artifact_type.schema_title == "schemas.StudentModel"
+    )
+    assert component.output_definitions.parameters["digest"].parameter_type == (
+        pipeline_spec_pb2.ParameterType.STRING
+    )
+
+
+def test_what_is_unset_is_not_written() -> None:
+    bare = make_part(KubeflowSettings(), TaskSettings(), Command("module"), {}, {}, {})
+    assert set(bare.executor["container"]) == {"image", "command", "args"}
+    assert bare.executor["container"]["command"] == ["python", "-m", "module"]
+    assert set(bare.component) == {"inputDefinitions"}
+
+
+def test_a_task_waits_for_those_it_takes_something_from_and_those_it_is_told_to() -> None:
+    wiring = Wiring(
+        {"b": from_task("ingest", "examples"), "a": from_graph("outer")},
+        {
+            "later": parameter_from_task("open-run", "digest"),
+            "given": parameter_from_graph("data_root"),
+            "known": constant(3),
+        },
+        frozenset({"validator", "ingest"}),
+    )
+    task = task_specification("name", "comp-a", wiring, TaskSettings(retries=3), cache=True)
+    assert task["dependentTasks"] == ["ingest", "open-run", "validator"]
+    assert list(task["inputs"]["artifacts"]) == ["a", "b"]
+    assert task["retryPolicy"]["maxRetryCount"] == 3
+    json_format.ParseDict(task, pipeline_spec_pb2.PipelineTaskSpec())
+
+    bare = task_specification("name", "comp-a", Wiring(), TaskSettings(retries=0))
+    assert bare == {"taskInfo": {"name": "name"}, "componentRef": {"name": "comp-a"}, "cachingOptions": {}}
+
+
+def test_inputs_of_all_candidates_are_one_role() -> None:
+    assert role_of("variants_143") == "variants"
+    assert (number_of("variants_143"), number_of("variants"), number_of("span_3")) == (143, None, None)
+    assert role_of("teacher_report") == "teacher_report"
+    assert roles({"noss_000": "A", "noss_143": "A", "teacher": "B"}) == {"noss": "A", "teacher": "B"}
+
+
+def test_a_command_tells_what_the_launcher_does_not() -> None:
+    command = task_command(trainer("a"), "/scratch/run", ["data_root", "teacher"], {"student": "model"})
+    given = dict(zip(command.arguments[::2], command.arguments[1::2], strict=True))
+    assert command.module == "infra.kubeflow.entrypoint"
+    assert given["--node"] == "StudentTrainer"
+    assert given["--task"] == "{{$}}"
+    assert given["--values"] == "data_root,teacher"
+    assert given["--integers"] == "seed"
+    assert json.loads(given["--types"]) == {"windows": "schemas.DistillationSet"}
+    assert json.loads(given["--outputs"]) == {"model": "schemas.StudentModel"}
+    assert json.loads(given["--bundled"]) == {"student": "model"}
+    # Nothing of the candidate: all are trained by the same component.
+    assert (
+        task_command(trainer("b"), "/scratch/run", ["data_root", "teacher"], {"student": "model"}) == command
+    )

@@ -62,7 +62,8 @@ def execute(options: argparse.Namespace, beam_args: Sequence[str]) -> None:
     with inside(Path(options.run_folder), options.run_id):
         executor_class(context).Do(inputs, outputs, properties)
     outputs_utils.tag_output_artifacts_with_version(outputs)
-    told = tfx_form.translate_executor_output(outputs, {})
+    # The launcher knows the artifacts' names; without any, TFX warns of each artifact.
+    told = tfx_form.translate_executor_output(outputs, {one.id: "" for (one,) in outputs.values()})
     task.tell({key: _plain(listed.artifacts[0].metadata) for key, listed in told.items()})
 
 

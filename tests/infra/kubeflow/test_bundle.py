@@ -17,12 +17,6 @@ from tests.infra.kubeflow.executor_inputs import executor_input, folder_of, give
 KEYS = ("model", "report", "variants")
 
 
-@pytest.fixture
-def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TINYTRILL_LAUNCHER_ROOT", str(tmp_path))
-    return tmp_path
-
-
 def made(launcher: Path, places: int, first: int) -> dict[str, Any]:
     """What so many candidates made; each file says whose it is."""
     inputs = {}

@@ -21,12 +21,6 @@ def recorded(name: str) -> str:
     return (RECORDED / f"{name}.json").read_text(encoding="utf-8")
 
 
-@pytest.fixture(autouse=True)
-def launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TINYTRILL_LAUNCHER_ROOT", str(tmp_path))
-    return tmp_path
-
-
 def local(text: str, folder: Path) -> str:
     """The same task with the files it is to write below a folder."""
     return text.replace("/tmp/", f"{folder}/tmp/")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,15 +13,6 @@ from infra.kubeflow.outcome import reporting
 from infra.kubeflow.places import PlaceError
 from pipeline.config_file import ConfigError
 from pipeline.kubeflow.run_values import RunValueError
-
-
-@pytest.fixture(autouse=True)
-def _root_logger() -> Iterator[None]:
-    """The reporting sets it up for a process of its own."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
 
 
 def caused(outer: Exception, inner: Exception) -> Exception:
@@ -56,9 +45,12 @@ def closed() -> GateClosed:
 def test_the_reason_is_the_last_line(
     error: Exception, code: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with reporting("Node") as outcome:
+    def work() -> None:
         print("what the work printed")
         raise error
+
+    with reporting("Node") as outcome:
+        work()
     assert outcome.code == code
     told = capsys.readouterr()
     assert told.err.splitlines()[-1] == line

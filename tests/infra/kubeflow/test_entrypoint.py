@@ -1,0 +1,192 @@
+"""A component's executor in a container: really executed, with what launchers tell."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.kubeflow.container_task import ContainerTask
+from infra.kubeflow.entrypoint import main
+from infra.kubeflow.run_context import keep
+from schemas.run_context import Provenance, RunContext
+from tests.conftest import REPOSITORY
+from tests.infra.kubeflow.executor_inputs import executor_input, folder_of, given, told
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = {"split_names": '["train", "eval"]', "span": 2.0, "display_name": "examples"}
+RUN = "7d1ad1ec"
+
+
+def command(launcher: Path, task: str, executor: str = "Executor", **options: Any) -> list[str]:
+    """The arguments as the compiler writes them."""
+    types = {"examples": "tfx.Examples", "student": "schemas.StudentModel", **options.get("types", {})}
+    arguments = [
+        *("--node", "Tiny"),
+        *("--executor", f"tests.infra.kubeflow.tiny_executor.{executor}"),
+        *("--task", task),
+        *("--run-id", RUN),
+        *("--run-folder", str(launcher / "shared")),
+        *("--types", json.dumps(types)),
+        *("--outputs", json.dumps({"examples": "tfx.Examples"})),
+        *("--values", "data_root"),
+        *("--integers", "seed,count"),
+    ]
+    if "bundled" in options:
+        arguments += ["--bundled", json.dumps(options["bundled"])]
+    return [*arguments, *options.get("beam", [])]
+
+
+def start(launcher: Path, arguments: list[str]) -> subprocess.Popen[str]:
+    """The container: a clean environment, an empty working folder."""
+    work = launcher / "work"
+    work.mkdir(parents=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "infra.kubeflow.entrypoint", *arguments],
+        cwd=work,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(REPOSITORY),
+            "HOME": str(launcher),
+            "TINYTRILL_LAUNCHER_ROOT": str(launcher),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def brought(launcher: Path, *names: str) -> None:
+    """The launcher has copied these artifacts."""
+    for name in names:
+        folder_of(launcher, name).mkdir(parents=True)
+        (folder_of(launcher, name) / "file").write_text(name)
+
+
+def seen(launcher: Path) -> Mapping[str, Any]:
+    """What the executor wrote down."""
+    found: Mapping[str, Any] = json.loads((folder_of(launcher, "made/examples") / "seen.json").read_text())
+    return found
+
+
+def test_a_container_executes_and_tells_the_launcher_or_says_why_not(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    brought(good, "in")
+    context = RunContext(
+        run_key=RUN, run_name="demo", tracking_uri="", experiment="e", provenance=Provenance(code_version="c")
+    )
+    keep(context, good / "shared", RUN)
+    parameters = {
+        "seed": 20.0,
+        "settings": '{"root": "/{data_root}/noss"}',
+        "pipelinechannel--data_root": "/mnt/sound",
+        "pipelinechannel--image": "tinytrill:1",
+    }
+    task = executor_input(good, {"examples": given("in", EXAMPLES)}, ("examples",), parameters)
+    broken = executor_input(bad, {}, ("examples",), {"fail": "the sound is gone\n  look at /data"})
+    # At the same time: most of it is waiting for TensorFlow.
+    running = [start(good, command(good, task)), start(bad, command(bad, broken))]
+    (_, error), (_, reason) = (one.communicate(timeout=300) for one in running)
+
+    assert running[0].returncode == 0, error
+    assert "Cannot convert ID" not in error
+    wrote = seen(good)
+    assert wrote["inputs"]["examples"] == {
+        "type": "Examples",
+        "uri": str(folder_of(good, "in")),
+        "splits": ["train", "eval"],
+        "files": ["file"],
+    }
+    assert wrote["properties"] == {"seed": 20, "settings": '{"root": "/mnt/sound/noss"}'}
+    assert isinstance(wrote["properties"]["seed"], int)
+    assert wrote["run"] == RUN
+    assert wrote["scratch"].startswith(str(good / "told"))
+    (made,) = told(good)["artifacts"]["examples"]["artifacts"]
+    assert made["uri"] == "s3://runs/made/examples"
+    assert not list((good / "work").iterdir())
+
+    assert running[1].returncode == 1
+    assert reason.splitlines()[-1] == "failed: Tiny: the sound is gone; look at /data"
+    assert "Traceback" in reason
+    assert not (bad / "told" / "output_metadata.json").exists()
+
+
+def test_splits_survive_the_way_from_one_executor_to_the_next(launcher: Path) -> None:
+    brought(launcher, "in")
+    first = executor_input(launcher, {"examples": given("in")}, ("examples",), {})
+    assert main(command(launcher, first)) == 0
+    assert seen(launcher)["inputs"]["examples"]["splits"] == []
+    # What the launcher registers, the next task is told.
+    (made,) = told(launcher)["artifacts"]["examples"]["artifacts"]
+    assert made["metadata"]["split_names"] == '["train", "eval"]'
+    assert made["metadata"]["span"] == 3
+    assert made["metadata"]["note"] == "made up"
+    folder_of(launcher, "made/examples").rename(folder_of(launcher, "kept"))
+    second = executor_input(
+        launcher, {"examples": given("kept", made["metadata"])}, ("examples",), {"seed": 1.0}
+    )
+    assert main(command(launcher, second)) == 0
+    assert seen(launcher)["inputs"]["examples"]["splits"] == ["train", "eval"]
+    # Where nobody wrote a run down, there is none.
+    assert seen(launcher)["run"] is None
+
+
+def test_what_comes_in_bundles_is_given_by_role_and_number(launcher: Path) -> None:
+    from infra.kubeflow.bundle import make_bundle
+
+    for group in range(2):
+        brought(launcher, f"model-{group}", f"report-{group}")
+        inputs = {"model_000": given(f"model-{group}"), "report_000": given(f"report-{group}")}
+        text = executor_input(launcher, inputs, ("bundle",), {"first": float(group)})
+        task = ContainerTask.parse(text)
+        task.prepare()
+        make_bundle(task, 1)
+        folder_of(launcher, "made/bundle").rename(folder_of(launcher, f"bundle-{group}"))
+    brought(launcher, "in")
+    inputs = {f"bundle_00{group}": given(f"bundle-{group}") for group in range(2)} | {
+        "examples": given("in", EXAMPLES)
+    }
+    text = executor_input(launcher, inputs, ("examples",))
+    assert main(command(launcher, text, bundled={"student": "model"})) == 0
+    found = seen(launcher)["inputs"]
+    assert {key: one["type"] for key, one in found.items()} == {
+        "examples": "Examples",
+        "student_000": "schemas.StudentModel",
+        "student_001": "schemas.StudentModel",
+    }
+    for number in range(2):
+        assert (Path(found[f"student_00{number}"]["uri"]) / "file").read_text() == f"model-{number}"
+
+
+def test_beams_options_come_with_the_command(launcher: Path) -> None:
+    text = executor_input(launcher, {}, ("examples",), {"count": 7.0})
+    assert main(command(launcher, text, "BeamExecutor", beam=["--runner=FnApiRunner"])) == 0
+    assert (folder_of(launcher, "made/examples") / "count").read_text() == "7\n"
+    failing = executor_input(launcher, {}, ("examples",), {"count": 7.0})
+    assert main(command(launcher, failing, "BeamExecutor", beam=["--runner=NoSuchRunner"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "inputs", "reason"),
+    [
+        ({"settings": "/{data_root}/a"}, {}, "parameter data_root has no value, but a place starts at it"),
+        ({}, {"windows": given("in")}, "no type is known of windows; known are examples, student"),
+        ({"seed": 0.5}, {}, "parameter seed is 0.5; accepted is a whole number"),
+    ],
+)
+def test_a_task_that_does_not_fit_is_refused(
+    launcher: Path,
+    parameters: dict[str, Any],
+    inputs: dict[str, Any],
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    brought(launcher, "in")
+    assert main(command(launcher, executor_input(launcher, inputs, ("examples",), parameters))) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"refused: Tiny: {reason}"

@@ -112,8 +112,12 @@ def run_parameters(config: RunConfig) -> dict[str, dict[str, Any]]:
 
     return {
         IMAGE: text(kubeflow.image, "Container image of all tasks."),
-        run_values.DATA_ROOT: text(kubeflow.data.path, "Folder of the sound in the pods, or its address."),
-        run_values.TEACHER_ROOT: text(kubeflow.models.path, "Folder that relative teacher files are in."),
+        run_values.DATA_ROOT: text(
+            kubeflow.data.path, "Folder of the pods that relative places of sound start at."
+        ),
+        run_values.TEACHER_ROOT: text(
+            kubeflow.models.path, "Folder of the pods that relative teacher files are in."
+        ),
         run_values.TEACHER: text("", "Another teacher, as JSON or YAML; empty: as compiled."),
         run_values.MLFLOW_URI: text(
             config.push.tracking_uri,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,20 +59,20 @@ def kustomized(folder: Path, kustomization: str) -> list[Manifest]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-def check(manifest: Manifest) -> None:
+def check(manifest: Manifest, versions: Sequence[str] = VERSIONS) -> None:
     """Compares with Kubernetes' own schemas, unknown fields refused.
 
     Raises:
       kubernetes_validate.ValidationError: If it does not fit.
     """
-    _check(json.dumps(manifest))
+    for version in versions:
+        _check(json.dumps(manifest), version)
 
 
 @cache
-def _check(text: str) -> None:
+def _check(text: str, version: str) -> None:
     """Overlays leave most of the base as it is, and each comparison reads Kubernetes' whole schema."""
-    for version in VERSIONS:
-        kubernetes_validate.validate(json.loads(text), version, strict=True)
+    kubernetes_validate.validate(json.loads(text), version, strict=True)
 
 
 def pod_of(manifest: Manifest) -> Manifest | None:

@@ -22,6 +22,7 @@ from tests.infra.conftest import INFRA, locked_versions, tag_of
 from tests.infra.manifests import (
     KUBERNETES,
     KUSTOMIZATIONS,
+    VERSIONS,
     Manifest,
     check,
     containers,
@@ -114,7 +115,7 @@ def test_what_kustomize_makes_of_them_is_what_kubernetes_knows(
     names = [_name(manifest) for manifest in made[kustomization]]
     assert names and len(set(names)) == len(names)
     for manifest in made[kustomization]:
-        check(manifest)
+        check(manifest, VERSIONS[:1])
         assert manifest["metadata"]["namespace"] == "kubeflow", _name(manifest)
         assert manifest["metadata"]["labels"]["app.kubernetes.io/part-of"] == "tinytrill", _name(manifest)
 

@@ -65,6 +65,8 @@ def test_parameters_that_a_task_finds_out_have_files(launcher: Path) -> None:
 def test_typed_artifacts_and_values_as_vertex_ai_sends_them(launcher: Path) -> None:
     task = ContainerTask.parse(recorded("vertex"), integers=frozenset({"seed"}))
     assert task.parameters == {"seed": 20, "share": 0.25, "settings": '{"batch_size": 64}'}
+    # Whole numbers come as strings there, and say that they are numbers.
+    assert ContainerTask.parse(recorded("vertex")).parameters["seed"] == 20
     assert task.values == {"data_root": "gs://sound"}
     assert task.inputs["examples"].uri.startswith(f"{launcher}/gcs/runs/pipeline_root/")
     assert task.output_file == (

@@ -92,7 +92,7 @@ def test_a_container_executes_and_tells_the_launcher_or_says_why_not(tmp_path: P
     broken = executor_input(bad, {}, ("examples",), {"fail": "the sound is gone\n  look at /data"})
     # At the same time: most of it is waiting for TensorFlow.
     running = [start(good, command(good, task)), start(bad, command(bad, broken))]
-    (_, error), (_, reason) = (one.communicate(timeout=300) for one in running)
+    (_, error), (_, reason) = (one.communicate(timeout=600) for one in running)
 
     assert running[0].returncode == 0, error
     assert "Cannot convert ID" not in error

@@ -30,12 +30,12 @@ def trainer(name: str, start: str = "", **parameters: str | int) -> Task:
     )
 
 
-def converter(name: str) -> Task:
-    """Takes the trainer's model, and the windows too."""
+def converter(name: str, of: str = "") -> Task:
+    """Takes the trainer's model, or another candidate's, and the windows too."""
     return Task(
         node_id=f"TfliteConverter.{name}",
         executor="components.tflite_converter.executor.Executor",
-        inputs={"model": Source(f"StudentTrainer.{name}", "model"), "windows": WINDOWS},
+        inputs={"model": Source(f"StudentTrainer.{of or name}", "model"), "windows": WINDOWS},
         input_types={"model": "schemas.StudentModel", "windows": "schemas.DistillationSet"},
         outputs={"variants": "schemas.TfliteVariants"},
         parameters={"settings": "{}"},

@@ -11,7 +11,7 @@ from pipeline.kubeflow.groups import Group, GroupGraph, bundle_part, divide, gro
 from pipeline.kubeflow.settings import TaskSettings
 from pipeline.kubeflow.specification import Specification
 from pipeline.kubeflow.tasks import Source
-from tests.pipeline.kubeflow.made_up_branches import KUBEFLOW, WINDOWS, candidate
+from tests.pipeline.kubeflow.made_up_branches import KUBEFLOW, WINDOWS, candidate, converter, step, trainer
 from tests.pipeline.kubeflow.specifications import order
 
 IMAGE = "pipelinechannel--image"
@@ -60,6 +60,15 @@ def test_one_that_starts_from_another_has_a_graph_of_its_own() -> None:
     assert warm.outside == {"windows": WINDOWS, "start": Source("StudentTrainer.plain", "model")}
     assert plain.outside == {"windows": WINDOWS}
     assert "start" in specification.component(components["warm"])["inputDefinitions"]["artifacts"]
+
+
+def test_what_comes_from_within_and_what_from_outside_makes_another_graph() -> None:
+    specification = Specification()
+    plain = candidate("plain")
+    borrowing = Candidate("borrowing", (step(trainer("borrowing")), step(converter("borrowing", of="plain"))))
+    components = add_candidates(specification, [plain, borrowing])
+    graphs = [specification.component(components[name]) for name in ("plain", "borrowing")]
+    assert ["model" in graph["inputDefinitions"]["artifacts"] for graph in graphs] == [False, True]
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, []), (24, []), (25, [12, 12, 1]), (36, [12, 12, 12])])

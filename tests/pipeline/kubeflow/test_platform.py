@@ -48,7 +48,7 @@ def test_secrets_and_config_maps_come_into_the_environment_by_key() -> None:
             "image_pull_secrets": ["registry"],
             "image_pull_policy": "Always",
             "secrets": [{"name": "hub", "keys": {"token": "HF_TOKEN"}, "optional": False}],
-            "config_maps": [{"name": "mlflow", "keys": {"uri": "MLFLOW_TRACKING_URI"}}],
+            "config_maps": [{"name": "mlflow", "keys": {"uri": "MLFLOW_TRACKING_URI"}, "optional": False}],
         }
     )
     config = told(kubeflow, TaskSettings())
@@ -59,7 +59,7 @@ def test_secrets_and_config_maps_come_into_the_environment_by_key() -> None:
     )
     assert (secret.secret_name, constant(secret.secret_name_parameter)) == ("hub", "hub")
     assert [(one.secret_key, one.env_var) for one in secret.key_to_env] == [("token", "HF_TOKEN")]
-    assert (secret.optional, config_map.optional) == (False, True)
+    assert (secret.optional, config_map.optional) == (False, False)
     assert (config_map.config_map_name, constant(config_map.config_map_name_parameter)) == (
         "mlflow",
         "mlflow",
@@ -69,6 +69,10 @@ def test_secrets_and_config_maps_come_into_the_environment_by_key() -> None:
     ]
     assert (pull.secret_name, constant(pull.secret_name_parameter)) == ("registry", "registry")
     assert config.image_pull_policy == "Always"
+    # Without credentials or an address of MLflow, pods start all the same.
+    default = told(KubeflowSettings(), TaskSettings())
+    assert default.secret_as_env[0].optional
+    assert default.config_map_as_env[0].optional
 
 
 def test_nodes_time_and_labels() -> None:

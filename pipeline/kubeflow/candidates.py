@@ -46,6 +46,18 @@ class Candidate:
     candidate_id: str
     steps: tuple[Step, ...]
 
+    def __post_init__(self) -> None:
+        """Refuses steps that call different things the same: the candidate's graph has one input a name.
+
+        Raises:
+          ValueError: With the step and the name.
+        """
+        own, outside = {step.task.node_id for step in self.steps}, self.outside
+        for step in self.steps:
+            for name, source in step.task.inputs.items():
+                if source.node_id not in own and outside[name] != source:
+                    raise ValueError(f"{step.task.node_id}: another step takes another {name!r}")
+
     @property
     def outputs(self) -> dict[str, tuple[str, str]]:
         """Step and type of each output, by its name: no two steps' outputs have the same."""

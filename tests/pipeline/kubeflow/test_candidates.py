@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,13 @@ def test_what_comes_from_within_and_what_from_outside_makes_another_graph() -> N
     components = add_candidates(specification, [plain, borrowing])
     graphs = [specification.component(components[name]) for name in ("plain", "borrowing")]
     assert ["model" in graph["inputDefinitions"]["artifacts"] for graph in graphs] == [False, True]
+
+
+def test_steps_that_call_different_things_the_same_are_refused() -> None:
+    steps = candidate("one").steps
+    other = replace(steps[1].task, inputs={"windows": Source("Another", "windows")})
+    with pytest.raises(ValueError, match=r"StudentTrainer\.one: another step takes another 'windows'"):
+        Candidate("one", (steps[0], replace(steps[1], task=other)))
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, []), (24, []), (25, [12, 12, 1]), (36, [12, 12, 12])])

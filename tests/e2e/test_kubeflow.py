@@ -110,7 +110,7 @@ def test_mlflow_holds_one_run_with_a_nested_one_a_candidate(executed: Executed) 
     assert sorted(one.data.tags["tinytrill.candidate"] for one in nested) == sorted(CANDIDATES)
     for one in nested:
         assert one.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        assert len(client.get_metric_history(one.info.run_id, "train/loss")) == 4
+        assert len(client.get_metric_history(one.info.run_id, "training/loss")) == 4
     (context,) = executed.run_folder.glob("runs/*/context.json")
     assert RunContext.read(context.parent, context.name).parent_run_id == parent.info.run_id
 

@@ -36,6 +36,9 @@ from pipeline.sources import DataDigests
 from schemas.students import StudentSpec
 from schemas.teachers import TeacherSpec
 
+# tensorflow-data-validation can be imported only after TFX, and Beam's local processes import it first.
+_ONE_PROCESS = ("--direct_num_workers=1", "--direct_running_mode=in_memory")
+
 _Node = TypeVar("_Node", bound=BaseNode)
 
 
@@ -155,11 +158,10 @@ class _Builder:
 
     def _validate(self, name: str, examples: BaseChannel, kind: RecordKind) -> None:
         schema = self._add(CuratedSchema(kind).with_id(f"CuratedSchema.{name}"))
-        statistics = self._add(
-            tfx.components.StatisticsGen(examples=examples, stats_options=statistics_options(kind)).with_id(
-                f"StatisticsGen.{name}"
-            )
-        )
+        generator = tfx.components.StatisticsGen(examples=examples, stats_options=statistics_options(kind))
+        if self._config.execution.beam_workers > 1:
+            generator.with_beam_pipeline_args(_ONE_PROCESS)
+        statistics = self._add(generator.with_id(f"StatisticsGen.{name}"))
         self._add(
             RecordValidator(
                 statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]

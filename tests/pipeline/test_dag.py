@@ -100,3 +100,17 @@ def test_each_device_is_timed_in_a_node_of_its_own_and_one_gate_judges_all(tmp_p
     assert changed(made(f"{host}, {phone % ', threads: 2'}")) == {"LatencyBenchmark.phone", *judged}
     assert changed(made(f"{host}, {phone % ''}", phone="another tool")) == {"LatencyBenchmark.phone"}
     assert changed(made(f"{host}, {phone % ''}", registry="a rival")) == {"FrontierGate"}
+
+
+def test_statistics_stay_in_one_process(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path)
+    config = resolve(load_config("demo", ["execution.beam_workers=2"]), layout)
+    nodes = {node.id: node for node in create_pipeline(config, layout, DataDigests()).components}
+    # Of an option that is given twice Beam takes the last.
+    kept = nodes["StatisticsGen.corpus"].executor_spec.beam_pipeline_args
+    spread = nodes["AudioIngest"].executor_spec.beam_pipeline_args
+    for option in ("--direct_num_workers=", "--direct_running_mode="):
+        last = [arg for arg in kept if arg.startswith(option)][-1]
+        other = [arg for arg in spread if arg.startswith(option)][-1]
+        assert last != other
+    assert "--direct_running_mode=in_memory" in kept

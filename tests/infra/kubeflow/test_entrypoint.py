@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -164,12 +165,13 @@ def test_what_comes_in_bundles_is_given_by_role_and_number(launcher: Path) -> No
         assert (Path(found[f"student_00{number}"]["uri"]) / "file").read_text() == f"model-{number}"
 
 
-def test_beams_options_come_with_the_command(launcher: Path) -> None:
+def test_beams_options_come_with_the_command(launcher: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = executor_input(launcher, {}, ("examples",), {"count": 7.0})
     assert main(command(launcher, text, "BeamExecutor", beam=["--runner=FnApiRunner"])) == 0
     assert (folder_of(launcher, "made/examples") / "count").read_text() == "7\n"
-    failing = executor_input(launcher, {}, ("examples",), {"count": 7.0})
-    assert main(command(launcher, failing, "BeamExecutor", beam=["--runner=NoSuchRunner"])) == 1
+    shutil.rmtree(folder_of(launcher, "made/examples"))
+    assert main(command(launcher, text, "BeamExecutor", beam=["--runner=NoSuchRunner"])) == 1
+    assert "NoSuchRunner" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,15 @@ Pcm = np.ndarray[Any, np.dtype[np.int16]]
 
 def to_mono(frames: FloatAudio) -> FloatAudio:
     """The mean of the channels of ``(frames, channels)``."""
-    if frames.shape[1] == 1:
+    channels = frames.shape[1]
+    if channels == 1:
         return frames[:, 0]
-    return frames.mean(axis=1, dtype=np.float32)
+    # Column by column: a mean over a short last axis takes several times as long.
+    total: FloatAudio = frames[:, 0] + frames[:, 1]
+    for channel in range(2, channels):
+        total += frames[:, channel]
+    total /= np.float32(channels)
+    return total
 
 
 def resample(samples: FloatAudio, rate: int) -> FloatAudio:
@@ -31,5 +37,7 @@ def resample(samples: FloatAudio, rate: int) -> FloatAudio:
 
 def to_pcm(samples: FloatAudio) -> Pcm:
     """Float samples in [-1, 1] to int16; what lies outside is clipped, never wrapped."""
-    scaled = np.rint(samples * np.float32(32768.0))
-    return np.clip(scaled, -32768.0, 32767.0).astype(np.int16)
+    scaled = samples * np.float32(32768.0)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -32768.0, 32767.0, out=scaled)
+    return scaled.astype(np.int16)

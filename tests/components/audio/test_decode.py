@@ -141,7 +141,7 @@ def test_missing(tmp_path: Path) -> None:
     error = refusal(tmp_path / "no.wav")
     assert error.reason is Reason.MISSING
     assert "no.wav" in error.detail
-    assert refusal(tmp_path).reason is Reason.MISSING
+    assert refusal(tmp_path).reason is Reason.NOT_A_FILE
 
 
 def test_zero_bytes(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_film_without_sound(tmp_path: Path) -> None:
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     error = refusal(path)
-    assert (error.reason, error.detail) == (Reason.UNDECODABLE, "FFmpeg: the file has no audio stream")
+    assert (error.reason, error.detail) == (Reason.NO_AUDIO, "FFmpeg: the file has no audio stream")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -23,6 +23,8 @@ class Reason(StrEnum):
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
     DUPLICATE = "duplicate"
+    UNSAFE = "unsafe"
+    HELD_OUT = "held_out"
 
 
 class AudioError(Exception):

@@ -13,9 +13,9 @@ from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
 from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
+from components.audio.kept_shards import KeptShards
 from components.audio.record_sum import digest_of
-from components.audio.requests import make_shards
-from components.audio.shard_writer import ShardWriter, collect_summaries
+from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries, finish, plan_shards
 from components.audio_ingest.plan import CorpusRequest, SplitPlan, plan_ingestion
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CORPUS_FOLDER, CorpusSources, check_sources
@@ -28,6 +28,7 @@ REPORT_KEY = "report"
 SETTINGS_KEY = "settings"
 CODE_DIGEST_KEY = "code_digest"
 DATA_DIGEST_KEY = "data_digest"
+SCRATCH_KEY = "scratch_dir"
 
 _SUMMARIES = "shards"
 _SYNTHETIC_LICENCE = "synthetic"
@@ -49,7 +50,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
           input_dict: ``corpus``, if the corpus is synthesised.
           output_dict: ``examples`` and ``report``.
-          exec_properties: ``settings``, a JSON string.
+          exec_properties: ``settings``, a JSON string; ``scratch_dir``, where finished shards are kept
+            (empty: nowhere); ``code_digest``.
 
         Raises:
           SegmentsError: If a segments CSV is malformed.
@@ -71,28 +73,45 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 "%s: %d rows, %d clips to decode (%d rows filtered out)",
                 split, plan.rows, len(plan.requests), plan.filtered,
             )  # fmt: skip
-        self._write_records(plans, settings, examples.uri, report_uri)
+        kept = KeptShards(exec_properties.get(SCRATCH_KEY, ""), "AudioIngest")
+        code_digest = exec_properties.get(CODE_DIGEST_KEY, "")
+        summaries = self._write_records(plans, settings, examples.uri, report_uri, kept, code_digest)
         examples.split_names = artifact_utils.encode_split_names(list(plans))
-        _report(plans, settings, bool(corpus), report_uri)
+        _report(plans, summaries, settings, bool(corpus), report_uri)
 
     def _write_records(
-        self, plans: dict[str, SplitPlan], settings: AudioIngestSettings, examples_uri: str, report_uri: str
-    ) -> None:
-        shards = [
-            shard
-            for split, plan in plans.items()
-            for shard in make_shards(split, plan.requests, settings.shard_clips)
-        ]
+        self,
+        plans: dict[str, SplitPlan],
+        settings: AudioIngestSettings,
+        examples_uri: str,
+        report_uri: str,
+        kept: KeptShards,
+        code_digest: str,
+    ) -> list[ShardSummary]:
+        requests = {split: plan.requests for split, plan in plans.items()}
+        shards = plan_shards(requests, settings.shard_clips, kept)
         total = sum(len(shard.requests) for shard in shards)
         summaries = Path(report_uri) / _SUMMARIES
         summaries.mkdir(parents=True)
-        writer = ShardWriter(examples_uri, str(summaries), settings, to_example, "AudioIngest", total)
+        writer = ShardWriter(
+            examples_uri,
+            str(summaries),
+            settings,
+            to_example,
+            "AudioIngest",
+            total,
+            kept=kept,
+            code_digest=code_digest,
+        )
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
                 | "Shards" >> beam.Create(shards, reshuffle=True)
                 | "DecodeAndWrite" >> beam.ParDo(writer)
             )
+        found = collect_summaries(summaries)
+        finish("AudioIngest", shards, found, kept)
+        return found
 
 
 def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:
@@ -103,9 +122,12 @@ def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:
 
 
 def _report(
-    plans: dict[str, SplitPlan], settings: AudioIngestSettings, synthetic: bool, report_uri: str
+    plans: dict[str, SplitPlan],
+    summaries: list[ShardSummary],
+    settings: AudioIngestSettings,
+    synthetic: bool,
+    report_uri: str,
 ) -> None:
-    summaries = collect_summaries(Path(report_uri) / _SUMMARIES)
     counts, bad = merge_counts(
         rows={split: plan.rows for split, plan in plans.items()},
         filtered={split: plan.filtered for split, plan in plans.items()},

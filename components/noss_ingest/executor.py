@@ -13,9 +13,9 @@ from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
 from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
+from components.audio.kept_shards import KeptShards
 from components.audio.record_sum import digest_of
-from components.audio.requests import make_shards
-from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries
+from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries, finish, plan_shards
 from components.evidence import keep_evidence
 from components.noss_ingest.leaks import check_contents
 from components.noss_ingest.plan import NossPlan, NossRequest, plan_ingestion
@@ -32,6 +32,7 @@ REPORT_KEY = "report"
 SETTINGS_KEY = "settings"
 CODE_DIGEST_KEY = "code_digest"
 DATA_DIGEST_KEY = "data_digest"
+SCRATCH_KEY = "scratch_dir"
 
 _SUMMARIES = "shards"
 _SYNTHETIC = "synthetic"
@@ -53,7 +54,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
           input_dict: ``corpus``, if the tasks are synthesised.
           output_dict: ``examples`` and ``report``.
-          exec_properties: ``settings``, a JSON string.
+          exec_properties: ``settings``, a JSON string; ``scratch_dir``, where finished shards are kept
+            (empty: nowhere); ``code_digest``.
 
         Raises:
           SourceError: If a task's source is malformed, incomplete or leaks.
@@ -69,19 +71,23 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         tasks, unavailable = find_tasks(settings, root, synthetic=bool(corpus))
         plan = plan_ingestion(tasks, settings.max_seconds)
         _logger.info("%d tasks, %d clips to decode", len(tasks), sum(map(len, plan.requests.values())))
-        summaries = self._write_records(plan, settings, examples.uri, report_uri)
+        kept = KeptShards(exec_properties.get(SCRATCH_KEY, ""), "NossIngest")
+        code_digest = exec_properties.get(CODE_DIGEST_KEY, "")
+        summaries = self._write_records(plan, settings, examples.uri, report_uri, kept, code_digest)
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         _report(plan, summaries, tasks, settings, str(root), bool(corpus), report_uri)
         describe_tasks(tasks, unavailable, plan, summaries, bool(corpus)).save(examples.uri)
 
     def _write_records(
-        self, plan: NossPlan, settings: NossIngestSettings, examples_uri: str, report_uri: str
+        self,
+        plan: NossPlan,
+        settings: NossIngestSettings,
+        examples_uri: str,
+        report_uri: str,
+        kept: KeptShards,
+        code_digest: str,
     ) -> list[ShardSummary]:
-        shards = [
-            shard
-            for split in SPLITS
-            for shard in make_shards(split, plan.requests[split], settings.shard_clips)
-        ]
+        shards = plan_shards(plan.requests, settings.shard_clips, kept)
         total = sum(len(shard.requests) for shard in shards)
         folder = Path(report_uri) / _SUMMARIES
         folder.mkdir(parents=True)
@@ -94,6 +100,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             total,
             with_digests=True,
             read_sounds=read_sounds,
+            kept=kept,
+            code_digest=code_digest,
         )
         with self._make_beam_pipeline() as pipeline:
             _ = (
@@ -101,7 +109,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 | "Shards" >> beam.Create(shards, reshuffle=True)
                 | "DecodeAndWrite" >> beam.ParDo(writer)
             )
-        return collect_summaries(folder)
+        summaries = collect_summaries(folder)
+        finish("NossIngest", shards, summaries, kept)
+        return summaries
 
 
 def to_example(request: NossRequest, audio: DecodedAudio) -> bytes:

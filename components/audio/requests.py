@@ -7,9 +7,11 @@ import hashlib
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
 
 from components.audio.errors import Reason
 from schemas.reports import QuarantinedClip
@@ -55,6 +57,17 @@ class ClipRequest:
 RequestT = TypeVar("RequestT", bound=ClipRequest)
 
 
+Places = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@runtime_checkable
+class Columns(Protocol):
+    """Requests that are kept in columns, because there are millions of them."""
+
+    def take(self, rows: Places) -> Any:
+        """The requests at these places, in this order."""
+
+
 @dataclass(frozen=True)
 class Shard(Generic[RequestT]):
     """The clips of one TFRecord file: shard ``index`` of ``count`` of a split.
@@ -65,8 +78,8 @@ class Shard(Generic[RequestT]):
     split: str
     index: int
     count: int
-    requests: tuple[RequestT, ...]
-    keys: tuple[str, ...] = ()
+    requests: Sequence[RequestT]
+    keys: Sequence[str] = ()
 
 
 def stable_order(key: str) -> bytes:
@@ -89,8 +102,8 @@ def make_shards(split: str, requests: Sequence[RequestT], shard_clips: int) -> l
     Clips without a pack are mixed by a stable hash of their ids. Those of a pack keep their order and
     have shards to themselves: picking them here and there would read the pack once for each shard.
     """
-    parts = _parts(requests, shard_clips)
-    return [Shard(split, index, len(parts), part) for index, part in enumerate(parts)]
+    parts = _parts(requests, range(len(requests)), shard_clips)
+    return [Shard(split, index, len(parts), _take(requests, rows)) for index, rows in enumerate(parts)]
 
 
 def extend_shards(
@@ -110,32 +123,45 @@ def extend_shards(
 
     Returns:
       Shards with keys.
+
+    Raises:
+      ValueError: If a clip is asked for twice.
     """
-    waiting = {request.key: request for request in requests}
-    if len(waiting) < len(requests):
-        raise ValueError(f"split {split!r} asks for {len(requests) - len(waiting)} clips twice")
+    keys = [request.key for request in requests]
+    waiting = {key: row for row, key in enumerate(keys)}
+    if len(waiting) < len(keys):
+        raise ValueError(f"split {split!r} asks for {len(keys) - len(waiting)} clips twice")
     parts = []
-    for keys in earlier:
-        if len(keys) <= shard_clips and all(key in waiting for key in keys):
-            parts.append({key: waiting.pop(key) for key in keys})
-    keys_of = {id(request): key for key, request in waiting.items()}
-    for part in _parts(list(waiting.values()), shard_clips):
-        parts.append({keys_of[id(request)]: request for request in part})
+    for members in earlier:
+        if len(members) <= shard_clips and all(key in waiting for key in members):
+            parts.append([waiting.pop(key) for key in members])
+    parts += _parts(requests, waiting.values(), shard_clips)
     return [
-        Shard(split, index, len(parts), tuple(part.values()), tuple(part)) for index, part in enumerate(parts)
+        Shard(split, index, len(parts), _take(requests, rows), tuple(keys[row] for row in rows))
+        for index, rows in enumerate(parts)
     ]
 
 
-def _parts(requests: Sequence[RequestT], shard_clips: int) -> list[tuple[RequestT, ...]]:
-    packs: dict[str, list[RequestT]] = defaultdict(list)
-    for request in requests:
-        packs[request.pack].append(request)
-    packs[""].sort(key=lambda request: (stable_order(request.clip_id), request.clip_id))
-    return [
-        tuple(packs[pack][first : first + shard_clips])
-        for pack in sorted(packs)
-        for first in range(0, len(packs[pack]), shard_clips)
-    ]
+def _parts(requests: Sequence[RequestT], wanted: Collection[int], shard_clips: int) -> list[list[int]]:
+    """Places of the wanted requests, shard by shard; no request is held on to, there may be millions."""
+    packs: dict[str, list[tuple[bytes, int]]] = defaultdict(list)
+    chosen = wanted if isinstance(wanted, range) else set(wanted)
+    for row, request in enumerate(requests):
+        if row in chosen:
+            packs[request.pack].append((b"" if request.pack else stable_order(request.clip_id), row))
+    parts = []
+    for _, members in sorted(packs.items()):
+        members.sort()
+        rows = [row for _, row in members]
+        parts += [rows[first : first + shard_clips] for first in range(0, len(rows), shard_clips)]
+    return parts
+
+
+def _take(requests: Sequence[RequestT], rows: Sequence[int]) -> Sequence[RequestT]:
+    if isinstance(requests, Columns):
+        taken: Sequence[RequestT] = requests.take(np.array(rows, np.int64))
+        return taken
+    return tuple(requests[row] for row in rows)
 
 
 def quarantined(clip_id: str, source: str, reason: Reason, detail: str) -> QuarantinedClip:

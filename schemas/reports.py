@@ -42,6 +42,21 @@ class SplitCounts(Report):
     quarantined: dict[str, int] = Field(default_factory=dict, description="Clips left out, by reason.")
 
 
+class CorpusLayout(Report):
+    """In which form the clips of a corpus lay, and what lay among them."""
+
+    name: str = Field(description="Name of the layout.")
+    form: str = Field(description="How its files are called.")
+    chosen: Literal["detected", "configured"] = Field(description="Whether it was told from a sample.")
+    looked_at: int = Field(description="Names in the sample; shards, where clips are in shards.")
+    fitting: int = Field(description="Of which follow the layout.")
+    examples: list[str] = Field(description="Some of these.")
+    containers: int = Field(0, description="Shards that hold the clips; 0 where each clip is a file.")
+    entries: int = Field(0, description="Clips found, whether asked for or not.")
+    strays: dict[str, int] = Field(default_factory=dict, description="What is no such clip, by what it is.")
+    stray_examples: dict[str, list[str]] = Field(default_factory=dict, description="Some of each.")
+
+
 class IngestReport(ReportFile):
     """What ingestion took and what it left out."""
 
@@ -55,6 +70,7 @@ class IngestReport(ReportFile):
     digest: str = Field(
         "", description="Of all records written and their splits, whatever their order and their shards."
     )
+    layout: CorpusLayout | None = Field(None, description="Form of the corpus; None for tasks.")
 
 
 # --- distillation ------------------------------------------------------------------------------

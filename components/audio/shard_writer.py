@@ -108,7 +108,7 @@ class ShardWriter(beam.DoFn):
         if self._progress is None:
             self._progress = Progress(logging.getLogger("tinytrill.ingest"), self._what, self._total)
         path = shard_path(self._examples_uri, element.split, element.index, element.count)
-        key = key_of(self._identity, element.split, element.keys) if element.keys else ""
+        key = key_of(self._identity, element.split, list(element.keys)) if element.keys else ""
         said = self._kept.take(key, path) if key else None
         if said is not None:
             summary = _resumed(ShardSummary.model_validate_json(said), element)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,22 @@ from tfx.types import artifact_utils
 from components.audio.decode import DecodedAudio
 from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
 from components.audio.kept_shards import KeptShards
+from components.audio.places import use_beam_options
 from components.audio.record_sum import digest_of
 from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries, finish, plan_shards
-from components.audio_ingest.plan import CorpusRequest, SplitPlan, plan_ingestion
+from components.audio_ingest.clip_index import ClipIndex, index_files
+from components.audio_ingest.container_index import index_containers
+from components.audio_ingest.corpus_requests import CorpusRequest
+from components.audio_ingest.labels import label_filter
+from components.audio_ingest.layouts import LAYOUTS, find_layout
+from components.audio_ingest.layouts.base import ContainerLayout, FileLayout
+from components.audio_ingest.plan import SplitPlan, plan_ingestion
+from components.audio_ingest.reading import read_sounds
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CORPUS_FOLDER, CorpusSources, check_sources
+from components.audio_ingest.stored_shards import store_shards
 from components.evidence import keep_evidence
-from schemas.reports import IngestReport
+from schemas.reports import CorpusLayout, IngestReport, SplitCounts
 
 CORPUS_KEY = "corpus"
 EXAMPLES_KEY = "examples"
@@ -30,7 +40,7 @@ CODE_DIGEST_KEY = "code_digest"
 DATA_DIGEST_KEY = "data_digest"
 SCRATCH_KEY = "scratch_dir"
 
-_SUMMARIES = "shards"
+_SUMMARIES, _PLAN, _LISTS = "shards", "plan.arrow", "clip_lists"
 _SYNTHETIC_LICENCE = "synthetic"
 
 _logger = logging.getLogger("tinytrill.audio_ingest")
@@ -62,22 +72,59 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         corpus = input_dict.get(CORPUS_KEY)
         if corpus:
             settings = settings.model_copy(update={"root": str(Path(corpus[0].uri) / CORPUS_FOLDER)})
+        use_beam_options(self._beam_pipeline_args)
         check_sources(settings)
         sources = CorpusSources.of(settings, settings.root)
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         report_uri = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
 
-        plans = plan_ingestion(settings, sources)
+        scratch = exec_properties.get(SCRATCH_KEY, "")
+        layout, index = self._find_clips(settings, sources, Path(scratch or report_uri) / _LISTS)
+        labels = label_filter(settings, sources.ontology, sources.strong_labels)
+        plans = plan_ingestion(settings, sources, labels, index)
+        del index  # what is to be read of it is in the plans
         for split, plan in plans.items():
             _logger.info(
                 "%s: %d rows, %d clips to decode (%d rows filtered out)",
                 split, plan.rows, len(plan.requests), plan.filtered,
             )  # fmt: skip
-        kept = KeptShards(exec_properties.get(SCRATCH_KEY, ""), "AudioIngest")
+        kept = KeptShards(scratch, "AudioIngest")
         code_digest = exec_properties.get(CODE_DIGEST_KEY, "")
         summaries = self._write_records(plans, settings, examples.uri, report_uri, kept, code_digest)
         examples.split_names = artifact_utils.encode_split_names(list(plans))
-        _report(plans, summaries, settings, bool(corpus), report_uri)
+        _report(plans, summaries, settings, layout, bool(corpus), report_uri)
+
+    def _find_clips(
+        self, settings: AudioIngestSettings, sources: CorpusSources, lists: Path
+    ) -> tuple[CorpusLayout, ClipIndex]:
+        found = find_layout(sources.audio, settings.layout)
+        _logger.info(
+            "layout of %s: %s (%s), %s; %d of %d names looked at follow it, for example %s",
+            sources.audio, found.name, found.form, found.chosen,
+            found.fitting, found.looked_at, ", ".join(found.examples) or "none",
+        )  # fmt: skip
+        layout = LAYOUTS[found.name]
+        if isinstance(layout, FileLayout):
+            index = index_files(sources.audio, layout)
+        else:
+            assert isinstance(layout, ContainerLayout)
+            index = index_containers(sources.audio, layout, lists, self._make_beam_pipeline)
+        _logger.info(
+            "%s: %d clips in %d %s; not clips: %s",
+            sources.audio, len(index), len(index.containers), "shards" if index.versions else "folders",
+            index.strays.counts or "none",
+        )  # fmt: skip
+        return (
+            found.model_copy(
+                update={
+                    "containers": len(index.versions),
+                    "entries": len(index),
+                    "strays": index.strays.counts,
+                    "stray_examples": index.strays.examples,
+                }
+            ),
+            index,
+        )
 
     def _write_records(
         self,
@@ -89,10 +136,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         code_digest: str,
     ) -> list[ShardSummary]:
         requests = {split: plan.requests for split, plan in plans.items()}
-        shards = plan_shards(requests, settings.shard_clips, kept)
-        total = sum(len(shard.requests) for shard in shards)
         summaries = Path(report_uri) / _SUMMARIES
         summaries.mkdir(parents=True)
+        plan = Path(report_uri) / _PLAN
+        shards = store_shards(plan_shards(requests, settings.shard_clips, kept), plan)
+        total = sum(len(shard.requests) for shard in shards)
         writer = ShardWriter(
             examples_uri,
             str(summaries),
@@ -100,6 +148,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             to_example,
             "AudioIngest",
             total,
+            read_sounds=read_sounds,
             kept=kept,
             code_digest=code_digest,
         )
@@ -111,6 +160,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         found = collect_summaries(summaries)
         finish("AudioIngest", shards, found, kept)
+        plan.unlink()
         return found
 
 
@@ -125,6 +175,7 @@ def _report(
     plans: dict[str, SplitPlan],
     summaries: list[ShardSummary],
     settings: AudioIngestSettings,
+    layout: CorpusLayout,
     synthetic: bool,
     report_uri: str,
 ) -> None:
@@ -134,6 +185,7 @@ def _report(
         left_out={split: plan.left_out for split, plan in plans.items()},
         summaries=summaries,
     )
+    _check_sums(counts)
     licence = _SYNTHETIC_LICENCE if synthetic else settings.licence
     report = IngestReport(
         source=_SYNTHETIC_LICENCE if synthetic else settings.root,
@@ -141,6 +193,7 @@ def _report(
         splits=counts,
         licences={"corpus": licence} if licence else {},
         digest=digest_of(summary.record_sum for summary in summaries),
+        layout=layout,
     )
     save_report(report_uri, report, bad)
     problem = refusal(counts, bad, settings)
@@ -148,3 +201,14 @@ def _report(
         raise IngestError(f"{problem}; all in {keep_evidence(report_uri) / IngestReport.QUARANTINE}")
     for split, count in counts.items():
         _logger.info("%s: %d clips, %.2f h, left out: %s", split, count.clips, count.hours, count.quarantined)
+
+
+def _check_sums(counts: Mapping[str, SplitCounts]) -> None:
+    """Raises: RuntimeError: if a row that was asked for is neither taken nor left out, or is both."""
+    for split, count in counts.items():
+        left_out = sum(count.quarantined.values())
+        if count.rows != count.clips + left_out:
+            raise RuntimeError(
+                f"{split}: {count.rows} clips were asked for, but {count.clips} were taken and {left_out} "
+                f"left out ({count.quarantined}): some were lost, or counted twice"
+            )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.audio.errors import Reason
-from components.audio.fingerprint import fingerprint, walk_files
+from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import merge_counts, refusal
 from components.audio.progress import Progress
 from components.audio.requests import ClipRequest, make_shards, quarantined
@@ -63,14 +63,6 @@ def test_fingerprint_sees_names_sizes_and_times(tmp_path: Path) -> None:
     moved = clip.rename(clip.with_name("two.wav"))
     assert len({first, touched, grown, fingerprint([tmp_path])}) == 4
     assert fingerprint([moved]) != fingerprint([tmp_path / "absent"])
-
-
-def test_walk_files_by_extension(tmp_path: Path) -> None:
-    for name in ("b/2.WAV", "a/1.ogg", "a/notes.txt", ".cache/3.wav"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
-    assert walk_files(tmp_path, {".wav", ".ogg"}) == [tmp_path / "a/1.ogg", tmp_path / "b/2.WAV"]
 
 
 def test_progress_logs_at_intervals_and_at_the_end(caplog: pytest.LogCaptureFixture) -> None:

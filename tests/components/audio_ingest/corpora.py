@@ -5,6 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from components.audio_ingest.clip_index import index_files
+from components.audio_ingest.labels import label_filter
+from components.audio_ingest.layouts import LAYOUTS, find_layout
+from components.audio_ingest.layouts.base import FileLayout
+from components.audio_ingest.plan import SplitPlan, plan_ingestion
+from components.audio_ingest.settings import AudioIngestSettings
+from components.audio_ingest.sources import CorpusSources
 from tests.components.audio.sounds import sine, write_soundfile
 
 HEADER = (
@@ -44,3 +51,13 @@ def make_corpus(root: Path, train: int = 6, evaluate: int = 3) -> Path:
         (root / name).write_text(HEADER + "".join(row(ytid(number)) for number in numbers))
     (root / "ontology.json").write_text(json.dumps(ONTOLOGY))
     return root
+
+
+def plan(root: str | Path, **settings: object) -> dict[str, SplitPlan]:
+    """The plan of a corpus of files."""
+    made = AudioIngestSettings(root=str(root), **settings)
+    sources = CorpusSources.of(made, root)
+    layout = LAYOUTS[find_layout(sources.audio, made.layout).name]
+    assert isinstance(layout, FileLayout)
+    labels = label_filter(made, sources.ontology, sources.strong_labels)
+    return plan_ingestion(made, sources, labels, index_files(sources.audio, layout))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from components.audio.decode import DecodedAudio, decode, decode_bytes
+from components.audio.decode import DecodedAudio
+from components.audio.decode_job import DecodeJob
 from components.audio.errors import AudioError
+from components.audio.guarded import decode_all
 from components.audio.requests import ClipRequest
 from components.audio.settings import IntakeSettings
 
@@ -24,26 +26,22 @@ def decode_held(held: Iterable[Held], settings: IntakeSettings) -> Sounds:
     """Decodes sound files that are held in memory, or lie at the path of their request.
 
     Args:
-      held: Each request with its bytes, which are asked for one after the other.
-      settings: Which clips are good enough.
+      held: Each request with its bytes, which are asked for a few clips ahead.
+      settings: Which clips are good enough, and how long one may take.
     """
-    for request, data in held:
-        if isinstance(data, AudioError):
-            yield data
-            continue
-        try:
-            yield _decode(request, data, settings)
-        except AudioError as error:
-            yield error
+    return decode_all((_job(*one, settings) for one in held), settings.decode_timeout_seconds)
 
 
-def _decode(request: ClipRequest, data: bytes | None, settings: IntakeSettings) -> DecodedAudio:
-    limits = {
-        "start_seconds": request.start_seconds,
-        "max_seconds": request.max_seconds,
-        "min_seconds": settings.min_seconds,
-        "silence_peak": settings.silence_peak,
-    }
-    if data is None:
-        return decode(request.path, **limits)
-    return decode_bytes(data, request.path, **limits)
+def _job(
+    request: ClipRequest, data: bytes | AudioError | None, settings: IntakeSettings
+) -> DecodeJob | AudioError:
+    if isinstance(data, AudioError):
+        return data
+    return DecodeJob(
+        name=request.path,
+        data=data,
+        start_seconds=request.start_seconds,
+        max_seconds=request.max_seconds,
+        min_seconds=settings.min_seconds,
+        silence_peak=settings.silence_peak,
+    )

@@ -8,6 +8,7 @@ execution finished is taken up again.
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,9 +18,8 @@ import apache_beam as beam
 from pydantic import Field
 
 from components.audio.decode import DecodedAudio
-from components.audio.errors import AudioError
+from components.audio.errors import AudioError, Reason
 from components.audio.kept_shards import KeptShards, key_of
-from components.audio.progress import Progress
 from components.audio.record_sum import RecordSum
 from components.audio.requests import (
     ClipRequest,
@@ -36,8 +36,15 @@ from schemas.settings import Report
 
 _PARTIAL = ".partial"
 
-_WRITTEN = beam.metrics.Metrics.counter("tinytrill", "shards_written")
-_RESUMED = beam.metrics.Metrics.counter("tinytrill", "shards_resumed")
+# Namespace of Beam's counters; what they count is also in the report of the run.
+COUNTERS = "tinytrill.ingest"
+
+_WRITTEN = beam.metrics.Metrics.counter(COUNTERS, "shards_written")
+_RESUMED = beam.metrics.Metrics.counter(COUNTERS, "shards_resumed")
+_CLIPS = beam.metrics.Metrics.counter(COUNTERS, "clips")
+_BAD = beam.metrics.Metrics.counter(COUNTERS, "bad")
+_CLIP_MS = beam.metrics.Metrics.distribution(COUNTERS, "clip_ms")
+_BAD_BY_REASON = {reason: beam.metrics.Metrics.counter(COUNTERS, f"bad_{reason}") for reason in Reason}
 
 
 class ContentDigest(Report):
@@ -69,12 +76,13 @@ class ShardWriter(beam.DoFn):
       summaries: Folder for the summaries.
       settings: Which clips are good enough.
       to_example: Makes the serialised record of a request and its audio; a module-level function.
-      what: Name in the progress lines.
-      total: Clips of all shards.
       with_digests: Whether summaries say what each clip sounds like.
       read_sounds: Reads the sounds of a shard's requests in their order; a module-level function.
       kept: Keeps finished shards; without it, or for shards without keys, each is made anew.
       code_digest: Of the code that makes records: shards of other code are not taken up.
+
+    Attributes:
+      summaries: Folder for the summaries.
     """
 
     def __init__(
@@ -83,56 +91,62 @@ class ShardWriter(beam.DoFn):
         summaries: str,
         settings: IntakeSettings,
         to_example: Callable[[Any, DecodedAudio], bytes],
-        what: str,
-        total: int,
         with_digests: bool = False,
         read_sounds: Callable[[Sequence[Any], IntakeSettings], Sounds] = decode_files,
         kept: KeptShards | None = None,
         code_digest: str = "",
     ) -> None:
-        self._examples_uri, self._summaries = examples_uri, summaries
+        self._examples_uri, self.summaries = examples_uri, summaries
         self._settings = settings.to_parameter()
         self._settings_class = type(settings)
         self._to_example = to_example
-        self._what, self._total, self._with_digests = what, total, with_digests
+        self._with_digests = with_digests
         self._read_sounds = read_sounds
         self._kept = kept or KeptShards("", "")
         # What a record is made by is a function of this module's callers, so its name is part of the key.
         self._identity = [code_digest, settings.record_parameter(), with_digests, to_example.__qualname__]
-        self._progress: Progress | None = None
 
     def process(self, element: Shard[ClipRequest]) -> None:
         """Decodes and writes one shard."""
         from schemas.records import shard_path, write_shard
 
-        if self._progress is None:
-            self._progress = Progress(logging.getLogger("tinytrill.ingest"), self._what, self._total)
         path = shard_path(self._examples_uri, element.split, element.index, element.count)
         key = key_of(self._identity, element.split, list(element.keys)) if element.keys else ""
         said = self._kept.take(key, path) if key else None
         if said is not None:
             summary = _resumed(ShardSummary.model_validate_json(said), element)
-            for _ in element.requests:
-                self._progress.step()
         else:
             tally = _Tally(self._with_digests)
-            write_shard(path, self._examples(element, tally, self._progress))
-            summary = tally.summary(key)
-            if key:
+            write_shard(path, self._examples(element, tally))
+            summary = tally.summary("" if tally.may_be_mended else key)
+            if summary.kept_as:
                 said = summary.model_dump_json()
                 self._kept.keep(key, path, element.split, summary.record_sum, said, element.keys)
         (_RESUMED if summary.resumed else _WRITTEN).inc()
-        _write_summary(Path(self._summaries), f"{element.split}-{element.index:05d}.json", summary)
+        _write_summary(Path(self.summaries), f"{element.split}-{element.index:05d}.json", summary)
 
-    def _examples(self, shard: Shard[ClipRequest], tally: _Tally, progress: Progress) -> Iterator[bytes]:
+    def _examples(self, shard: Shard[ClipRequest], tally: _Tally) -> Iterator[bytes]:
         settings = self._settings_class.from_parameter(self._settings)
+        begun = time.perf_counter()
         for request, sound in zip(shard.requests, self._read_sounds(shard.requests, settings), strict=True):
             tally.take(request, sound)
             if isinstance(sound, DecodedAudio):
                 record = self._to_example(request, sound)
                 tally.records.add(shard.split, record)
                 yield record
-            progress.step()
+            ended = time.perf_counter()
+            _count(sound, ended - begun)
+            begun = ended
+
+
+def _count(sound: DecodedAudio | AudioError, seconds: float) -> None:
+    """Tells Beam what became of a clip."""
+    if isinstance(sound, AudioError):
+        _BAD.inc()
+        _BAD_BY_REASON[sound.reason].inc()
+    else:
+        _CLIPS.inc()
+    _CLIP_MS.update(round(1000 * seconds))
 
 
 class _Tally:
@@ -145,6 +159,12 @@ class _Tally:
         self._samples: Counter[str] = Counter()
         self._quarantined: dict[str, list[QuarantinedClip]] = {}
         self._digests: list[ContentDigest] = []
+
+    @property
+    def may_be_mended(self) -> bool:
+        """Whether a file that could not be read now may be read later without having changed."""
+        bad = (clip for clips in self._quarantined.values() for clip in clips)
+        return any(clip.reason == Reason.UNREADABLE for clip in bad)
 
     def take(self, request: ClipRequest, sound: DecodedAudio | AudioError) -> None:
         """Counts a clip."""

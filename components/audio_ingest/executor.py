@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
+from components.audio.ingest_run import tell_artifacts, write_shards
 from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
 from components.audio.kept_shards import KeptShards
 from components.audio.places import use_beam_options
 from components.audio.record_sum import digest_of
-from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries, finish, plan_shards
+from components.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
 from components.audio_ingest.clip_index import ClipIndex, index_files
 from components.audio_ingest.container_index import index_containers
 from components.audio_ingest.corpus_requests import CorpusRequest
@@ -30,7 +31,7 @@ from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CORPUS_FOLDER, CorpusSources, check_sources
 from components.audio_ingest.stored_shards import store_shards
 from components.evidence import keep_evidence
-from schemas.reports import CorpusLayout, IngestReport, SplitCounts
+from schemas.reports import CorpusLayout, IngestReport, IngestWork, SplitCounts
 
 CORPUS_KEY = "corpus"
 EXAMPLES_KEY = "examples"
@@ -79,7 +80,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         report_uri = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
 
         scratch = exec_properties.get(SCRATCH_KEY, "")
-        layout, index = self._find_clips(settings, sources, Path(scratch or report_uri) / _LISTS)
+        lists = Path(scratch or report_uri) / _LISTS
+        layout, index = self._find_clips(settings, sources, lists)
+        if not scratch:
+            shutil.rmtree(lists, ignore_errors=True)
         labels = label_filter(settings, sources.ontology, sources.strong_labels)
         plans = plan_ingestion(settings, sources, labels, index)
         del index  # what is to be read of it is in the plans
@@ -90,9 +94,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )  # fmt: skip
         kept = KeptShards(scratch, "AudioIngest")
         code_digest = exec_properties.get(CODE_DIGEST_KEY, "")
-        summaries = self._write_records(plans, settings, examples.uri, report_uri, kept, code_digest)
+        summaries, work = self._write_records(plans, settings, examples.uri, report_uri, kept, code_digest)
         examples.split_names = artifact_utils.encode_split_names(list(plans))
-        _report(plans, summaries, settings, layout, bool(corpus), report_uri)
+        tell_artifacts([examples, *output_dict[REPORT_KEY]], work)
+        _report(plans, summaries, work, settings, layout, bool(corpus), report_uri)
 
     def _find_clips(
         self, settings: AudioIngestSettings, sources: CorpusSources, lists: Path
@@ -134,32 +139,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         report_uri: str,
         kept: KeptShards,
         code_digest: str,
-    ) -> list[ShardSummary]:
+    ) -> tuple[list[ShardSummary], IngestWork]:
         requests = {split: plan.requests for split, plan in plans.items()}
-        summaries = Path(report_uri) / _SUMMARIES
-        summaries.mkdir(parents=True)
         plan = Path(report_uri) / _PLAN
         shards = store_shards(plan_shards(requests, settings.shard_clips, kept), plan)
-        total = sum(len(shard.requests) for shard in shards)
         writer = ShardWriter(
             examples_uri,
-            str(summaries),
+            str(Path(report_uri) / _SUMMARIES),
             settings,
             to_example,
-            "AudioIngest",
-            total,
             read_sounds=read_sounds,
             kept=kept,
             code_digest=code_digest,
         )
-        with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(shards, reshuffle=True)
-                | "DecodeAndWrite" >> beam.ParDo(writer)
-            )
-        found = collect_summaries(summaries)
-        finish("AudioIngest", shards, found, kept)
+        found = write_shards(self._make_beam_pipeline, "AudioIngest", shards, writer, kept)
         plan.unlink()
         return found
 
@@ -174,6 +167,7 @@ def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:
 def _report(
     plans: dict[str, SplitPlan],
     summaries: list[ShardSummary],
+    work: IngestWork,
     settings: AudioIngestSettings,
     layout: CorpusLayout,
     synthetic: bool,
@@ -194,6 +188,7 @@ def _report(
         licences={"corpus": licence} if licence else {},
         digest=digest_of(summary.record_sum for summary in summaries),
         layout=layout,
+        work=work,
     )
     save_report(report_uri, report, bad)
     problem = refusal(counts, bad, settings)

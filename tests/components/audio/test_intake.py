@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 from components.audio.errors import Reason
 from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import merge_counts, refusal
-from components.audio.progress import Progress
 from components.audio.requests import ClipRequest, make_shards, quarantined
 from components.audio.settings import IntakeSettings
 from components.audio.shard_writer import ShardSummary
@@ -65,20 +63,6 @@ def test_fingerprint_sees_names_sizes_and_times(tmp_path: Path) -> None:
     assert fingerprint([moved]) != fingerprint([tmp_path / "absent"])
 
 
-def test_progress_logs_at_intervals_and_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
-    now = iter([0.0, 4.0, 10.0, 12.0, 16.0])
-    progress = Progress(
-        logging.getLogger("tinytrill.test"), "Ingest", 4, every_s=10.0, clock=lambda: next(now)
-    )
-    with caplog.at_level(logging.INFO, "tinytrill.test"):
-        for _ in range(4):
-            progress.step()
-    assert caplog.messages == [
-        "Ingest: 2 of 4 clips (50 %), 0 clips/s",
-        "Ingest: 4 of 4 clips (100 %), 0 clips/s",
-    ]
-
-
 def summary(clips: int, bad: list[Reason]) -> ShardSummary:
     left_out = [quarantined(f"bad{n}", f"a.csv:{n}", reason, "why") for n, reason in enumerate(bad)]
     return ShardSummary(
@@ -130,3 +114,11 @@ def test_refusal(clips: int, bad: int, missing: int, message: str | None) -> Non
     else:
         with pytest.raises(ValueError, match=message):
             raise ValueError(problem)
+
+
+def test_held_out_rows_are_not_bad() -> None:
+    out = [quarantined(f"held{n}", f"a.csv:{n}", Reason.HELD_OUT, "") for n in range(8)]
+    counts, bad = merge_counts({"train": 10}, {}, {"train": out}, [summary(2, [])])
+    assert refusal(counts, bad, IntakeSettings(max_bad_share=0, max_missing_share=0)) is None
+    counts, bad = merge_counts({"train": 11}, {}, {"train": out}, [summary(2, [Reason.SILENT])])
+    assert "1 of 3 clips are bad" in (refusal(counts, bad, IntakeSettings(max_bad_share=0.3)) or "")

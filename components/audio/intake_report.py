@@ -76,12 +76,13 @@ def refusal(
     """Why the run must not go on with what is left, or None if it may.
 
     It may not if a group has no clip left, too many rows without a file, or too many bad clips among
-    those that have one.
+    those that have one. Clips that are held out are not bad.
     """
     for group, count in counts.items():
         missing = count.quarantined.get(Reason.MISSING, 0)
-        unusable = sum(count.quarantined.values()) - missing
-        found = count.rows - missing
+        held_out = count.quarantined.get(Reason.HELD_OUT, 0)
+        unusable = sum(count.quarantined.values()) - missing - held_out
+        found = count.rows - missing - held_out
         if not count.clips:
             problem = "nothing is left"
         elif missing > settings.max_missing_share * count.rows:

@@ -117,7 +117,7 @@ def _entry(member: tarfile.TarInfo, path: str, strays: Strays, named: str = "") 
     if _extension(member.name) not in AUDIO_EXTENSIONS:
         strays.add("no sound by its name", f"{path}: {member.name}")
         return None
-    parsed = parse_any(named or os.path.splitext(os.path.basename(member.name))[0])
+    parsed = parse_any(named or os.path.splitext(_base(member.name))[0])
     if parsed is None:
         strays.add("unknown name", f"{path}: {member.name}")
         return None
@@ -129,6 +129,7 @@ def _entry(member: tarfile.TarInfo, path: str, strays: Strays, named: str = "") 
 
 def _members(file: BinaryIO, path: str, strays: Strays) -> Iterator[tarfile.TarInfo]:
     """All members but folders and hidden files; damage between members is jumped over."""
+    any_members = False
     with ExitStack() as opened:
         try:
             # ignore_zeros: go on at the next header after a damaged one, and with archives put end to end.
@@ -143,9 +144,12 @@ def _members(file: BinaryIO, path: str, strays: Strays) -> Iterator[tarfile.TarI
                 strays.add("tar cut short", f"{path}: {error}")
                 return
             if member is None:
+                if not any_members:
+                    strays.add("no tar, or an empty one", path)
                 return
+            any_members = True
             vars(archive)["members"].clear()  # it keeps all of them otherwise
-            if not member.isdir() and not os.path.basename(member.name).startswith("."):
+            if not member.isdir() and not _base(member.name).startswith("."):
                 yield member
 
 
@@ -166,7 +170,7 @@ def _first_names(path: str) -> list[str]:
     except (PlaceError, OSError) as error:
         raise LayoutError(f"{path} cannot be read: {error}") from error
     if strays.counts and not names:
-        raise LayoutError(f"{path} is no tar: {strays.examples}")
+        raise LayoutError(f"{path} cannot be used: {'; '.join(strays.counts)}")
     return names
 
 
@@ -184,6 +188,10 @@ def _key(name: str) -> str:
 
 def _extension(name: str) -> str:
     return os.path.splitext(name)[1].lower()
+
+
+def _base(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def _climbs_out(name: str) -> bool:

@@ -1,16 +1,18 @@
 """The records that flow between components, and the TFRecord shards that hold them.
 
 ``*.pbtxt`` beside this file is what ExampleValidator enforces; here is how a record is written and
-read. Audio is mono 16 kHz little-endian int16 PCM.
+read. Audio is mono 16 kHz little-endian int16 PCM; that of distillation windows may be FLAC instead, which
+gives back the same samples.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +21,9 @@ SAMPLE_RATE = 16_000
 
 _READ_TOGETHER = 32
 
+_FLAC = "flac"
+
+Storage = Literal["pcm16", "flac"]
 Audio = np.ndarray[Any, np.dtype[np.int16]]
 
 
@@ -138,12 +143,20 @@ class DistillationWindow:
     audio: Audio
     target: np.ndarray[Any, np.dtype[np.float16]]
 
-    def to_example(self) -> bytes:
-        """Serialises to a ``tf.train.Example``."""
+    def to_example(self, storage: Storage = "pcm16") -> bytes:
+        """Serialises to a ``tf.train.Example``.
+
+        Args:
+          storage: How the samples are stored. FLAC is smaller and loses nothing, but takes time to write
+            and to read.
+        """
+        packed: dict[str, Any] = {"audio": self.audio}
+        if storage == _FLAC:
+            packed = {"audio": _to_flac(self.audio), "encoding": _FLAC}
         return _example(
             clip_id=self.clip_id,
             offset=self.offset,
-            audio=self.audio,
+            **packed,
             target=self.target.astype("<f2", copy=False).tobytes(),
             target_dim=len(self.target),
         )
@@ -247,4 +260,23 @@ class _Reader:
         return int(self._features[name].int64_list.value[0])
 
     def audio(self) -> Audio:
-        return np.frombuffer(self.raw("audio"), dtype="<i2")
+        if "encoding" not in self._features:
+            return np.frombuffer(self.raw("audio"), dtype="<i2")
+        if self.text("encoding") != _FLAC:
+            raise ValueError(f"audio is encoded as {self.text('encoding')!r}; known is {_FLAC!r}")
+        return _from_flac(self.raw("audio"))
+
+
+def _to_flac(audio: Audio) -> bytes:
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, audio, SAMPLE_RATE, subtype="PCM_16", format="FLAC")
+    return file.getvalue()
+
+
+def _from_flac(content: bytes) -> Audio:
+    import soundfile
+
+    audio: Audio = soundfile.read(io.BytesIO(content), dtype="int16")[0]
+    return audio

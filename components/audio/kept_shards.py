@@ -111,6 +111,18 @@ class KeptShards:
         partial.write_text(said.model_dump_json(), encoding="utf-8")
         partial.replace(receipt)
 
+    def keys(self, beginning: str) -> list[str]:
+        """Keys of the kept shards that begin so, in a fixed order."""
+        found = self.folder.glob(f"{beginning}*{_RECEIPT}") if self.folder else []
+        return sorted(path.name.removesuffix(_RECEIPT) for path in found)
+
+    def summary(self, key: str) -> str | None:
+        """What the maker of a kept shard said of it; None if its receipt cannot be read."""
+        try:
+            return Receipt.model_validate_json(self._paths(key)[0].read_bytes()).summary
+        except (OSError, ValidationError):
+            return None
+
     def members(self, split: str) -> list[tuple[str, ...]]:
         """What each kept shard of a split was made of, in a fixed order; unreadable receipts are left out."""
         found = []
@@ -205,6 +217,16 @@ def _place(source: Path, target: Path) -> None:
     partial.replace(target)
     # Renaming one name of a file onto another of the same file does nothing.
     partial.unlink(missing_ok=True)
+
+
+def count_records(path: str | Path) -> int:
+    """Records of a TFRecord file, without reading them.
+
+    Raises:
+      ValueError: If the file ends within a record.
+    """
+    with open(path, "rb") as file:
+        return sum(1 for _ in _frames(file.fileno(), os.stat(path).st_size, path))
 
 
 def framing_digest(path: str | Path) -> str:

@@ -69,6 +69,7 @@ def test_report_says_what_there_is(run: Run) -> None:
         "Split-eval",
         "Split-train",
         "distillation_set.json",
+        "left_out.jsonl",
     ]
 
 

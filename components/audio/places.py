@@ -198,7 +198,7 @@ def _local_files(folder: str, status: bool, above: set[tuple[int, int]]) -> Iter
     try:
         own = os.stat(folder)
         with os.scandir(folder) as entries:
-            names = sorted((entry.name, entry.is_dir()) for entry in entries if entry.name[0] != ".")
+            names = sorted((entry.name, _is_folder(entry)) for entry in entries if entry.name[0] != ".")
     except OSError:
         return
     here = (own.st_dev, own.st_ino)
@@ -217,6 +217,13 @@ def _local_files(folder: str, status: bool, above: set[tuple[int, int]]) -> Iter
                 yield FoundFile(folder, name, 0, 0.0)
             else:
                 yield FoundFile(folder, name, seen.st_size, seen.st_mtime)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself; its neighbours must not be lost with it
+        return False
 
 
 def _remote_files(folder: str) -> Iterator[FoundFile]:

@@ -28,7 +28,7 @@ LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
 # need a few packets until they give what they would have given without it.
 _LEAD_IN = 8192
 # Values read at once. libsndfile's reading is followed by a jump to where it ended: fewer are better.
-_VALUES = 1 << 23
+_VALUES = 1 << 22
 
 # Containers that FFmpeg may take a file for. Playlists are not among them: a clip must not make the decoder
 # open other files, or the network.

@@ -14,7 +14,7 @@ SCHEME = "stored"
 MODIFIED = 1_700_000_000.0
 
 
-class StoredFiles(FileSystem):  # type: ignore[misc]
+class StoredFiles(FileSystem):
     """``stored://bucket/name``; knows no folders, as S3 and GCS know none."""
 
     files: ClassVar[dict[str, bytes]] = {}

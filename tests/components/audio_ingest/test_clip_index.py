@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from components.audio.decode import DecodedAudio
 from components.audio.errors import Reason
 from components.audio.requests import make_shards
 from components.audio.settings import IntakeSettings
@@ -139,7 +140,7 @@ def test_each_container_is_opened_once_and_one_that_is_gone_costs_its_own_clips(
     assert [request.pack.rpartition("/")[2] for request in requests] == ["0.tar"] * 4 + ["1.tar"] * 2
     StoredFiles.opened.clear()
     sounds = list(read_sounds(requests, IntakeSettings()))
-    assert [len(sound.samples) for sound in sounds] == [16_000] * 6
+    assert [len(sound.samples) for sound in sounds if isinstance(sound, DecodedAudio)] == [16_000] * 6
     assert StoredFiles.opened == ["stored://b/c/audios/0.tar", "stored://b/c/audios/1.tar"]
     StoredFiles.broken.add("stored://b/c/audios/0.tar")
     reasons = [getattr(sound, "reason", None) for sound in read_sounds(requests, IntakeSettings())]

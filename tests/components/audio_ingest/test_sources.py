@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,13 +118,13 @@ def test_exclusion_wins_with_its_children(tmp_path: Path) -> None:
         HEADER + "".join(row(ytid(number), label) for number, label in enumerate(labels))
     )
 
-    def taken(**settings: object) -> list[tuple[str, ...]]:
+    def taken(**settings: Any) -> list[tuple[str, ...]]:
         return [made.labels for made in plan(root, **settings)["train"].requests]
 
     assert taken(exclude_labels=("Speech synthesizer",)) == [("/m/05zppz",)]
     assert taken(labels=("Human voice",), exclude_labels=("Speech",)) == [("/m/015lz1",)]
     # An exclusion takes its children along even where inclusion does not.
-    everything = {"labels": "all", "exclude_labels": ("/m/09x0r",), "children": False}
+    everything: dict[str, Any] = {"labels": "all", "exclude_labels": ("/m/09x0r",), "children": False}
     assert taken(**everything) == [("/m/015lz1",), ("/m/04rlf",)]
     assert plan(root, **everything)["train"].filtered == 2
 

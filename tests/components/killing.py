@@ -3,7 +3,7 @@
     python -m tests.components.killing ingest|embed FOLDER MOMENT...
 
 A moment is ``<step>:<n>``: the process gets SIGKILL when the step is about to happen for the n-th time. Steps
-are ``record`` (a record is written) and ``rename`` (a file gets its name). An execution is a forked process, so
+are ``record`` (a record is written) and ``rename`` (a file gets its name). Each execution is forked off, so
 that the libraries are imported once. What is printed is a JSON object by moment.
 """
 

@@ -17,9 +17,9 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
-SAMPLE_RATE = 16_000
+from schemas.tfrecord import RecordWriter, read_records
 
-_READ_TOGETHER = 32
+SAMPLE_RATE = 16_000
 
 _FLAC = "flac"
 
@@ -185,7 +185,7 @@ def write_shard(path: str | Path, examples: Iterable[bytes]) -> int:
     path, count = Path(path), 0
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with tf.io.TFRecordWriter(str(partial)) as writer:
+    with RecordWriter(partial) as writer:
         for example in examples:
             writer.write(example)
             count += 1
@@ -204,11 +204,13 @@ def list_shards(artifact_uri: str, split: str) -> list[Path]:
 
 
 def iterate_examples(paths: Iterable[str | Path]) -> Iterator[bytes]:
-    """Serialised examples of TFRecord files, one after the other."""
+    """Serialised examples of TFRecord files, one after the other.
+
+    Raises:
+      DamagedFile: If a file's checksums do not fit.
+    """
     for path in paths:
-        # In batches: what tf.data takes to hand something over is more than what a record takes.
-        for batch in tf.data.TFRecordDataset(str(path)).batch(_READ_TOGETHER).as_numpy_iterator():
-            yield from batch
+        yield from read_records(path)
 
 
 def _levels(audio: Audio) -> dict[str, float]:

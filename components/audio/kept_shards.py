@@ -16,13 +16,14 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
 from components.audio.record_sum import RecordSum
 from schemas.settings import Report
+from schemas.tfrecord import DamagedFile, read_frames, read_records
 
 _SHARD, _RECEIPT, _PARTIAL = ".tfrecord", ".json", ".partial"
 
@@ -192,16 +193,12 @@ def _fault_of(shard: Path, said: Receipt) -> str:
         return f"{error.strerror}"
     if size != said.bytes:
         return f"it has {size} bytes, {said.bytes} were written"
-    import tensorflow as tf
-
-    from schemas.records import iterate_examples
-
     found = RecordSum()
     try:
-        for record in iterate_examples([shard]):
+        for record in read_records(shard):
             found.add(said.split, record)
-    except tf.errors.OpError as error:
-        return f"it cannot be read: {error.message}"
+    except (OSError, DamagedFile) as error:
+        return f"it cannot be read: {error}"
     return "" if found.text == said.record_sum else "its records are not the ones that were written"
 
 
@@ -223,10 +220,9 @@ def count_records(path: str | Path) -> int:
     """Records of a TFRecord file, without reading them.
 
     Raises:
-      ValueError: If the file ends within a record.
+      DamagedFile: If the file ends within a record.
     """
-    with open(path, "rb") as file:
-        return sum(1 for _ in _frames(file.fileno(), os.stat(path).st_size, path))
+    return sum(1 for _ in read_frames(path))
 
 
 def framing_digest(path: str | Path) -> str:
@@ -235,23 +231,9 @@ def framing_digest(path: str | Path) -> str:
     The records themselves are jumped over, so it takes next to nothing however long the file is.
 
     Raises:
-      ValueError: If the file ends within a record.
+      DamagedFile: If the file ends within a record.
     """
     digest = hashlib.blake2b(digest_size=16)
-    size = os.stat(path).st_size
-    with open(path, "rb") as file:
-        for frame in _frames(file.fileno(), size, path):
-            digest.update(frame)
+    for frame in read_frames(path):
+        digest.update(frame)
     return digest.hexdigest()
-
-
-def _frames(file: int, size: int, path: str | Path) -> Iterator[bytes]:
-    """Length (8 bytes), its checksum (4) and that of the data (4) of each record."""
-    position = 0
-    while position < size:
-        head = os.pread(file, 12, position)
-        length = int.from_bytes(head[:8], "little")
-        position += 12 + length + 4
-        if len(head) < 12 or position > size:
-            raise ValueError(f"{path} ends within a record: it has {size} bytes, {position} are needed")
-        yield head + os.pread(file, 4, position - 4)

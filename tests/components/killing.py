@@ -34,6 +34,7 @@ from components.teacher_embedder.executor import Executor as EmbedExecutor
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.records import Clip, list_shards, shard_path, write_shard
 from schemas.reports import DistillationSetInfo, IngestReport
+from schemas.tfrecord import RecordWriter
 from tests.components.audio_ingest.corpora import make_corpus
 from tests.components.executors import artifact
 from tests.conftest import REPOSITORY
@@ -66,7 +67,7 @@ def main() -> None:
 def _killed(execute: Callable[..., dict[str, Any]], prepared: Path, place: Path, moment: str) -> None:
     step, _, number = moment.partition(":")
     if step == "record":
-        _die_at(tf.io.TFRecordWriter, "write", int(number))
+        _die_at(RecordWriter, "write", int(number))
     else:
         _die_at(Path, "replace", int(number))
     execute(prepared, place / "killed", place / "scratch")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.audio.resample import FloatAudio, to_mono
+from components.audio.resample import FloatAudio, Pcm, to_mono
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Downmix:
         self._values = 0
         self._non_finite = 0
 
-    def add(self, block: FloatAudio) -> None:
-        """Takes the next block, float32 ``(frames, channels)``."""
-        mono = to_mono(block)
-        # One number tells almost always; only large or bad values need to be looked at one by one.
+    def add(self, block: FloatAudio | Pcm) -> None:
+        """Takes the next block, float32 or int16 ``(frames, channels)``."""
         with np.errstate(over="ignore", invalid="ignore"):
+            mono = to_mono(block)
+            # One number tells almost always; only large or bad values need to be looked at one by one.
             suspicious = not np.isfinite(np.dot(mono, mono))
         if suspicious:
             self._non_finite += int(np.count_nonzero(~np.isfinite(block)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.audio.downmix import Downmix, MonoSound
 from components.audio.errors import AudioError, Reason
-from components.audio.resample import FloatAudio
+from components.audio.resample import FloatAudio, Pcm
 
 if TYPE_CHECKING:
     import soundfile
@@ -85,10 +85,12 @@ def read_soundfile(source: Source, start_seconds: float, max_seconds: float) -> 
         return downmix.sound(rate)
 
 
-def _blocks(file: soundfile.SoundFile, frames: float) -> Iterator[FloatAudio]:
+def _blocks(file: soundfile.SoundFile, frames: float) -> Iterator[FloatAudio | Pcm]:
+    # The same numbers either way; but libsndfile takes longer to make floats of them than numpy.
+    kind = "int16" if file.subtype == "PCM_16" else "float32"
     at_once = max(1, _VALUES // file.channels)
     while frames > 0:
-        block = file.read(min(int(min(frames, at_once)), at_once), dtype="float32", always_2d=True)
+        block = file.read(int(min(frames, at_once)), dtype=kind, always_2d=True)
         if not len(block):
             return
         yield block

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,16 +12,20 @@ FloatAudio = np.ndarray[Any, np.dtype[np.float32]]
 Pcm = np.ndarray[Any, np.dtype[np.int16]]
 
 
-def to_mono(frames: FloatAudio) -> FloatAudio:
-    """The mean of the channels of ``(frames, channels)``."""
+def to_mono(frames: FloatAudio | Pcm) -> FloatAudio:
+    """The mean of the channels of ``(frames, channels)``; integers come out in [-1, 1) as well."""
     channels = frames.shape[1]
-    if channels == 1:
-        return frames[:, 0]
+    scale = np.float32(1 / 32768) if frames.dtype == np.int16 else np.float32(1)
+    if channels == 1 and scale == 1:
+        return cast(FloatAudio, frames[:, 0])
     # Column by column: a mean over a short last axis takes several times as long.
-    total: FloatAudio = frames[:, 0] + frames[:, 1]
-    for channel in range(2, channels):
+    total: FloatAudio = frames[:, 0].astype(np.float32)
+    for channel in range(1, channels):
         total += frames[:, channel]
-    total /= np.float32(channels)
+    if channels > 1:
+        total /= np.float32(channels)
+    if scale != 1:
+        total *= scale
     return total
 
 

@@ -9,7 +9,7 @@ import soundfile
 from components.audio.decode import decode, from_samples
 from components.audio.errors import AudioError, Reason
 from components.audio.formats import supported_formats
-from components.audio.resample import to_pcm
+from components.audio.resample import to_mono, to_pcm
 from tests.components.audio.sounds import dominant_hertz, sine, write_pyav, write_soundfile
 
 
@@ -239,3 +239,12 @@ def test_real_recordings(shared_data: Path) -> None:
         assert audio.source_rate == rate
         assert len(audio.samples) == pytest.approx(len(samples) * 16_000 / rate, abs=2)
         assert np.abs(audio.samples).max() / 32768 == pytest.approx(np.abs(samples).max(), rel=0.1)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 8])
+def test_integers_are_averaged_like_the_floats_they_stand_for(channels: int) -> None:
+    frames = np.random.default_rng(0).integers(-32768, 32768, (500, channels)).astype(np.int16)
+    mono = to_mono(frames)
+    assert mono.dtype == np.float32
+    np.testing.assert_allclose(mono, (frames / 32768).mean(axis=1), atol=1e-7)
+    np.testing.assert_array_equal(mono, to_mono((frames / 32768).astype(np.float32)))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_S3 = "s3://"
 _GZIPPED = (".gz", ".tgz")
 
 
@@ -254,6 +255,11 @@ def _ask(place: str, question: Any) -> Any:
     from apache_beam.io.filesystems import FileSystems
 
     try:
-        return question(FileSystems.get_filesystem(place))
+        system = FileSystems.get_filesystem(place)
+        if place.startswith(_S3):
+            from components.audio.s3_store import shared
+
+            system = shared(system)
+        return question(system)
     except Exception as error:
         raise PlaceError(f"{place} cannot be reached: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,13 @@ def run_ingest(
     settings: Any,
     folder: Path,
     corpus: Path | None = None,
+    beam_args: Sequence[str] = BEAM_ARGS,
 ) -> tuple[types.Artifact, IngestReport]:
     """Runs AudioIngest's or NossIngest's executor; returns the examples and the report."""
     examples = artifact(standard_artifacts.Examples, folder / "examples")
     report = artifact(schemas.IngestReport, folder / "report")
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder / "tmp"), unique_id="1"
+        beam_pipeline_args=list(beam_args), tmp_dir=str(folder / "tmp"), unique_id="1"
     )
     inputs = {"corpus": [artifact(schemas.SoundCorpus, corpus)]} if corpus else {}
     executor(context).Do(

@@ -118,6 +118,10 @@ def open_binary(place: str, *, unzip: bool = False) -> BinaryIO:
     zipped = unzip and place.lower().endswith(_GZIPPED)
     if not is_url(place):  # the command line looks at local files without loading Beam
         try:
+            if not stat.S_ISREG(
+                os.stat(place).st_mode
+            ):  # opening a pipe would wait for whoever writes into it
+                raise PlaceError(f"{place} cannot be opened: it is no file")
             return cast(BinaryIO, gzip.open(place)) if zipped else open(place, "rb")
         except OSError as error:
             raise PlaceError(f"{place} cannot be opened: {error}") from error
@@ -159,15 +163,16 @@ def list_files(folder: str, extensions: Collection[str] = (), *, status: bool = 
 
     Args:
       folder: Path or URL.
-      extensions: Lower-case suffixes with the dot to keep; empty keeps all.
+      extensions: Lower-case ends of names to keep, such as ``.tar.gz``; empty keeps all.
       status: Whether sizes and times are wanted; local files take a look at each for that.
 
     Raises:
       PlaceError: If the folder's file system cannot be asked.
     """
     found = _remote_files(folder) if is_url(folder) else _local_files(folder, status, set())
+    ends = tuple(extensions) or ("",)
     for file in found:
-        if not extensions or os.path.splitext(file.name)[1].lower() in extensions:
+        if file.name.lower().endswith(ends):
             yield file
 
 

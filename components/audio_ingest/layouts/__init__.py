@@ -67,9 +67,8 @@ def _by_kind(files: Sequence[FoundFile]) -> dict[str, list[FoundFile]]:
     kinds = {_SOUNDS: AUDIO_EXTENSIONS, _TARS: TAR_EXTENSIONS, _PARQUETS: Parquet.extensions}
     found: dict[str, list[FoundFile]] = defaultdict(list)
     for file in files:
-        extension = os.path.splitext(file.name)[1].lower()
         for kind, extensions in kinds.items():
-            if extension in extensions:
+            if file.name.lower().endswith(tuple(extensions)):
                 found[kind].append(file)
     return found
 

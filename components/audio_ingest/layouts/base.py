@@ -78,7 +78,7 @@ class Layout(ABC):
     form: ClassVar[str]
     """How its files are called, for people."""
     extensions: ClassVar[frozenset[str]]
-    """Of the files that it is made of."""
+    """Ends of the names of the files that it is made of, in lower case."""
 
 
 class FileLayout(Layout):

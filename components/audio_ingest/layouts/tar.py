@@ -16,7 +16,7 @@ from components.audio.places import FoundFile, PlaceError, open_binary
 from components.audio_ingest.layouts.base import MOST_BYTES, ContainerLayout, Entry, LayoutError, Strays
 from components.audio_ingest.layouts.files import parse_any
 
-TAR_EXTENSIONS = frozenset({".tar", ".tgz", ".gz"})
+TAR_EXTENSIONS = frozenset({".tar", ".tgz", ".tar.gz"})
 
 # What those who pack AudioSet call the video in the JSON beside the sound.
 ID_FIELDS = ("video_id", "ytid", "youtube_id", "id")
@@ -64,7 +64,7 @@ class Tar(ContainerLayout):
                     data = file.read(size)
                 except (OSError, EOFError, ValueError) as error:
                     # A damaged compressed stream gives nothing more; a plain one might.
-                    fault = f"{path}: {error}" if path.lower().endswith(".gz") else ""
+                    fault = f"{path}: {error}" if path.lower().endswith((".gz", ".tgz")) else ""
                     yield AudioError(Reason.UNDECODABLE, f"{path}: {error}")
                     continue
                 if len(data) < size:

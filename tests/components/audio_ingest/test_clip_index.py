@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -103,6 +104,13 @@ def test_a_shard_that_cannot_be_opened_costs_its_own_clips(tmp_path: Path) -> No
     index = index_containers("stored://b/c/audios", Tar(), tmp_path / "lists", pipeline)
     assert len(index) == 4
     assert index.strays.counts == {"unreadable shard": 1}
+
+
+def test_a_pipe_among_shards_is_not_waited_for(tmp_path: Path) -> None:
+    root = pack_tars(make_corpus(tmp_path / "c", 2, 1), clips=3)
+    os.mkfifo(root / "audios/1.tar")
+    index = index_containers(str(root / "audios"), Tar(), tmp_path / "lists", pipeline)
+    assert (len(index), index.strays.counts) == (3, {"unreadable shard": 1})
 
 
 def test_requests_are_the_same_in_columns_in_a_pickle_and_in_a_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def tar(path: Path, *names: str) -> Path:
 @pytest.mark.parametrize("layout", NAMES)
 def test_layouts_of_files(tmp_path: Path, layout: str) -> None:
     names = [NAMES[layout].format(number, ytid(number)) for number in range(30)]
-    touch(tmp_path, *names, "README.txt", "labels.csv")
+    touch(tmp_path, *names, "README.txt", "labels.csv.gz")
     found = find_layout(str(tmp_path))
     assert (found.name, found.chosen, found.looked_at, found.fitting) == (layout, "detected", 30, 30)
     assert found.form == LAYOUTS[layout].form
@@ -97,6 +98,10 @@ def test_tars_and_webdatasets(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/0.tar").write_bytes(b"no tar" * 999)
     with pytest.raises(LayoutError, match=r"bad/0\.tar cannot be used: no tar, or an empty one"):
+        find_layout(str(tmp_path / "bad"))
+    os.mkfifo(tmp_path / "bad/1.tar")
+    (tmp_path / "bad/0.tar").unlink()
+    with pytest.raises(LayoutError, match=r"bad/1\.tar cannot be opened: it is no file"):
         find_layout(str(tmp_path / "bad"))
     tar(tmp_path / "empty/0.tar", "notes.txt")
     with pytest.raises(LayoutError, match=r"empty/0\.tar holds no sound under a known name"):

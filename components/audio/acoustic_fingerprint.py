@@ -103,7 +103,7 @@ class Match:
     Attributes:
       number: Of the sound that was looked for.
       seconds: How much of it is there, in seconds.
-      bit_errors: Share of the bits that differ.
+      bit_errors: Share of the bits that differ where they are most alike.
     """
 
     number: int
@@ -168,7 +168,7 @@ class FingerprintIndex:
         Args:
           audio: int16 samples at 16 kHz.
           max_bit_errors: Share of differing bits up to which two sounds are the same.
-          min_seconds: Shorter agreement does not count, unless it is the whole of a sound.
+          min_seconds: How long they must be the same; half of a sound of the index is enough too.
 
         Returns:
           The match with the fewest differing bits; None if there is none.
@@ -205,12 +205,15 @@ class FingerprintIndex:
         begin, stop = max(first, shift), min(end, shift + len(words))
         ours, theirs = slice(begin - shift, stop - shift), slice(begin, stop)
         both = tells[ours] & self._tells[theirs]
-        count = int(both.sum())
-        enough = min(min_seconds * SAMPLE_RATE / HOP, _LEAST_SHARE * (end - first))
-        if count < max(enough, _LEAST_WORDS):
+        shortest = min(min_seconds * SAMPLE_RATE / HOP, _LEAST_SHARE * (end - first))
+        needed = max(int(np.ceil(shortest)), _LEAST_WORDS)
+        if int(both.sum()) < needed:
             return None
-        differing = np.bitwise_count((words[ours] ^ self._words[theirs])[both])
-        errors = float(differing.sum()) / (32 * count)
-        if errors > max_bit_errors:
+        differing = np.bitwise_count((words[ours] ^ self._words[theirs])[both]).astype(np.int64)
+        total = np.concatenate([np.zeros(1, np.int64), np.cumsum(differing)])
+        in_part = total[needed:] - total[:-needed]
+        alike = in_part <= max_bit_errors * 32 * needed
+        if not alike.any():
             return None
-        return Match(number // PHASES, count * HOP / SAMPLE_RATE, errors)
+        covered = int(np.convolve(alike, np.ones(needed, np.int64)).astype(bool).sum())
+        return Match(number // PHASES, covered * HOP / SAMPLE_RATE, float(in_part.min()) / (32 * needed))

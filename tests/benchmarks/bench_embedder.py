@@ -183,7 +183,7 @@ def _time_look_up(clips: Sequence[Clip], teacher: Teacher, rounds: int) -> None:
     windows = np.concatenate([cut_windows(clip.audio, 15_600, 15_360) for clip in others])
     look_ups, bare = [], []
     for _ in range(rounds):
-        look_ups.append(timed(lambda: [index.find(clip.audio, 0.3, 1.5) for clip in others]).cpu_s)
+        look_ups.append(timed(lambda: [index.find(clip.audio, 0.25, 1.5) for clip in others]).cpu_s)
         bare.append(timed(lambda: _ask(teacher, windows, 64)).cpu_s)
     shares = [one / other for one, other in zip(look_ups, bare, strict=True)]
     print(

@@ -11,7 +11,7 @@ import soundfile
 
 from tests.components.audio_ingest.corpora import HEADER, row
 
-FORMS = ("44100.wav", "48000.wav", "44100.flac", "48000.flac", "44100.mp3", "44100.ogg")
+FORMS = ("44100.wav", "44100.flac", "44100.mp3", "48000.ogg")
 
 
 def link_corpus(root: Path, files: Sequence[Path], seconds: float) -> Path:

@@ -60,6 +60,21 @@ def merge_counts(
     return counts, bad
 
 
+def check_counts(counts: Mapping[str, SplitCounts]) -> None:
+    """Sees to it that each row was taken or left out under one reason.
+
+    Raises:
+      RuntimeError: If rows were lost, or counted twice.
+    """
+    for group, count in counts.items():
+        left_out = sum(count.quarantined.values())
+        if count.rows != count.clips + left_out:
+            raise RuntimeError(
+                f"{group}: {count.rows} clips were asked for, but {count.clips} were taken and {left_out} "
+                f"left out ({count.quarantined}): some were lost, or counted twice"
+            )
+
+
 def save_report(folder: str, report: IngestReport, bad: Mapping[str, Sequence[QuarantinedClip]]) -> None:
     """Writes the report and the quarantine file."""
     report.save(folder)

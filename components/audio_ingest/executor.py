@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
 from components.audio.ingest_run import tell_artifacts, write_shards
-from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
+from components.audio.intake_report import IngestError, check_counts, merge_counts, refusal, save_report
 from components.audio.kept_shards import KeptShards
 from components.audio.places import use_beam_options
 from components.audio.record_sum import digest_of
@@ -31,7 +30,7 @@ from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CORPUS_FOLDER, CorpusSources, check_sources
 from components.audio_ingest.stored_shards import store_shards
 from components.evidence import keep_evidence
-from schemas.reports import CorpusLayout, IngestReport, IngestWork, SplitCounts
+from schemas.reports import CorpusLayout, IngestReport, IngestWork
 
 CORPUS_KEY = "corpus"
 EXAMPLES_KEY = "examples"
@@ -179,7 +178,7 @@ def _report(
         left_out={split: plan.left_out for split, plan in plans.items()},
         summaries=summaries,
     )
-    _check_sums(counts)
+    check_counts(counts)
     licence = _SYNTHETIC_LICENCE if synthetic else settings.licence
     report = IngestReport(
         source=_SYNTHETIC_LICENCE if synthetic else settings.root,
@@ -196,14 +195,3 @@ def _report(
         raise IngestError(f"{problem}; all in {keep_evidence(report_uri) / IngestReport.QUARANTINE}")
     for split, count in counts.items():
         _logger.info("%s: %d clips, %.2f h, left out: %s", split, count.clips, count.hours, count.quarantined)
-
-
-def _check_sums(counts: Mapping[str, SplitCounts]) -> None:
-    """Raises: RuntimeError: if a row that was asked for is neither taken nor left out, or is both."""
-    for split, count in counts.items():
-        left_out = sum(count.quarantined.values())
-        if count.rows != count.clips + left_out:
-            raise RuntimeError(
-                f"{split}: {count.rows} clips were asked for, but {count.clips} were taken and {left_out} "
-                f"left out ({count.quarantined}): some were lost, or counted twice"
-            )

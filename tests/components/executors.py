@@ -30,6 +30,7 @@ def run_ingest(
     folder: Path,
     corpus: Path | None = None,
     beam_args: Sequence[str] = BEAM_ARGS,
+    scratch: str = "",
 ) -> tuple[types.Artifact, IngestReport]:
     """Runs AudioIngest's or NossIngest's executor; returns the examples and the report."""
     examples = artifact(standard_artifacts.Examples, folder / "examples")
@@ -39,7 +40,9 @@ def run_ingest(
     )
     inputs = {"corpus": [artifact(schemas.SoundCorpus, corpus)]} if corpus else {}
     executor(context).Do(
-        inputs, {"examples": [examples], "report": [report]}, {"settings": settings.to_parameter()}
+        inputs,
+        {"examples": [examples], "report": [report]},
+        {"settings": settings.to_parameter(), "scratch_dir": scratch},
     )
     return examples, IngestReport.load(report.uri)
 

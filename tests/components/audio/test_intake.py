@@ -7,10 +7,11 @@ import pytest
 
 from components.audio.errors import Reason
 from components.audio.fingerprint import fingerprint
-from components.audio.intake_report import merge_counts, refusal
+from components.audio.intake_report import check_counts, merge_counts, refusal
 from components.audio.requests import ClipRequest, make_shards, quarantined
 from components.audio.settings import IntakeSettings
 from components.audio.shard_writer import ShardSummary
+from schemas.reports import SplitCounts
 
 
 def request(name: str) -> ClipRequest:
@@ -122,3 +123,15 @@ def test_held_out_rows_are_not_bad() -> None:
     assert refusal(counts, bad, IntakeSettings(max_bad_share=0, max_missing_share=0)) is None
     counts, bad = merge_counts({"train": 11}, {}, {"train": out}, [summary(2, [Reason.SILENT])])
     assert "1 of 3 clips are bad" in (refusal(counts, bad, IntakeSettings(max_bad_share=0.3)) or "")
+
+
+def test_a_lost_clip_stops_the_run() -> None:
+    def counts(rows: int) -> dict[str, SplitCounts]:
+        return {"train": SplitCounts(rows=rows, clips=7, hours=1, quarantined={"missing": 2, "silent": 1})}
+
+    check_counts(counts(10))
+    for rows in (9, 11):
+        with pytest.raises(
+            RuntimeError, match=rf"train: {rows} clips were asked for, but 7 were taken and 3 left"
+        ):
+            check_counts(counts(rows))

@@ -130,3 +130,22 @@ def test_rows_of_a_parquet_file_with_nulls(tmp_path: Path) -> None:
     assert report.splits["train"].quarantined == {"empty": 2, "missing": 1}
     assert report.layout is not None
     assert report.layout.strays == {"row without an id": 1}
+
+
+def test_a_new_shard_costs_only_itself(tmp_path: Path) -> None:
+    root = pack_tars(make_corpus(tmp_path / "c", 6, 2), clips=4)
+    wav = next(member_bytes(root / "audios/0.tar"))
+    settings = AudioIngestSettings(root=str(root), shard_clips=3)
+    scratch = str(tmp_path / "scratch")
+    run_ingest(Executor, settings, tmp_path / "first", scratch=scratch)
+    lists = {path: path.stat().st_mtime_ns for path in (tmp_path / "scratch/clip_lists").iterdir()}
+    with tarfile.open(root / "audios/more.tar", "w") as archive:
+        add(archive, f"{ytid(30)}.wav", wav)
+    with (root / "balanced_train_segments.csv").open("a") as file:
+        file.write(row(ytid(30)))
+    report = run_ingest(Executor, settings, tmp_path / "second", scratch=scratch)[1]
+    assert report.work is not None
+    assert (report.work.clips, report.work.resumed) == (9, 8)
+    again = {path: path.stat().st_mtime_ns for path in (tmp_path / "scratch/clip_lists").iterdir()}
+    assert lists.items() < again.items()
+    assert len(again) == len(lists) + 1

@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from pydantic import Field, ValidationError
 from components.audio.record_sum import RecordSum
 from schemas.settings import Report
 from schemas.tfrecord import DamagedFile, read_frames, read_records
+
+_MAX_AGE_S = 30 * 24 * 3600.0
 
 _SHARD, _RECEIPT, _PARTIAL = ".tfrecord", ".json", ".partial"
 
@@ -136,10 +139,27 @@ class KeptShards:
                 found.append(tuple(said.members))
         return found
 
-    def tidy(self) -> None:
-        """Removes what killed writers left half done; for the beginning, before anybody writes."""
-        for path in self.folder.glob(f".*{_PARTIAL}") if self.folder else []:
-            path.unlink(missing_ok=True)
+    def tidy(self, now_s: float | None = None) -> None:
+        """Removes what killed writers left half done, and what nobody came back for.
+
+        For the beginning, before anybody writes. A shard that is an output's file too takes no room and
+        stays; any other one goes after 30 days.
+
+        Args:
+          now_s: The present time in seconds, for tests.
+        """
+        if self.folder is None or not self.folder.is_dir():
+            return
+        oldest = (time.time() if now_s is None else now_s) - _MAX_AGE_S
+        forgotten = []
+        for path in self.folder.iterdir():
+            if path.name.startswith("."):
+                path.unlink(missing_ok=True)
+                continue
+            status = path.stat()
+            if path.suffix == _SHARD and status.st_nlink == 1 and status.st_mtime < oldest:
+                forgotten.append(path.name.removesuffix(_SHARD))
+        self._remove(forgotten, "that are older than 30 days")
 
     def clear(self, used: Collection[str]) -> None:
         """Removes what a completed execution did not use, so that one set of shards is kept at the most.
@@ -150,19 +170,22 @@ class KeptShards:
         Args:
           used: Keys to keep.
         """
-        if self.folder is None or not self.folder.is_dir():
-            return
+        if self.folder is not None and self.folder.is_dir():
+            found = {path.name.partition(".")[0] for path in self.folder.glob("[!.]*")}
+            self._remove(found - set(used), "that nothing needs any more")
+
+    def _remove(self, keys: Collection[str], why: str) -> None:
         removed, freed = 0, 0
-        for path in self.folder.iterdir():
-            if path.name.startswith(".") or path.name.partition(".")[0] in used:
-                continue
-            freed += path.stat().st_size
-            removed += path.suffix == _SHARD
-            path.unlink(missing_ok=True)
+        for key in keys:
+            for path in self._paths(key):
+                if path.exists():
+                    removed += path.suffix == _SHARD
+                    freed += path.stat().st_size
+                    path.unlink()
         if removed:
             _logger.info(
-                "%s: removed %d kept shards that nothing needs any more (%.1f MB)",
-                self.folder.name, removed, freed / 1e6,
+                "%s: removed %d kept shards %s (%.1f MB)",
+                self.folder.name if self.folder else "", removed, why, freed / 1e6,
             )  # fmt: skip
 
     def _paths(self, key: str) -> tuple[Path, Path]:

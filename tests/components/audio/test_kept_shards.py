@@ -130,6 +130,20 @@ def test_half_done_files_are_tidied_up(kept: KeptShards) -> None:
     assert files(kept) == ["a.json", "a.tfrecord"]
 
 
+def test_what_nobody_came_back_for_goes_after_a_month(
+    kept: KeptShards, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_shard(tmp_path / "made", RECORDS)
+    kept.keep("b", tmp_path / "made", "train", sum_of(RECORDS), "{}")
+    now, day = (tmp_path / "made").stat().st_mtime, 24 * 3600.0
+    kept.tidy(now_s=now + 29 * day)
+    assert len(files(kept)) == 4
+    with caplog.at_level(logging.INFO, logger="tinytrill.shards"):
+        kept.tidy(now_s=now + 31 * day)
+    assert files(kept) == ["b.json", "b.tfrecord"]  # an output's file too
+    assert "removed 1 kept shards that are older than 30 days" in caplog.text
+
+
 def test_without_a_scratch_folder_nothing_is_kept(tmp_path: Path) -> None:
     kept = KeptShards("", "Test")
     write_shard(tmp_path / "made", RECORDS)

@@ -13,7 +13,8 @@ from tfx.types import standard_artifacts
 import schemas
 from schemas.reports import IngestReport
 
-BEAM_ARGS = ["--runner=FnApiRunner"]
+# Without the name of an image TFX packs its whole installation each time.
+BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=unused"]
 
 
 def artifact(kind: type[types.Artifact], folder: Path) -> types.Artifact:

@@ -13,6 +13,7 @@ import pytest
 
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.settings import AudioIngestSettings
+from schemas.reports import SplitCounts
 from tests.components.audio_ingest.corpora import make_corpus, pack_tars
 from tests.components.executors import BEAM_ARGS, folder_bytes, run_ingest
 
@@ -34,22 +35,21 @@ def job_endpoint(tmp_path: Path) -> Iterator[str]:
     os.kill(owner, signal.SIGTERM)
 
 
-def test_every_engine_gives_the_same_files(tmp_path: Path, job_endpoint: str) -> None:
-    root = pack_tars(make_corpus(tmp_path / "c", 9, 3), clips=4)
+def made(root: Path, folder: Path, *beam_args: str) -> tuple[dict[str, bytes], str, dict[str, SplitCounts]]:
+    """Files, digest and counts of an ingestion."""
     settings = AudioIngestSettings(root=str(root), shard_clips=2)
-    engines = {
-        "in_process": BEAM_ARGS,
-        "multi_processing": [
-            *BEAM_ARGS, "--direct_running_mode=multi_processing", "--direct_num_workers=2",
-        ],
-        "portable": [
-            "--runner=PortableRunner", f"--job_endpoint={job_endpoint}", "--environment_type=LOOPBACK",
-        ],
-    }  # fmt: skip
-    made = {}
-    for engine, beam_args in engines.items():
-        examples, report = run_ingest(Executor, settings, tmp_path / engine, beam_args=beam_args)
-        made[engine] = (folder_bytes(examples.uri), report.digest, report.splits)
-    assert len(made["in_process"][0]) == 7  # shards of two clips: 2 + 2 + 1 of the train tars, then eval's
-    assert made["multi_processing"] == made["in_process"]
-    assert made["portable"] == made["in_process"]
+    examples, report = run_ingest(Executor, settings, folder, beam_args=beam_args or BEAM_ARGS)
+    return folder_bytes(examples.uri), report.digest, report.splits
+
+
+def test_every_engine_gives_the_same_files(tmp_path: Path, job_endpoint: str) -> None:
+    root = make_corpus(tmp_path / "c", 9, 3)
+    alone = made(root, tmp_path / "files")
+    assert len(alone[0]) == 7  # shards of two clips: five of nine, two of three
+    processes = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    assert made(root, tmp_path / "processes", *BEAM_ARGS, *processes) == alone
+
+    pack_tars(root, clips=4)  # which are listed by a step of their own
+    alone = made(root, tmp_path / "tars")
+    portable = ("--runner=PortableRunner", f"--job_endpoint={job_endpoint}", "--environment_type=LOOPBACK")
+    assert made(root, tmp_path / "portable", *portable, "--sdk_container_image=unused") == alone

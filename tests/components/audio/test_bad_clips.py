@@ -25,6 +25,7 @@ from tests.components.audio.sounds import sine, write_pyav, write_soundfile
 from tests.components.audio.wicked_worker import PROGRAM
 from tests.components.audio_ingest.corpora import make_corpus, row
 from tests.components.executors import run_ingest
+from tests.conftest import REPOSITORY
 
 ODD = odd_files()
 SLOW_TO_WRITE = {"three_hours"}
@@ -203,3 +204,8 @@ def test_a_corpus_of_them_is_counted_exactly(
     assert 0 < work.clips_per_second == examples.get_float_custom_property("clips_per_second")
     last = [message for message in caplog.messages if message.startswith("AudioIngest: ")][-1]
     assert f"{work.clips + work.bad} of {work.clips + work.bad} clips (100 %)" in last
+
+
+def test_each_reason_is_explained() -> None:
+    page = (REPOSITORY / "docs/audioset_scale.md").read_text()
+    assert [reason for reason in Reason if f"| `{reason}` |" not in page] == []

@@ -79,7 +79,8 @@ def _be_modest() -> None:
     """Bounds the memory, and lets the system take this process before the run where memory is short."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(hard, MEMORY_BYTES)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    with contextlib.suppress(OSError, ValueError):  # not every system has such a limit
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     with contextlib.suppress(OSError), open(_OOM_SCORE, "w", encoding="ascii") as file:
         file.write("1000")
 

@@ -43,6 +43,7 @@ _LEAST_WORDS = 5
 
 _COMMON = 64  # a word that stands in more places tells nothing
 _CANDIDATES = 16
+_LARGEST_SHIFT = 1 << 39
 
 
 def words_of(audio: Pcm) -> tuple[Words, Bits]:
@@ -63,16 +64,17 @@ def words_of(audio: Pcm) -> tuple[Words, Bits]:
     if frames <= _SPAN:
         return np.zeros(0, np.uint32), np.zeros(0, np.bool_)
     waves = np.lib.stride_tricks.sliding_window_view(slow, _FRAME)[::_HOP] * _window()
-    first, bands = _bands()
-    spectrum = rfft(waves, axis=1, overwrite_x=True)[:, first : first + bands.shape[0]]
-    energy = (np.square(spectrum.real) + np.square(spectrum.imag)) @ bands
+    first, last, starts = _bands()
+    spectrum = rfft(waves, axis=1, overwrite_x=True)[:, first:last]
+    # Not by a matrix product: BLAS would start threads for it, which wait by spinning.
+    energy = np.add.reduceat(np.square(spectrum.real) + np.square(spectrum.imag), starts, axis=1)
     total = np.cumsum(energy, axis=0, dtype=np.float64)
     smooth = total[_SMOOTH - 1 :].copy()
     smooth[1:] -= total[:-_SMOOTH]
     against_next = smooth[:, :-1] - smooth[:, 1:]
     bits = against_next[_STEP:] > against_next[:-_STEP]
-    half = bits @ (1 << np.arange(_BANDS - 1, dtype=np.uint32))
-    words = (half[:-_SECOND_MOMENT] | half[_SECOND_MOMENT:] << 16).astype(np.uint32)
+    half = np.packbits(bits, axis=1, bitorder="little").view("<u2")[:, 0].astype(np.uint32)
+    words = half[:-_SECOND_MOMENT] | half[_SECOND_MOMENT:] << np.uint32(16)
     loud = smooth.sum(axis=1) > _QUIET * _POWER_OF_FULL_SCALE
     tells = loud[_STEP:][:-_SECOND_MOMENT] & loud[_STEP:][_SECOND_MOMENT:]
     return words, tells
@@ -88,12 +90,10 @@ def _window() -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 @cache
-def _bands() -> tuple[int, np.ndarray[Any, np.dtype[np.float32]]]:
-    """The first bin of the bands, and ``(bins, bands)``: 1 where a bin belongs to a band."""
-    edges = np.geomspace(_LOW_HZ, _HIGH_HZ, _BANDS + 1) * _FRAME / _RATE
-    first = int(np.ceil(edges[0]))
-    bins = np.arange(first, int(edges[-1]) + 1)[:, np.newaxis]
-    return first, ((bins >= edges[:-1]) & (bins < edges[1:])).astype(np.float32)
+def _bands() -> tuple[int, int, Places]:
+    """The first bin of the bands, the one after the last, and where each begins after the first."""
+    edges = np.ceil(np.geomspace(_LOW_HZ, _HIGH_HZ, _BANDS + 1) * _FRAME / _RATE).astype(np.int64)
+    return int(edges[0]), int(edges[-1]), edges[:-1] - edges[0]
 
 
 @dataclass(frozen=True)
@@ -192,10 +192,11 @@ class FingerprintIndex:
         begins = np.cumsum(counts) - counts
         inner = np.arange(counts.sum()) - np.repeat(begins, counts)
         places = self._places[np.repeat(low, counts) + inner]
-        pairs = np.stack([self._number[places], places - np.repeat(rows, counts)])
-        distinct, hits = np.unique(pairs, axis=1, return_counts=True)
-        for column in np.argsort(-hits, kind="stable")[:_CANDIDATES]:
-            yield int(distinct[0, column]), int(distinct[1, column])
+        # Number and shift as one integer; a shift is negative where the sound begins before the first word.
+        both = (self._number[places] << 40) + places - np.repeat(rows, counts) + _LARGEST_SHIFT
+        distinct, hits = np.unique(both, return_counts=True)
+        for one in distinct[np.argsort(-hits, kind="stable")[:_CANDIDATES]]:
+            yield int(one >> 40), int(one & (1 << 40) - 1) - _LARGEST_SHIFT
 
     def _compare(
         self, words: Words, tells: Bits, candidate: tuple[int, int], max_bit_errors: float, min_seconds: float

@@ -62,7 +62,6 @@ def ingest(
     return IngestReport.load(report.uri), counts  # type: ignore[return-value]
 
 
-@pytest.mark.slow
 def test_only_what_is_new_or_changed_is_decoded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     corpus = make_corpus(tmp_path / "corpus", train=7, evaluate=2)
     segments = corpus / "balanced_train_segments.csv"

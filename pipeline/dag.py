@@ -104,6 +104,7 @@ class _Builder:
                 corpus=sound,
                 code_digest=code_digest("audio_ingest"),
                 data_digest=self._digests.corpus,
+                scratch_dir=str(self._layout.scratch),
             )
         )
         noss = self._add(
@@ -112,6 +113,7 @@ class _Builder:
                 corpus=sound,
                 code_digest=code_digest("noss_ingest"),
                 data_digest=self._digests.noss,
+                scratch_dir=str(self._layout.scratch),
             )
         )
         self._validate("corpus", corpus.outputs["examples"], "clip")
@@ -125,8 +127,10 @@ class _Builder:
                 seed=config.seed,
                 teacher=teacher,
                 report=corpus.outputs["report"],
+                noss=noss.outputs["examples"],
                 code_digest=code_digest("teacher_embedder"),
                 data_digest=self._digests.teacher,
+                scratch_dir=str(self._layout.scratch),
             )
         ).outputs["windows"]
         branches: dict[str, Branch] = {}

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.audio.decode import decode
+from components.audio.decode_job import DecodeJob
 from components.audio.errors import AudioError
+from components.audio.guarded import decode_all
 from components.noss_ingest.choice import folder_record
 from components.noss_ingest.leaks import problems_of, shared_contents
 from components.noss_ingest.manifest import scan_manifest
@@ -112,17 +113,20 @@ def _unusable(rows: Iterable[TaskRow]) -> Iterator[str]:
 
     limits = NossIngestSettings()
     digests = []
-    for row in rows:
-        try:
-            audio = decode(
-                row.path,
-                start_seconds=row.start_s,
-                max_seconds=min(row.seconds or limits.max_seconds, limits.max_seconds),
-                min_seconds=limits.min_seconds,
-                silence_peak=limits.silence_peak,
-            )
-        except AudioError as error:
-            yield f"{row.place}: {row.path}: {error}"
+    rows = list(rows)
+    jobs = (
+        DecodeJob(
+            row.path,
+            start_seconds=row.start_s,
+            max_seconds=min(row.seconds or limits.max_seconds, limits.max_seconds),
+            min_seconds=limits.min_seconds,
+            silence_peak=limits.silence_peak,
+        )
+        for row in rows
+    )
+    for row, audio in zip(rows, decode_all(jobs, limits.decode_timeout_seconds), strict=True):
+        if isinstance(audio, AudioError):
+            yield f"{row.place}: {row.path}: {audio}"
             continue
         digests.append(
             ContentDigest(digest=audio.digest, clip_id=row.file, group=f"/{row.split}", source=row.place)

@@ -11,6 +11,7 @@ from typing import Any
 
 from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
+from components.audio.places import is_url, join, use_beam_options
 from components.audio_ingest import sources as corpus_sources
 from components.noss_ingest import sources as noss_sources
 from components.noss_ingest.rows import SourceError
@@ -45,7 +46,10 @@ def resolve(config: RunConfig, layout: RunLayout, device_root: str | Path = "") 
 
     Relative places of sound and of teachers are taken from ``data_root`` and ``teacher_root``, which come
     from the configuration, else from the environment, else are the working folder. What devices need is
-    taken from ``device_root``, or else the working folder.
+    taken from ``device_root``, or else the working folder. The corpus may be named by a URL.
+
+    Raises:
+      ConfigError: If a root of relative places is a URL.
     """
     data_root = root_of(config.data_root, DATA_ROOT)
     teacher_root = root_of(config.teacher_root, TEACHER_ROOT)
@@ -92,7 +96,7 @@ def resolve(config: RunConfig, layout: RunLayout, device_root: str | Path = "") 
     if config.synthetic is not None:
         updates["synthetic"] = config.synthetic.model_copy(update={"seed": config.seed})
     else:
-        updates["corpus"] = config.corpus.model_copy(update={"root": str(data_root / config.corpus.root)})
+        updates["corpus"] = config.corpus.model_copy(update={"root": join(data_root, config.corpus.root)})
         updates["noss"] = config.noss.model_copy(
             update={
                 "root": str(data_root / config.noss.root),
@@ -110,6 +114,7 @@ def check_sources(config: RunConfig) -> None:
     """
     try:
         if config.synthetic is None:
+            _reach(config)
             corpus_sources.check_sources(config.corpus, key="corpus")
             noss_sources.check_sources(config.noss, key="noss")
         check_teacher(config.distillation.teacher, key="distillation.teacher")
@@ -129,15 +134,17 @@ def data_digests(config: RunConfig, layout: RunLayout) -> DataDigests:
 
     Raises:
       ConfigError: If a required task could not be fetched, a task's manifest is malformed, or the registry
-        cannot be read.
+        or the corpus' store cannot be read.
     """
     synthetic = config.synthetic is not None
     try:
         noss = "" if synthetic else noss_sources.sources_digest(config.noss)
+        _reach(config)
+        corpus = "" if synthetic else corpus_sources.sources_digest(config.corpus)
     except ValueError as error:
         raise ConfigError(f"{error}\n  {_where(config)}") from error
     return DataDigests(
-        corpus="" if synthetic else corpus_sources.sources_digest(config.corpus),
+        corpus=corpus,
         noss=noss,
         teacher=fingerprint(teacher_files(config.distillation.teacher)),
         references={
@@ -182,9 +189,25 @@ def refusing_sources() -> Iterator[None]:
         raise ConfigError(str(error)) from error
 
 
+def _reach(config: RunConfig) -> None:
+    """Stores are reached as the workers will reach them; Beam is asked for only where there is a store."""
+    if is_url(config.corpus.root):
+        use_beam_options(config.execution.beam_args)
+
+
 def root_of(configured: str, variable: str) -> Path:
-    """The folder that relative places start at: as configured, else by the environment, else this one."""
-    return Path(configured or os.environ.get(variable, ".")).expanduser().resolve()
+    """The folder that relative places start at: as configured, else by the environment, else this one.
+
+    Raises:
+      ConfigError: If it is a URL: tasks and teachers are read from folders.
+    """
+    named = configured or os.environ.get(variable, ".")
+    if is_url(named):
+        raise ConfigError(
+            f"{named!r} ({variable}) is a URL; accepted is a folder that relative places of tasks or "
+            "teachers are in. The corpus may be elsewhere: corpus.root takes a URL"
+        )
+    return Path(named).expanduser().resolve()
 
 
 def _tracking_uri(config: RunConfig, layout: RunLayout) -> str:

@@ -1,24 +1,29 @@
 """The records that flow between components, and the TFRecord shards that hold them.
 
 ``*.pbtxt`` beside this file is what ExampleValidator enforces; here is how a record is written and
-read. Audio is mono 16 kHz little-endian int16 PCM.
+read. Audio is mono 16 kHz little-endian int16 PCM; that of distillation windows may be FLAC instead, which
+gives back the same samples.
 """
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
 
+from schemas.tfrecord import RecordWriter, read_records
+
 SAMPLE_RATE = 16_000
 
-_READ_TOGETHER = 32
+_FLAC = "flac"
 
+Storage = Literal["pcm16", "flac"]
 Audio = np.ndarray[Any, np.dtype[np.int16]]
 
 
@@ -138,12 +143,20 @@ class DistillationWindow:
     audio: Audio
     target: np.ndarray[Any, np.dtype[np.float16]]
 
-    def to_example(self) -> bytes:
-        """Serialises to a ``tf.train.Example``."""
+    def to_example(self, storage: Storage = "pcm16") -> bytes:
+        """Serialises to a ``tf.train.Example``.
+
+        Args:
+          storage: How the samples are stored. FLAC is smaller and loses nothing, but takes time to write
+            and to read.
+        """
+        packed: dict[str, Any] = {"audio": self.audio}
+        if storage == _FLAC:
+            packed = {"audio": _to_flac(self.audio), "encoding": _FLAC}
         return _example(
             clip_id=self.clip_id,
             offset=self.offset,
-            audio=self.audio,
+            **packed,
             target=self.target.astype("<f2", copy=False).tobytes(),
             target_dim=len(self.target),
         )
@@ -172,7 +185,7 @@ def write_shard(path: str | Path, examples: Iterable[bytes]) -> int:
     path, count = Path(path), 0
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with tf.io.TFRecordWriter(str(partial)) as writer:
+    with RecordWriter(partial) as writer:
         for example in examples:
             writer.write(example)
             count += 1
@@ -191,11 +204,13 @@ def list_shards(artifact_uri: str, split: str) -> list[Path]:
 
 
 def iterate_examples(paths: Iterable[str | Path]) -> Iterator[bytes]:
-    """Serialised examples of TFRecord files, one after the other."""
+    """Serialised examples of TFRecord files, one after the other.
+
+    Raises:
+      DamagedFile: If a file's checksums do not fit.
+    """
     for path in paths:
-        # In batches: what tf.data takes to hand something over is more than what a record takes.
-        for batch in tf.data.TFRecordDataset(str(path)).batch(_READ_TOGETHER).as_numpy_iterator():
-            yield from batch
+        yield from read_records(path)
 
 
 def _levels(audio: Audio) -> dict[str, float]:
@@ -247,4 +262,23 @@ class _Reader:
         return int(self._features[name].int64_list.value[0])
 
     def audio(self) -> Audio:
-        return np.frombuffer(self.raw("audio"), dtype="<i2")
+        if "encoding" not in self._features:
+            return np.frombuffer(self.raw("audio"), dtype="<i2")
+        if self.text("encoding") != _FLAC:
+            raise ValueError(f"audio is encoded as {self.text('encoding')!r}; known is {_FLAC!r}")
+        return _from_flac(self.raw("audio"))
+
+
+def _to_flac(audio: Audio) -> bytes:
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, audio, SAMPLE_RATE, subtype="PCM_16", format="FLAC")
+    return file.getvalue()
+
+
+def _from_flac(content: bytes) -> Audio:
+    import soundfile
+
+    audio: Audio = soundfile.read(io.BytesIO(content), dtype="int16")[0]
+    return audio

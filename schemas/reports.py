@@ -42,6 +42,35 @@ class SplitCounts(Report):
     quarantined: dict[str, int] = Field(default_factory=dict, description="Clips left out, by reason.")
 
 
+class CorpusLayout(Report):
+    """In which form the clips of a corpus lay, and what lay among them."""
+
+    name: str = Field(description="Name of the layout.")
+    form: str = Field(description="How its files are called.")
+    chosen: Literal["detected", "configured"] = Field(description="Whether it was told from a sample.")
+    looked_at: int = Field(description="Names in the sample; shards, where clips are in shards.")
+    fitting: int = Field(description="Of which follow the layout.")
+    examples: list[str] = Field(description="Some of these.")
+    containers: int = Field(0, description="Shards that hold the clips; 0 where each clip is a file.")
+    entries: int = Field(0, description="Clips found, whether asked for or not.")
+    strays: dict[str, int] = Field(default_factory=dict, description="What is no such clip, by what it is.")
+    stray_examples: dict[str, list[str]] = Field(default_factory=dict, description="Some of each.")
+
+
+class IngestWork(Report):
+    """How much work an ingestion was. Beam's counters are this execution's own, retries included."""
+
+    clips: int = Field(description="Clips written or taken over from an earlier execution.")
+    bad: int = Field(description="Clips left out when they were decoded.")
+    resumed: int = Field(description="How many of both an earlier execution had done already.")
+    audio_seconds: float = Field(description="Sound in the clips, in seconds.")
+    seconds: float = Field(description="Wall time of decoding and writing, start of workers included.")
+    clips_per_second: float = Field(description="Clips decoded by this execution in a second of it.")
+    counters: dict[str, int] = Field(
+        default_factory=dict, description="What Beam's workers counted, by name; times in milliseconds."
+    )
+
+
 class IngestReport(ReportFile):
     """What ingestion took and what it left out."""
 
@@ -55,6 +84,8 @@ class IngestReport(ReportFile):
     digest: str = Field(
         "", description="Of all records written and their splits, whatever their order and their shards."
     )
+    layout: CorpusLayout | None = Field(None, description="Form of the corpus; None for tasks.")
+    work: IngestWork | None = Field(None, description="How much work it was.")
 
 
 # --- distillation ------------------------------------------------------------------------------
@@ -76,6 +107,7 @@ class DistillationSetInfo(ReportFile):
     """What a distillation set holds; the targets' statistics travel with it."""
 
     FILE: ClassVar[str] = "distillation_set.json"
+    LEFT_OUT: ClassVar[str] = "left_out.jsonl"
 
     teacher: str = Field(description="The teacher in words.")
     teacher_digest: str = Field(description="sha256 over the teacher's files.")
@@ -88,6 +120,16 @@ class DistillationSetInfo(ReportFile):
     target_std: list[float] = Field(description="Standard deviation of each dimension, never 0.")
     windows: dict[str, int] = Field(description="Windows by split.")
     augmented: dict[str, int] = Field(description="Of these, windows made by augmentation.")
+    silent_windows: dict[str, int] = Field(
+        default_factory=dict, description="Windows left out because nothing sounds in them, by split."
+    )
+    clips: dict[str, int] = Field(default_factory=dict, description="Clips with a window, by split.")
+    left_out: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="Clips left out, by split and reason: silent; noss_exact: the same samples as a clip of a "
+        "task's test split; noss_near: sounds like one. The last two are listed in left_out.jsonl.",
+    )
+    storage: Literal["pcm16", "flac"] = Field("pcm16", description="How the windows are stored.")
     synthetic: bool = Field(description="Whether the sound was synthesised.")
     digest: str = Field(
         "",

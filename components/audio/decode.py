@@ -2,19 +2,26 @@
 
 wav, flac, ogg, opus and mp3 are read by libsndfile (``soundfile``), containers such as m4a and webm by
 FFmpeg's libraries (``av``). The content decides: a file whose name lies is still read.
+
+This is the decoder itself: it can be made to hang or crash by damaged files. Whoever decodes what others
+made, many clips in a row, asks :mod:`components.audio.guarded`.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from components.audio.downmix import Downmix, MonoSound
 from components.audio.errors import AudioError, Reason
-from components.audio.resample import TARGET_RATE, FloatAudio, Pcm, resample, to_mono, to_pcm
+from components.audio.readers import Source, UnknownFormat, read_ffmpeg, read_soundfile
+from components.audio.readers import frame_count as frame_count
+from components.audio.resample import TARGET_RATE, FloatAudio, Pcm, resample, to_pcm
 
 SOUNDFILE_EXTENSIONS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
 PYAV_EXTENSIONS = frozenset({".m4a", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".wma", ".3gp"})
@@ -23,10 +30,6 @@ AUDIO_EXTENSIONS = SOUNDFILE_EXTENSIONS | PYAV_EXTENSIONS
 # Half the distance between the highest and the lowest sample, as a share of full scale: about three
 # steps of 16 bits. Quiet room noise is louder; digital silence, dithered or with an offset, is not.
 SILENCE_PEAK = 1e-4
-
-# Frames decoded before a clip that begins within a file, and dropped: after a jump MP3 and Opus decoders
-# need a few packets until they give what they would have given without it.
-_LEAD_IN = 8192
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,6 @@ class DecodedAudio:
         return len(self.samples) / TARGET_RATE
 
 
-@dataclass(frozen=True)
-class _Frames:
-    """Decoded but unchanged: float32 ``(frames, channels)`` at ``rate`` Hz."""
-
-    data: FloatAudio
-    rate: int
-
-
-class _UnknownFormat(Exception):
-    """The decoder does not know the format; another might."""
-
-
 def decode(
     path: str | Path,
     *,
@@ -88,8 +79,43 @@ def decode(
       AudioError: With the reason, if the clip cannot be used.
     """
     path = Path(path)
-    frames = _read(path, start_seconds, max_seconds)
-    return from_samples(frames.data, frames.rate, min_seconds=min_seconds, silence_peak=silence_peak)
+    _check_file(path)
+    try:
+        sound = _read(path, path.suffix, start_seconds, max_seconds)
+    except UnknownFormat as error:
+        raise _why_refused(path, str(error)) from error
+    return _checked(sound, min_seconds, silence_peak)
+
+
+def decode_bytes(
+    data: bytes,
+    name: str,
+    *,
+    start_seconds: float = 0.0,
+    max_seconds: float = math.inf,
+    min_seconds: float = 0.0,
+    silence_peak: float = SILENCE_PEAK,
+) -> DecodedAudio:
+    """Decodes a file that is held in memory, such as a member of a tar; arguments as in :func:`decode`.
+
+    Args:
+      data: The file's bytes.
+      name: Its name, whose extension says which library is asked first.
+      start_seconds: Where the clip begins.
+      max_seconds: What comes after, counted from the start, is cut off.
+      min_seconds: Shorter clips are refused.
+      silence_peak: Clips that never leave this share of full scale are refused.
+
+    Raises:
+      AudioError: With the reason, if the clip cannot be used.
+    """
+    if not data:
+        raise AudioError(Reason.EMPTY, "the file has 0 bytes")
+    try:
+        sound = _read(data, os.path.splitext(name)[1], start_seconds, max_seconds)
+    except UnknownFormat as error:
+        raise AudioError(Reason.UNDECODABLE, str(error)) from error
+    return _checked(sound, min_seconds, silence_peak)
 
 
 def from_samples(
@@ -106,15 +132,21 @@ def from_samples(
     Raises:
       AudioError: With the reason, if the clip cannot be used.
     """
-    if not len(data):
+    downmix = Downmix()
+    downmix.add(data)
+    return _checked(downmix.sound(rate), min_seconds, silence_peak)
+
+
+def _checked(sound: MonoSound, min_seconds: float, silence_peak: float) -> DecodedAudio:
+    if not len(sound.samples):
         raise AudioError(Reason.EMPTY, "there are no samples")
-    if not np.isfinite(data).all():
-        bad = int(np.count_nonzero(~np.isfinite(data)))
-        raise AudioError(Reason.NON_FINITE, f"{bad} of {data.size} samples are not finite numbers")
-    seconds = len(data) / rate
+    if sound.non_finite:
+        detail = f"{sound.non_finite} of {sound.values} samples are not finite numbers"
+        raise AudioError(Reason.NON_FINITE, detail)
+    seconds = len(sound.samples) / sound.rate
     if seconds < min_seconds:
         raise AudioError(Reason.TOO_SHORT, f"{seconds:.3f} s, at least {min_seconds:g} s are needed")
-    samples = to_pcm(resample(to_mono(data), rate))
+    samples = to_pcm(resample(sound.samples, sound.rate))
     if not len(samples):
         raise AudioError(Reason.TOO_SHORT, f"{seconds:.6f} s is less than one sample at {TARGET_RATE} Hz")
     peak = (int(samples.max()) - int(samples.min())) / 2 / 32768
@@ -122,99 +154,53 @@ def from_samples(
         raise AudioError(
             Reason.SILENT, f"peak {peak:.6f} of full scale, more than {silence_peak:g} is needed"
         )
-    return DecodedAudio(samples, rate, data.shape[1])
+    return DecodedAudio(samples, sound.rate, sound.channels)
 
 
-def _read(path: Path, start_seconds: float, max_seconds: float) -> _Frames:
+def _check_file(path: Path) -> None:
+    """Looks before anything is opened: opening a pipe would wait for whoever writes into it."""
     try:
-        size = path.stat().st_size if path.is_file() else None
+        status = path.stat()
     except OSError as error:
-        raise AudioError(Reason.UNDECODABLE, str(error)) from error
-    if size is None:
-        raise AudioError(Reason.MISSING, f"there is no file {path}")
-    if not size:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise AudioError(Reason.MISSING, f"there is no file {path}") from error
+        raise AudioError(Reason.UNREADABLE, str(error)) from error
+    except ValueError as error:
+        raise AudioError(Reason.MISSING, f"{str(path)!r} is no name of a file: {error}") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "special file")
+        raise AudioError(Reason.NOT_A_FILE, f"{path} is a {kind}")
+    if not status.st_size:
         raise AudioError(Reason.EMPTY, "the file has 0 bytes")
-    decoders = [_read_soundfile, _read_pyav]
-    if path.suffix.lower() in PYAV_EXTENSIONS:
-        decoders.reverse()
+
+
+_KINDS = {
+    stat.S_IFDIR: "folder",
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+
+
+def _read(source: Source, suffix: str, start_seconds: float, max_seconds: float) -> MonoSound:
+    readers = [read_soundfile, read_ffmpeg]
+    if suffix.lower() in PYAV_EXTENSIONS:
+        readers.reverse()
     refusals = []
-    for decoder in decoders:
+    for reader in readers:
         try:
-            return decoder(path, start_seconds, max_seconds)
-        except _UnknownFormat as error:
+            return reader(source, start_seconds, max_seconds)
+        except UnknownFormat as error:
             refusals.append(str(error))
-    raise AudioError(Reason.UNDECODABLE, "; ".join(refusals))
+    raise UnknownFormat("; ".join(refusals))
 
 
-def _read_soundfile(path: Path, start_seconds: float, max_seconds: float) -> _Frames:
-    import soundfile
-
+def _why_refused(path: Path, refusals: str) -> AudioError:
+    """Tells a file that nobody knows from one that nobody may read."""
     try:
-        file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, TypeError) as error:
-        raise _UnknownFormat(f"libsndfile: {getattr(error, 'error_string', error)}") from error
-    with file:
-        first = round(start_seconds * file.samplerate)
-        lead_in = min(first, _LEAD_IN)
-        wanted = -1 if math.isinf(max_seconds) else lead_in + frame_count(max_seconds, file.samplerate)
-        if first and first >= file.frames:
-            raise _ends_before(start_seconds, file.frames / file.samplerate)
-        try:
-            if first:
-                file.seek(first - lead_in)
-            data = file.read(wanted, dtype="float32", always_2d=True)[lead_in:]
-        except soundfile.SoundFileError as error:
-            detail = f"libsndfile: {getattr(error, 'error_string', error)}"
-            raise AudioError(Reason.UNDECODABLE, detail) from error
-        return _Frames(data, file.samplerate)
-
-
-def _read_pyav(path: Path, start_seconds: float, max_seconds: float) -> _Frames:
-    import av
-
-    try:
-        container = av.open(str(path))
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise _UnknownFormat(f"FFmpeg: {getattr(error, 'strerror', None) or error}") from error
-    with container:
-        if not container.streams.audio:
-            raise AudioError(Reason.UNDECODABLE, "FFmpeg: the file has no audio stream")
-        blocks: list[FloatAudio] = []
-        rate, held, dropped, first, end = 0, 0, 0, 0, math.inf
-        try:
-            resampler = av.AudioResampler(format="fltp")
-            for frame in container.decode(audio=0):
-                if not rate:
-                    rate = frame.sample_rate
-                    first = round(start_seconds * rate)
-                    end = math.inf if math.isinf(max_seconds) else first + frame_count(max_seconds, rate)
-                for planar in resampler.resample(frame):
-                    block = planar.to_ndarray()
-                    held += block.shape[1]
-                    if held > first:
-                        blocks.append(block)
-                    else:
-                        dropped = held
-                if held >= end:
-                    break
-        except (av.FFmpegError, ValueError) as error:
-            detail = f"FFmpeg: {getattr(error, 'strerror', None) or error}"
-            raise AudioError(Reason.UNDECODABLE, detail) from error
-    if not held:
-        raise AudioError(Reason.UNDECODABLE, "FFmpeg: not one frame of sound could be decoded")
-    if not blocks:
-        raise _ends_before(start_seconds, held / rate)
-    data = np.concatenate(blocks, axis=1).T
-    last = None if math.isinf(end) else int(end) - dropped
-    return _Frames(data[first - dropped : last], rate)
-
-
-def _ends_before(start_seconds: float, seconds: float) -> AudioError:
-    return AudioError(
-        Reason.TOO_SHORT, f"the clip begins at {start_seconds:g} s, the file ends at {seconds:g} s"
-    )
-
-
-def frame_count(seconds: float, rate: int) -> int:
-    """Frames of so many seconds, at least one."""
-    return max(1, round(seconds * rate))
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return AudioError(Reason.UNREADABLE, str(error))
+    return AudioError(Reason.UNDECODABLE, refusals)

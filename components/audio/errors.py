@@ -6,15 +6,25 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The closed set of reasons for which a clip is quarantined."""
+    """The closed set of reasons for which a clip is quarantined.
+
+    ``docs/audioset_scale.md`` says which damage comes under which reason.
+    """
 
     MISSING = "missing"
+    NOT_A_FILE = "not_a_file"
+    UNREADABLE = "unreadable"
     EMPTY = "empty"
     UNDECODABLE = "undecodable"
+    NO_AUDIO = "no_audio"
     NON_FINITE = "non_finite"
     TOO_SHORT = "too_short"
     SILENT = "silent"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
     DUPLICATE = "duplicate"
+    UNSAFE = "unsafe"
+    HELD_OUT = "held_out"
 
 
 class AudioError(Exception):

@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
+
+from components.audio.places import FoundFile, file_status, list_files
+
+_DIGITS = 16
 
 
 def fingerprint(paths: Iterable[str | Path]) -> str:
     """Digest of the names, sizes and modification times of files and folders; contents are not read.
 
     A folder stands for every file below it; hidden ones are left out. A path that does not exist is
-    part of the fingerprint too, so that its appearance changes it.
+    part of the fingerprint too, so that its appearance changes it. URLs are asked of Beam's file systems.
 
     Returns:
       32 hexadecimal digits.
+
+    Raises:
+      PlaceError: If a URL's file system cannot be asked.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted({Path(path) for path in paths}):
-        digest.update(f"{path}\n".encode())
-        files = walk_files(path) if path.is_dir() else [path] if path.is_file() else []
-        for file in files:
-            status = file.stat()
-            digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    digest = hashlib.blake2b(digest_size=_DIGITS)
+    for place in sorted({str(path) for path in paths}):
+        digest.update(f"{place}\n".encode())
+        digest.update(_of_place(place))
     return digest.hexdigest()
 
 
-def walk_files(folder: str | Path, extensions: Collection[str] = ()) -> list[Path]:
-    """Files below a folder in the order of their paths, without hidden ones.
+def _of_place(place: str) -> bytes:
+    own = file_status(place)
+    return _sum([own]) if own else _sum(list_files(place, status=True))
 
-    Args:
-      folder: Where to look; links to folders are followed.
-      extensions: Lower-case suffixes with the dot to keep; empty keeps all.
-    """
-    found = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if name.startswith("."):
-                continue
-            if not extensions or os.path.splitext(name)[1].lower() in extensions:
-                found.append(os.path.join(parent, name))
-    return [Path(path) for path in sorted(found)]
+
+def _sum(files: Iterable[FoundFile]) -> bytes:
+    """Digest of files in whichever order they come."""
+    total = 0
+    for file in files:
+        said = f"{file.path}\0{file.size}\0{file.modified!r}".encode()
+        total += int.from_bytes(hashlib.blake2b(said, digest_size=_DIGITS).digest(), "big")
+    return (total % (1 << 8 * _DIGITS)).to_bytes(_DIGITS, "big")

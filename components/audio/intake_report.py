@@ -60,6 +60,21 @@ def merge_counts(
     return counts, bad
 
 
+def check_counts(counts: Mapping[str, SplitCounts]) -> None:
+    """Sees to it that each row was taken or left out under one reason.
+
+    Raises:
+      RuntimeError: If rows were lost, or counted twice.
+    """
+    for group, count in counts.items():
+        left_out = sum(count.quarantined.values())
+        if count.rows != count.clips + left_out:
+            raise RuntimeError(
+                f"{group}: {count.rows} clips were asked for, but {count.clips} were taken and {left_out} "
+                f"left out ({count.quarantined}): some were lost, or counted twice"
+            )
+
+
 def save_report(folder: str, report: IngestReport, bad: Mapping[str, Sequence[QuarantinedClip]]) -> None:
     """Writes the report and the quarantine file."""
     report.save(folder)
@@ -76,12 +91,13 @@ def refusal(
     """Why the run must not go on with what is left, or None if it may.
 
     It may not if a group has no clip left, too many rows without a file, or too many bad clips among
-    those that have one.
+    those that have one. Clips that are held out are not bad.
     """
     for group, count in counts.items():
         missing = count.quarantined.get(Reason.MISSING, 0)
-        unusable = sum(count.quarantined.values()) - missing
-        found = count.rows - missing
+        held_out = count.quarantined.get(Reason.HELD_OUT, 0)
+        unusable = sum(count.quarantined.values()) - missing - held_out
+        found = count.rows - missing - held_out
         if not count.clips:
             problem = "nothing is left"
         elif missing > settings.max_missing_share * count.rows:

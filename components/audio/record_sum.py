@@ -21,7 +21,9 @@ class RecordSum:
 
     def add(self, split: str, record: bytes) -> None:
         """Counts a serialised record of a split."""
-        hashed = hashlib.blake2b(split.encode() + b"\0" + record, digest_size=_BYTES)
+        # Processors have instructions for it, so it takes half of what others take; every sample passes here.
+        hashed = hashlib.sha256(split.encode() + b"\0")
+        hashed.update(record)
         self._total += int.from_bytes(hashed.digest(), "big")
 
     @property

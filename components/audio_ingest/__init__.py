@@ -1,6 +1,7 @@
 """AudioSet segments and clips -> clip records.
 
-In: a segments CSV for train and one for eval, a folder of clips, the ontology. Out: ``Examples`` (splits
-train and eval) and an ``IngestReport``. What can go wrong: sources that are absent or malformed, and
-too many clips that are missing or bad; single bad clips are quarantined.
+In: segments files for train and eval, clips as files or in tar or parquet shards (``layouts/``), here or
+behind a URL, the ontology. Out: ``Examples`` (splits train and eval) and an ``IngestReport``. What can go
+wrong: sources that are absent, malformed or in no one layout, and too many clips that are missing or bad;
+single bad clips are quarantined.
 """

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
-from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
+from components.audio.ingest_run import tell_artifacts, write_shards
+from components.audio.intake_report import IngestError, check_counts, merge_counts, refusal, save_report
+from components.audio.kept_shards import KeptShards
+from components.audio.places import use_beam_options
 from components.audio.record_sum import digest_of
-from components.audio.requests import make_shards
-from components.audio.shard_writer import ShardWriter, collect_summaries
-from components.audio_ingest.plan import CorpusRequest, SplitPlan, plan_ingestion
+from components.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
+from components.audio_ingest.clip_index import ClipIndex, index_files
+from components.audio_ingest.container_index import index_containers
+from components.audio_ingest.corpus_requests import CorpusRequest
+from components.audio_ingest.labels import label_filter
+from components.audio_ingest.layouts import LAYOUTS, find_layout
+from components.audio_ingest.layouts.base import ContainerLayout, FileLayout
+from components.audio_ingest.plan import SplitPlan, plan_ingestion
+from components.audio_ingest.reading import read_sounds
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CORPUS_FOLDER, CorpusSources, check_sources
+from components.audio_ingest.stored_shards import store_shards
 from components.evidence import keep_evidence
-from schemas.reports import IngestReport
+from schemas.reports import CorpusLayout, IngestReport, IngestWork
 
 CORPUS_KEY = "corpus"
 EXAMPLES_KEY = "examples"
@@ -28,8 +38,9 @@ REPORT_KEY = "report"
 SETTINGS_KEY = "settings"
 CODE_DIGEST_KEY = "code_digest"
 DATA_DIGEST_KEY = "data_digest"
+SCRATCH_KEY = "scratch_dir"
 
-_SUMMARIES = "shards"
+_SUMMARIES, _PLAN, _LISTS = "shards", "plan.arrow", "clip_lists"
 _SYNTHETIC_LICENCE = "synthetic"
 
 _logger = logging.getLogger("tinytrill.audio_ingest")
@@ -49,7 +60,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
           input_dict: ``corpus``, if the corpus is synthesised.
           output_dict: ``examples`` and ``report``.
-          exec_properties: ``settings``, a JSON string.
+          exec_properties: ``settings``, a JSON string; ``scratch_dir``, where finished shards are kept
+            (empty: nowhere); ``code_digest``.
 
         Raises:
           SegmentsError: If a segments CSV is malformed.
@@ -60,39 +72,88 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         corpus = input_dict.get(CORPUS_KEY)
         if corpus:
             settings = settings.model_copy(update={"root": str(Path(corpus[0].uri) / CORPUS_FOLDER)})
+        use_beam_options(self._beam_pipeline_args)
         check_sources(settings)
         sources = CorpusSources.of(settings, settings.root)
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         report_uri = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
 
-        plans = plan_ingestion(settings, sources)
+        scratch = exec_properties.get(SCRATCH_KEY, "")
+        lists = Path(scratch or report_uri) / _LISTS
+        layout, index = self._find_clips(settings, sources, lists)
+        if not scratch:
+            shutil.rmtree(lists, ignore_errors=True)
+        labels = label_filter(settings, sources.ontology, sources.strong_labels)
+        plans = plan_ingestion(settings, sources, labels, index)
+        del index  # what is to be read of it is in the plans
         for split, plan in plans.items():
             _logger.info(
                 "%s: %d rows, %d clips to decode (%d rows filtered out)",
                 split, plan.rows, len(plan.requests), plan.filtered,
             )  # fmt: skip
-        self._write_records(plans, settings, examples.uri, report_uri)
+        kept = KeptShards(scratch, "AudioIngest")
+        code_digest = exec_properties.get(CODE_DIGEST_KEY, "")
+        summaries, work = self._write_records(plans, settings, examples.uri, report_uri, kept, code_digest)
         examples.split_names = artifact_utils.encode_split_names(list(plans))
-        _report(plans, settings, bool(corpus), report_uri)
+        tell_artifacts([examples, *output_dict[REPORT_KEY]], work)
+        _report(plans, summaries, work, settings, layout, bool(corpus), report_uri)
+
+    def _find_clips(
+        self, settings: AudioIngestSettings, sources: CorpusSources, lists: Path
+    ) -> tuple[CorpusLayout, ClipIndex]:
+        found = find_layout(sources.audio, settings.layout)
+        _logger.info(
+            "layout of %s: %s (%s), %s; %d of %d names looked at follow it, for example %s",
+            sources.audio, found.name, found.form, found.chosen,
+            found.fitting, found.looked_at, ", ".join(found.examples) or "none",
+        )  # fmt: skip
+        layout = LAYOUTS[found.name]
+        if isinstance(layout, FileLayout):
+            index = index_files(sources.audio, layout)
+        else:
+            assert isinstance(layout, ContainerLayout)
+            index = index_containers(sources.audio, layout, lists, self._make_beam_pipeline)
+        _logger.info(
+            "%s: %d clips in %d %s; not clips: %s",
+            sources.audio, len(index), len(index.containers), "shards" if index.versions else "folders",
+            index.strays.counts or "none",
+        )  # fmt: skip
+        return (
+            found.model_copy(
+                update={
+                    "containers": len(index.versions),
+                    "entries": len(index),
+                    "strays": index.strays.counts,
+                    "stray_examples": index.strays.examples,
+                }
+            ),
+            index,
+        )
 
     def _write_records(
-        self, plans: dict[str, SplitPlan], settings: AudioIngestSettings, examples_uri: str, report_uri: str
-    ) -> None:
-        shards = [
-            shard
-            for split, plan in plans.items()
-            for shard in make_shards(split, plan.requests, settings.shard_clips)
-        ]
-        total = sum(len(shard.requests) for shard in shards)
-        summaries = Path(report_uri) / _SUMMARIES
-        summaries.mkdir(parents=True)
-        writer = ShardWriter(examples_uri, str(summaries), settings, to_example, "AudioIngest", total)
-        with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(shards, reshuffle=True)
-                | "DecodeAndWrite" >> beam.ParDo(writer)
-            )
+        self,
+        plans: dict[str, SplitPlan],
+        settings: AudioIngestSettings,
+        examples_uri: str,
+        report_uri: str,
+        kept: KeptShards,
+        code_digest: str,
+    ) -> tuple[list[ShardSummary], IngestWork]:
+        requests = {split: plan.requests for split, plan in plans.items()}
+        plan = Path(report_uri) / _PLAN
+        shards = store_shards(plan_shards(requests, settings.shard_clips, kept), plan)
+        writer = ShardWriter(
+            examples_uri,
+            str(Path(report_uri) / _SUMMARIES),
+            settings,
+            to_example,
+            read_sounds=read_sounds,
+            kept=kept,
+            code_digest=code_digest,
+        )
+        found = write_shards(self._make_beam_pipeline, "AudioIngest", shards, writer, kept)
+        plan.unlink()
+        return found
 
 
 def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:
@@ -103,15 +164,21 @@ def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:
 
 
 def _report(
-    plans: dict[str, SplitPlan], settings: AudioIngestSettings, synthetic: bool, report_uri: str
+    plans: dict[str, SplitPlan],
+    summaries: list[ShardSummary],
+    work: IngestWork,
+    settings: AudioIngestSettings,
+    layout: CorpusLayout,
+    synthetic: bool,
+    report_uri: str,
 ) -> None:
-    summaries = collect_summaries(Path(report_uri) / _SUMMARIES)
     counts, bad = merge_counts(
         rows={split: plan.rows for split, plan in plans.items()},
         filtered={split: plan.filtered for split, plan in plans.items()},
         left_out={split: plan.left_out for split, plan in plans.items()},
         summaries=summaries,
     )
+    check_counts(counts)
     licence = _SYNTHETIC_LICENCE if synthetic else settings.licence
     report = IngestReport(
         source=_SYNTHETIC_LICENCE if synthetic else settings.root,
@@ -119,6 +186,8 @@ def _report(
         splits=counts,
         licences={"corpus": licence} if licence else {},
         digest=digest_of(summary.record_sum for summary in summaries),
+        layout=layout,
+        work=work,
     )
     save_report(report_uri, report, bad)
     problem = refusal(counts, bad, settings)

@@ -2,93 +2,155 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
 
 from components.audio.errors import Reason
-from components.audio.requests import ClipRequest, quarantined, stable_order
-from components.audio_ingest.clip_index import ClipIndex
-from components.audio_ingest.segments import Segment, read_segments
+from components.audio.requests import quarantined
+from components.audio_ingest.clip_index import ABSENT, ClipIndex, Rows
+from components.audio_ingest.corpus_requests import CorpusRequests
+from components.audio_ingest.labels import LabelFilter
+from components.audio_ingest.segment_columns import AskedRows, among, ask, first_of, videos
 from components.audio_ingest.settings import AudioIngestSettings
-from components.audio_ingest.sources import CorpusSources, wanted_labels
+from components.audio_ingest.sources import CorpusSources
 from schemas.reports import QuarantinedClip
+
+TRAIN = "train"
+
+_CHUNK = 4_096
 
 
 @dataclass(frozen=True)
-class CorpusRequest(ClipRequest):
-    """A clip of the corpus with its mids."""
-
-    labels: tuple[str, ...]
-
-
-@dataclass
 class SplitPlan:
     """The rows of one split.
 
     Attributes:
       rows: Rows that passed the label filter and the limit.
       filtered: Rows that the label filter left out.
-      requests: Clips to decode.
-      left_out: Rows without a file, or whose file another row has already.
+      requests: Clips to decode; those of containers in the order in which they lie there.
+      left_out: Rows that are not to be decoded, with the reason.
     """
 
-    rows: int = 0
-    filtered: int = 0
-    requests: list[CorpusRequest] = field(default_factory=list)
-    left_out: list[QuarantinedClip] = field(default_factory=list)
+    rows: int
+    filtered: int
+    requests: CorpusRequests
+    left_out: LeftOut
 
 
-def plan_ingestion(settings: AudioIngestSettings, sources: CorpusSources) -> dict[str, SplitPlan]:
-    """Reads the segments, filters them and finds their files.
+class LeftOut(Sequence[QuarantinedClip]):
+    """Rows that are not to be decoded, in columns."""
 
-    Of two rows that mean the same clip the first counts, so no clip is in both splits.
+    def __init__(self, table: pa.Table) -> None:
+        """With the columns clip_id, file, line, reason and detail."""
+        self._table = table
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[QuarantinedClip]:
+        for first in range(0, len(self), _CHUNK):
+            for row in self._table.slice(first, _CHUNK).to_pylist():
+                source = f"{row['file']}:{row['line']}"
+                yield quarantined(row["clip_id"], source, Reason(row["reason"]), row["detail"])
+
+    @overload
+    def __getitem__(self, at: int) -> QuarantinedClip: ...
+    @overload
+    def __getitem__(self, at: slice) -> LeftOut: ...
+    def __getitem__(self, at: int | slice) -> QuarantinedClip | LeftOut:
+        if isinstance(at, slice):
+            return LeftOut(self._table.take(pa.array(np.arange(*at.indices(len(self))))))
+        return next(iter(LeftOut(self._table.slice(range(len(self))[at], 1))))
+
+
+def plan_ingestion(
+    settings: AudioIngestSettings, sources: CorpusSources, labels: LabelFilter, index: ClipIndex
+) -> dict[str, SplitPlan]:
+    """Reads the segments, filters them and finds their sound.
+
+    Of two rows that mean the same clip the first counts. A video of the eval split, whatever its labels and
+    whether its sound is there, never is in the train split.
+
+    Args:
+      settings: What to take.
+      sources: Where the segments are.
+      labels: Which labels are wanted.
+      index: Where the sound is.
 
     Raises:
-      SegmentsError: If a segments CSV is malformed.
-      IngestError: If the ontology does not fit the labels.
+      SegmentsError: If a segments file is malformed.
+      PlaceError: If one cannot be read.
     """
-    labels = wanted_labels(settings, sources.ontology)
-    index = ClipIndex(sources.audio)
-    taken: dict[str, str] = {}
+    others = [file for split, files in sources.segments.items() if split != TRAIN for file in files]
+    held_out = videos([*others, *sources.held_out])
     plans = {}
-    for split, path in sources.segments.items():
-        segments = read_segments(path)
-        kept = [segment for segment in segments if labels is None or labels.intersection(segment.labels)]
-        plan = SplitPlan(filtered=len(segments) - len(kept))
-        kept = _limited(kept, settings.limit)
-        plan.rows = len(kept)
-        for segment in kept:
-            _place(segment, split, plan, index, sources, taken)
-        plans[split] = plan
+    for split, files in sources.segments.items():
+        asked = ask(files, labels, settings.limit)
+        known = among(asked.table, held_out) if split == TRAIN else np.zeros(len(asked.table), bool)
+        plans[split] = _plan(split, asked, known, index, sources.audio)
     return plans
 
 
-def _limited(segments: list[Segment], limit: int) -> list[Segment]:
-    if not limit or len(segments) <= limit:
-        return segments
-    ranked = sorted(range(len(segments)), key=lambda row: (stable_order(segments[row].clip_id), row))
-    return [segments[row] for row in sorted(ranked[:limit])]
-
-
-def _place(
-    segment: Segment,
-    split: str,
-    plan: SplitPlan,
-    index: ClipIndex,
-    sources: CorpusSources,
-    taken: dict[str, str],
-) -> None:
-    path = index.find(segment)
-    for key in (segment.clip_id, path):
-        if key is not None and key in taken:
-            detail = f"the same clip as {taken[key]}"
-            plan.left_out.append(quarantined(segment.clip_id, segment.source, Reason.DUPLICATE, detail))
-            return
-    taken[segment.clip_id] = segment.source
-    if path is None:
-        detail = f"no file for it in {sources.audio.name}"
-        plan.left_out.append(quarantined(segment.clip_id, segment.source, Reason.MISSING, detail))
-        return
-    taken[path] = segment.source
-    plan.requests.append(
-        CorpusRequest(split, segment.clip_id, path, segment.source, segment.duration_s, segment.labels)
+def _plan(
+    split: str, asked: AskedRows, held_out: np.ndarray[Any, np.dtype[np.bool_]], index: ClipIndex, audio: str
+) -> SplitPlan:
+    table = asked.table
+    own = np.arange(len(table))
+    places = index.find(table["ytid"].combine_chunks(), table["start_ms"].to_numpy())
+    first = first_of(table["clip_id"])
+    # Rows without sound are not the same clip for that; each has a number of its own.
+    first = np.minimum(first, first_of(np.where(places == ABSENT, -own - 1, places)))
+    flaws = _flaws(index, places)
+    reasons = np.select(
+        [held_out, first < own, places == ABSENT, flaws != ""],
+        [str(Reason.HELD_OUT), str(Reason.DUPLICATE), str(Reason.MISSING), flaws],
+        "",
     )
+    taken = np.flatnonzero(reasons == "")
+    if index.versions:  # containers are read from front to back
+        taken = taken[np.argsort(places[taken], kind="stable")]
+    requests = CorpusRequests.of(split, table.take(pa.array(taken)), index, places[taken])
+    out = np.flatnonzero(reasons != "")
+    details = _details(table, reasons, first, audio, index, places, out)
+    columns = {name: table[name].take(pa.array(out)) for name in ("clip_id", "file", "line")}
+    columns |= {"reason": pa.array(reasons[out], pa.string()), "detail": pa.array(details, pa.string())}
+    return SplitPlan(len(table), asked.filtered, requests, LeftOut(pa.table(columns)))
+
+
+def _flaws(index: ClipIndex, places: Rows) -> np.ndarray[Any, Any]:
+    """Why the clip of a row must not be read; "" if it may, or there is none."""
+    flaws = np.full(len(places), "", dtype="<U16")
+    found = np.flatnonzero(places != ABSENT)
+    if len(found):
+        said = index.table["flaw"].take(pa.array(places[found])).cast(pa.string()).fill_null("")
+        flaws[found] = said.to_numpy(zero_copy_only=False)
+    return flaws
+
+
+def _details(
+    table: pa.Table,
+    reasons: np.ndarray[Any, Any],
+    first: Rows,
+    audio: str,
+    index: ClipIndex,
+    places: Rows,
+    rows: Rows,
+) -> list[str]:
+    missing = f"no sound for it in {audio.rstrip('/').rpartition('/')[2]}"
+    details = []
+    for row in rows.tolist():
+        if reasons[row] == Reason.MISSING:
+            details.append(missing)
+        elif reasons[row] == Reason.HELD_OUT:
+            details.append("its video is held out for evaluation")
+        elif reasons[row] == Reason.DUPLICATE:
+            at = first[row]
+            details.append(f"the same clip as {table['file'][at].as_py()}:{table['line'][at].as_py()}")
+        else:
+            place = index.table.slice(places[row], 1).to_pylist()[0]
+            details.append(f"{index.containers[place['container']]}: {place['member']}")
+    return details

@@ -1,27 +1,33 @@
-"""AudioSet's segments CSV (https://research.google.com/audioset/download.html).
+"""AudioSet's segments (https://research.google.com/audioset/download.html), in either of their two forms.
 
-Three header lines that begin with ``#``, then rows such as
-``--PJHxphWEs, 30.000, 40.000, "/m/09x0r,/t/dd00088"``.
+The CSVs have three header lines that begin with ``#``, then rows such as
+``--PJHxphWEs, 30.000, 40.000, "/m/09x0r,/t/dd00088"``. The strong set is known by its header:
+:mod:`components.audio_ingest.strong_segments`.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
-_YTID = re.compile(r"[A-Za-z0-9_-]+")
-_MID = re.compile(r"/[a-z]/[a-z0-9_]+")
+from components.audio.places import PlaceError, open_binary
+
+YTID = re.compile(r"[A-Za-z0-9_-]+")
+MID = re.compile(r"/[a-z]/[a-z0-9_]+")
 _FIELDS = 4
 
 
 class SegmentsError(ValueError):
-    """A segments CSV that does not follow AudioSet's form; the message has file and line."""
+    """A segments file that does not follow AudioSet's form; the message has file and line."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One row: a stretch of a video and its labels.
 
@@ -60,58 +66,93 @@ class Segment:
         return self.end_s - self.start_s
 
 
-def read_segments(path: str | Path) -> list[Segment]:
-    """Reads all rows of a segments CSV.
+def read_segments(path: str | Path) -> Iterator[Segment]:
+    """Reads the rows of a segments file one after the other.
+
+    Args:
+      path: Path or URL of a CSV, or of a TSV of the strong set.
 
     Raises:
       SegmentsError: With file, line and what is accepted, at the first malformed row, or if there is none.
+      PlaceError: If it cannot be read.
     """
-    path = Path(path)
-    segments = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            for row in reader:
-                if row and not row[0].startswith("#"):
-                    segments.append(_segment(row, f"{path.name}:{reader.line_num}", path))
-    except csv.Error as error:
-        raise SegmentsError(f"{path}:{reader.line_num}: not a CSV row: {error}") from error
-    except UnicodeDecodeError as error:
-        raise SegmentsError(f"{path}: not UTF-8 text: {error}") from error
-    if not segments:
+    from components.audio_ingest.strong_segments import is_strong, read_strong_segments
+
+    path = str(path)
+    name = path.rpartition("/")[2]
+    none = True
+    with open_binary(path) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as file:
+        try:
+            first = file.readline()
+            rows = read_strong_segments if is_strong(first) else _rows
+            for segment in rows(first, file, name, path):
+                none = False
+                yield segment
+        except UnicodeDecodeError as error:
+            raise SegmentsError(f"{path}: not UTF-8 text: {error}") from error
+        except OSError as error:
+            raise PlaceError(f"{path} cannot be read: {error}") from error
+    if none:
         raise SegmentsError(
             f'{path}: no row; accepted are rows like: --PJHxphWEs, 30.000, 40.000, "/m/09x0r"'
         )
-    return segments
 
 
-def _segment(row: list[str], source: str, path: Path) -> Segment:
-    place = f"{path.parent / source}"
+def _rows(first: str, file: TextIO, name: str, path: str) -> Iterator[Segment]:
+    # The same few thousand sets of labels come again and again: each is checked and held once.
+    known: dict[str, tuple[str, ...]] = {}
+    reader = csv.reader(_lines(first, file), skipinitialspace=True, strict=True)
+    try:
+        for row in reader:
+            if row and not row[0].startswith("#"):
+                yield _segment(row, f"{name}:{reader.line_num}", f"{path}:{reader.line_num}", known)
+    except csv.Error as error:
+        raise SegmentsError(f"{path}:{reader.line_num}: not a CSV row: {error}") from error
+
+
+def _lines(first: str, file: TextIO) -> Iterator[str]:
+    yield first
+    yield from file
+
+
+def _segment(row: list[str], source: str, place: str, known: dict[str, tuple[str, ...]]) -> Segment:
     if len(row) != _FIELDS:
         raise SegmentsError(
             f"{place}: {len(row)} fields, {_FIELDS} are needed "
             "(YTID, start_seconds, end_seconds, positive_labels in one pair of quotes)"
         )
     ytid, start, end, labels = (field.strip() for field in row)
-    if not _YTID.fullmatch(ytid):
+    if not YTID.fullmatch(ytid):
         raise SegmentsError(f"{place}: {ytid!r} is no YouTube id; accepted are letters, digits, '-' and '_'")
-    start_s, end_s = _seconds(start, "start", place), _seconds(end, "end", place)
+    start_s, end_s = seconds(start, "start", place), seconds(end, "end", place)
     if end_s <= start_s:
         raise SegmentsError(
             f"{place}: the segment ends at {end} s, which is not after its start at {start} s"
         )
-    mids = tuple(mid.strip() for mid in labels.split(","))
-    for mid in mids:
-        if not _MID.fullmatch(mid):
-            raise SegmentsError(f"{place}: {mid!r} is no label; accepted are mids such as /m/09x0r")
+    mids = known.get(labels)
+    if mids is None:
+        mids = known[labels] = tuple(mid.strip() for mid in labels.split(","))
+        for mid in mids:
+            check_mid(mid, place)
     return Segment(ytid, start_s, end_s, mids, source)
 
 
-def _seconds(text: str, what: str, place: str) -> float:
+def check_mid(mid: str, place: str) -> None:
+    """Raises: SegmentsError: if it is no mid."""
+    if not MID.fullmatch(mid):
+        raise SegmentsError(f"{place}: {mid!r} is no label; accepted are mids such as /m/09x0r")
+
+
+def seconds(text: str, what: str, place: str) -> float:
+    """A time from 0 on.
+
+    Raises:
+      SegmentsError: With the place, if it is none.
+    """
     try:
-        seconds = float(text)
+        value = float(text)
     except ValueError:
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= 0):
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
         raise SegmentsError(f"{place}: the {what} {text!r} is not a time; accepted are seconds from 0 on")
-    return seconds
+    return value

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
-from components.audio_ingest.ontology import OntologyError, read_ontology, with_children
+from components.audio.places import PlaceError, is_file, is_folder, join
+from components.audio_ingest.labels import label_filter
+from components.audio_ingest.layouts import find_layout
+from components.audio_ingest.layouts.base import LayoutError
 from components.audio_ingest.settings import AudioIngestSettings
 
 CORPUS_FOLDER = "corpus"
@@ -15,26 +18,42 @@ CORPUS_FOLDER = "corpus"
 
 @dataclass(frozen=True)
 class CorpusSources:
-    """Paths of a corpus.
+    """Places of a corpus, as paths or URLs.
 
     Attributes:
       root: Its folder.
-      segments: Segments CSV by split.
+      segments: Segments files by split.
+      held_out: Segments files whose videos never enter training, apart from those of the eval split.
       audio: Folder of the clips.
       ontology: The ontology; may be absent.
+      strong_labels: The strong set's list of labels; may be absent.
     """
 
-    root: Path
-    segments: dict[str, Path]
-    audio: Path
-    ontology: Path
+    root: str
+    segments: dict[str, tuple[str, ...]]
+    held_out: tuple[str, ...]
+    audio: str
+    ontology: str
+    strong_labels: str
 
     @classmethod
     def of(cls, settings: AudioIngestSettings, root: str | Path) -> CorpusSources:
-        """The sources below ``root``; absolute settings stand for themselves."""
-        root = Path(root)
-        segments = {split: root / name for split, name in settings.segments.model_dump().items()}
-        return cls(root, segments, root / settings.audio, root / settings.ontology)
+        """The sources below ``root``; absolute settings and URLs stand for themselves."""
+        return cls(
+            str(root),
+            {
+                split: tuple(join(root, name) for name in names)
+                for split, names in settings.segments.by_split().items()
+            },
+            tuple(join(root, name) for name in settings.segments.held_out),
+            join(root, settings.audio),
+            join(root, settings.ontology),
+            join(root, settings.strong_labels),
+        )
+
+    def segment_files(self) -> dict[str, tuple[str, ...]]:
+        """All segments files by the setting that names them."""
+        return {**self.segments, "held_out": self.held_out}
 
 
 def check_sources(settings: AudioIngestSettings, key: str = "audio_ingest") -> None:
@@ -50,47 +69,39 @@ def check_sources(settings: AudioIngestSettings, key: str = "audio_ingest") -> N
     if not settings.root:
         raise IngestError(f"{key}.root: is empty; accepted is a folder with segments CSVs and clips")
     sources = CorpusSources.of(settings, settings.root)
-    if not sources.root.is_dir():
+    try:
+        _check_places(settings, sources, key)
+    except PlaceError as error:
+        raise IngestError(f"{key}.root: {error}") from error
+    try:
+        find_layout(sources.audio, settings.layout)
+    except (LayoutError, PlaceError) as error:
+        raise IngestError(f"{key}.audio: {error}") from error
+    label_filter(settings, sources.ontology, sources.strong_labels, key)
+
+
+def _check_places(settings: AudioIngestSettings, sources: CorpusSources, key: str) -> None:
+    if not is_folder(sources.root):
         raise IngestError(
             f"{key}.root: there is no folder {settings.root!r}; "
             "accepted is a folder with segments CSVs and clips"
         )
-    for split, path in sources.segments.items():
-        if not path.is_file():
-            raise IngestError(
-                f"{key}.segments.{split}: there is no file {str(path)!r}; accepted is a segments CSV"
-            )
-    if not sources.audio.is_dir():
-        raise IngestError(
-            f"{key}.audio: there is no folder {str(sources.audio)!r}; accepted is a folder of clips"
-        )
-    wanted_labels(settings, sources.ontology, key)
-
-
-def wanted_labels(
-    settings: AudioIngestSettings, ontology: Path, key: str = "audio_ingest"
-) -> frozenset[str] | None:
-    """The mids that pass the label filter; None lets all pass.
-
-    Raises:
-      IngestError: If the ontology is malformed or does not know a label.
-    """
-    if settings.labels == "all":
-        return None
-    if not ontology.is_file():
-        return frozenset(settings.labels)
-    try:
-        known = read_ontology(ontology)
-    except OntologyError as error:
-        raise IngestError(f"{key}.ontology: {error}") from error
-    try:
-        expanded = with_children(settings.labels, known)
-    except OntologyError as error:
-        raise IngestError(f"{key}.labels: {error}") from error
-    return expanded if settings.children else frozenset(settings.labels)
+    for name, files in sources.segment_files().items():
+        for file in files:
+            if not is_file(file):
+                raise IngestError(
+                    f"{key}.segments.{name}: there is no file {file!r}; accepted is a segments CSV"
+                )
+    if not is_folder(sources.audio):
+        raise IngestError(f"{key}.audio: there is no folder {sources.audio!r}; accepted is a folder of clips")
 
 
 def sources_digest(settings: AudioIngestSettings) -> str:
-    """Fingerprint of all files that AudioIngest would read."""
+    """Fingerprint of all files that AudioIngest would read.
+
+    Raises:
+      PlaceError: If a URL's file system cannot be asked.
+    """
     sources = CorpusSources.of(settings, settings.root)
-    return fingerprint([*sources.segments.values(), sources.ontology, sources.audio])
+    files = [file for files in sources.segment_files().values() for file in files]
+    return fingerprint([*files, sources.ontology, sources.strong_labels, sources.audio])

@@ -13,6 +13,7 @@ from components.noss_ingest.executor import (
     DATA_DIGEST_KEY,
     EXAMPLES_KEY,
     REPORT_KEY,
+    SCRATCH_KEY,
     SETTINGS_KEY,
     Executor,
 )
@@ -27,6 +28,7 @@ class NossIngestSpec(types.ComponentSpec):
         SETTINGS_KEY: ExecutionParameter(type=str),
         CODE_DIGEST_KEY: ExecutionParameter(type=str),
         DATA_DIGEST_KEY: ExecutionParameter(type=str),
+        SCRATCH_KEY: ExecutionParameter(type=str),
     }
     INPUTS = {CORPUS_KEY: ChannelParameter(type=SoundCorpus, optional=True)}
     OUTPUTS = {
@@ -47,6 +49,7 @@ class NossIngest(base_beam_component.BaseBeamComponent):
         corpus: types.BaseChannel | None = None,
         code_digest: str = "",
         data_digest: str = "",
+        scratch_dir: str = "",
     ) -> None:
         """Makes the component.
 
@@ -55,6 +58,7 @@ class NossIngest(base_beam_component.BaseBeamComponent):
           corpus: A synthesised corpus, in place of ``settings.root``.
           code_digest: Digest of the code, so that the cache sees changes.
           data_digest: Digest of the tasks (:func:`components.noss_ingest.sources.sources_digest`).
+          scratch_dir: Folder in which finished shards outlive a killed run; empty: nothing is kept.
 
         Raises:
           ValueError: If there is neither a root nor a corpus, or both.
@@ -68,6 +72,7 @@ class NossIngest(base_beam_component.BaseBeamComponent):
             SETTINGS_KEY: settings.to_parameter(),
             CODE_DIGEST_KEY: code_digest,
             DATA_DIGEST_KEY: data_digest,
+            SCRATCH_KEY: scratch_dir,
             EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
             REPORT_KEY: types.Channel(type=IngestReport),
         }

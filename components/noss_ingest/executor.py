@@ -6,16 +6,16 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
+from components.audio.ingest_run import tell_artifacts, write_shards
 from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
+from components.audio.kept_shards import KeptShards
 from components.audio.record_sum import digest_of
-from components.audio.requests import make_shards
-from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries
+from components.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
 from components.evidence import keep_evidence
 from components.noss_ingest.leaks import check_contents
 from components.noss_ingest.plan import NossPlan, NossRequest, plan_ingestion
@@ -24,7 +24,7 @@ from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.sources import CORPUS_FOLDER, FoundTask, find_tasks
 from components.noss_ingest.task_set import describe_tasks
 from components.noss_ingest.tfds import read_sounds
-from schemas.reports import IngestReport
+from schemas.reports import IngestReport, IngestWork
 
 CORPUS_KEY = "corpus"
 EXAMPLES_KEY = "examples"
@@ -32,6 +32,7 @@ REPORT_KEY = "report"
 SETTINGS_KEY = "settings"
 CODE_DIGEST_KEY = "code_digest"
 DATA_DIGEST_KEY = "data_digest"
+SCRATCH_KEY = "scratch_dir"
 
 _SUMMARIES = "shards"
 _SYNTHETIC = "synthetic"
@@ -53,7 +54,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
           input_dict: ``corpus``, if the tasks are synthesised.
           output_dict: ``examples`` and ``report``.
-          exec_properties: ``settings``, a JSON string.
+          exec_properties: ``settings``, a JSON string; ``scratch_dir``, where finished shards are kept
+            (empty: nowhere); ``code_digest``.
 
         Raises:
           SourceError: If a task's source is malformed, incomplete or leaks.
@@ -69,39 +71,35 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         tasks, unavailable = find_tasks(settings, root, synthetic=bool(corpus))
         plan = plan_ingestion(tasks, settings.max_seconds)
         _logger.info("%d tasks, %d clips to decode", len(tasks), sum(map(len, plan.requests.values())))
-        summaries = self._write_records(plan, settings, examples.uri, report_uri)
+        kept = KeptShards(exec_properties.get(SCRATCH_KEY, ""), "NossIngest")
+        code_digest = exec_properties.get(CODE_DIGEST_KEY, "")
+        summaries, work = self._write_records(plan, settings, examples.uri, report_uri, kept, code_digest)
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        _report(plan, summaries, tasks, settings, str(root), bool(corpus), report_uri)
+        tell_artifacts([examples, *output_dict[REPORT_KEY]], work)
+        _report(plan, summaries, work, tasks, settings, str(root), bool(corpus), report_uri)
         describe_tasks(tasks, unavailable, plan, summaries, bool(corpus)).save(examples.uri)
 
     def _write_records(
-        self, plan: NossPlan, settings: NossIngestSettings, examples_uri: str, report_uri: str
-    ) -> list[ShardSummary]:
-        shards = [
-            shard
-            for split in SPLITS
-            for shard in make_shards(split, plan.requests[split], settings.shard_clips)
-        ]
-        total = sum(len(shard.requests) for shard in shards)
-        folder = Path(report_uri) / _SUMMARIES
-        folder.mkdir(parents=True)
+        self,
+        plan: NossPlan,
+        settings: NossIngestSettings,
+        examples_uri: str,
+        report_uri: str,
+        kept: KeptShards,
+        code_digest: str,
+    ) -> tuple[list[ShardSummary], IngestWork]:
+        shards = plan_shards(plan.requests, settings.shard_clips, kept)
         writer = ShardWriter(
             examples_uri,
-            str(folder),
+            str(Path(report_uri) / _SUMMARIES),
             settings,
             to_example,
-            "NossIngest",
-            total,
             with_digests=True,
             read_sounds=read_sounds,
+            kept=kept,
+            code_digest=code_digest,
         )
-        with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(shards, reshuffle=True)
-                | "DecodeAndWrite" >> beam.ParDo(writer)
-            )
-        return collect_summaries(folder)
+        return write_shards(self._make_beam_pipeline, "NossIngest", shards, writer, kept)
 
 
 def to_example(request: NossRequest, audio: DecodedAudio) -> bytes:
@@ -125,6 +123,7 @@ def to_example(request: NossRequest, audio: DecodedAudio) -> bytes:
 def _report(
     plan: NossPlan,
     summaries: list[ShardSummary],
+    work: IngestWork,
     tasks: list[FoundTask],
     settings: NossIngestSettings,
     root: str,
@@ -138,6 +137,7 @@ def _report(
         splits=counts,
         licences={task.record.name: task.record.licence for task in tasks if task.record.licence},
         digest=digest_of(summary.record_sum for summary in summaries),
+        work=work,
     )
     save_report(report_uri, report, bad)
     check_contents(

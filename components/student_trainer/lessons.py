@@ -12,6 +12,7 @@ import tensorflow as tf
 from components.modeling.frontend import LogMelStatistics
 from components.student_trainer.augment import middle_crop
 from components.student_trainer.losses import target_weights
+from components.student_trainer.reading_order import epoch_order
 from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.window_store import WindowStore
 from schemas.reports import DistillationSetInfo
@@ -57,7 +58,7 @@ class Lessons:
           number: Of the epoch, from 0; each has an order of its own.
           part: What is given of each batch.
         """
-        shuffled = np.random.default_rng([self.seed, number]).permutation(len(self.train))
+        shuffled = epoch_order(len(self.train), np.random.default_rng([self.seed, number]))
         return self.train.batches(shuffled[: self.steps_per_epoch * self.batch_size], self.batch_size, part)
 
     def validation(self) -> Iterator[tuple[Array, Array]]:

@@ -2,6 +2,9 @@
 
 All candidates of a run hear the same windows through the same front end, so the first one computes the
 log-mels and the others map its files. The map is paged by the system: a set larger than memory works.
+
+The windows of a clip come one after the other in the set. In the arrays they are mixed, so an epoch may read
+long runs of neighbours (:mod:`components.student_trainer.reading_order`) and still see batches of many clips.
 """
 
 from __future__ import annotations
@@ -20,8 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from components.audio.ahead import work_ahead
 from components.audio.framing import to_float
 from components.modeling.frontend import LogMel
+from components.student_trainer.reading_order import mixed_places
 from schemas.records import DistillationWindow, iterate_examples, list_shards
 from schemas.reports import DistillationSetInfo
 from schemas.students import FrontEndSpec
@@ -73,7 +78,7 @@ class WindowStore:
         return self.log_mel[chosen].astype(np.float32), self.target[chosen].astype(np.float32)
 
     def sequential(self, size: int) -> Iterator[tuple[Array, Array]]:
-        """All windows in stored order; the last batch may be smaller."""
+        """All windows in stored order, which is a mixed one; the last batch may be smaller."""
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             yield self.log_mel[part].astype(np.float32), self.target[part].astype(np.float32)
@@ -121,9 +126,10 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
     target = np.lib.format.open_memmap(partial / "target.npy", "w+", np.float16, (count, info.target_dim))
     layer = LogMel(front_end)
     mean, std = np.array(info.target_mean, np.float32), np.array(info.target_std, np.float32)
-    windows = map(DistillationWindow.from_example, iterate_examples(list_shards(uri, split)))
+    places = mixed_places(count)
     start = 0
-    while batch := list(islice(windows, _BATCH)):
+    # While the front end computes, the next batch is read and, if it is stored so, decoded.
+    for batch in work_ahead(_read_batches(uri, split), 1, "windows"):
         for window in batch:
             if window.target.shape != (info.target_dim,):
                 raise ValueError(
@@ -131,7 +137,9 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
                     f"has a target of {window.target.size} dimensions; {DistillationSetInfo.FILE} says "
                     f"{info.target_dim}"
                 )
-        part = slice(start, start + len(batch))
+        part = places[start : start + len(batch)]
+        if len(part) < len(batch):
+            raise ValueError(f"split {split!r} of {uri} should hold {count} windows, but holds more")
         log_mel[part] = layer(to_float(np.stack([window.audio for window in batch]))).numpy()
         raw = np.stack([window.target for window in batch]).astype(np.float32)
         target[part] = np.clip((raw - mean) / std, -_OUTLIER, _OUTLIER)
@@ -148,6 +156,12 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
         shutil.rmtree(partial)
 
 
+def _read_batches(uri: str, split: str) -> Iterator[list[DistillationWindow]]:
+    windows = map(DistillationWindow.from_example, iterate_examples(list_shards(uri, split)))
+    while batch := list(islice(windows, _BATCH)):
+        yield batch
+
+
 def _digest(uri: str, info: DistillationSetInfo, front_end: FrontEndSpec) -> str:
-    identity = [uri, info.model_dump(mode="json"), front_end.model_dump(mode="json")]
+    identity = ["mixed", uri, info.model_dump(mode="json"), front_end.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

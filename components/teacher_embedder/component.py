@@ -23,11 +23,13 @@ class TeacherEmbedderSpec(types.ComponentSpec):
         executor.SEED_KEY: ExecutionParameter(type=int),
         executor.CODE_DIGEST_KEY: ExecutionParameter(type=str),
         executor.DATA_DIGEST_KEY: ExecutionParameter(type=str),
+        executor.SCRATCH_KEY: ExecutionParameter(type=str),
     }
     INPUTS = {
         executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
         executor.TEACHER_KEY: ChannelParameter(type=TeacherModel, optional=True),
         executor.REPORT_KEY: ChannelParameter(type=IngestReport, optional=True),
+        executor.NOSS_KEY: ChannelParameter(type=standard_artifacts.Examples, optional=True),
     }
     OUTPUTS = {executor.WINDOWS_KEY: ChannelParameter(type=DistillationSet)}
 
@@ -45,8 +47,10 @@ class TeacherEmbedder(base_beam_component.BaseBeamComponent):
         seed: int,
         teacher: types.BaseChannel | None = None,
         report: types.BaseChannel | None = None,
+        noss: types.BaseChannel | None = None,
         code_digest: str = "",
         data_digest: str = "",
+        scratch_dir: str = "",
     ) -> None:
         """Makes the node.
 
@@ -56,8 +60,10 @@ class TeacherEmbedder(base_beam_component.BaseBeamComponent):
           seed: Of the augmentation.
           teacher: The ``TeacherModel`` that a teacher of kind ``trained`` is read from.
           report: The ``IngestReport`` of the clips, which says whether they are synthetic.
+          noss: NOSS examples, whose test clips are removed from the corpus (``settings.noss_duplicates``).
           code_digest: Fingerprint of the code, so that changed code is not answered from the cache.
           data_digest: Fingerprint of the teacher's files, for the same purpose.
+          scratch_dir: Folder in which finished shards outlive a killed run; empty: nothing is kept.
 
         Raises:
           ValueError: If a trained teacher is asked for and none is given, or the other way round.
@@ -74,6 +80,8 @@ class TeacherEmbedder(base_beam_component.BaseBeamComponent):
             channels[executor.TEACHER_KEY] = teacher
         if report is not None:
             channels[executor.REPORT_KEY] = report
+        if noss is not None and settings.noss_duplicates == "remove":
+            channels[executor.NOSS_KEY] = noss
         super().__init__(
             spec=TeacherEmbedderSpec(
                 **channels,
@@ -82,6 +90,7 @@ class TeacherEmbedder(base_beam_component.BaseBeamComponent):
                     executor.SEED_KEY: seed,
                     executor.CODE_DIGEST_KEY: code_digest,
                     executor.DATA_DIGEST_KEY: data_digest,
+                    executor.SCRATCH_KEY: scratch_dir,
                     executor.WINDOWS_KEY: types.Channel(type=DistillationSet),
                 },
             )

@@ -92,6 +92,15 @@ class TeacherEmbedderSettings(Settings):
         "clip (both as in TRILLsson).",
     )
     batch_size: int = Field(64, ge=1, description="Windows the teacher is asked about at once.")
+    storage: Literal["pcm16", "flac"] = Field(
+        "pcm16",
+        description="How windows are stored. flac: less than half as large, but slower to write and to read.",
+    )
+    noss_duplicates: Literal["remove", "keep"] = Field(
+        "remove",
+        description="Clips that are, or sound like, a clip of a NOSS task's test split: remove leaves them "
+        "out and counts them.",
+    )
     augment: AugmentSettings = Field(
         default_factory=AugmentSettings, description="Extra windows of the train split."
     )

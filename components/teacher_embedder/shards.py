@@ -1,30 +1,42 @@
-"""One shard of clips to one shard of windows, on one worker."""
+"""One shard of clips to one shard of windows, on one worker.
+
+Reading and cutting, the teacher, and writing have a thread each, so the teacher waits for neither disk nor
+serialisation. A shard that an earlier execution finished is taken up instead.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
+from apache_beam.utils.shared import Shared
 
-from components.audio.framing import to_float, window_offsets
+from components.audio.ahead import work_ahead
+from components.audio.kept_shards import KeptShards, framing_digest, key_of
 from components.audio.record_sum import RecordSum
-from components.modeling.teachers import Teacher, TeacherError, load_teacher
-from components.teacher_embedder.augmentation import Pcm, Wave, augment, count_copies, generator
+from components.modeling.teachers import load_teacher
+from components.teacher_embedder.asking import Batch, SharedTeacher, Targets, clip_batches, own_batches
+from components.teacher_embedder.leaks import HeldOutSounds
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from components.teacher_embedder.statistics import ShardSummary
-from schemas.records import Clip, DistillationWindow, iterate_examples, write_shard
+from components.teacher_embedder.windows import cut_clips
+from schemas.records import Clip, DistillationWindow, Storage, iterate_examples, write_shard
 
 TRAIN = "train"
 
 _LOG_EVERY_S = 10.0
-_FLOAT16_MAX = float(np.finfo(np.float16).max)
+_AHEAD = 4  # batches
+
+_EMBEDDED = beam.metrics.Metrics.counter("tinytrill", "shards_embedded")
+_RESUMED = beam.metrics.Metrics.counter("tinytrill", "shards_resumed")
+_WINDOWS = beam.metrics.Metrics.counter("tinytrill", "windows_embedded")
 
 log = logging.getLogger("tinytrill.teacher_embedder")
 
@@ -51,184 +63,216 @@ class ShardJob:
 
 
 @dataclass(frozen=True)
-class _Window:
-    clip_id: str
-    offset: int
-    audio: Pcm
-    clip: Pcm
-    is_augmented: bool
+class Embedding:
+    """How shards are embedded: only what travels to a worker.
+
+    Attributes:
+      settings: :class:`TeacherEmbedderSettings` as a parameter.
+      seed: Of the augmentation.
+      trained_uri: Folder of the trained teacher, or empty.
+      teacher_digest: Of the teacher's files.
+      code_digest: Of the code.
+      held_out: File of the sounds that must not be learnt from, or empty.
+      held_out_digest: Of these sounds.
+      scratch_dir: Where finished shards are kept; empty: nowhere.
+    """
+
+    settings: str
+    seed: int
+    trained_uri: str = ""
+    teacher_digest: str = ""
+    code_digest: str = ""
+    held_out: str = ""
+    held_out_digest: str = ""
+    scratch_dir: str = ""
+
+    @property
+    def kept(self) -> KeptShards:
+        """Where finished shards are."""
+        return KeptShards(self.scratch_dir, "TeacherEmbedder")
+
+    def key(self, job: ShardJob) -> tuple[str, str]:
+        """Digests of what a shard depends on: of clips, windows and teacher, and of what is held out.
+
+        The second only decides which clips are left out, so a shard in which these stay the same need not
+        be embedded again when the held-out sounds change.
+        """
+        settings = TeacherEmbedderSettings.from_parameter(self.settings)
+        augment = settings.augment if job.split == TRAIN and settings.augment.copies else None
+        base = key_of(
+            self.code_digest,
+            self.teacher_digest,
+            settings.model_dump_json(include=_DECISIVE),
+            augment.model_dump_json() if augment else "",
+            self.seed if augment else 0,
+            job.split,
+            framing_digest(job.source),
+        )
+        return base, self.held_out_digest[:16] or "none"
+
+
+# Neither the teacher's description, whose files have a digest, nor what is known of it by other ways.
+_DECISIVE = {"window_samples", "hop_samples", "silence_peak", "matching", "batch_size", "storage"}
 
 
 class EmbedShard(beam.DoFn):
-    """Writes the windows of a shard and gives back its summary; the teacher is loaded once a worker."""
+    """Writes the windows of a shard and gives back its summary; a process loads the teacher once."""
 
-    def __init__(self, settings: str, seed: int, trained_uri: str) -> None:
-        """Takes only what travels to a worker: strings and numbers.
+    def __init__(self, embedding: Embedding, shared: Shared | None = None) -> None:
+        """Takes only what travels to a worker.
 
         Args:
-          settings: :class:`TeacherEmbedderSettings` as a parameter.
-          seed: Of the augmentation.
-          trained_uri: Folder of the trained teacher, or empty.
+          embedding: How shards are embedded.
+          shared: Handle of the teacher, if this process has loaded it already.
         """
-        self._settings_parameter, self._seed, self._trained_uri = settings, seed, trained_uri
-
-    def setup(self) -> None:
-        """Loads the teacher."""
-        self._settings = TeacherEmbedderSettings.from_parameter(self._settings_parameter)
-        self._teacher = load_teacher(self._settings.teacher, self._trained_uri or None)
+        self._embedding, self._shared = embedding, shared or Shared()
+        self._shared_sounds = Shared()
 
     def process(self, job: ShardJob) -> Iterator[ShardSummary]:
-        """Embeds one shard."""
-        yield embed_shard(job, self._teacher, self._settings, self._seed)
+        """Embeds one shard, or takes it up."""
+        embedding, kept = self._embedding, self._embedding.kept
+        base, rest = embedding.key(job)
+        key = f"{base}-{rest}"
+        summary = _take_up(kept, key, job)
+        sounds = self._shared_sounds.acquire(lambda: HeldOutSounds.open(embedding.held_out))
+        if summary is None:
+            summary = _with_other_sounds(kept, base, key, job, sounds)
+        if summary is not None:
+            _Progress(job, 1).finish(summary)
+            _RESUMED.inc()
+            yield summary
+            return
+        settings = TeacherEmbedderSettings.from_parameter(embedding.settings)
+        teacher = self._shared.acquire(lambda: shared_teacher(settings, embedding.trained_uri))
+        summary = embed_shard(job, teacher, settings, embedding.seed, sounds)
+        if kept.folder is not None:
+            summary.kept_as = key
+            _keep(kept, key, job, summary)
+        _EMBEDDED.inc()
+        _WINDOWS.inc(summary.windows)
+        yield summary
+
+
+def shared_teacher(settings: TeacherEmbedderSettings, trained_uri: str) -> SharedTeacher:
+    """Loads the teacher, ready to be asked by any thread.
+
+    Raises:
+      TeacherError: If it cannot be loaded.
+    """
+    return SharedTeacher(load_teacher(settings.teacher, trained_uri or None))
+
+
+def _take_up(kept: KeptShards, key: str, job: ShardJob) -> ShardSummary | None:
+    said = kept.take(key, job.target)
+    if said is None:
+        return None
+    summary = ShardSummary(**json.loads(said))
+    return dataclasses.replace(summary, index=job.index, kept_as=key, resumed=True)
+
+
+def _keep(kept: KeptShards, key: str, job: ShardJob, summary: ShardSummary) -> None:
+    kept.keep(key, job.target, job.split, summary.record_sum, json.dumps(vars(summary)))
+
+
+def _with_other_sounds(
+    kept: KeptShards, base: str, key: str, job: ShardJob, sounds: HeldOutSounds
+) -> ShardSummary | None:
+    """Takes up a shard that was made while other sounds were held out, if that leaves out the same clips."""
+    others = kept.keys(f"{base}-")
+    if not others:
+        return None
+    left_out = [
+        clip.model_dump() for one in _clips(job.source) if (clip := sounds.leaves_out(one, job.source))
+    ]
+    for other in others:
+        said = kept.summary(other)
+        if said is None or {c["clip_id"] for c in json.loads(said)["left_out"]} != {
+            c["clip_id"] for c in left_out
+        }:
+            continue
+        summary = _take_up(kept, other, job)
+        if summary is not None:
+            summary = dataclasses.replace(summary, left_out=left_out, kept_as=key)
+            _keep(kept, key, job, summary)
+            return summary
+    return None
 
 
 def embed_shard(
-    job: ShardJob, teacher: Teacher, settings: TeacherEmbedderSettings, seed: int
+    job: ShardJob,
+    teacher: SharedTeacher,
+    settings: TeacherEmbedderSettings,
+    seed: int,
+    sounds: HeldOutSounds,
 ) -> ShardSummary:
-    """Cuts, augments, asks the teacher and writes; all or nothing.
+    """Reads, cuts, augments, asks the teacher and writes; all or nothing.
 
     Raises:
       TeacherError: If the teacher's answer is not finite or does not fit float16, with the clip's name.
     """
-    clips = [Clip.from_example(example) for example in iterate_examples([job.source])]
-    summary = ShardSummary(job.split, job.index)
-    windows = _windows(clips, settings, seed if job.split == TRAIN else None, summary)
-    progress = _Progress(job, len(clips))
-    matched = _WholeClips(teacher) if settings.matching == "global" else _OwnWindows(teacher)
-    embedded, records = _embedded(windows, matched, settings.batch_size, summary, progress), RecordSum()
-    write_shard(job.target, _counted(embedded, job.split, records))
+    summary, records = ShardSummary(job.split, job.index), RecordSum()
+    progress = _Progress(job, Path(job.source).stat().st_size)
+    clips = _allowed(progress.count(_clips(job.source)), sounds, job.source, summary)
+    windows = cut_clips(clips, settings, seed if job.split == TRAIN else None, summary)
+    batched = clip_batches if settings.matching == "global" else own_batches
+    batches = work_ahead(batched(windows, settings.batch_size), _AHEAD, "windows")
+    answers = work_ahead(((batch, teacher.answer(batch)) for batch in batches), _AHEAD, "teacher")
+    write_shard(job.target, _records(answers, settings.storage, summary, records, progress))
     summary.record_sum = records.text
     progress.finish(summary)
     return summary
 
 
-def _windows(
-    clips: Sequence[Clip], settings: TeacherEmbedderSettings, seed: int | None, summary: ShardSummary
-) -> Iterator[tuple[int, _Window]]:
-    """Number of the clip and window, in the order of the clips; without a seed nothing is augmented."""
-    size = settings.window_samples
-    others = _Others(clips, size, settings)
-    for number, clip in enumerate(clips):
-        for offset in window_offsets(len(clip.audio), size, settings.hop_samples):
-            audio = _cut(clip.audio, offset, size)
-            if _is_silent(audio, settings.silence_peak):
-                summary.silent += 1
-                continue
-            yield number, _Window(clip.clip_id, offset, audio, clip.audio, False)
-            if seed is None or not settings.augment.copies:
-                continue
-            copies = count_copies(settings.augment.copies, generator(seed, clip.clip_id, offset, "copies"))
-            for copy in range(copies):
-                rng = generator(seed, clip.clip_id, offset, f"copy {copy}")
-                changed = augment(clip.audio, offset, size, settings.augment, rng, others.draw)
-                if not _is_silent(changed, settings.silence_peak):
-                    yield number, _Window(clip.clip_id, offset, changed, clip.audio, True)
+def _clips(source: str) -> Iterator[Clip]:
+    return map(Clip.from_example, iterate_examples([source]))
 
 
-class _Others:
-    """Draws windows of the shard's clips."""
-
-    def __init__(self, clips: Sequence[Clip], size: int, settings: TeacherEmbedderSettings) -> None:
-        self._clips, self._size, self._hop = clips, size, settings.hop_samples
-
-    def draw(self, rng: np.random.Generator) -> Wave:
-        clip = self._clips[int(rng.integers(len(self._clips)))]
-        offsets = window_offsets(len(clip.audio), self._size, self._hop)
-        return to_float(_cut(clip.audio, offsets[int(rng.integers(len(offsets)))], self._size))
-
-
-def _cut(audio: Pcm, offset: int, size: int) -> Pcm:
-    window = audio[offset : offset + size]
-    return window if len(window) == size else np.pad(window, (0, size - len(window)))
+def _allowed(
+    clips: Iterable[Clip], sounds: HeldOutSounds, source: str, summary: ShardSummary
+) -> Iterator[Clip]:
+    for clip in clips:
+        left_out = sounds.leaves_out(clip, source)
+        if left_out is None:
+            yield clip
+        else:
+            summary.left_out.append(left_out.model_dump())
 
 
-def _is_silent(audio: Pcm, silence_peak: float) -> bool:
-    return (int(audio.max()) - int(audio.min())) / 2 / 32768 <= silence_peak
-
-
-def _embedded(
-    windows: Iterator[tuple[int, _Window]],
-    matched: _OwnWindows,
-    batch_size: int,
+def _records(
+    answers: Iterable[tuple[Batch, Targets]],
+    storage: Storage,
     summary: ShardSummary,
+    records: RecordSum,
     progress: _Progress,
 ) -> Iterator[bytes]:
-    """Serialised windows with their targets, asked in batches."""
-    batch: list[_Window] = []
-    for number, window in windows:
-        batch.append(window)
-        if len(batch) == batch_size:
-            yield from _ask(batch, matched, summary)
-            progress.report(number, summary)
-            batch = []
-    if batch:
-        yield from _ask(batch, matched, summary)
-
-
-def _counted(examples: Iterator[bytes], split: str, records: RecordSum) -> Iterator[bytes]:
-    for example in examples:
-        records.add(split, example)
-        yield example
-
-
-class _OwnWindows:
-    """Local matching: the teacher hears what the student hears."""
-
-    def __init__(self, teacher: Teacher) -> None:
-        self.teacher = teacher
-
-    def targets(self, batch: Sequence[_Window]) -> Wave:
-        return self.teacher.embed(to_float(np.stack([window.audio for window in batch])))
-
-
-class _WholeClips(_OwnWindows):
-    """Global matching: the teacher hears the whole clip, once; its windows come one after the other."""
-
-    _clip_id: str | None = None
-    _target: Wave
-
-    def targets(self, batch: Sequence[_Window]) -> Wave:
-        return np.stack([self._of(window) for window in batch])
-
-    def _of(self, window: _Window) -> Wave:
-        if window.clip_id != self._clip_id:
-            self._target = self.teacher.embed(to_float(window.clip)[np.newaxis])[0]
-            self._clip_id = window.clip_id
-        return self._target
-
-
-def _ask(batch: Sequence[_Window], matched: _OwnWindows, summary: ShardSummary) -> Iterator[bytes]:
-    teacher, vectors = matched.teacher, matched.targets(batch)
-    for window, vector in zip(batch, vectors, strict=True):
-        if not np.isfinite(vector).all():
-            bad = int(np.count_nonzero(~np.isfinite(vector)))
-            raise TeacherError(
-                f"{teacher.description} answered the window at sample {window.offset} of clip "
-                f"{window.clip_id} with {bad} of {len(vector)} values that are not finite numbers"
+    for batch, targets in answers:
+        summary.add(targets)
+        for window, target in zip(batch.windows, targets, strict=True):
+            summary.augmented += window.is_augmented
+            record = DistillationWindow(window.clip_id, window.offset, window.audio, target).to_example(
+                storage
             )
-        if np.abs(vector).max(initial=0.0) > _FLOAT16_MAX:
-            raise TeacherError(
-                f"{teacher.description} answered the window at sample {window.offset} of clip "
-                f"{window.clip_id} with {float(np.abs(vector).max()):g}; targets are stored as float16, "
-                f"at most {_FLOAT16_MAX:g}"
-            )
-    targets = vectors.astype(np.float16)
-    summary.add(targets)
-    for window, target in zip(batch, targets, strict=True):
-        summary.augmented += window.is_augmented
-        yield DistillationWindow(window.clip_id, window.offset, window.audio, target).to_example()
+            records.add(summary.split, record)
+            yield record
+        progress.report(summary)
 
 
 class _Progress:
     """A line every few seconds: how much of the whole is done, and how fast."""
 
-    def __init__(self, job: ShardJob, clips: int) -> None:
-        self._job, self._clips = job, max(1, clips)
+    def __init__(self, job: ShardJob, size: int) -> None:
+        self._job, self._size, self._read = job, max(1, size), 0
         self._started = self._reported = time.monotonic()
 
-    def report(self, clip_number: int, summary: ShardSummary) -> None:
+    def count(self, clips: Iterable[Clip]) -> Iterator[Clip]:
+        """The clips, counted by their size."""
+        for clip in clips:
+            self._read += clip.audio.nbytes
+            yield clip
+
+    def report(self, summary: ShardSummary) -> None:
         if time.monotonic() - self._reported >= _LOG_EVERY_S:
-            self._log((clip_number + 1) / self._clips, summary)
+            self._log(min(1.0, self._read / self._size), summary)
 
     def finish(self, summary: ShardSummary) -> None:
         self._log(1.0, summary)
@@ -236,6 +280,9 @@ class _Progress:
     def _log(self, share: float, summary: ShardSummary) -> None:
         self._reported = time.monotonic()
         done = self._job.done_before + share * (self._job.done_after - self._job.done_before)
+        if summary.resumed:
+            log.info("teacher: %.0f %% done, shard finished before (%s)", 100 * done, self._job.split)
+            return
         speed = summary.windows / max(self._reported - self._started, 1e-9)
         log.info("teacher: %.0f %% done, %.0f windows/s (%s)", 100 * done, speed, self._job.split)
 

@@ -20,9 +20,14 @@ class ShardSummary:
       windows: Windows written.
       augmented: Of these, made by augmentation.
       silent: Windows left out because nothing sounds in them.
+      clips: Clips with a window.
+      silent_clips: Clips without one, because nothing sounds in them.
+      left_out: Clips that are not to be learnt from, as :class:`schemas.reports.QuarantinedClip`.
       total: Sum of the targets in each dimension; empty if there is no window.
       squares: Sum of their squares.
       record_sum: Of the windows as they are written.
+      kept_as: Key under which the shard is kept; empty: it is not.
+      resumed: Whether an earlier execution had finished it.
     """
 
     split: str
@@ -30,9 +35,14 @@ class ShardSummary:
     windows: int = 0
     augmented: int = 0
     silent: int = 0
+    clips: int = 0
+    silent_clips: int = 0
+    left_out: list[dict[str, str]] = field(default_factory=list)
     total: list[float] = field(default_factory=list)
     squares: list[float] = field(default_factory=list)
     record_sum: str = "0"
+    kept_as: str = ""
+    resumed: bool = False
 
     def add(self, targets: np.ndarray[Any, Any]) -> None:
         """Counts targets ``(n, dim)`` as they are stored."""

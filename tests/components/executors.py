@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from tfx.types import standard_artifacts
 import schemas
 from schemas.reports import IngestReport
 
-BEAM_ARGS = ["--runner=FnApiRunner"]
+# Without the name of an image TFX packs its whole installation each time.
+BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=unused"]
 
 
 def artifact(kind: type[types.Artifact], folder: Path) -> types.Artifact:
@@ -28,16 +30,20 @@ def run_ingest(
     settings: Any,
     folder: Path,
     corpus: Path | None = None,
+    beam_args: Sequence[str] = BEAM_ARGS,
+    scratch: str = "",
 ) -> tuple[types.Artifact, IngestReport]:
     """Runs AudioIngest's or NossIngest's executor; returns the examples and the report."""
     examples = artifact(standard_artifacts.Examples, folder / "examples")
     report = artifact(schemas.IngestReport, folder / "report")
     context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder / "tmp"), unique_id="1"
+        beam_pipeline_args=list(beam_args), tmp_dir=str(folder / "tmp"), unique_id="1"
     )
     inputs = {"corpus": [artifact(schemas.SoundCorpus, corpus)]} if corpus else {}
     executor(context).Do(
-        inputs, {"examples": [examples], "report": [report]}, {"settings": settings.to_parameter()}
+        inputs,
+        {"examples": [examples], "report": [report]},
+        {"settings": settings.to_parameter(), "scratch_dir": scratch},
     )
     return examples, IngestReport.load(report.uri)
 

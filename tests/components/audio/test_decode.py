@@ -9,7 +9,7 @@ import soundfile
 from components.audio.decode import decode, from_samples
 from components.audio.errors import AudioError, Reason
 from components.audio.formats import supported_formats
-from components.audio.resample import to_pcm
+from components.audio.resample import to_mono, to_pcm
 from tests.components.audio.sounds import dominant_hertz, sine, write_pyav, write_soundfile
 
 
@@ -141,7 +141,7 @@ def test_missing(tmp_path: Path) -> None:
     error = refusal(tmp_path / "no.wav")
     assert error.reason is Reason.MISSING
     assert "no.wav" in error.detail
-    assert refusal(tmp_path).reason is Reason.MISSING
+    assert refusal(tmp_path).reason is Reason.NOT_A_FILE
 
 
 def test_zero_bytes(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_film_without_sound(tmp_path: Path) -> None:
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     error = refusal(path)
-    assert (error.reason, error.detail) == (Reason.UNDECODABLE, "FFmpeg: the file has no audio stream")
+    assert (error.reason, error.detail) == (Reason.NO_AUDIO, "FFmpeg: the file has no audio stream")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -239,3 +239,12 @@ def test_real_recordings(shared_data: Path) -> None:
         assert audio.source_rate == rate
         assert len(audio.samples) == pytest.approx(len(samples) * 16_000 / rate, abs=2)
         assert np.abs(audio.samples).max() / 32768 == pytest.approx(np.abs(samples).max(), rel=0.1)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 8])
+def test_integers_are_averaged_like_the_floats_they_stand_for(channels: int) -> None:
+    frames = np.random.default_rng(0).integers(-32768, 32768, (500, channels)).astype(np.int16)
+    mono = to_mono(frames)
+    assert mono.dtype == np.float32
+    np.testing.assert_allclose(mono, (frames / 32768).mean(axis=1), atol=1e-7)
+    np.testing.assert_array_equal(mono, to_mono((frames / 32768).astype(np.float32)))

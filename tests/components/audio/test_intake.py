@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
 import pytest
 
 from components.audio.errors import Reason
-from components.audio.fingerprint import fingerprint, walk_files
-from components.audio.intake_report import merge_counts, refusal
-from components.audio.progress import Progress
+from components.audio.fingerprint import fingerprint
+from components.audio.intake_report import check_counts, merge_counts, refusal
 from components.audio.requests import ClipRequest, make_shards, quarantined
 from components.audio.settings import IntakeSettings
 from components.audio.shard_writer import ShardSummary
+from schemas.reports import SplitCounts
 
 
 def request(name: str) -> ClipRequest:
@@ -63,28 +62,6 @@ def test_fingerprint_sees_names_sizes_and_times(tmp_path: Path) -> None:
     moved = clip.rename(clip.with_name("two.wav"))
     assert len({first, touched, grown, fingerprint([tmp_path])}) == 4
     assert fingerprint([moved]) != fingerprint([tmp_path / "absent"])
-
-
-def test_walk_files_by_extension(tmp_path: Path) -> None:
-    for name in ("b/2.WAV", "a/1.ogg", "a/notes.txt", ".cache/3.wav"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
-    assert walk_files(tmp_path, {".wav", ".ogg"}) == [tmp_path / "a/1.ogg", tmp_path / "b/2.WAV"]
-
-
-def test_progress_logs_at_intervals_and_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
-    now = iter([0.0, 4.0, 10.0, 12.0, 16.0])
-    progress = Progress(
-        logging.getLogger("tinytrill.test"), "Ingest", 4, every_s=10.0, clock=lambda: next(now)
-    )
-    with caplog.at_level(logging.INFO, "tinytrill.test"):
-        for _ in range(4):
-            progress.step()
-    assert caplog.messages == [
-        "Ingest: 2 of 4 clips (50 %), 0 clips/s",
-        "Ingest: 4 of 4 clips (100 %), 0 clips/s",
-    ]
 
 
 def summary(clips: int, bad: list[Reason]) -> ShardSummary:
@@ -138,3 +115,23 @@ def test_refusal(clips: int, bad: int, missing: int, message: str | None) -> Non
     else:
         with pytest.raises(ValueError, match=message):
             raise ValueError(problem)
+
+
+def test_held_out_rows_are_not_bad() -> None:
+    out = [quarantined(f"held{n}", f"a.csv:{n}", Reason.HELD_OUT, "") for n in range(8)]
+    counts, bad = merge_counts({"train": 10}, {}, {"train": out}, [summary(2, [])])
+    assert refusal(counts, bad, IntakeSettings(max_bad_share=0, max_missing_share=0)) is None
+    counts, bad = merge_counts({"train": 11}, {}, {"train": out}, [summary(2, [Reason.SILENT])])
+    assert "1 of 3 clips are bad" in (refusal(counts, bad, IntakeSettings(max_bad_share=0.3)) or "")
+
+
+def test_a_lost_clip_stops_the_run() -> None:
+    def counts(rows: int) -> dict[str, SplitCounts]:
+        return {"train": SplitCounts(rows=rows, clips=7, hours=1, quarantined={"missing": 2, "silent": 1})}
+
+    check_counts(counts(10))
+    for rows in (9, 11):
+        with pytest.raises(
+            RuntimeError, match=rf"train: {rows} clips were asked for, but 7 were taken and 3 left"
+        ):
+            check_counts(counts(rows))

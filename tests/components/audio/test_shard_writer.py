@@ -53,7 +53,7 @@ def test_clips_of_files(tmp_path: Path) -> None:
         ClipRequest("train", "later", str(path), "a.csv:2", 0.5, start_seconds=1.0),
         ClipRequest("train", "outside", str(path), "a.csv:3", 0.5, start_seconds=3.0),
     ]
-    writer = ShardWriter(str(tmp_path), str(tmp_path / "shards"), IntakeSettings(), to_example, "Test", 3)
+    writer = ShardWriter(str(tmp_path), str(tmp_path / "shards"), IntakeSettings(), to_example)
     clips, summary = run(tmp_path, writer, requests)
     assert [clip.clip_id for clip in clips] == ["start", "later"]
     whole = decode(path).samples
@@ -67,7 +67,7 @@ def test_clips_of_files(tmp_path: Path) -> None:
 def test_clips_that_are_not_files(tmp_path: Path) -> None:
     requests = [ClipRequest("train", name, "", f"kept:{name}", 1.0) for name in ("one", "bad", "three")]
     writer = ShardWriter(
-        str(tmp_path), str(tmp_path / "shards"), IntakeSettings(min_seconds=0.2), to_example, "Test", 3,
+        str(tmp_path), str(tmp_path / "shards"), IntakeSettings(min_seconds=0.2), to_example,
         with_digests=True, read_sounds=kept_elsewhere,
     )  # fmt: skip
     clips, summary = run(tmp_path, writer, requests)
@@ -85,8 +85,6 @@ def test_a_sound_for_each_request_or_nothing_is_written(tmp_path: Path) -> None:
         str(tmp_path / "shards"),
         IntakeSettings(),
         to_example,
-        "Test",
-        2,
         read_sounds=one_too_few,
     )
     with pytest.raises(ValueError, match="shorter"):

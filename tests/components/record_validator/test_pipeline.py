@@ -12,7 +12,7 @@ from tfx.components import StatisticsGen
 from components.audio.decode import DecodedAudio
 from components.audio_ingest import executor as audio_ingest_executor
 from components.audio_ingest.component import AudioIngest
-from components.audio_ingest.plan import CorpusRequest
+from components.audio_ingest.corpus_requests import CorpusRequest
 from components.audio_ingest.settings import AudioIngestSettings
 from components.record_validator.component import CuratedSchema, RecordValidator
 from components.record_validator.statistics import statistics_options

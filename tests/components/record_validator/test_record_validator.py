@@ -17,7 +17,7 @@ from components.record_validator.component import CuratedSchema, RecordValidator
 from components.record_validator.curated_schema import schema_path, schema_text
 from components.record_validator.executor import Executor, RecordAnomalyError, SchemaExecutor
 from components.record_validator.statistics import statistics_options
-from schemas.records import Clip, DistillationWindow, NossClip, shard_path, write_shard
+from schemas.records import Clip, DistillationWindow, NossClip, Storage, shard_path, write_shard
 from tests.components.executors import BEAM_ARGS, artifact
 
 pytestmark = pytest.mark.slow
@@ -37,10 +37,10 @@ def noss_clip(number: int, split: str = "train") -> bytes:
     return NossClip(f"t/{number}.wav", audio(number), "t", split, "a", "", "", 8_000).to_example()
 
 
-def window(number: int) -> bytes:
-    return DistillationWindow(
-        f"clip{number}", 0, audio(number)[:15_600], np.ones(64, np.float16)
-    ).to_example()
+def window(number: int, storage: Storage = "pcm16") -> bytes:
+    return DistillationWindow(f"clip{number}", 0, audio(number)[:15_600], np.ones(64, np.float16)).to_example(
+        storage
+    )
 
 
 def validate(folder: Path, kind: Any, splits: dict[str, list[bytes]]) -> None:
@@ -126,6 +126,8 @@ def test_good_records_of_every_kind_pass(tmp_path: Path) -> None:
     validate(
         tmp_path / "w", "distillation_window", {"train": [window(n) for n in range(3)], "eval": [window(9)]}
     )
+    flac = [window(n, "flac") for n in range(3)]
+    validate(tmp_path / "f", "distillation_window", {"train": flac, "eval": flac[:1]})
 
 
 def test_every_anomaly_is_listed_and_stops_the_run(tmp_path: Path) -> None:

@@ -62,7 +62,14 @@ def run(tmp_path: Path, levels: str) -> Run:
     calls: list[int] = []
 
     def call(
-        clips: Clips, shards: int = 2, seed: int = 1, synthetic: bool | None = None, **options: Any
+        clips: Clips,
+        shards: int = 2,
+        seed: int = 1,
+        synthetic: bool | None = None,
+        scratch: Path | str = "",
+        code_digest: str = "",
+        noss: str = "",
+        **options: Any,
     ) -> str:
         calls.append(1)
         folder = tmp_path / str(len(calls))
@@ -88,13 +95,22 @@ def run(tmp_path: Path, levels: str) -> Run:
             report.uri = str(folder / "report")
             Report(source="test", synthetic=synthetic, splits={}).save(report.uri)
             input_dict[executor.REPORT_KEY] = [report]
+        if noss:
+            tasks = standard_artifacts.Examples()
+            tasks.uri = noss
+            input_dict[executor.NOSS_KEY] = [tasks]
         context = BaseBeamExecutor.Context(
             beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path), unique_id=str(len(calls))
         )
         Executor(context).Do(
             input_dict,
             {executor.WINDOWS_KEY: [windows]},
-            {executor.SETTINGS_KEY: settings.to_parameter(), executor.SEED_KEY: seed},
+            {
+                executor.SETTINGS_KEY: settings.to_parameter(),
+                executor.SEED_KEY: seed,
+                executor.SCRATCH_KEY: str(scratch),
+                executor.CODE_DIGEST_KEY: code_digest,
+            },
         )
         return str(windows.uri)
 

@@ -69,6 +69,7 @@ def test_report_says_what_there_is(run: Run) -> None:
         "Split-eval",
         "Split-train",
         "distillation_set.json",
+        "left_out.jsonl",
     ]
 
 
@@ -188,3 +189,31 @@ def test_progress_is_logged(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     lines = [record.getMessage() for record in caplog.records]
     assert any("50 % done" in line and "windows/s" in line for line in lines)
     assert any("100 % done" in line for line in lines)
+
+
+def test_flac_loses_nothing(run: Run) -> None:
+    stored = {storage: run(corpus(), storage=storage, augment={"copies": 1}) for storage in ("pcm16", "flac")}
+    for split in ("train", "eval"):
+        plain, packed = (read_windows(uri, split) for uri in stored.values())
+        assert [(w.clip_id, w.offset) for w in plain] == [(w.clip_id, w.offset) for w in packed]
+        np.testing.assert_array_equal([w.audio for w in plain], [w.audio for w in packed])
+        np.testing.assert_array_equal([w.target for w in plain], [w.target for w in packed])
+    assert [DistillationSetInfo.load(uri).storage for uri in stored.values()] == ["pcm16", "flac"]
+
+
+def test_every_clip_is_counted(run: Run) -> None:
+    clips = corpus()
+    clips["train"].append(Clip("still", np.zeros(3 * WINDOW, np.int16), (), 16_000))
+    info = DistillationSetInfo.load(run(clips))
+    assert info.clips == {"train": 7, "eval": 3}
+    assert info.left_out == {"train": {"silent": 1}, "eval": {}}
+    assert info.silent_windows == {"train": 3, "eval": 0}
+
+
+def test_a_lost_clip_stops_the_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from components.teacher_embedder import shards
+
+    read = shards._clips
+    monkeypatch.setattr(shards, "_clips", lambda source: list(read(source))[1:])
+    with pytest.raises(RuntimeError, match="split 'train' has 7 clips, but 5 were embedded or left out"):
+        run(corpus())

@@ -1,0 +1,95 @@
+"""Listing what shards hold: a Beam step over them, whose findings are kept for the next run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import apache_beam as beam
+import pyarrow as pa
+
+from components.audio.places import FoundFile, PlaceError, list_files
+from components.audio_ingest.clip_index import ClipIndex, EntryColumns, index_tables
+from components.audio_ingest.layouts import LAYOUTS
+from components.audio_ingest.layouts.base import ContainerLayout, LayoutError, Strays
+
+_STRAYS, _SUFFIX, _PARTIAL = b"tinytrill.strays", ".arrow", ".partial"
+
+# Goes up when a list would be another one for the same shard.
+_EDITION = 1
+
+
+def index_containers(
+    folder: str, layout: ContainerLayout, lists: Path, make_pipeline: Callable[[], beam.Pipeline]
+) -> ClipIndex:
+    """Lists the clips of all shards of a folder.
+
+    Args:
+      folder: Path or URL of the folder.
+      layout: How the shards are read.
+      lists: Folder for one small file a shard. Shards whose list is there are not opened again.
+      make_pipeline: Makes the Beam pipeline that lists the others.
+
+    Raises:
+      PlaceError: If the folder cannot be listed.
+    """
+    shards = sorted(list_files(folder, layout.extensions, status=True))
+    lists.mkdir(parents=True, exist_ok=True)
+    names = [_list_name(shard, layout) for shard in shards]
+    waiting = [shard for shard, name in zip(shards, names, strict=True) if not (lists / name).is_file()]
+    if waiting:
+        with make_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Shards" >> beam.Create(waiting, reshuffle=True)
+                | "List" >> beam.ParDo(_ListShard(layout.name, str(lists)))
+            )
+    strays = Strays()
+    tables = []
+    for name in names:
+        with pa.memory_map(str(lists / name)) as file, pa.ipc.open_file(file) as reader:
+            tables.append(reader.read_all())
+            strays.merge(Strays(**json.loads(reader.schema.metadata[_STRAYS])))
+    _forget(lists, set(names))
+    versions = [f"{shard.size}-{shard.modified}" for shard in shards]
+    return index_tables([shard.path for shard in shards], versions, tables, strays)
+
+
+class _ListShard(beam.DoFn):
+    """Writes the list of each shard it is given."""
+
+    def __init__(self, layout: str, lists: str) -> None:
+        self._layout, self._lists = layout, lists
+
+    def process(self, element: FoundFile) -> None:
+        layout = LAYOUTS[self._layout]
+        assert isinstance(layout, ContainerLayout)
+        columns, strays = EntryColumns(), Strays()
+        try:
+            for entry in layout.entries(element, strays):
+                columns.add(0, entry)
+        except (LayoutError, PlaceError, OSError) as error:
+            # One shard that cannot be read costs its own clips: they count as missing.
+            strays.add("unreadable shard", f"{element.path}: {error}")
+        said = json.dumps({"counts": strays.counts, "examples": strays.examples})
+        table = columns.table().replace_schema_metadata({_STRAYS: said.encode()})
+        target = Path(self._lists) / _list_name(element, layout)
+        partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
+        with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+        partial.replace(target)
+
+
+def _list_name(shard: FoundFile, layout: ContainerLayout) -> str:
+    """Of the list of a shard: another one if the shard changed."""
+    facts = f"{_EDITION}\n{layout.name}\n{shard.path}\n{shard.size}\n{shard.modified}"
+    return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest() + _SUFFIX
+
+
+def _forget(lists: Path, used: set[str]) -> None:
+    for path in lists.iterdir():
+        if path.name not in used and path.name.endswith((_SUFFIX, _PARTIAL)):
+            path.unlink(missing_ok=True)

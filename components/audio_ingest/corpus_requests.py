@@ -1,0 +1,151 @@
+"""The clips of a corpus that are to be decoded, in columns; each becomes an object when it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+
+from components.audio.places import is_url
+from components.audio.requests import ClipRequest
+from components.audio_ingest.clip_index import ClipIndex, Rows
+
+_CHUNK = 4_096
+_OF_SEGMENT = ("clip_id", "duration_ms", "labels", "file", "line")
+_OF_PLACE = ("member", "position", "size", "modified")
+_COLUMNS = (*_OF_SEGMENT, *_OF_PLACE, "container", "version")
+
+
+@dataclass(frozen=True)
+class CorpusRequest(ClipRequest):
+    """A clip of the corpus with its mids.
+
+    Attributes:
+      labels: Mids.
+      position: Where in its pack it begins: a byte of a tar, a row of a parquet file.
+      size: Its bytes in the pack, or of a file behind a URL; 0 if they are not known.
+    """
+
+    labels: tuple[str, ...]
+    position: int = field(default=0, kw_only=True)
+    size: int = field(default=0, kw_only=True)
+
+
+class CorpusRequests(Sequence[CorpusRequest]):
+    """Requests of one split.
+
+    A request is a few hundred bytes as an object and some eighty in columns. What is sliced or taken is in
+    columns again, and stands alone when it is pickled.
+    """
+
+    def __init__(self, split: str, table: pa.Table) -> None:
+        self._split, self._table = split, table
+
+    @classmethod
+    def of(cls, split: str, segments: pa.Table, index: ClipIndex, places: Rows) -> CorpusRequests:
+        """The requests of segments whose sound was found.
+
+        Args:
+          split: Of the segments.
+          segments: With the columns clip_id, duration_ms, labels, file and line.
+          index: Where the sound lies.
+          places: Row of each segment's clip in the index.
+        """
+        found = index.table.take(pa.array(places))
+        columns = {name: segments[name] for name in _OF_SEGMENT}
+        columns |= {name: found[name] for name in _OF_PLACE}
+        numbers = found["container"].combine_chunks()
+        columns["container"] = pa.DictionaryArray.from_arrays(
+            numbers, pa.array(index.containers, pa.string())
+        )
+        versions = index.versions or [""] * len(index.containers)
+        columns["version"] = pa.DictionaryArray.from_arrays(numbers, pa.array(versions, pa.string()))
+        return cls(split, pa.table(columns))
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[CorpusRequest]:
+        for first in range(0, len(self), _CHUNK):
+            chunk = self._table.slice(first, _CHUNK)
+            columns = [_values(chunk[name]) for name in _COLUMNS]
+            for row in zip(*columns, strict=True):
+                yield self._request(*row)
+
+    @overload
+    def __getitem__(self, at: int) -> CorpusRequest: ...
+    @overload
+    def __getitem__(self, at: slice) -> CorpusRequests: ...
+    def __getitem__(self, at: int | slice) -> CorpusRequest | CorpusRequests:
+        if isinstance(at, slice):
+            return self.take(np.arange(*at.indices(len(self)), dtype=np.int64))
+        one = range(len(self))[at]
+        return next(iter(self.take(np.array([one], np.int64))))
+
+    def take(self, rows: Rows) -> CorpusRequests:
+        """The requests at these places, in this order."""
+        return CorpusRequests(self._split, self._table.take(pa.array(rows)))
+
+    def clip_ids(self) -> Iterator[str]:
+        """Ids of all requests, without making the requests."""
+        for chunk in self._table["clip_id"].chunks:
+            for first in range(0, len(chunk), _CHUNK):
+                yield from chunk.slice(first, _CHUNK).to_pylist()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        raise TypeError("CorpusRequests are not hashable")
+
+    def plain(self) -> pa.Table:
+        """The columns without dictionaries: one of all folders or label sets would travel with each part."""
+        columns = {
+            name: column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+            for name, column in zip(self._table.column_names, self._table.columns, strict=True)
+        }
+        return pa.table(columns).combine_chunks()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CorpusRequests, (self._split, self.plain())
+
+    def _request(
+        self,
+        clip_id: str,
+        duration_ms: int,
+        labels: str,
+        file: str,
+        line: int,
+        member: str,
+        position: int,
+        size: int,
+        modified: float,
+        container: str,
+        version: str,
+    ) -> CorpusRequest:
+        path, pack = member, container
+        if not version:  # a file in a folder
+            path, pack = f"{container.rstrip('/')}/{member}", ""
+            version = f"{size}-{modified}" if is_url(container) else ""
+        return CorpusRequest(
+            self._split,
+            clip_id,
+            path,
+            f"{file}:{line}",
+            duration_ms / 1000,
+            tuple(labels.split(",")),
+            pack=pack,
+            version=version,
+            position=position,
+            size=size,
+        )
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """A column as Python values; a dictionary is looked up as a whole, which is many times faster."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    return column.to_numpy().tolist()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import socket
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
+from urllib.parse import urlsplit
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _S3 = "s3://"
+_KNOCK_SECONDS = 5.0
 _GZIPPED = (".gz", ".tgz")
 
 
@@ -56,11 +59,31 @@ def join(root: str | Path, name: str) -> str:
 
 
 def use_beam_options(beam_args: Sequence[str]) -> None:
-    """Lets this process reach URLs as Beam's workers do, with end points and keys from Beam's options."""
-    from apache_beam.io.filesystems import FileSystems
-    from apache_beam.options.pipeline_options import PipelineOptions
+    """Lets this process reach URLs as Beam's workers do, with end points and keys from Beam's options.
 
-    FileSystems.set_options(PipelineOptions(list(beam_args)))
+    Raises:
+      PlaceError: If nobody answers at the end point of S3 that the options name: Beam would ask for minutes.
+    """
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions, S3Options
+
+    options = PipelineOptions(list(beam_args))
+    endpoint = options.view_as(S3Options).s3_endpoint_url
+    if endpoint:
+        _knock(endpoint)
+    FileSystems.set_options(options)
+
+
+def _knock(endpoint: str) -> None:
+    parts = urlsplit(endpoint)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=_KNOCK_SECONDS).close()
+    except OSError as error:
+        raise PlaceError(
+            f"nobody answers at the end point of S3, --s3_endpoint_url={endpoint}: {error}; accepted is the "
+            "address of a server that speaks S3"
+        ) from error
 
 
 def is_file(place: str) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from components.audio.places import (
     open_binary,
     read_bytes,
     read_text,
+    use_beam_options,
 )
 from tests.components.audio.stored_files import MODIFIED, StoredFiles
 
@@ -113,3 +115,11 @@ def test_the_fingerprint_of_a_url_sees_what_is_stored(tmp_path: Path) -> None:
     changed = fingerprint([URL, f"{URL}/eval.csv"])
     StoredFiles.files[f"{URL}/eval.csv"] = b"row"
     assert len({before, changed, fingerprint([URL, f"{URL}/eval.csv"])}) == 3
+
+
+def test_a_store_where_nobody_answers_is_refused_at_once() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(PlaceError, match=f"nobody answers .*--s3_endpoint_url={endpoint}: .* accepted is"):
+        use_beam_options([f"--s3_endpoint_url={endpoint}"])

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_a_key_tells_all_that_the_record_depends_on(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"12")
     base = Extended("train", "a", str(path), "a.csv:1", 10.0, labels=("/m/1",), place=Nested(1))
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"group": "eval"}, {"clip_id": "b"}, {"path": "/none"}, {"max_seconds": 1.0}, {"start_seconds": 1.0},
         {"pack": "a.tar"}, {"version": "2"}, {"labels": ("/m/2",)}, {"place": Nested(2)}, {"place": None},
     ]  # fmt: skip

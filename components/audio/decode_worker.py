@@ -8,6 +8,7 @@ Where nothing is asked for a while, or whoever asks is gone, it ends by itself.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import resource
@@ -21,6 +22,8 @@ from components.audio.errors import AudioError, Reason
 
 READY = b"\x06"
 IDLE_SECONDS = 60.0
+# Loaded before the first clip, whose time it would be otherwise.
+LIBRARIES = ("soundfile", "soxr", "av")
 # Far above what a clip needs (10 s of 32 channels at 192 kHz: 0.3 GB), so that a header that claims
 # millions of samples is a clip that is left out, and not the end of everything on the machine.
 MEMORY_BYTES = 4 << 30
@@ -35,6 +38,9 @@ def serve(decode_job: Callable[[DecodeJob], DecodedAudio] = DecodeJob.run) -> No
     """
     jobs, answers = _private_pipes()
     _be_modest()
+    for library in LIBRARIES:
+        with contextlib.suppress(ImportError, OSError):  # the clips that need it say so
+            importlib.import_module(library)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal, meant for the one who asks
     os.write(answers, READY)

@@ -176,7 +176,7 @@ def test_a_corpus_of_them_is_counted_exactly(
         file.write(rows)
     monkeypatch.setattr("components.audio.sounds.decode_all", partial(guarded.decode_all, program=PROGRAM))
     settings = AudioIngestSettings(
-        root=str(root), max_bad_share=1.0, decode_timeout_seconds=1.0, shard_clips=12
+        root=str(root), max_bad_share=1.0, decode_timeout_seconds=2.0, shard_clips=12
     )
     with caplog.at_level(logging.INFO, "tinytrill.ingest"):
         examples, report = run_ingest(Executor, settings, tmp_path)
@@ -198,7 +198,7 @@ def test_a_corpus_of_them_is_counted_exactly(
     assert work.counters["bad_crashed"] == work.counters["bad_timed_out"] == 1
     # The clip that comes twice, and the one that is a folder, are never decoded.
     assert work.bad + 2 == sum(counts.quarantined.values())
-    assert work.counters["clip_ms_max"] >= 1000  # the one that hung
+    assert work.counters["clip_ms_max"] >= 1900  # the one that hung
     assert examples.get_int_custom_property("clips") == work.clips
     assert examples.get_float_custom_property("audio_seconds") == pytest.approx(work.audio_seconds)
     assert 0 < work.clips_per_second == examples.get_float_custom_property("clips_per_second")

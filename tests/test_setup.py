@@ -160,7 +160,11 @@ def _distribution(module: str) -> str:
     return canonicalize_name(DISTRIBUTIONS.get(module, module))
 
 
+_IN_CONTAINERS = re.compile(r"/(?:home)/(?:mlflow|tinytrill)\b|=/(?:root)/\.cache|/(?:tmp)/kfp(?:_outputs)?/")
+
+
 def test_no_path_of_a_machine_is_tracked() -> None:
+    """Places in containers are no machine's: users of images have homes, Kubeflow keeps files below /tmp."""
     found = []
     for path in _tracked():
         try:
@@ -170,7 +174,7 @@ def test_no_path_of_a_machine_is_tracked() -> None:
         found += [
             f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()[:80]}"
             for number, line in enumerate(lines, 1)
-            if MACHINE_PATH.search(line)
+            if MACHINE_PATH.search(_IN_CONTAINERS.sub("", line))
         ]
     assert found == []
 

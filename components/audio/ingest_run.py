@@ -10,6 +10,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from components.audio.clip_statistics import CorpusTally
 from components.audio.kept_shards import KeptShards
 from components.audio.progress import Done, Progress, watched
 from components.audio.requests import Shard
@@ -32,6 +33,7 @@ def write_shards(
     shards: Sequence[Shard[Any]],
     writer: ShardWriter,
     kept: KeptShards,
+    tally: CorpusTally | None = None,
 ) -> tuple[list[ShardSummary], IngestWork]:
     """Writes the shards by as many workers as the pipeline has.
 
@@ -41,6 +43,7 @@ def write_shards(
       shards: What to write.
       writer: Writes them.
       kept: Where finished shards are kept.
+      tally: What the clips are like is added to it, where the writer gathers that.
 
     Returns:
       What became of the clips, and what work it was.
@@ -55,7 +58,7 @@ def write_shards(
             | "DecodeAndWrite" >> beam.ParDo(writer)
         )
     seconds = time.monotonic() - begun
-    summaries = collect_summaries(writer.summaries)
+    summaries = collect_summaries(writer.summaries, tally)
     finish(what, shards, summaries, kept)
     return summaries, _work(summaries, seconds, counters_of(pipeline))
 

@@ -17,6 +17,7 @@ from typing import Any
 import apache_beam as beam
 from pydantic import Field
 
+from components.audio.clip_statistics import CorpusTally, ShardStatistics, ShardTally
 from components.audio.decode import DecodedAudio
 from components.audio.errors import AudioError, Reason
 from components.audio.kept_shards import KeptShards, key_of
@@ -63,6 +64,7 @@ class ShardSummary(Report):
     samples: dict[str, int] = Field(description="Samples written, by group.")
     quarantined: dict[str, list[QuarantinedClip]] = Field(description="Clips left out, by group.")
     digests: list[ContentDigest] = Field(description="Of the clips written, where asked for.")
+    statistics: ShardStatistics | None = Field(None, description="Of the clips written, where asked for.")
     record_sum: str = Field(description="Of the records written.")
     kept_as: str = Field("", description="Key under which the shard is kept; empty: it is not.")
     resumed: bool = Field(False, description="Whether an earlier execution had finished it.")
@@ -80,6 +82,8 @@ class ShardWriter(beam.DoFn):
       read_sounds: Reads the sounds of a shard's requests in their order; a module-level function.
       kept: Keeps finished shards; without it, or for shards without keys, each is made anew.
       code_digest: Of the code that makes records: shards of other code are not taken up.
+      labels_of: The labels of a request, a module-level function; with it summaries say what the clips are
+        like.
 
     Attributes:
       summaries: Folder for the summaries.
@@ -95,6 +99,7 @@ class ShardWriter(beam.DoFn):
         read_sounds: Callable[[Sequence[Any], IntakeSettings], Sounds] = decode_files,
         kept: KeptShards | None = None,
         code_digest: str = "",
+        labels_of: Callable[[Any], Sequence[str]] | None = None,
     ) -> None:
         self._examples_uri, self.summaries = examples_uri, summaries
         self._settings = settings.to_parameter()
@@ -103,8 +108,15 @@ class ShardWriter(beam.DoFn):
         self._with_digests = with_digests
         self._read_sounds = read_sounds
         self._kept = kept or KeptShards("", "")
+        self._labels_of = labels_of
         # What a record is made by is a function of this module's callers, so its name is part of the key.
-        self._identity = [code_digest, settings.record_parameter(), with_digests, to_example.__qualname__]
+        self._identity = [
+            code_digest,
+            settings.record_parameter(),
+            with_digests,
+            labels_of is not None,
+            to_example.__qualname__,
+        ]
 
     def process(self, element: Shard[ClipRequest]) -> None:
         """Decodes and writes one shard."""
@@ -116,9 +128,9 @@ class ShardWriter(beam.DoFn):
         if said is not None:
             summary = _resumed(ShardSummary.model_validate_json(said), element)
         else:
-            tally = _Tally(self._with_digests)
+            tally = _Tally(self._with_digests, self._labels_of)
             write_shard(path, self._examples(element, tally))
-            summary = tally.summary("" if tally.may_be_mended else key)
+            summary = tally.summary("" if tally.may_be_mended else key, element)
             if summary.kept_as:
                 said = summary.model_dump_json()
                 self._kept.keep(key, path, element.split, summary.record_sum, said, element.keys)
@@ -152,8 +164,9 @@ def _count(sound: DecodedAudio | AudioError, seconds: float) -> None:
 class _Tally:
     """What became of the clips so far, and the records made of them."""
 
-    def __init__(self, with_digests: bool) -> None:
+    def __init__(self, with_digests: bool, labels_of: Callable[[Any], Sequence[str]] | None) -> None:
         self.records = RecordSum()
+        self._labels_of, self._statistics = labels_of, ShardTally()
         self._with_digests = with_digests
         self._clips: Counter[str] = Counter()
         self._samples: Counter[str] = Counter()
@@ -174,6 +187,8 @@ class _Tally:
             return
         self._clips[request.group] += 1
         self._samples[request.group] += len(sound.samples)
+        if self._labels_of is not None:
+            self._statistics.take(sound, self._labels_of(request))
         if self._with_digests:
             self._digests.append(
                 ContentDigest(
@@ -181,8 +196,10 @@ class _Tally:
                 )
             )
 
-    def summary(self, key: str) -> ShardSummary:
+    def summary(self, key: str, shard: Shard[Any]) -> ShardSummary:
+        asked = self._labels_of is not None
         return ShardSummary(
+            statistics=self._statistics.statistics(shard.split, shard.index) if asked else None,
             kept_as=key,
             clips=dict(self._clips),
             samples=dict(self._samples),
@@ -193,14 +210,16 @@ class _Tally:
 
 
 def _resumed(summary: ShardSummary, shard: Shard[ClipRequest]) -> ShardSummary:
-    """The summary of a kept shard, with the places where its clips are asked for now."""
+    """The summary of a kept shard, with the place that it has and those where its clips are asked for now."""
     places = {(request.group, request.clip_id): request.source for request in shard.requests}
     left_out = {
         group: [clip.model_copy(update={"source": places[group, clip.clip_id]}) for clip in clips]
         for group, clips in summary.quarantined.items()
     }
     digests = [one.model_copy(update={"source": places[one.group, one.clip_id]}) for one in summary.digests]
-    return summary.model_copy(update={"quarantined": left_out, "digests": digests, "resumed": True})
+    statistics = summary.statistics and summary.statistics.model_copy(update={"shard": shard.index})
+    changes = {"quarantined": left_out, "digests": digests, "statistics": statistics, "resumed": True}
+    return summary.model_copy(update=changes)
 
 
 def _write_summary(folder: Path, name: str, summary: ShardSummary) -> None:
@@ -208,11 +227,21 @@ def _write_summary(folder: Path, name: str, summary: ShardSummary) -> None:
     partial.replace(folder / name)
 
 
-def collect_summaries(folder: str | Path) -> list[ShardSummary]:
-    """Reads the summaries of all shards, in the order of splits and shards, and removes the folder."""
+def collect_summaries(folder: str | Path, tally: CorpusTally | None = None) -> list[ShardSummary]:
+    """Reads the summaries of all shards, in the order of splits and shards, and removes the folder.
+
+    Args:
+      folder: Where they are.
+      tally: Their statistics are added to it and let go of: those of thousands of shards take much room.
+    """
     folder = Path(folder)
-    names = sorted(path.name for path in folder.glob("*.json"))
-    summaries = [ShardSummary.read(folder, name) for name in names]
+    summaries = []
+    for name in sorted(path.name for path in folder.glob("*.json")):
+        summary = ShardSummary.read(folder, name)
+        if tally is not None and summary.statistics is not None:
+            tally.add(summary.statistics)
+            summary = summary.model_copy(update={"statistics": None})
+        summaries.append(summary)
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()

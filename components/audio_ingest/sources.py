@@ -14,6 +14,7 @@ from components.audio_ingest.layouts.base import LayoutError
 from components.audio_ingest.settings import AudioIngestSettings
 
 CORPUS_FOLDER = "corpus"
+CLASS_LABELS = "class_labels_indices.csv"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class CorpusSources:
       audio: Folder of the clips.
       ontology: The ontology; may be absent.
       strong_labels: The strong set's list of labels; may be absent.
+      class_labels: AudioSet's list of labels, ``class_labels_indices.csv``; may be absent.
     """
 
     root: str
@@ -35,6 +37,7 @@ class CorpusSources:
     audio: str
     ontology: str
     strong_labels: str
+    class_labels: str
 
     @classmethod
     def of(cls, settings: AudioIngestSettings, root: str | Path) -> CorpusSources:
@@ -49,6 +52,7 @@ class CorpusSources:
             join(root, settings.audio),
             join(root, settings.ontology),
             join(root, settings.strong_labels),
+            join(root, CLASS_LABELS),
         )
 
     def segment_files(self) -> dict[str, tuple[str, ...]]:
@@ -104,4 +108,5 @@ def sources_digest(settings: AudioIngestSettings) -> str:
     """
     sources = CorpusSources.of(settings, settings.root)
     files = [file for files in sources.segment_files().values() for file in files]
-    return fingerprint([*files, sources.ontology, sources.strong_labels, sources.audio])
+    names = [sources.ontology, sources.strong_labels, sources.class_labels]
+    return fingerprint([*files, *names, sources.audio])

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from components.tracking.stores import TRACKING_URI, keep_credentials_aside
 from pipeline.devices import resolve_devices
@@ -116,7 +115,7 @@ def _parse(validate: Callable[[Any], _Part], parameter: str, text: str) -> _Part
         raise RunValueError(f"parameter {parameter}: {faults}") from error
 
 
-def _fault(told: ErrorDetails) -> str:
+def _fault(told: Mapping[str, Any]) -> str:
     place = ".".join(map(str, told["loc"])) or "the whole"
     value = "" if isinstance(told["input"], dict) else f"{told['input']!r} is refused: "
     return f"{place}: {value}{told['msg'].removeprefix('Value error, ')}"

@@ -60,10 +60,10 @@ def test_an_address_without_credentials_leaves_the_environment_alone(monkeypatch
 def test_a_runs_store_is_that_of_the_environment_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:secret@host:5000")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:pass-word@host:5000")
     resolved = resolve(load_config("demo"), RunLayout(tmp_path))
     assert resolved.push.tracking_uri == resolved.gate.tracking_uri == "http://host:5000"
-    assert "secret" not in resolved.to_parameter()
+    assert "pass-word" not in resolved.to_parameter()
 
 
 def test_a_configured_store_comes_before_that_of_the_environment(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def recorded(name: str) -> str:
 
 def local(text: str, folder: Path) -> str:
     """The same task with the files it is to write below a folder."""
-    return text.replace("/tmp/", f"{folder}/tmp/")
+    return re.sub("/(?:tmp)/kfp", lambda found: f"{folder}{found[0]}", text)
 
 
 @pytest.mark.parametrize("name", ["kfp_s3", "kfp_minio", "vertex"])

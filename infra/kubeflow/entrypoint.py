@@ -59,6 +59,8 @@ def execute(options: argparse.Namespace, beam_args: Sequence[str]) -> None:
         tmp_dir=str(root / ".temp"),
         **{"beam_pipeline_args" if beam else "extra_flags": list(beam_args)},
     )
+    # Executors may count on their folders, as TFX's own runners make them.
+    outputs_utils.make_output_dirs(outputs)
     with inside(Path(options.run_folder), options.run_id):
         executor_class(context).Do(inputs, outputs, properties)
     outputs_utils.tag_output_artifacts_with_version(outputs)

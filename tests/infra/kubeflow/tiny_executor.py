@@ -22,7 +22,6 @@ class Executor(base_executor.BaseExecutor):
         if cause := exec_properties.get("fail"):
             raise RuntimeError("the framework's wrapping") from ValueError(cause)
         (made,) = output_dict["examples"]
-        Path(made.uri).mkdir(parents=True)
         context = RunContext.from_environment()
         seen = {
             "inputs": {
@@ -55,7 +54,6 @@ class BeamExecutor(base_beam_executor.BaseBeamExecutor):
         import apache_beam as beam
 
         (made,) = output_dict["examples"]
-        Path(made.uri).mkdir(parents=True)
         with self._make_beam_pipeline() as pipeline:
             (
                 pipeline

@@ -11,12 +11,22 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pipeline.config import RunConfig
-from schemas import latency_reports, lineage, noss_reports, noss_tasks, reports, run_records, verdicts
+from schemas import (
+    corpus_statistics,
+    latency_reports,
+    lineage,
+    noss_reports,
+    noss_tasks,
+    reports,
+    run_records,
+    verdicts,
+)
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas" / "json"
 MODELS: dict[str, type[BaseModel]] = {
     "config": RunConfig,
     "ingest_report": reports.IngestReport,
+    "corpus_statistics": corpus_statistics.CorpusStatistics,
     "distillation_set": reports.DistillationSetInfo,
     "student": reports.StudentInfo,
     "variants": reports.TfliteReport,

@@ -28,6 +28,7 @@ from pipeline.progress import Progress, listening, terminal
 from pipeline.reason import reason
 from pipeline.sources import DataDigests, check_sources, data_digests, resolve
 from pipeline.tracked_run import store_of_run, tracked
+from schemas.corpus_statistics import CorpusStatistics
 from schemas.lineage import LineageGraph
 from schemas.reports import PushReport
 from schemas.settings import Report
@@ -135,13 +136,15 @@ def _run_pipeline(
 
 
 def publish_report(layout: RunLayout) -> Verdict:
-    """Copies the newest verdict's page and picture to the report folder, and the pusher's links beside them.
+    """Copies the newest verdict's page and picture to the report folder.
+
+    Beside them it puts the page of the corpus and the pusher's links.
 
     Raises:
       RunFailed: If the folder holds no finished verdict.
     """
     nodes = newest_run(layout)
-    gate, pusher = nodes.get("FrontierGate"), nodes.get("FrontierPusher")
+    gate, pusher, ingest = (nodes.get(name) for name in ("FrontierGate", "FrontierPusher", "AudioIngest"))
     if gate is None or gate.state not in FINISHED:
         raise RunFailed(f"{layout.root} holds no finished run; start one with: pipeline_runner.py run")
     source = Path(gate.outputs["verdict"])
@@ -154,6 +157,8 @@ def publish_report(layout: RunLayout) -> Verdict:
     elif _same(source / Verdict.FILE, layout.report / Verdict.FILE):
         # A pusher that failed, as at a closed gate, has no output any more.
         kept.append(layout.report / Verdict.LINKS)
+    if ingest is not None and ingest.state in FINISHED:
+        kept.append(Path(ingest.outputs["report"]) / CorpusStatistics.PAGE)
     for file in kept:
         if file.is_file():
             shutil.copy(file, fresh)

@@ -11,6 +11,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
+from components.audio.clip_statistics import CorpusTally
 from components.audio.decode import DecodedAudio
 from components.audio.ingest_run import tell_artifacts, write_shards
 from components.audio.intake_report import IngestError, check_counts, merge_counts, refusal, save_report
@@ -21,6 +22,8 @@ from components.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
 from components.audio_ingest.clip_index import ClipIndex, index_files
 from components.audio_ingest.container_index import index_containers
 from components.audio_ingest.corpus_requests import CorpusRequest
+from components.audio_ingest.duplicates import find_duplicates
+from components.audio_ingest.label_names import display_names
 from components.audio_ingest.labels import label_filter
 from components.audio_ingest.layouts import LAYOUTS, find_layout
 from components.audio_ingest.layouts.base import ContainerLayout, FileLayout
@@ -28,8 +31,10 @@ from components.audio_ingest.plan import SplitPlan, plan_ingestion
 from components.audio_ingest.reading import read_sounds
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CORPUS_FOLDER, CorpusSources, check_sources
+from components.audio_ingest.statistics import corpus_statistics, write_statistics
 from components.audio_ingest.stored_shards import store_shards
 from components.evidence import keep_evidence
+from schemas.corpus_statistics import Duplicates
 from schemas.reports import CorpusLayout, IngestReport, IngestWork
 
 CORPUS_KEY = "corpus"
@@ -93,10 +98,21 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )  # fmt: skip
         kept = KeptShards(scratch, "AudioIngest")
         code_digest = exec_properties.get(CODE_DIGEST_KEY, "")
-        summaries, work = self._write_records(plans, settings, examples.uri, report_uri, kept, code_digest)
+        tally = CorpusTally()
+        summaries, work, duplicates = self._write_records(
+            plans, settings, examples.uri, report_uri, kept, code_digest, tally
+        )
         examples.split_names = artifact_utils.encode_split_names(list(plans))
         tell_artifacts([examples, *output_dict[REPORT_KEY]], work)
-        _report(plans, summaries, work, settings, layout, bool(corpus), report_uri)
+        report, problem = _report(plans, summaries, work, settings, layout, bool(corpus), report_uri)
+        statistics = corpus_statistics(report, tally, duplicates, display_names(sources))
+        write_statistics(statistics, report_uri)
+        if problem:
+            raise IngestError(f"{problem}; all in {keep_evidence(report_uri) / IngestReport.QUARANTINE}")
+        for split, count in report.splits.items():
+            _logger.info(
+                "%s: %d clips, %.2f h, left out: %s", split, count.clips, count.hours, count.quarantined
+            )
 
     def _find_clips(
         self, settings: AudioIngestSettings, sources: CorpusSources, lists: Path
@@ -138,7 +154,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         report_uri: str,
         kept: KeptShards,
         code_digest: str,
-    ) -> tuple[list[ShardSummary], IngestWork]:
+        tally: CorpusTally,
+    ) -> tuple[list[ShardSummary], IngestWork, Duplicates]:
         requests = {split: plan.requests for split, plan in plans.items()}
         plan = Path(report_uri) / _PLAN
         shards = store_shards(plan_shards(requests, settings.shard_clips, kept), plan)
@@ -150,10 +167,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             read_sounds=read_sounds,
             kept=kept,
             code_digest=code_digest,
+            labels_of=labels_of,
         )
-        found = write_shards(self._make_beam_pipeline, "AudioIngest", shards, writer, kept)
+        summaries, work = write_shards(self._make_beam_pipeline, "AudioIngest", shards, writer, kept, tally)
+        duplicates = find_duplicates(tally, shards, summaries)
         plan.unlink()
-        return found
+        return summaries, work, duplicates
 
 
 def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:
@@ -161,6 +180,11 @@ def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:
     from schemas.records import Clip
 
     return Clip(request.clip_id, audio.samples, request.labels, audio.source_rate).to_example()
+
+
+def labels_of(request: CorpusRequest) -> tuple[str, ...]:
+    """The mids of a clip."""
+    return request.labels
 
 
 def _report(
@@ -171,7 +195,8 @@ def _report(
     layout: CorpusLayout,
     synthetic: bool,
     report_uri: str,
-) -> None:
+) -> tuple[IngestReport, str | None]:
+    """Writes the report; gives it back with why the run must not go on, if so."""
     counts, bad = merge_counts(
         rows={split: plan.rows for split, plan in plans.items()},
         filtered={split: plan.filtered for split, plan in plans.items()},
@@ -190,8 +215,4 @@ def _report(
         work=work,
     )
     save_report(report_uri, report, bad)
-    problem = refusal(counts, bad, settings)
-    if problem:
-        raise IngestError(f"{problem}; all in {keep_evidence(report_uri) / IngestReport.QUARANTINE}")
-    for split, count in counts.items():
-        _logger.info("%s: %d clips, %.2f h, left out: %s", split, count.clips, count.hours, count.quarantined)
+    return report, refusal(counts, bad, settings)

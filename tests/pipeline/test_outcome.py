@@ -68,6 +68,19 @@ def test_the_report_gets_the_pushers_links(layout: RunLayout, finished: Callable
     assert (layout.report / Verdict.LINKS).read_text() == "links of run 2"
 
 
+def test_the_report_gets_the_page_of_the_corpus(
+    layout: RunLayout, finished: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    finished(verdict_of({}), "COMPLETE")
+    nodes = local_runner.newest_run(layout)
+    nodes["AudioIngest"] = NodeRun("AudioIngest", "CACHED", {"report": str(tmp_path)})
+    publish_report(layout)  # of a run that has no such page
+    assert not (layout.report / "corpus.html").exists()
+    (tmp_path / "corpus.html").write_text("the corpus")
+    publish_report(layout)
+    assert (layout.report / "corpus.html").read_text() == "the corpus"
+
+
 def test_links_stay_with_the_verdict_they_belong_to(layout: RunLayout, finished: Callable[..., None]) -> None:
     finished(verdict_of({}), "COMPLETE")
     publish_report(layout)

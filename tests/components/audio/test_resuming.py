@@ -13,6 +13,7 @@ from tfx.types import standard_artifacts
 import schemas
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.settings import AudioIngestSettings
+from schemas.corpus_statistics import CorpusStatistics
 from schemas.reports import IngestReport
 from tests.components.audio_ingest.corpora import HEADER, make_corpus, row, ytid
 from tests.components.executors import artifact
@@ -88,5 +89,8 @@ def test_only_what_is_new_or_changed_is_decoded(tmp_path: Path, caplog: pytest.L
     assert counts == (4, 5, 1)
     stricter, counts = ingest(corpus, tmp_path / "5", caplog, min_seconds=0.2)
     assert counts == (0, 0, 0)
+    # A shard that was taken up brings along what its clips are like.
+    statistics = [CorpusStatistics.load(tmp_path / name / "report") for name in ("2", "unknown/3", "4", "5")]
+    assert all(one == statistics[3] for one in statistics[:3])
     assert second.digest == anew.digest == touched.digest == stricter.digest != first.digest
     assert len(list((tmp_path / "scratch" / "shards" / "AudioIngest").glob("*.tfrecord"))) == 5

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from components.audio.clip_statistics import CorpusTally
 from components.audio.decode import DecodedAudio, decode
 from components.audio.errors import AudioError, Reason
+from components.audio.kept_shards import KeptShards
 from components.audio.requests import ClipRequest, Shard
 from components.audio.settings import IntakeSettings
 from components.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries
@@ -62,6 +65,34 @@ def test_clips_of_files(tmp_path: Path) -> None:
     assert (summary.clips, summary.samples) == ({"train": 2}, {"train": 16_000})
     (left_out,) = summary.quarantined["train"]
     assert (left_out.clip_id, left_out.source, left_out.reason) == ("outside", "a.csv:3", "too_short")
+
+
+def test_a_kept_shard_brings_its_statistics_to_another_place(tmp_path: Path) -> None:
+    requests = [ClipRequest("train", name, "", f"kept:{name}", 1.0) for name in ("one", "bad", "three")]
+    kept = KeptShards(str(tmp_path / "scratch"), "C")
+    found = []
+    for index in (0, 3):
+        folder = tmp_path / str(index)
+        writer = ShardWriter(
+            str(folder), str(folder / "shards"), IntakeSettings(), to_example,
+            read_sounds=kept_elsewhere, kept=kept, labels_of=no_label,
+        )  # fmt: skip
+        (folder / "shards").mkdir(parents=True)
+        writer.process(Shard("train", index, 4, requests, keys=("k", "l", "m")))
+        tally = CorpusTally()
+        (summary,) = collect_summaries(folder / "shards", tally)
+        assert (summary.statistics, summary.resumed) == (None, index == 3)
+        assert tally.splits["train"].source_rates == {8_000: 2}
+        ((place, digests),) = tally.digests.items()
+        assert place == ("train", index)
+        found.append(digests.tolist())
+    hashes = [hashlib.sha256(np.full(length, 7, "<i2").tobytes()).digest() for length in (3, 5)]
+    expected = [int.from_bytes(digest[:8], "little") for digest in hashes]
+    assert found == [expected, expected]
+
+
+def no_label(request: ClipRequest) -> tuple[str, ...]:
+    return ()
 
 
 def test_clips_that_are_not_files(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from components.audio_ingest.component import AudioIngest
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.segments import SegmentsError
 from components.audio_ingest.settings import AudioIngestSettings
+from schemas.corpus_statistics import CorpusStatistics
 from schemas.records import Clip, iterate_examples, list_shards
 from tests.components.audio.sounds import dominant_hertz, sine, write_soundfile
 from tests.components.audio_ingest.corpora import HEADER, make_corpus, row, ytid
@@ -89,9 +91,20 @@ def test_records(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (report.source, report.synthetic, report.licences) == (str(root), False, {"corpus": "CC0"})
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
+        "corpus.html",
+        "corpus_statistics.json",
         "ingest_report.json",
         "quarantine.jsonl",
     ]
+    # Each of the tones is another, and all are the speech that the ontology names.
+    statistics = CorpusStatistics.load(tmp_path / "report")
+    assert {split: one.clips for split, one in statistics.splits.items()} == {"train": 6, "eval": 3}
+    assert (statistics.digest, statistics.licence) == (report.digest, "CC0")
+    assert [(label.name, label.clips) for label in statistics.labels] == [("Speech", {"train": 6, "eval": 3})]
+    assert statistics.duplicates.groups == 0
+    # Sines of half the full scale: 20 log10(0.5 / sqrt 2) = -9.03 dB.
+    rms = statistics.splits["train"].rms
+    assert rms.counts[rms.edges.index(-10.0)] == 6
 
 
 def test_synthetic_corpus(tmp_path: Path) -> None:
@@ -143,7 +156,16 @@ def test_bad_clips_are_quarantined_and_counted(tmp_path: Path) -> None:
     root = make_corpus(tmp_path / "c", 20, 1)
     spoil(root)
     settings = AudioIngestSettings(root=str(root), max_bad_share=0.3)
+    audios = root / "audios"
+    taken = audios / f"balanced_train_segments/Y{ytid(7)}.wav"
+    shutil.copy(audios / f"eval_segments/Y{ytid(1000)}.wav", taken)
     examples, report = run_ingest(Executor, settings, tmp_path)
+    # The clip of eval that train has too is the later one, whatever was left out before the first.
+    same = CorpusStatistics.load(tmp_path / "report").duplicates
+    assert (same.clips, same.groups_across_splits) == ({"train": 0, "eval": 1}, 1)
+    assert [clip.clip_id for clip in same.largest[0].examples] == [
+        f"{ytid(7)}_30000_31000", f"{ytid(1000)}_30000_31000",
+    ]  # fmt: skip
     counted = {"missing": 1, "empty": 1, "undecodable": 1, "silent": 1, "too_short": 1, "non_finite": 1}
     assert report.splits["train"].quarantined == counted
     assert report.splits["train"].clips == len(clips(examples, "train")) == 14
@@ -168,6 +190,7 @@ def test_too_many_bad_clips_stop_the_run_and_leave_the_list(tmp_path: Path) -> N
     kept = tmp_path / "report-refused" / "quarantine.jsonl"
     assert message.endswith(f"all in {kept}")
     assert len(kept.read_text().splitlines()) == 6
+    assert (kept.parent / CorpusStatistics.PAGE).is_file()
 
 
 def test_nothing_left_stops_the_run(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_each_layout_gives_the_same_records(
     said = next(message for message in caplog.messages if message.startswith("layout of "))
     assert f"audios: {layout} (" in said and " names looked at follow it, for example " in said
     assert sorted(path.name for path in (tmp_path / "run/report").iterdir()) == [
-        "ingest_report.json", "quarantine.jsonl",
+        "corpus.html", "corpus_statistics.json", "ingest_report.json", "quarantine.jsonl",
     ]  # fmt: skip
 
 

@@ -1,0 +1,52 @@
+"""Display names of labels, as far as the corpus tells them."""
+
+from __future__ import annotations
+
+import csv
+import logging
+
+from components.audio.places import PlaceError, is_file, read_text
+from components.audio_ingest.ontology import Ontology, OntologyError, read_ontology
+from components.audio_ingest.sources import CorpusSources
+
+_MID, _NAME = "mid", "display_name"
+
+_logger = logging.getLogger("tinytrill.audio_ingest")
+
+
+def display_names(sources: CorpusSources) -> dict[str, str]:
+    """Names by mid; where several files name a label, the ontology counts, then AudioSet's list.
+
+    A file that is absent or malformed names nothing: a page with mids is no reason to stop a run.
+    """
+    names: dict[str, str] = {}
+    for place, read in (
+        (sources.strong_labels, _of_strong_labels),
+        (sources.class_labels, _of_class_labels),
+        (sources.ontology, _of_ontology),
+    ):
+        try:
+            if is_file(place):
+                names |= read(place)
+        except (OntologyError, PlaceError, csv.Error, UnicodeDecodeError) as error:
+            _logger.warning("labels are not named by %s: %s", place, error)
+    return names
+
+
+def _of_ontology(place: str) -> dict[str, str]:
+    return _names(read_ontology(place))
+
+
+def _of_strong_labels(place: str) -> dict[str, str]:
+    return _names(Ontology({}).with_names(place))
+
+
+def _of_class_labels(place: str) -> dict[str, str]:
+    rows = csv.DictReader(read_text(place).splitlines())
+    if not {_MID, _NAME} <= set(rows.fieldnames or ()):
+        raise OntologyError(f"it has the columns {rows.fieldnames}, {_MID} and {_NAME} are needed")
+    return {row[_MID]: row[_NAME] for row in rows if row[_NAME]}
+
+
+def _names(ontology: Ontology) -> dict[str, str]:
+    return {mid: node.name for mid, node in ontology.nodes.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -219,3 +220,10 @@ def test_another_interpreter_is_refused_with_a_clear_message(
     assert message in done.stderr
     assert "PYTHON=/path/to/python3.11" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_tests_that_share_something_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    """A version of pytest or of its distribution that does not know the other's groups says nothing of it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("tests are not distributed: start them by make")
+    assert request.node.nodeid.endswith("@test_setup.py")

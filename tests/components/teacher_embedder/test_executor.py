@@ -15,6 +15,8 @@ from schemas.records import Clip, DistillationWindow
 from schemas.reports import DistillationSetInfo
 from tests.components.teacher_embedder.conftest import WINDOW, Run, corpus, noise_clip, read_windows
 
+pytestmark = pytest.mark.slow
+
 
 def by_place(windows: list[DistillationWindow]) -> dict[tuple[str, int], list[bytes]]:
     """Records by clip and offset, in the order written."""

@@ -14,8 +14,9 @@ from schemas.reports import DistillationSetInfo
 from tests.components.killing import outcomes
 from tests.components.teacher_embedder.conftest import WINDOW, Run, corpus, noise_clip
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_a_killed_embedding_goes_on(tmp_path: Path) -> None:
     # A shard has three clips of three windows, each twice: the 22nd record is in the second shard. Names are
     # given three times a shard: to the shard, to the kept one, to its receipt; so the 6th is the receipt of

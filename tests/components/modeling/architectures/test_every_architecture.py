@@ -28,6 +28,7 @@ def _small(name: str) -> Architecture:
     return ARCHITECTURES[name].model_validate(SMALL.get(name, {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_map_is_as_promised_and_layers_have_names_of_their_own(name: str) -> None:
     # build_network compares the map with the arithmetic; Keras would number layers without a name.
@@ -36,6 +37,7 @@ def test_map_is_as_promised_and_layers_have_names_of_their_own(name: str) -> Non
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_embedding_is_the_mean_of_its_moments(name: str) -> None:
     spec = StudentSpec(architecture=_small(name), embedding_width=32)

@@ -29,6 +29,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "width", "pooling", "rank"), PUBLISHED)
 def test_parameters_are_as_published(size: str, width: float, pooling: str, rank: int) -> None:
     spec = mobilenet(size, width, pooling=pooling, svd_rank=rank)

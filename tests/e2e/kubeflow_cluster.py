@@ -3,7 +3,8 @@
 The order of the tasks, their inputs and outputs are Kubeflow's own business: ``kfp.local`` of the SDK. What a
 cluster has and this machine has not is played: the launcher, which copies artifacts between an S3-compatible
 object store and a folder of the container, and the container, which is a process of the same command with a
-clean environment, an empty working folder, and no sight of any other task's files.
+clean environment, an empty working folder, and no sight of any other task's files. Where TINYTRILL_IMAGE
+names an image and a Docker engine holds it, containers are containers of it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 from unittest import mock
 
 import boto3
-import yaml
+import docker
 from moto.server import ThreadedMotoServer
 
 from infra.kubeflow.places import MOUNT_ROOT
@@ -30,6 +31,9 @@ from tests.e2e.runs import REPOSITORY
 
 BUCKET = "mlpipeline"
 _OWN = {"infra.kubeflow.open_run": "OpenRun", "infra.kubeflow.bundle": "CandidateBundle"}
+# The SDK's own use of the engine is put aside below, and this is not.
+_engine = docker.from_env
+_IMAGE = "TINYTRILL_IMAGE"
 _PIPELINE_ROOT = f"s3://{BUCKET}/v2/artifacts"
 
 
@@ -140,15 +144,43 @@ class Cluster:
         (pod / "work").mkdir(parents=True)
         (pod / "tmp").mkdir(parents=True, exist_ok=True)
         told = [*command[:place], json.dumps(remote), *command[place + 1 :]]
-        done = subprocess.run(
-            told, cwd=pod / "work", env=self._clean(pod), capture_output=True, text=True, check=False
-        )
+        code, log = self._start(told, pod)
         node = command[command.index("--node") + 1] if "--node" in command else _OWN[command[2]]
-        self.containers.append(Container(node, done.returncode, done.stdout + done.stderr))
-        if done.returncode == 0:
+        self.containers.append(Container(node, code, log))
+        if code == 0:
             self._publish(pod, remote, local)
         shutil.rmtree(pod)
-        return done.returncode
+        return code
+
+    def _start(self, command: Sequence[str], pod: Path) -> tuple[int, str]:
+        """Runs a command to its end, in a container where there is an image; exit code and log."""
+        environment = {**self.environment, "HOME": str(pod), "TMPDIR": str(pod / "tmp"), MOUNT_ROOT: str(pod)}
+        if image := held_image():
+            container = _engine().containers.run(
+                image,
+                list(command),
+                detach=True,
+                environment=environment,
+                volumes={str(self.folder): {"bind": str(self.folder), "mode": "rw"}},
+                working_dir=str(pod / "work"),
+                user=f"{os.getuid()}:{os.getgid()}",
+            )
+            try:
+                code = int(container.wait()["StatusCode"])
+                return code, container.logs().decode(errors="replace")
+            finally:
+                container.remove(force=True)
+        kept = {name: os.environ[name] for name in os.environ if name.startswith("OPENBLAS_")}
+        programs = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
+        done = subprocess.run(
+            command,
+            cwd=pod / "work",
+            env=kept | programs | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
 
     def _publish(self, pod: Path, remote: Mapping[str, Any], local: Mapping[str, Any]) -> None:
         """Uploads what the container made, and tells the SDK."""
@@ -173,24 +205,17 @@ class Cluster:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._store.download_file(BUCKET, key, str(target))
 
-    def _clean(self, pod: Path) -> dict[str, str]:
-        """The environment of a container: nothing of this process but where programs are."""
-        kept = {name: os.environ[name] for name in os.environ if name.startswith("OPENBLAS_")}
-        return {
-            **kept,
-            **self.environment,
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            "PYTHONPATH": str(REPOSITORY),
-            "HOME": str(pod),
-            "TMPDIR": str(pod / "tmp"),
-            MOUNT_ROOT: str(pod),
-        }
 
-
-def documents(specification: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """PipelineSpec and PlatformSpec of a compiled file."""
-    first, second = yaml.safe_load_all(specification.read_text(encoding="utf-8"))
-    return first, second
+def held_image() -> str:
+    """The image that TINYTRILL_IMAGE names, if a Docker engine holds it; empty: containers are processes."""
+    image = os.environ.get(_IMAGE, "")
+    if not image:
+        return ""
+    try:
+        _engine().images.get(image)
+    except docker.errors.DockerException:
+        return ""
+    return image
 
 
 def _artifacts(side: Mapping[str, Any]) -> list[dict[str, Any]]:

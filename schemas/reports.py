@@ -126,8 +126,8 @@ class DistillationSetInfo(ReportFile):
     clips: dict[str, int] = Field(default_factory=dict, description="Clips with a window, by split.")
     left_out: dict[str, dict[str, int]] = Field(
         default_factory=dict,
-        description="Clips left out, by split and reason: silent; noss_exact: the same samples as a clip of a "
-        "task's test split; noss_near: sounds like one. The last two are listed in left_out.jsonl.",
+        description="Clips left out, by split and reason: silent; noss_exact: the same samples as a clip of "
+        "a task's test split; noss_near: sounds like one. The last two are listed in left_out.jsonl.",
     )
     storage: Literal["pcm16", "flac"] = Field("pcm16", description="How the windows are stored.")
     synthetic: bool = Field(description="Whether the sound was synthesised.")

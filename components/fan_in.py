@@ -12,10 +12,7 @@ from typing import Any
 from tfx import types
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
-
-def input_key(role: str, index: int) -> str:
-    """Name of the input that carries ``role`` of candidate ``index``, as in ``model_007``."""
-    return f"{role}_{index:03d}"
+from components.input_keys import input_key, number_of, role_of
 
 
 def make_spec(
@@ -64,6 +61,7 @@ def channels(role: str, given: Sequence[types.BaseChannel]) -> dict[str, types.B
 
 def gather(input_dict: Mapping[str, list[Any]], role: str) -> list[Any]:
     """The artifacts of one role, in the order of the candidates."""
-    prefix = f"{role}_"
-    keys = sorted(key for key in input_dict if key.startswith(prefix) and key[len(prefix) :].isdigit())
-    return [input_dict[key][0] for key in keys]
+    numbered = {
+        number: key for key in input_dict if (number := number_of(key)) is not None and role_of(key) == role
+    }
+    return [input_dict[numbered[number]][0] for number in sorted(numbered)]

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from components.input_keys import input_key, number_of, role_of
 from infra.kubeflow.container_task import ContainerTask, GivenArtifact, TaskError
 from infra.kubeflow.outcome import reporting
-from pipeline.kubeflow.containers import number_of, role_of
 from pipeline.kubeflow.groups import BUNDLE, FIRST
 from schemas.settings import Report, ReportFile
 
@@ -56,7 +56,7 @@ def make_bundle(task: ContainerTask, candidates: int) -> None:
     entries = []
     for key in sorted({role_of(name) for name in task.inputs}):
         for place in range(candidates):
-            name = f"{key}_{place:03d}"
+            name = input_key(key, place)
             given = task.inputs.get(name)
             if given is None or not Path(given.uri).is_dir():
                 raise TaskError(f"{name} is missing{f': {given.uri}' if given else ''}")
@@ -89,7 +89,7 @@ def unbundle(inputs: Mapping[str, GivenArtifact], keys: Mapping[str, str]) -> di
         for one in BundleIndex.load(given.uri).artifacts:
             for role, key in keys.items():
                 if key == one.key:
-                    found[f"{role}_{one.number:03d}"] = GivenArtifact(
+                    found[input_key(role, one.number)] = GivenArtifact(
                         str(Path(given.uri) / one.folder), one.name, one.metadata
                     )
     return found

@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.input_keys import role_of
 from infra.kubeflow.bundle import unbundle
 from infra.kubeflow.container_task import ContainerTask, GivenArtifact, TaskError
 from infra.kubeflow.outcome import reporting
 from infra.kubeflow.run_context import inside
-from pipeline.kubeflow.containers import role_of
 from pipeline.kubeflow.run_values import apply
 
 log = logging.getLogger("tinytrill.kubeflow")
@@ -50,7 +50,8 @@ def execute(options: argparse.Namespace, beam_args: Sequence[str]) -> None:
     types = json.loads(options.types)
     inputs = {key: [_artifact(given[key], types, key)] for key in sorted(given)}
     executor_class = import_utils.import_class_by_path(options.executor)
-    outputs = {key: [_artifact(one, json.loads(options.outputs), key)] for key, one in task.outputs.items()}
+    made = json.loads(options.outputs)
+    outputs = {key: [_artifact(one, made, key)] for key, one in task.outputs.items()}
     beam = issubclass(executor_class, base_beam_executor.BaseBeamExecutor)
     kind = base_beam_executor.BaseBeamExecutor if beam else base_executor.BaseExecutor
     root = Path(task.output_file).parent

@@ -9,14 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.kubeflow.containers import Part, artifact
+from pipeline.kubeflow.containers import Part
 from pipeline.kubeflow.names import task_name
 from pipeline.kubeflow.specification import (
+    GraphOutput,
     Specification,
     Wiring,
     constant,
     from_graph,
     from_task,
+    graph_component,
     parameter_from_graph,
     task_specification,
 )
@@ -150,7 +152,7 @@ def _graph(specification: Specification, group: Sequence[Candidate]) -> dict[str
                 inputs[name] = from_task(task_name(own[source.node_id]), source.key)
             else:
                 inputs[name] = from_graph(name)
-                artifacts[name] = artifact(task.input_types[name])
+                artifacts[name] = task.input_types[name]
         given: dict[str, Any] = {}
         for name, value in task.parameters.items():
             if all(one.steps[position].task.parameters[name] == value for one in group):
@@ -171,29 +173,10 @@ def _graph(specification: Specification, group: Sequence[Candidate]) -> dict[str
             step.part.settings,
             step.cache,
         )
-    outputs = first.outputs
-    return {
-        "dag": {
-            "tasks": tasks,
-            "outputs": {
-                "artifacts": {
-                    key: {
-                        "artifactSelectors": [
-                            {"producerSubtask": task_name(component), "outputArtifactKey": key}
-                        ]
-                    }
-                    for key, (component, _) in sorted(outputs.items())
-                }
-            },
-        },
-        "inputDefinitions": {
-            "artifacts": dict(sorted(artifacts.items())),
-            "parameters": dict(sorted(parameters.items())),
-        },
-        "outputDefinitions": {
-            "artifacts": {key: artifact(kind) for key, (_, kind) in sorted(outputs.items())}
-        },
+    outputs = {
+        key: GraphOutput(task_name(component), key, kind) for key, (component, kind) in first.outputs.items()
     }
+    return graph_component(tasks, artifacts, parameters, outputs)
 
 
 def _lifted(component: str, parameter: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.input_keys import input_key, number_of, role_of
 from pipeline.config import RunConfig
 from pipeline.config_file import ConfigError
 from pipeline.kubeflow import run_values
@@ -18,11 +19,12 @@ from pipeline.kubeflow.candidates import (
     candidate_node,
     values_of,
 )
-from pipeline.kubeflow.containers import Command, make_part, number_of, role_of, task_command
+from pipeline.kubeflow.containers import Command, make_part, task_command
 from pipeline.kubeflow.groups import (
     BUNDLE,
     BUNDLE_NODE,
     BUNDLE_TYPE,
+    BundleTask,
     Group,
     bundle_part,
     divide,
@@ -42,9 +44,9 @@ from pipeline.kubeflow.specification import (
     parameter_from_task,
     task_specification,
 )
-from pipeline.kubeflow.tasks import Source, Task, compile_tasks, known_digests, pipeline_name
+from pipeline.kubeflow.tasks import Source, Task, compile_tasks, known_digests, pipeline_name, unknown_digests
 from pipeline.layout import RunLayout
-from pipeline.sources import DataDigests, resolve
+from pipeline.sources import resolve
 from schemas.devices import AdbDevice
 
 _ENDINGS = (".yaml", ".yml")
@@ -184,7 +186,6 @@ class _Compiler:
     def _open_run(self) -> dict[str, Any]:
         """The first task: looks at what lies on the cluster, and opens the run in MLflow."""
         settings = self._kubeflow.of(OPEN_RUN)
-        given = [name for name in self._parameters if name != IMAGE]
         part = make_part(
             self._kubeflow,
             settings,
@@ -200,27 +201,16 @@ class _Compiler:
             outputs={},
             parameters={
                 "config_json": "STRING",
-                **{f"{CHANNEL}{name}": "STRING" for name in (IMAGE, *given)},
+                **{f"{CHANNEL}{name}": "STRING" for name in self._parameters},
             },
-            output_parameters=self._found(),
+            output_parameters=known_digests(unknown_digests(self._config)),
         )
         name = self._names[OPEN_RUN]
         parameters = {"config_json": constant(self._config.request())}
-        parameters |= {f"{CHANNEL}{one}": parameter_from_graph(one) for one in (IMAGE, *given)}
+        parameters |= {f"{CHANNEL}{one}": parameter_from_graph(one) for one in self._parameters}
         # What lies on the cluster may have changed: never from the cache.
         return task_specification(
             name, self._specification.add_part(name, part), Wiring(parameters=parameters), settings
-        )
-
-    def _found(self) -> list[str]:
-        """What the first task tells the others."""
-        devices, references = self._config.latency.devices, self._config.evaluation.references
-        return sorted(
-            known_digests(
-                DataDigests(
-                    references={one.name: "" for one in references}, devices=dict.fromkeys(devices, "")
-                )
-            )
         )
 
     def _single(self, task: Task) -> dict[str, Any]:
@@ -289,13 +279,13 @@ class _Compiler:
                 members,
                 components,
                 {name: self._specification.component(name) for name in components.values()},
-                {
-                    "name": task_name(BUNDLE_NODE),
-                    "component": self._specification.add_part(task_name(BUNDLE_NODE), part),
-                    "image": f"{CHANNEL}{IMAGE}",
-                    "settings": settings,
-                    "cache": self._caches(BUNDLE_NODE, settings.cache),
-                },
+                BundleTask(
+                    name=task_name(BUNDLE_NODE),
+                    component=self._specification.add_part(task_name(BUNDLE_NODE), part),
+                    image=f"{CHANNEL}{IMAGE}",
+                    settings=settings,
+                    cache=self._caches(BUNDLE_NODE, settings.cache),
+                ),
                 self._kubeflow.parallel_candidates,
                 self._exported,
             )
@@ -324,7 +314,7 @@ class _Compiler:
         }
 
     def _export(self, source: Source) -> str:
-        return f"{source.key}_{self._ids.index(self._owner[source.node_id]):03d}"
+        return input_key(source.key, self._ids.index(self._owner[source.node_id]))
 
     def _given(self, graph: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
         """Where a graph gets the parameters that the run gives."""
@@ -338,7 +328,7 @@ class _Compiler:
         return bool(self._groups) and source.node_id in self._owner and number_of(key) is not None
 
     def _bundle_input(self, group: Group) -> str:
-        return f"{BUNDLE}_{self._groups.index(group):03d}"
+        return input_key(BUNDLE, self._groups.index(group))
 
     def _step(self, task: Task) -> Step:
         settings = self._kubeflow.of(task.node_id)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.input_keys import role_of
 from pipeline.kubeflow.run_values import CHANNEL, IMAGE
 from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings
 from pipeline.kubeflow.tasks import Task
 
 PYTHON = "python"
 ENTRYPOINT = "infra.kubeflow.entrypoint"
-_NUMBERED = re.compile(r"(.+)_(\d{3})")
 
 
 @dataclass(frozen=True)
@@ -120,18 +119,6 @@ def task_command(task: Task, run_folder: str, values: Sequence[str], bundled: Ma
 def roles(names: Mapping[str, str]) -> dict[str, str]:
     """The same by role: of ``variants_000 ... variants_143`` only ``variants`` stays."""
     return {role_of(name): kind for name, kind in sorted(names.items())}
-
-
-def role_of(name: str) -> str:
-    """The role of an input: its name without a candidate's number."""
-    match = _NUMBERED.fullmatch(name)
-    return match[1] if match else name
-
-
-def number_of(name: str) -> int | None:
-    """The candidate's number in an input's name; None if it has none."""
-    match = _NUMBERED.fullmatch(name)
-    return int(match[2]) if match else None
 
 
 def artifact(kind: str) -> dict[str, Any]:

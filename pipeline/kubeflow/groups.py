@@ -13,14 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.input_keys import input_key
 from pipeline.kubeflow.candidates import CANDIDATE, Candidate, values_of
-from pipeline.kubeflow.containers import Command, Part, artifact, make_part
-from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.kubeflow.containers import Command, Part, make_part
+from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings
 from pipeline.kubeflow.specification import (
+    GraphOutput,
     Wiring,
     constant,
     from_graph,
     from_task,
+    graph_component,
     parameter_from_graph,
     task_specification,
 )
@@ -54,12 +57,11 @@ def divide(candidate_ids: Sequence[str], size: int) -> list[Group]:
         return []
     return [
         Group(
-            f"Candidates.{start + 1:03d}-to-{start + len(members):03d}",
+            f"Candidates.{start + 1:03d}-to-{min(start + size, len(candidate_ids)):03d}",
             start,
-            members,
+            candidate_ids[start : start + size],
         )
         for start in range(0, len(candidate_ids), size)
-        for members in (candidate_ids[start : start + size],)
     ]
 
 
@@ -82,13 +84,32 @@ def bundle_part(kubeflow: KubeflowSettings, candidate: Candidate, count: int, im
         kubeflow.of(BUNDLE_NODE),
         Command(BUNDLE_MODULE, ("--task", "{{$}}", "--candidates", str(count))),
         inputs={
-            f"{key}_{place:03d}": kind
+            input_key(key, place): kind
             for place in range(count)
             for key, (_, kind) in candidate.outputs.items()
         },
         outputs={BUNDLE: BUNDLE_TYPE},
         parameters={FIRST: "NUMBER_INTEGER", image: "STRING"},
     )
+
+
+@dataclass(frozen=True)
+class BundleTask:
+    """The task of a group that bundles.
+
+    Attributes:
+      name: Of the task.
+      component: Name of its component.
+      image: Name of its input that names the container image.
+      settings: What its pod gets.
+      cache: Whether it may be answered from the cache.
+    """
+
+    name: str
+    component: str
+    image: str
+    settings: TaskSettings
+    cache: bool
 
 
 @dataclass(frozen=True)
@@ -111,7 +132,7 @@ def group_graph(
     candidates: Sequence[Candidate],
     components: Mapping[str, str],
     graphs: Mapping[str, Mapping[str, Any]],
-    bundle: Mapping[str, Any],
+    bundle: BundleTask,
     lanes: int,
     exported: Callable[[str], Mapping[str, str]],
 ) -> GroupGraph:
@@ -122,7 +143,7 @@ def group_graph(
       candidates: Its members.
       components: Component of each candidate, by id.
       graphs: Those components, by name.
-      bundle: ``name``, ``component``, ``image``, ``cache`` and ``settings`` of the task that bundles.
+      bundle: The task that bundles.
       lanes: Most candidates at the same time.
       exported: Outputs of a member that other groups take, output key by name; given its id.
     """
@@ -158,42 +179,25 @@ def group_graph(
             Wiring(wired, given, frozenset({place_name(place - lanes)} if place >= lanes else ())),
         )
     collected = {
-        f"{key}_{place:03d}": from_task(place_name(place), key)
+        input_key(key, place): from_task(place_name(place), key)
         for place, candidate in enumerate(candidates)
         for key in candidate.outputs
     }
-    image = bundle["image"]
-    tasks[bundle["name"]] = task_specification(
-        bundle["name"],
-        bundle["component"],
-        Wiring(collected, {FIRST: parameter_from_graph(FIRST), image: parameter_from_graph(image)}),
-        bundle["settings"],
-        bundle["cache"],
+    tasks[bundle.name] = task_specification(
+        bundle.name,
+        bundle.component,
+        Wiring(
+            collected, {FIRST: parameter_from_graph(FIRST), bundle.image: parameter_from_graph(bundle.image)}
+        ),
+        bundle.settings,
+        bundle.cache,
     )
     parameters[FIRST], values[FIRST] = {"parameterType": "NUMBER_INTEGER"}, constant(group.first)
-    outputs = {BUNDLE: (bundle["name"], BUNDLE, BUNDLE_TYPE)}
+    outputs = {BUNDLE: GraphOutput(bundle.name, BUNDLE, BUNDLE_TYPE)}
     for place, candidate in enumerate(candidates):
         for name, key in exported(candidate.candidate_id).items():
-            outputs[name] = (place_name(place), key, candidate.outputs[key][1])
-    component = {
-        "dag": {
-            "tasks": tasks,
-            "outputs": {
-                "artifacts": {
-                    name: {"artifactSelectors": [{"producerSubtask": task, "outputArtifactKey": key}]}
-                    for name, (task, key, _) in sorted(outputs.items())
-                }
-            },
-        },
-        "inputDefinitions": {
-            "artifacts": {name: artifact(kind) for name, kind in sorted(types.items())},
-            "parameters": dict(sorted(parameters.items())),
-        },
-        "outputDefinitions": {
-            "artifacts": {name: artifact(kind) for name, (_, _, kind) in sorted(outputs.items())}
-        },
-    }
-    return GroupGraph(component, sources, values)
+            outputs[name] = GraphOutput(place_name(place), key, candidate.outputs[key][1])
+    return GroupGraph(graph_component(tasks, types, parameters, outputs), sources, values)
 
 
 def _input_name(wanted: str, source: Source, taken: Mapping[str, Source]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.kubeflow.containers import Part
+from pipeline.kubeflow.containers import Part, artifact
 from pipeline.kubeflow.package import SCHEMA_VERSION
 from pipeline.kubeflow.settings import TaskSettings
 
@@ -91,6 +91,60 @@ def task_specification(
             "backoffMaxDuration": _seconds(3600),
         }
     return task
+
+
+@dataclass(frozen=True)
+class GraphOutput:
+    """An artifact that a graph hands on.
+
+    Attributes:
+      task: Of the graph, that makes it.
+      key: Its name there.
+      kind: Type of the artifact.
+    """
+
+    task: str
+    key: str
+    kind: str
+
+
+def graph_component(
+    tasks: Mapping[str, Any],
+    artifacts: Mapping[str, str],
+    parameters: Mapping[str, Any],
+    outputs: Mapping[str, GraphOutput],
+) -> dict[str, Any]:
+    """A component that is a graph of tasks.
+
+    Args:
+      tasks: By name.
+      artifacts: Types of its input artifacts.
+      parameters: Definitions of its input parameters.
+      outputs: What it hands on, by name.
+    """
+    handed_on = dict(sorted(outputs.items()))
+    return {
+        "dag": {
+            "tasks": dict(tasks),
+            "outputs": {
+                "artifacts": {
+                    name: {
+                        "artifactSelectors": [
+                            {"producerSubtask": output.task, "outputArtifactKey": output.key}
+                        ]
+                    }
+                    for name, output in handed_on.items()
+                }
+            },
+        },
+        "inputDefinitions": {
+            "artifacts": {name: artifact(kind) for name, kind in sorted(artifacts.items())},
+            "parameters": dict(sorted(parameters.items())),
+        },
+        "outputDefinitions": {
+            "artifacts": {name: artifact(output.kind) for name, output in handed_on.items()}
+        },
+    }
 
 
 class Specification:

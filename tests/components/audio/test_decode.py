@@ -10,6 +10,7 @@ from components.audio.decode import decode, from_samples
 from components.audio.errors import AudioError, Reason
 from components.audio.formats import supported_formats
 from components.audio.resample import to_mono, to_pcm
+from tests.components.audio.bad_clips import silent_film
 from tests.components.audio.sounds import dominant_hertz, sine, write_pyav, write_soundfile
 
 
@@ -184,16 +185,8 @@ def test_truncated_files(tmp_path: Path) -> None:
 
 
 def test_a_film_without_sound(tmp_path: Path) -> None:
-    import av
-
     path = tmp_path / "a.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10, width=64, height=64)
-        stream.pix_fmt = "yuv420p"
-        for _ in range(3):
-            picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
+    silent_film(path)
     error = refusal(path)
     assert (error.reason, error.detail) == (Reason.NO_AUDIO, "FFmpeg: the file has no audio stream")
 

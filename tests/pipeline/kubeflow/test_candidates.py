@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.kubeflow.candidates import Candidate, add_candidates, values_of
-from pipeline.kubeflow.groups import Group, GroupGraph, bundle_part, divide, group_graph
+from pipeline.kubeflow.groups import BundleTask, Group, GroupGraph, bundle_part, divide, group_graph
 from pipeline.kubeflow.settings import TaskSettings
 from pipeline.kubeflow.specification import Specification
 from pipeline.kubeflow.tasks import Source
@@ -100,13 +100,7 @@ def grouped(
         members,
         components,
         {name: specification.component(name) for name in components.values()},
-        {
-            "name": "candidate-bundle",
-            "component": "comp-bundle",
-            "image": IMAGE,
-            "cache": True,
-            "settings": TaskSettings(),
-        },
+        BundleTask("candidate-bundle", "comp-bundle", IMAGE, TaskSettings(), cache=True),
         lanes,
         lambda one: (exported or {}).get(one, {}),
     )

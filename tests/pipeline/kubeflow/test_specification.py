@@ -10,7 +10,8 @@ import pytest
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline.kubeflow.containers import Command, Part, make_part, number_of, role_of, roles, task_command
+from components.input_keys import number_of, role_of
+from pipeline.kubeflow.containers import Command, Part, make_part, roles, task_command
 from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings
 from pipeline.kubeflow.specification import (
     Specification,

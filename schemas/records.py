@@ -217,7 +217,7 @@ def _levels(audio: Audio) -> dict[str, float]:
     scaled = audio.astype(np.float32) / 32768.0
     return {
         "duration_s": len(audio) / SAMPLE_RATE,
-        "peak": float(np.abs(scaled).max(initial=0.0)),
+        "peak": max(int(audio.max(initial=0)), -int(audio.min(initial=0))) / 32768,
         "rms": float(np.sqrt(np.mean(scaled**2))) if len(audio) else 0.0,
     }
 

@@ -18,10 +18,16 @@ def to_mono(frames: FloatAudio | Pcm) -> FloatAudio:
     scale = np.float32(1 / 32768) if frames.dtype == np.int16 else np.float32(1)
     if channels == 1 and scale == 1:
         return cast(FloatAudio, frames[:, 0])
-    # Column by column: a mean over a short last axis takes several times as long.
-    total: FloatAudio = frames[:, 0].astype(np.float32)
-    for channel in range(1, channels):
-        total += frames[:, channel]
+    total: FloatAudio
+    if channels == 2 and frames.dtype == np.int16 and frames.flags.c_contiguous:
+        # Each pair as one number whose halves are added: half the time of reading every second value.
+        pairs = frames.view(np.int32)[:, 0]
+        total = ((pairs << 16 >> 16) + (pairs >> 16)).astype(np.float32)
+    else:
+        # Column by column: a mean over a short last axis takes several times as long.
+        total = frames[:, 0].astype(np.float32)
+        for channel in range(1, channels):
+            total += frames[:, channel]
     if channels > 1:
         total /= np.float32(channels)
     if scale != 1:

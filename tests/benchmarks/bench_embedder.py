@@ -3,8 +3,9 @@
 Each comparison runs both sides in turn in this process, so that drift of the machine cancels. Ratios are
 taken twice: by the clock, and by the processor time of this process, which other programs on the machine
 disturb less. The executor's ``Do`` is timed as a whole: start of Beam, reading, writing of records included;
-the bare teacher hears the same windows from memory, in batches of the same size. It needs the real clips and
-the real teachers (CONTRIBUTING.md):
+the bare teacher hears the same windows from memory, in batches of the same size. A run of one clip a shard is
+timed as well: what loading the teacher and starting Beam take is nothing to a run of millions. It needs the
+real clips and the real teachers (CONTRIBUTING.md):
 
     python -m tests.benchmarks.bench_embedder
 """
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -66,7 +68,8 @@ def main() -> None:
         f"{options.cores} cores; load {os.getloadavg()[0]:.1f} of {os.cpu_count()}"
     )
     with tempfile.TemporaryDirectory() as folder:
-        _write(clips, folder)
+        _write(clips, f"{folder}/all")
+        _write(clips[:SHARDS], f"{folder}/few")
         for spec in (_yamnet(shared / "models"), _pair(shared / "models")):
             _compare_speed(spec, clips, folder, options.rounds)
         _compare_storage(clips, folder, options.rounds)
@@ -96,21 +99,28 @@ def _median_and_range(values: Sequence[float]) -> str:
 def _compare_speed(spec: TeacherSpec, clips: Sequence[Clip], folder: str, rounds: int) -> None:
     settings = TeacherEmbedderSettings(teacher=spec)
     teacher = load_teacher(spec)
-    windows = np.concatenate(
-        [cut_windows(clip.audio, settings.window_samples, settings.hop_samples) for clip in clips]
-    )
-    pairs = []
+    cut = [cut_windows(clip.audio, settings.window_samples, settings.hop_samples) for clip in clips]
+    windows, few = np.concatenate(cut), np.concatenate(cut[:SHARDS])
+    triples = []
     for number in range(rounds + 1):
-        whole = timed(lambda number=number: _execute(folder, settings, number, len(windows)))  # type: ignore[misc]
-        bare = timed(lambda: _ask(teacher, windows, settings.batch_size))
-        pairs.append((whole, bare))
+        whole, start = (
+            timed(partial(_execute, f"{folder}/{name}", settings, number, count))
+            for name, count in (("all", len(windows)), ("few", len(few)))
+        )
+        triples.append((whole, start, timed(lambda: _ask(teacher, windows, settings.batch_size))))
     print(
         f"{teacher.description}: TeacherEmbedder / bare teacher, n = {len(windows)} windows, target {TARGET}"
     )
     for name, unit in (("clock", "wall_s"), ("processor time", "cpu_s")):
-        ratios = [getattr(bare, unit) / getattr(whole, unit) for whole, bare in pairs[1:]]
-        speed = np.median([len(windows) / getattr(whole, unit) for whole, _ in pairs[1:]])
-        print(f"  by the {name}: {_median_and_range(ratios)}, {speed:.0f} windows/s")
+        seconds = np.array([[getattr(times, unit) for times in triple] for triple in triples[1:]])
+        ours, first, bare = seconds.T
+        # The bare teacher has heard the few as well.
+        without = bare * (1 - len(few) / len(windows)) / (ours - first)
+        print(
+            f"  by the {name}: {_median_and_range(bare / ours)}, {len(windows) / np.median(ours):.0f} "
+            f"windows/s; without the {np.median(first):.2f} s that {len(few)} windows take "
+            f"{_median_and_range(without)}"
+        )
 
 
 def _execute(folder: str, settings: TeacherEmbedderSettings, number: int, windows: int) -> None:

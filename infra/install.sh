@@ -41,7 +41,9 @@ awk '/^[^ #]/ { wanted = /^uv==/ } wanted' "$lock" >"$installer"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$installer"
 
 # uv is fast but does not know pip's settings: where the packages come from a mirror that only pip knows, pip installs them.
-if ! "$venv/bin/python" -m uv pip sync --no-config --system-certs --require-hashes --python "$venv/bin/python" "$lock"; then
+# Bytecode is compiled now, as pip does: without it TensorFlow takes three times as long to load, in each process again
+# where PYTHONDONTWRITEBYTECODE is set.
+if ! "$venv/bin/python" -m uv pip sync --compile-bytecode --no-config --system-certs --require-hashes --python "$venv/bin/python" "$lock"; then
     printf 'uv could not install the lock; trying pip, with its own index settings.\n' >&2
     "$venv/bin/python" -m pip install --disable-pip-version-check --no-deps --require-hashes -r "$lock"
 fi

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import files as files_of
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -220,6 +222,13 @@ def test_another_interpreter_is_refused_with_a_clear_message(
     assert message in done.stderr
     assert "PYTHON=/path/to/python3.11" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_packages_are_installed_with_bytecode() -> None:
+    files = [file for file in files_of("tfx") or [] if file.name.endswith(".py")]
+    assert len(files) > 100
+    sources = [str(file.locate()) for file in files]
+    assert [source for source in sources if not Path(cache_from_source(source)).exists()] == []
 
 
 def test_tests_that_share_something_run_in_one_process(request: pytest.FixtureRequest) -> None:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from urllib.parse import urlsplit
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_S3 = "s3://"
+_S3, _GCS = "s3://", "gs://"
 _KNOCK_SECONDS = 5.0
 _GZIPPED = (".gz", ".tgz")
 
@@ -285,9 +285,13 @@ def _ask(place: str, question: Any) -> Any:
     try:
         system = FileSystems.get_filesystem(place)
         if place.startswith(_S3):
-            from components.audio.s3_store import shared
+            from components.audio import s3_store
 
-            system = shared(system)
+            system = s3_store.shared(system)
+        elif place.startswith(_GCS):
+            from components.audio import gcs_store
+
+            system = gcs_store.shared(system)
         return question(system)
     except Exception as error:
         raise PlaceError(f"{place} cannot be reached: {error}") from error

@@ -34,6 +34,12 @@ class FrontierPoint(Report):
     quality: float = Field(description="Mean NOSS score: accuracy, or what a task's record asks for.")
     quality_low: float
     quality_high: float
+    quality_draws: str = Field(
+        "",
+        description="Of a blessed point: bootstrap draws of its quality, so that later runs can be paired "
+        "with it; int16 in ten thousandths, little endian, base64. Draw i of all models of one benchmark "
+        "digest is of the same clips.",
+    )
     quality_of_teacher: float = Field(description="Quality as a share of the teacher's.")
     teacher_difference: float = Field(0.0, description="Quality minus the teacher's, on the same clips.")
     teacher_difference_low: float = Field(0.0, description="Lower end of its paired 95 % interval.")
@@ -92,7 +98,12 @@ class AxisInfo(Report):
     margin: float = Field(description="Difference that did not count, in the unit, or a share if relative.")
     relative: bool
     unit: str
-    spread: str = Field(description="Where the margin comes from, in words.")
+    source: str = Field(description="Where the margin comes from, in words.")
+    critical: float = Field(
+        1.96,
+        description="Standard deviations of the paired difference that a lead has to exceed: more than 1.96 "
+        "where many pairs are compared at once.",
+    )
 
 
 class RegisteredPoint(Report):

@@ -1,26 +1,25 @@
-"""The axes of the comparison: their figures, their margins, and where a margin comes from."""
+"""The axes of the comparison: their figures and their margins."""
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from components.frontier_gate.scales import NORMAL_95, Axis, Floats
 from components.frontier_gate.settings import AxisSettings
+from components.frontier_gate.simultaneous import critical_value
 from schemas.devices import VariantInput
 from schemas.verdicts import AxisInfo, AxisMetric, FrontierPoint
 
 INPUT_KINDS: tuple[VariantInput, ...] = ("wave", "core")
 
 _MARGINS: dict[AxisMetric, float] = {
-    "quality": 0.002,
-    "latency": 0.02,
-    "bytes": 0.0,
+    "quality": 0.005,
+    "latency": 0.05,
+    "bytes": 0.02,
     "peak_mib": 0.05,
     "init_ms": 0.05,
 }
@@ -69,75 +68,43 @@ def misplaced(point: FrontierPoint, axes: Sequence[AxisSettings]) -> str:
 
 
 def measure_axes(axes: Sequence[AxisSettings], entrants: Sequence[Entrant]) -> list[AxisInfo]:
-    """Each axis with its margin: the setting, or what was measured as typical spread if that is wider.
+    """Each axis with its margin, and how many deviations a lead must have where all entrants are compared.
 
     Every point of an axis, whatever its input, gets the same margin: with a margin for each pair there
     could be cycles, and a frontier could be empty.
     """
-    return [_measure(axis, [entrant for entrant in entrants if entrant.own]) for axis in axes]
+    return [
+        AxisInfo(
+            metric=axis.metric,
+            task=axis.task,
+            larger_is_better=axis.metric == "quality",
+            margin=_MARGINS[axis.metric] if axis.margin is None else axis.margin,
+            critical=_critical(axis, entrants),
+            relative=axis.metric != "quality",
+            unit=_UNITS[axis.metric],
+            source="the default" if axis.margin is None else "as set",
+        )
+        for axis in axes
+    ]
+
+
+def _critical(axis: AxisSettings, entrants: Sequence[Entrant]) -> float:
+    """Points of one input compete; the larger of the two kinds' values holds for the axis."""
+    if axis.metric != "quality":
+        return NORMAL_95
+    groups = [[e for e in entrants if e.point.input == kind] for kind in INPUT_KINDS]
+    found = [_draws(axis.task, group) for group in groups]
+    return max([NORMAL_95, *(critical_value(draws) for draws in found if draws is not None)])
 
 
 def place(
     axes: Sequence[AxisSettings], measured: Sequence[AxisInfo], entrants: Sequence[Entrant]
 ) -> list[Axis]:
     """The entrants' figures on the axes."""
-    return [_place(axis, info.margin, entrants) for axis, info in zip(axes, measured, strict=True)]
+    return [_place(axis, info, entrants) for axis, info in zip(axes, measured, strict=True)]
 
 
-def _measure(axis: AxisSettings, entrants: Sequence[Entrant]) -> AxisInfo:
-    least = _set_margin(axis)
-    typical, words = _typical_spread(axis, entrants) if axis.spread else (0.0, "")
-    source = "as set" if axis.margin is not None else "the default"
-    if typical > least:
-        spread = f"{words}; wider than {least:g}, {source}"
-    elif words:
-        spread = f"{source}; not wider: {words} ({typical:.2g})"
-    else:
-        spread = source
-    return AxisInfo(
-        metric=axis.metric,
-        task=axis.task,
-        larger_is_better=axis.metric == "quality",
-        margin=max(least, typical),
-        relative=axis.metric != "quality",
-        unit=_UNITS[axis.metric],
-        spread=spread,
-    )
-
-
-def _typical_spread(axis: AxisSettings, entrants: Sequence[Entrant]) -> tuple[float, str]:
-    """What was measured as spread, as a difference that does not count, and what it is in words.
-
-    Of latency: the median over all points of half the width of the ratio's interval, as a share of it. Of
-    quality: points of one input are put in order of quality, and the median is taken over neighbours of half
-    the width of the interval of their difference, drawn on the same clips. Neighbours are what a margin has
-    to tell apart, and n - 1 pairs are enough for a median.
-    """
-    halves: list[float] = []
-    words = ""
-    if axis.metric == "latency":
-        points = [entrant.point for entrant in entrants]
-        halves = [(p.latency_ratio_high - p.latency_ratio_low) / 2 / p.latency_ratio for p in points]
-        words = f"half the 95 % interval of the ratio, median of {len(halves)} points"
-    elif axis.metric == "quality":
-        halves = _paired_half_widths(axis, entrants)
-        words = f"half the paired 95 % interval, median of {len(halves)} pairs of neighbours in quality"
-    return (statistics.median(halves), words) if halves else (0.0, "")
-
-
-def _paired_half_widths(axis: AxisSettings, entrants: Sequence[Entrant]) -> list[float]:
-    halves: list[float] = []
-    for kind in INPUT_KINDS:
-        group = [e for e in entrants if e.point.input == kind and axis.task in e.draws]
-        group.sort(key=lambda entrant: (_figure(entrant.point, axis), entrant.name))
-        halves.extend(
-            NORMAL_95 * float(np.std(one.draws[axis.task] - other.draws[axis.task], ddof=1))
-            for one, other in pairwise(group)
-        )
-    return halves
-
-
-def _place(axis: AxisSettings, margin: float, entrants: Sequence[Entrant]) -> Axis:
+def _place(axis: AxisSettings, info: AxisInfo, entrants: Sequence[Entrant]) -> Axis:
     values = np.array([_figure(entrant.point, axis) for entrant in entrants], dtype=np.float64)
     low, high = values, values
     draws: Floats | None = None
@@ -154,11 +121,11 @@ def _place(axis: AxisSettings, margin: float, entrants: Sequence[Entrant]) -> Ax
     return Axis(
         _name(axis),
         values,
-        margin,
+        info.margin,
         low=low,
         high=high,
         draws=draws,
-        least=_set_margin(axis),
+        critical=info.critical,
         larger_is_better=axis.metric == "quality",
         relative=axis.metric != "quality",
     )
@@ -184,10 +151,6 @@ def _figure(point: FrontierPoint, axis: AxisSettings) -> float | None:
         "init_ms": point.init_ms,
     }
     return figures[axis.metric]
-
-
-def _set_margin(axis: AxisSettings) -> float:
-    return _MARGINS[axis.metric] if axis.margin is None else axis.margin
 
 
 def _name(axis: AxisSettings) -> str:

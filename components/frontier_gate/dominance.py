@@ -3,15 +3,18 @@
 Figures are noisy, so an axis has a *margin*: a difference up to it does not count. With k axes,
 **A beats B** if
 
-* on at least one axis A is *clearly better*: by more than the margin, and their measured intervals (where
-  the axis has them) are apart; and
-* on every other axis A is *no worse*: behind by at most margin / (k - 1). Where the margin is wider than
-  the one that was set (``least``), because the typical point was measured no better, a pair that was
-  measured better may tell: behind by more than least / (k - 1) is worse if the intervals are apart.
+* on at least one axis A is *clearly better*: it leads by more than the margin, and the difference is no
+  chance: the measured intervals (where the axis has them) do not touch; and
+* on every axis A is *not worse*: it is behind by at most margin / (k - 1), and it is shown to be
+  *non-inferior*: at the one-sided 95 % bound of the difference it is behind by at most the margin.
 
-Two points' intervals are apart if they do not touch. Where both have bootstrap draws, which are of the same
-clips for all points, it is the interval of their difference that counts: apart is a difference of more than
-1.96 standard deviations of the differences of the draws.
+So noise protects: a point whose figures are too uncertain to be told from a winner's stays on the frontier,
+and fewer clips give a longer frontier, never a shorter one. (Judging "not shown to be worse" as "as good"
+does the opposite.)
+
+Where both points have bootstrap draws, which are of the same clips for all points, the standard deviation of
+the difference of the draws decides, times ``Axis.critical`` for a lead and 1.645 for the bound; else the two
+intervals do.
 
 With two axes a point may thus win one by more than the margin while it loses the other by no more than
 the margin. All margins zero and no intervals: the ordinary Pareto dominance.
@@ -21,7 +24,7 @@ Such a relation is not transitive: a chain of near ties may lead far away. Two p
 * *No cycles.* Let a point's merit be the sum over the axes of value / margin. A winner gains more than 1 and
   loses at most (k - 1) / (k - 1), so merit strictly rises from the beaten to the winner. (This needs one
   margin for all points of an axis. With a margin for each pair cycles exist, and a frontier could be empty.
-  The intervals only ever say that A does not beat B after all, so they may be the pair's own.)
+  What was measured only ever says that A does not beat B after all, so it may be the pair's own.)
   Axes with margin zero come first, in lexicographic order: nothing may be lost there.
 * *The frontier is the kernel.* Points are taken in falling merit; a point that no frontier point beats joins
   the frontier. So the frontier is never empty, no frontier point beats another, and every loser is beaten
@@ -119,7 +122,7 @@ class Comparison:
         for scale in self._cheap_first:
             clear |= scale.better(winners, losers, asked & ~clear)
         for scale in self._cheap_first:
-            clear &= ~scale.worse(winners, losers, clear)
+            clear &= scale.not_inferior(winners, losers, clear)
         return clear
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import base64
+import binascii
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,9 @@ from components.frontier_gate.scales import Floats
 from schemas.noss_reports import NossReport
 
 MEAN = ""
+
+# A twentieth of what counts as a difference at the least, and 32767 of them are more than any score.
+_STEP = 1e-4
 
 
 def read_draws(
@@ -35,6 +40,29 @@ def read_draws(
             if path.is_file():
                 found[result.name] = _read(path, tasks)
     return found
+
+
+def pack(draws: Floats) -> str:
+    """Draws ``(resamples,)`` of a score as text, rounded to ten thousandths."""
+    steps = np.clip(np.rint(draws / _STEP), -32768, 32767).astype("<i2")
+    return base64.b64encode(steps.tobytes()).decode()
+
+
+def unpack(text: str) -> dict[str, Floats]:
+    """Draws of the mean as :func:`pack` wrote them; none if there are none, or the text is something else."""
+    try:
+        stored = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return {}
+    if not stored or len(stored) % 2:
+        return {}
+    return {MEAN: np.frombuffer(stored, "<i2").astype(np.float64) * _STEP}
+
+
+def paired_with(draws: Mapping[str, Floats], own: Sequence[Mapping[str, Floats]]) -> Mapping[str, Floats]:
+    """The draws of a registered model, if they are as many as those of this run; else none."""
+    resamples = {len(one[MEAN]) for one in own if MEAN in one}
+    return draws if {len(drawn) for drawn in draws.values()} <= resamples else {}
 
 
 def _read(path: Path, tasks: Collection[str]) -> dict[str, Floats]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from components.frontier_gate.axes import INPUT_KINDS, Entrant, measure_axes, place
 from components.frontier_gate.dominance import Comparison, find_frontier, thin_ties
+from components.frontier_gate.draws import MEAN, pack, paired_with, unpack
 from components.frontier_gate.goals import applicable, check_goals
 from components.frontier_gate.incumbents import Incumbent
 from components.frontier_gate.scales import Floats
@@ -84,12 +85,18 @@ def judge(
     """
     goals, budgets = applicable(settings.goals, device), settings.budgets.get(device, ())
     own = [Entrant(point.point_id, point, draws.get(point.point_id, {})) for point in points]
+    drawn = [entrant.draws for entrant in own]
     rivals = [
-        Entrant(incumbent.name, incumbent.point, {}, own=False)
+        Entrant(
+            incumbent.name,
+            incumbent.point,
+            paired_with(unpack(incumbent.point.quality_draws), drawn),
+            own=False,
+        )
         for incumbent in incumbents
         if not incumbent.reason
     ]
-    axes = measure_axes(settings.axes, own)
+    axes = measure_axes(settings.axes, [*own, *rivals])
     # No slices of registered models are kept, and one may bear the name of a point of this run.
     elsewhere = replace(yardsticks, slices={})
     results = {
@@ -108,9 +115,7 @@ def judge(
         among_feasible = everyone if len(feasible) == len(group) else rank(feasible, axes, settings)
         for entrant in group:
             if entrant.own:
-                judged.append(
-                    _judged(entrant.point, results[entrant.name], everyone, among_feasible, settings)
-                )
+                judged.append(_judged(entrant, results[entrant.name], everyone, among_feasible, settings))
             else:
                 beaten_by[entrant.name] = everyone.ahead_of(entrant.name)
     registered = [one.reported(beaten_by.get(one.name, ())) for one in incumbents]
@@ -146,13 +151,13 @@ def _meets(goals: Sequence[GoalResult]) -> bool:
 
 
 def _judged(
-    point: FrontierPoint,
+    entrant: Entrant,
     goals: list[GoalResult],
     everyone: Rank,
     among_feasible: Rank,
     settings: GateSettings,
 ) -> FrontierPoint:
-    name, goals_met = point.point_id, _meets(goals)
+    point, name, goals_met = entrant.point, entrant.name, _meets(goals)
     blessed = goals_met and among_feasible.stands(name)
     decisive = among_feasible if goals_met else everyone
     return point.model_copy(
@@ -162,6 +167,7 @@ def _judged(
             "on_frontier": everyone.stands(name),
             "dominated_by": everyone.ahead_of(name),
             "blessed": blessed,
+            "quality_draws": pack(entrant.draws[MEAN]) if blessed and MEAN in entrant.draws else "",
             "reasons": [] if blessed else [*missed(goals), *_lost(name, decisive, settings.ties)],
         }
     )

@@ -1,4 +1,4 @@
-"""One axis, ready for comparison: who is ahead on it, who is within the margin, whose intervals are apart.
+"""One axis, ready for comparison: who leads on it, who is within the margin, who is shown not to be worse.
 
 Positions are integers, 720,720 to a margin, and so are bootstrap draws, 2 ** 19 to a score of 1. Sums of
 them are exact, so a comparison of two points comes out the same whatever stands beside them.
@@ -16,7 +16,9 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
+# Two-sided 95 % for a lead, one-sided 95 % for "not worse".
 NORMAL_95 = 1.96
+ONE_SIDED_95 = 1.645
 
 # Highly composite, so that simple fractions of a margin are whole steps.
 STEPS_PER_MARGIN = 720_720
@@ -38,14 +40,15 @@ class Axis:
     Attributes:
       name: For messages.
       values: ``(n,)``; must be finite, and above zero if ``relative``.
-      margin: Difference that does not count, in the axis' unit, or a share of the value if ``relative``.
+      margin: Difference that does not count, in the axis' unit, or a share of the value if ``relative``: a
+        lead has to be larger, and the margin of non-inferiority is the same.
       low: Lower ends ``(n,)`` of the measured intervals, or None for a figure without one.
       high: Upper ends ``(n,)``.
       larger_is_better: Direction.
       relative: Compare ratios instead of differences.
       draws: Bootstrapped values ``(n, resamples)``, paired over all points; a row of NaN for a point that
         has none. Or None.
-      least: The margin that was set, if the spread made ``margin`` wider; None: the margin.
+      critical: Standard deviations of the difference of the draws that a lead has to exceed.
     """
 
     name: str
@@ -56,7 +59,7 @@ class Axis:
     larger_is_better: bool = True
     relative: bool = False
     draws: Floats | None = None
-    least: float | None = None
+    critical: float = NORMAL_95
 
 
 class Scale:
@@ -65,17 +68,12 @@ class Scale:
     def __init__(self, axis: Axis, axes: int) -> None:
         self.values, self.low, self.high = _oriented(axis)
         self.position = _positions(axis, self.values)
-        self.margin = axis.margin
-        self.least = axis.margin if axis.least is None else axis.least
-        if not 0 <= self.least <= self.margin:
-            raise ValueError(f"axis {axis.name!r}: the margin {self.margin} is not wider than {self.least}")
         # On an axis without margin a position is a rank: any step is clear, none may be lost.
         self.exact = axis.margin == 0
         self._clear = 0 if self.exact else STEPS_PER_MARGIN
-        others = max(axes - 1, 1)
-        self._allowed = self._clear // others
-        self._allowed_if_apart = _steps(axis, self.least) // others if self.least else 0
+        self._allowed = self._clear // max(axes - 1, 1)
         self._has_interval = axis.low is not None or axis.high is not None
+        self._bounds = _Bounds(axis, self)
         self.draws = None if axis.draws is None else Draws(axis, self.values)
 
     def within(self, winners: Integers, losers: Integers) -> Bools:
@@ -90,21 +88,41 @@ class Scale:
 
     def better(self, winners: Integers, losers: Integers, asked: Bools) -> Bools:
         """Those of the ``asked`` pairs whose winner is clearly better."""
-        return self._apart(winners, losers, asked & self.ahead(winners, losers))
-
-    def worse(self, winners: Integers, losers: Integers, asked: Bools) -> Bools:
-        """Those of the ``asked`` pairs whose winner is behind by more than intervals that are apart allow."""
-        if self.least == self.margin:
-            return np.zeros_like(asked)
-        behind = self.position[winners][:, None] < self.position[losers] - self._allowed_if_apart
-        return self._apart(losers, winners, (asked & behind).T).T
-
-    def _apart(self, upper: Integers, lower: Integers, asked: Bools) -> Bools:
-        """Those of the ``asked`` pairs whose intervals are apart, ``upper`` above ``lower``."""
+        asked = asked & self.ahead(winners, losers)
         if not self._has_interval and self.draws is None:
             return asked
-        apart: Bools = asked & (self.low[upper][:, None] > self.high[lower])
-        return apart if self.draws is None else self.draws.apart(upper, lower, asked, apart)
+        apart: Bools = asked & (self.low[winners][:, None] > self.high[losers])
+        return apart if self.draws is None else self.draws.apart(winners, losers, asked, apart)
+
+    def not_inferior(self, winners: Integers, losers: Integers, asked: Bools) -> Bools:
+        """Those of the ``asked`` pairs whose winner is shown to be behind by no more than the margin."""
+        if not self._has_interval and self.draws is None:
+            return asked
+        shown: Bools = asked & self._bounds.not_inferior(winners, losers)
+        return shown if self.draws is None else self.draws.not_inferior(winners, losers, asked, shown)
+
+
+class _Bounds:
+    """Unpaired intervals, as half widths towards either side, in steps of the margin (or of the figure)."""
+
+    def __init__(self, axis: Axis, scale: Scale) -> None:
+        figures, low, high = scale.values, scale.low, scale.high
+        if axis.relative:
+            figures, low, high = (np.sign(end) * np.log(np.abs(end)) for end in (figures, low, high))
+        unit = 1.0
+        if axis.margin:
+            unit = (np.log1p(axis.margin) if axis.relative else axis.margin) / STEPS_PER_MARGIN
+        self._figures = scale.position.astype(np.float64) if axis.margin else figures
+        self._margin = float(STEPS_PER_MARGIN) if axis.margin else 0.0
+        self._below = ((figures - low) / unit * ONE_SIDED_95 / NORMAL_95) ** 2
+        self._above = ((high - figures) / unit * ONE_SIDED_95 / NORMAL_95) ** 2
+
+    def not_inferior(self, winners: Integers, losers: Integers) -> Bools:
+        """Which of ``winners`` is behind by no more than the margin at the bound of the difference."""
+        room = self._figures[winners][:, None] - self._figures[losers] + self._margin
+        squares = self._below[winners][:, None] + self._above[losers]
+        result: Bools = (room >= 0) & (room * room >= squares * (1 - _ROUNDING))
+        return result
 
 
 class Draws:
@@ -133,26 +151,50 @@ class Draws:
             own -= np.rint(own.sum(axis=0) / self._known.sum())
         self._own = own
         self._squares = np.einsum("ij,ij->i", own, own)
-        # Beyond as many steps a difference is no chance; the square of one that is just no chance.
+        self._deviations = np.sqrt(self._squares / (draws.shape[1] - 1))
+        self._degrees = draws.shape[1] - 1
         self._values = values * STEPS_PER_SCORE
-        self._factor = NORMAL_95**2 / (draws.shape[1] - 1)
-        self._reach = np.sqrt(self._factor * self._squares)
+        self._critical = axis.critical
+        self._margin = axis.margin * STEPS_PER_SCORE
 
     def apart(self, upper: Integers, lower: Integers, asked: Bools, otherwise: Bools) -> Bools:
-        """Those of the ``asked`` pairs that are apart; ``otherwise`` holds for those without draws."""
+        """Those of the ``asked`` pairs, ``upper`` ahead, that are apart.
+
+        ``otherwise`` holds for those without draws.
+        """
+        return self._exceeds(upper, lower, asked, otherwise, 0.0, self._critical)
+
+    def not_inferior(self, upper: Integers, lower: Integers, asked: Bools, otherwise: Bools) -> Bools:
+        """Those of the ``asked`` pairs whose ``upper`` is behind by no more than the margin, at the bound.
+
+        ``otherwise`` holds for those without draws.
+        """
+        return self._exceeds(upper, lower, asked, otherwise, self._margin, ONE_SIDED_95)
+
+    def _exceeds(
+        self,
+        upper: Integers,
+        lower: Integers,
+        asked: Bools,
+        otherwise: Bools,
+        room: float,
+        quantile: float,
+    ) -> Bools:
+        """Those of the pairs whose gain and ``room`` are at least ``quantile`` deviations of the gain."""
         paired = asked & self._known[upper][:, None] & self._known[lower]
-        gain = self._values[upper][:, None] - self._values[lower]
-        reach, other = self._reach[upper][:, None], self._reach[lower]
-        surely = gain > (reach + other) * (1 + _ROUNDING)
+        gain = self._values[upper][:, None] - self._values[lower] + room
+        one, other = quantile * self._deviations[upper][:, None], quantile * self._deviations[lower]
+        surely = gain > (one + other) * (1 + _ROUNDING)
         result: Bools = np.where(paired, surely, otherwise)
-        open_ = paired & ~surely & (gain > np.abs(reach - other) * (1 - _ROUNDING))
+        # Rounded figures that meet exactly are no loss.
+        open_ = paired & ~surely & (gain >= np.abs(one - other) * (1 - _ROUNDING) - _ROUNDING)
         rows, columns = np.flatnonzero(open_.any(axis=1)), np.flatnonzero(open_.any(axis=0))
         if len(rows):
             here = np.ix_(rows, columns)
             products = self._own[upper[rows]] @ self._own[lower[columns]].T
             squares = self._squares[upper[rows]][:, None] + self._squares[lower[columns]] - 2 * products
-            beyond = gain[here] ** 2 > self._factor * squares
-            result[here] = np.where(open_[here], beyond, result[here])
+            exceeds = gain[here] ** 2 >= quantile**2 / self._degrees * squares
+            result[here] = np.where(open_[here], exceeds, result[here])
         return result
 
 
@@ -194,9 +236,3 @@ def _positions(axis: Axis, values: Floats) -> Integers:
     if len(scaled) and np.abs(scaled).max() * STEPS_PER_MARGIN > LARGEST_POSITION:
         raise ValueError(f"margin {axis.margin} of axis {axis.name!r} is too fine for its figures; use 0")
     return np.rint(scaled * STEPS_PER_MARGIN).astype(np.int64)
-
-
-def _steps(axis: Axis, difference: float) -> int:
-    """A difference or share that is no wider than the margin, in steps."""
-    share = np.log1p(difference) / np.log1p(axis.margin) if axis.relative else difference / axis.margin
-    return int(np.rint(share * STEPS_PER_MARGIN))

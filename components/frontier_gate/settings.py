@@ -88,10 +88,9 @@ class AxisSettings(Settings):
         None,
         ge=0,
         lt=1,
-        description="Difference that does not count: a score for quality, a share for all others; unset: "
-        "0.002 for quality, 0.02 for latency, 0.05 for peak_mib and init_ms, 0 for bytes.",
+        description="Difference that does not count, as a lead or as a loss: a score for quality, a share "
+        "for all others; unset: 0.005 for quality, 0.05 for latency, peak_mib and init_ms, 0.02 for bytes.",
     )
-    spread: bool = Field(True, description="Whether the margin is widened to what was measured as spread.")
 
     @model_validator(mode="after")
     def _task_of_quality(self) -> Self:

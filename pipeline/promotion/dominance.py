@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.frontier_gate.axes import Entrant, measure_axes, misplaced
+from components.frontier_gate.draws import paired_with, unpack
 from components.frontier_gate.incumbents import Incumbent, Measure
 from components.frontier_gate.judge import rank
 from components.frontier_gate.settings import GateSettings
@@ -37,8 +38,8 @@ def check_dominance(
 ) -> Checked:
     """Lets a version and the champion compete on today's axes.
 
-    The bootstrap draws of the run are not stored; each figure competes with its own interval. An axis that is
-    set as it was in the run has the margin that was measured there.
+    Quality is compared by the draws of the same clips that are kept with both; without them by the two
+    intervals. An axis that is set as it was in the run is taken as it was applied there.
 
     Args:
       evidence: Of the version.
@@ -55,16 +56,21 @@ def check_dominance(
         return Checked(
             "dominance", False, f"its figures do not compare with those of {name}: {champion.reason}"
         )
-    group = [Entrant(point.point_id, point, {}), Entrant(name, champion.point, {}, own=False)]
-    axes = _measured(evidence, gate, judged_by)
+    own, other = unpack(point.quality_draws), unpack(champion.point.quality_draws)
+    group = [
+        Entrant(point.point_id, point, own),
+        Entrant(name, champion.point, paired_with(other, [own]), own=False),
+    ]
+    axes = _applied(evidence, gate, judged_by, group)
     if rank(group, axes, gate).stands(point.point_id):
         return Checked("dominance", True, f"{name} does not beat it")
     limits = ", ".join(f"{axis.metric} {axis.margin:.3g}" for axis in axes)
     return Checked("dominance", False, f"{name} beats it (margins: {limits})")
 
 
-def _measured(evidence: Evidence, gate: GateSettings, judged_by: GateSettings | None) -> list[AxisInfo]:
+def _applied(
+    evidence: Evidence, gate: GateSettings, judged_by: GateSettings | None, group: list[Entrant]
+) -> list[AxisInfo]:
     before = judged_by.axes if judged_by else ()
     known = dict(zip(before, evidence.judged.axes, strict=False))
-    entrants = [Entrant(point.point_id, point, {}) for point in evidence.judged.points]
-    return [known.get(axis) or measure_axes([axis], entrants)[0] for axis in gate.axes]
+    return [known.get(axis) or measure_axes([axis], group)[0] for axis in gate.axes]

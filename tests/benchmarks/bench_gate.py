@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from components.frontier_gate.dominance import Comparison, find_frontier
-from components.frontier_gate.scales import NORMAL_95, Axis, Floats
+from components.frontier_gate.scales import NORMAL_95, ONE_SIDED_95, Axis, Floats
 
 POINTS = 10_000
 POINTS_OF_THE_NAIVE = 500
@@ -45,10 +45,7 @@ def indistinct_cloud(points: int, rng: np.random.Generator) -> Floats:
 
 
 def make_axes(figures: Floats, rng: np.random.Generator) -> list[Axis]:
-    """Quality with paired draws, latency with intervals, bytes without margin, and memory.
-
-    The margins of quality and latency are as wide as typical intervals, as the gate makes them.
-    """
+    """Quality with paired draws, latency with intervals, bytes without margin, and memory."""
     points = len(figures)
     quality = figures[:, 0]
     latency, size, memory = (2.1 - figures[:, 1:]).T
@@ -58,11 +55,11 @@ def make_axes(figures: Floats, rng: np.random.Generator) -> list[Axis]:
         Axis(
             "quality",
             quality,
-            NORMAL_95 * OWN_NOISE * 2**0.5,
+            0.005,
             low=quality - wide,
             high=quality + wide,
             draws=quality[:, None] + noise,
-            least=0.002,
+            critical=3.5,
         ),
         Axis("latency", latency, 0.02, latency * 0.985, latency * 1.015, False, relative=True),
         Axis("bytes", np.round(size * 1e6), larger_is_better=False, relative=True),
@@ -128,26 +125,35 @@ def naive_frontier(axes: list[Axis]) -> set[int]:
 def _beats(axes: list[Axis], a: int, b: int) -> bool:
     clear = False
     for axis in axes:
-        margin, least, gain = (
-            axis.margin,
-            axis.margin if axis.least is None else axis.least,
-            axis.values[a] - axis.values[b],
-        )
+        margin, gain = axis.margin, _gain(axis, a, b)
         if axis.relative:
-            margin, least = math.log1p(margin), math.log1p(least)
-            gain = math.log(axis.values[a] / axis.values[b])
-        gain = gain if axis.larger_is_better else -gain
-        others = len(axes) - 1
-        if gain < -margin / others or (gain < -least / others and _apart(axis, b, a)):
+            margin = math.log1p(margin)
+        if gain < -margin / (len(axes) - 1) or gain + margin < ONE_SIDED_95 * _deviation(axis, a, b):
             return False
         clear |= bool(gain > margin) and _apart(axis, a, b)
     return clear
 
 
+def _gain(axis: Axis, a: int, b: int) -> float:
+    gain = axis.values[a] - axis.values[b]
+    if axis.relative:
+        gain = math.log(axis.values[a] / axis.values[b])
+    return float(gain if axis.larger_is_better else -gain)
+
+
+def _deviation(axis: Axis, a: int, b: int) -> float:
+    if axis.draws is not None:
+        return float((axis.draws[a] - axis.draws[b]).std(ddof=1))
+    if axis.low is None or axis.high is None:
+        return 0.0
+    near, far = (axis.low[a], axis.high[b]) if axis.larger_is_better else (axis.high[a], axis.low[b])
+    ends = zip((axis.values[a], axis.values[b]), (near, far), strict=True)
+    return math.hypot(*(math.log(x / y) if axis.relative else x - y for x, y in ends)) / NORMAL_95
+
+
 def _apart(axis: Axis, upper: int, lower: int) -> bool:
     if axis.draws is not None:
-        spread = NORMAL_95 * (axis.draws[upper] - axis.draws[lower]).std(ddof=1)
-        return bool(axis.values[upper] - axis.values[lower] > spread)
+        return _gain(axis, upper, lower) > axis.critical * _deviation(axis, upper, lower)
     if axis.low is None or axis.high is None:
         return True
     if axis.larger_is_better:

@@ -61,10 +61,15 @@ def point_of(device: DeviceVerdict, spec: StudentSpec, variant: str = "wave-floa
 
 
 def registered_from(
-    run: Run, version: str = "1", aliases: tuple[str, ...] = (), variant: int = 0, **changes: Any
+    run: Run,
+    version: str = "1",
+    aliases: tuple[str, ...] = (),
+    variant: int = 0,
+    samples: Path | None = None,
+    **changes: Any,
 ) -> RegisteredVersion:
     """A run's first point, as the registry keeps it after a push; ``changes`` are of its standing."""
-    verdict = verdict_of(run)
+    verdict = verdict_of(run, samples=samples)
     device = verdict.devices[0]
     standing = Standing(
         machine=device.machine,

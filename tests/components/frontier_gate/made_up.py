@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,27 @@ from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
 from schemas.students import StudentSpec
 from schemas.verdicts import FrontierPoint, RegisteredPoint, Verdict
-from tests.made_up_runs import Made, Run, make_comparison, make_run
+from tests.made_up_runs import Made, Run, make_comparison, make_run, write_samples
 from tests.students import mobilenet
 
 
 def verdict_on(run: Run, settings: GateSettings | None = None) -> Verdict:
-    """The verdict; all intervals are unpaired."""
-    return reach_verdict(
-        run.converted,
-        [(report, Path("without draws")) for report in run.noss],
-        run.latencies,
-        run.teacher.results[0],
-        [report.results[0] for report in run.baselines],
-        make_comparison(run),
-        settings or GateSettings(),
-        "made up",
-    )
+    """The verdict, with bootstrap draws of all files."""
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder, str(number)) for number in range(len(run.noss))]
+        for report, place in zip(run.noss, places, strict=True):
+            for result in report.results:
+                write_samples(result, place)
+        return reach_verdict(
+            run.converted,
+            list(zip(run.noss, places, strict=True)),
+            run.latencies,
+            run.teacher.results[0],
+            [report.results[0] for report in run.baselines],
+            make_comparison(run),
+            settings or GateSettings(),
+            "made up",
+        )
 
 
 def frill_run(precisions: Sequence[str] = ("float32", "float16", "dynamic", "int8"), **options: Any) -> Run:

@@ -1,4 +1,4 @@
-"""Where a margin comes from, and what has a place on an axis."""
+"""The margins of the axes, and what has a place on an axis."""
 
 from __future__ import annotations
 
@@ -33,58 +33,57 @@ def measured(axis: AxisSettings, entrants: list[Entrant]) -> AxisInfo:
     return info
 
 
-def test_latency_margin_is_the_median_half_width() -> None:
-    run = make_run(
-        {SMALL: [Made(0.7, 5.0, "wave-float32", 0.01), Made(0.7, 5.0, "core-float32", 0.03),
-                 Made(0.7, 5.0, "wave-dynamic", 0.08)]}
-    )  # fmt: skip
-    entrants = [Entrant(point.point_id, point, {}) for point in device_of(run).points]
-    info = measured(LATENCY, entrants)
-    assert info.margin == pytest.approx(0.03)
-    assert info.spread == (
-        "half the 95 % interval of the ratio, median of 3 points; wider than 0.02, the default"
-    )
-    assert (info.relative, info.larger_is_better, info.unit) == (True, False, "x the reference network")
-    assert measured(AxisSettings(metric="latency", spread=False), entrants).margin == 0.02
-    wide = measured(AxisSettings(metric="latency", margin=0.05), entrants)
-    assert (wide.margin, wide.spread) == (
-        0.05,
-        "as set; not wider: half the 95 % interval of the ratio, median of 3 points (0.03)",
-    )
+@pytest.mark.parametrize(
+    ("metric", "margin"),
+    [("quality", 0.005), ("latency", 0.05), ("bytes", 0.02), ("peak_mib", 0.05), ("init_ms", 0.05)],
+)
+def test_margins_are_fixed(metric: str, margin: float) -> None:
+    axis = AxisSettings.model_validate({"metric": metric})
+    info = measured(axis, [entrant("a", 0.7)])
+    assert (info.margin, info.source, info.relative) == (margin, "the default", metric != "quality")
+    info = measured(axis.model_copy(update={"margin": 0.2}), [])
+    assert (info.margin, info.source) == (0.2, "as set")
 
 
-def test_quality_margin_is_the_median_over_neighbours_in_quality() -> None:
-    # In order of quality a, b, c, d. Differences of the draws: a-b 0.01 * (1, -1, 0), b-c 0.03 * (1, -1, 0),
-    # c-d 0.02 * (1, -1, 0); the standard deviation of (1, -1, 0) is 1. The median is 1.96 * 0.02.
-    steps = {"a": (0.70, 0.00), "b": (0.71, 0.01), "c": (0.72, 0.04), "d": (0.73, 0.06)}
-    entrants = [entrant(name, q, [q + x, q - x, q]) for name, (q, x) in steps.items()]
-    info = measured(QUALITY, entrants[::-1])
-    assert info.margin == pytest.approx(1.96 * 0.02)
-    assert info.spread.startswith("half the paired 95 % interval, median of 3 pairs of neighbours in quality")
-    assert (info.relative, info.larger_is_better, info.unit) == (False, True, "score")
-    (axis,) = place([QUALITY], [info], entrants)
-    assert (axis.margin, axis.least) == (info.margin, 0.002)
-    # Registered models and those without draws have no say.
-    more = [entrant("e", 0.705), entrant("tinytrill-host v1", 0.705, [9.0, 0.0, 0.0], own=False)]
-    assert measured(QUALITY, [*entrants, *more]) == info
+def test_bystanders_do_not_move_the_margin() -> None:
+    noisy = [entrant(str(i), 0.7 + i / 100, [0.6, 0.8 + i / 10, 0.7]) for i in range(4)]
+    info = measured(QUALITY, noisy)
+    assert (info.margin, info.unit, info.larger_is_better) == (0.005, "score", True)
+    assert measured(LATENCY, noisy).margin == 0.05
 
 
-def test_wave_and_core_are_no_neighbours() -> None:
+def test_a_lead_among_many_has_to_be_larger() -> None:
+    # Of two points there is one pair: 1.96 deviations. Ten independent ones make 45 pairs.
+    rng = np.random.default_rng(0)
+    many = [entrant(str(i), 0.7, (0.7 + rng.normal(0, 0.01, 2000)).tolist()) for i in range(10)]
+    assert measured(QUALITY, many[:2]).critical == pytest.approx(1.96, abs=0.12)
+    # The studentised range of ten groups, 4.47 at 95 %, over the root of two.
+    assert measured(QUALITY, many).critical == pytest.approx(4.474 / 2**0.5, abs=0.12)
+    assert measured(LATENCY, many).critical == 1.96
+    (axis,) = place([QUALITY], [measured(QUALITY, many)], many)
+    assert axis.critical == measured(QUALITY, many).critical
+
+
+def test_files_that_agree_count_as_one() -> None:
+    rng = np.random.default_rng(0)
+    draws = 0.7 + rng.normal(0, 0.01, 2000)
+    same = [entrant(str(i), 0.7, draws.tolist()) for i in range(10)]
+    other = entrant("other", 0.7, (0.7 + rng.normal(0, 0.01, 2000)).tolist())
+    assert measured(QUALITY, same).critical == 1.96
+    assert measured(QUALITY, [*same, other]).critical == pytest.approx(1.96, abs=0.12)
+
+
+def test_wave_and_core_are_compared_apart() -> None:
     run = make_run({SMALL: [Made(0.7, 5.0), Made(0.7, 5.0, "core-float32")]})
     wave, core = device_of(run).points
+    rng = np.random.default_rng(0)
     entrants = [
-        Entrant("wave", wave, {MEAN: np.array([0.6, 0.8])}),
-        Entrant("core", core, {MEAN: np.array([0.8, 0.6])}),
+        Entrant(f"{point.input} {i}", point, {MEAN: 0.7 + rng.normal(0, 0.01, 2000)})
+        for point in (wave, core)
+        for i in range(2)
     ]
-    info = measured(QUALITY, entrants)
-    assert (info.margin, info.spread) == (0.002, "the default")
-
-
-@pytest.mark.parametrize(("metric", "margin"), [("bytes", 0.0), ("peak_mib", 0.05), ("init_ms", 0.05)])
-def test_axes_without_measured_spread(metric: str, margin: float) -> None:
-    info = measured(AxisSettings(metric=metric), [entrant("a", 0.7)])
-    assert (info.margin, info.spread, info.relative) == (margin, "the default", True)
-    assert measured(AxisSettings(metric=metric, margin=0.2), []).spread == "as set"
+    # Each input has one pair; all four together would have six.
+    assert measured(QUALITY, entrants).critical < 2.2
 
 
 def test_places() -> None:
@@ -94,7 +93,7 @@ def test_places() -> None:
         place([axis], measure_axes([axis], [first, other]), [first, other])[0]
         for axis in (QUALITY, LATENCY, AxisSettings(metric="bytes"))
     )
-    assert list(quality.values) == [0.70, 0.75] and quality.least == 0.002
+    assert list(quality.values) == [0.70, 0.75] and quality.margin == 0.005
     assert quality.low == pytest.approx([0.68, 0.73]) and quality.high == pytest.approx([0.72, 0.77])
     assert quality.draws is not None and quality.draws[0].tolist() == [0.6, 0.8]
     assert np.isnan(quality.draws[1]).all()
@@ -119,7 +118,7 @@ def test_an_interval_beside_its_figure_is_widened_to_it() -> None:
 def test_draws_of_different_number_are_an_error() -> None:
     entrants = [entrant("a", 0.7, [0.6, 0.7, 0.8]), entrant("b", 0.9), entrant("c", 0.8, [0.8, 0.8])]
     info = [
-        AxisInfo(metric="quality", larger_is_better=True, margin=0.002, relative=False, unit="", spread="")
+        AxisInfo(metric="quality", larger_is_better=True, margin=0.002, relative=False, unit="", source="")
     ]
     with pytest.raises(ValueError, match=r"bootstrap draws of the mean differ in number: \[2, 3\]"):
         place([QUALITY], info, entrants)
@@ -153,7 +152,7 @@ def test_a_task_without_score_has_no_place() -> None:
 
 
 @given(st.lists(st.floats(0.5, 0.9), min_size=2, max_size=6), st.randoms(use_true_random=False))
-def test_the_margin_does_not_depend_on_the_order(qualities: list[float], random: Random) -> None:
+def test_the_critical_value_does_not_depend_on_the_order(qualities: list[float], random: Random) -> None:
     rng = np.random.default_rng(len(qualities))
     point = changed()
     entrants = [
@@ -162,7 +161,8 @@ def test_the_margin_does_not_depend_on_the_order(qualities: list[float], random:
     ]
     shuffled = list(entrants)
     random.shuffle(shuffled)
-    assert measured(QUALITY, shuffled) == measured(QUALITY, entrants)
+    info = measured(QUALITY, entrants)
+    assert measured(QUALITY, shuffled).critical == pytest.approx(info.critical)
 
 
 def test_draws_are_read_by_point(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from components.frontier_gate.draws import MEAN, pack, unpack
 from components.frontier_gate.settings import GateSettings, Goal, Slice
 from components.frontier_gate.verdict import reach_verdict
 from components.tracking.registered import RegisteredVersion
@@ -34,8 +36,9 @@ def earlier(
     return make_run({LARGE: [Made(quality, latency_ms, name, size=size)]})
 
 
-def test_a_beaten_champion_is_reported(run: Run) -> None:
-    device = device_of(run, registered=[registered_from(earlier(), "3", ("champion", "stable"))])
+def test_a_beaten_champion_is_reported(run: Run, tmp_path: Path) -> None:
+    before = registered_from(earlier(), "3", ("champion", "stable"), samples=tmp_path / "then")
+    device = device_of(run, registered=[before], samples=tmp_path / "now")
     (registered,) = device.registered
     assert registered.competes and registered.reason == ""
     assert registered.beaten_by == [point_of(device, SMALL).point_id]
@@ -44,15 +47,39 @@ def test_a_beaten_champion_is_reported(run: Run) -> None:
     assert [point.blessed for point in device.points] == [True, True]
 
 
-def test_a_champion_that_stands_puts_out_what_it_beats(run: Run) -> None:
+def test_a_champion_that_stands_puts_out_what_it_beats(run: Run, tmp_path: Path) -> None:
     # 4 ms at the same quality: the small student's 5 ms are beaten, the tiny one's 2 ms are not.
-    device = device_of(run, registered=[registered_from(earlier(0.75, 4.0), "3")])
+    before = registered_from(earlier(0.75, 4.0), "3", samples=tmp_path / "then")
+    device = device_of(run, registered=[before], samples=tmp_path / "now")
     (registered,) = device.registered
     assert registered.competes and registered.beaten_by == []
     small, tiny = point_of(device, SMALL), point_of(device, TINY)
     assert (small.on_frontier, small.blessed, tiny.blessed) == (False, False, True)
     assert small.dominated_by == ["tinytrill-host v3"] and small.reasons == ["beaten by tinytrill-host v3"]
     assert device.closed == []
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["draws kept", "no draws"])
+def test_champions_compete_by_their_draws(run: Run, kept: bool, tmp_path: Path) -> None:
+    # Better by 0.02 at the same speed: far for draws of the same clips, nothing for intervals of +-0.02.
+    before = registered_from(earlier(0.77, 5.0), "3", samples=tmp_path / "then" if kept else None)
+    assert bool(before.standing.point.quality_draws) == kept
+    device = device_of(run, registered=[before], samples=tmp_path / "now")
+    assert point_of(device, SMALL).on_frontier is not kept
+
+
+def test_draws_of_another_number_are_not_paired(run: Run, tmp_path: Path) -> None:
+    before = registered_from(earlier(0.77, 5.0), "3", samples=tmp_path / "then")
+    point = before.standing.point
+    fewer = point.model_copy(update={"quality_draws": pack(unpack(point.quality_draws)[MEAN][:-1])})
+    odd = replace(before, standing=before.standing.model_copy(update={"point": fewer}))
+    device = device_of(run, registered=[odd], samples=tmp_path / "now")
+    assert device.registered[0].competes and point_of(device, SMALL).on_frontier
+
+
+@pytest.mark.parametrize("text", ["", "no base64!", "YQ=="])
+def test_draws_that_are_none(text: str) -> None:
+    assert unpack(text) == {}
 
 
 def test_nothing_new_on_the_frontier_closes_the_gate(run: Run) -> None:

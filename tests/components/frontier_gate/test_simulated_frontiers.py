@@ -95,12 +95,12 @@ def test_one_more_file_of_the_same_student_changes_no_decision() -> None:
 def test_equal_models_rarely_lead() -> None:
     # 24 models of the same truth: with 1.96 deviations the best "leads" the worst in nearly every run.
     rng = np.random.default_rng(3)
-    false, naive = 0, 0
+    false = naive = 0
     for _ in range(RUNS):
         quality = 0.7 + rng.normal(0, 0.01, 24)
         draws = quality[:, None] + rng.normal(0, 0.01, (24, RESAMPLES))
         gap, deviation = np.ptp(quality), float(np.std(draws[quality.argmax()] - draws[quality.argmin()]))
-        false += gap > critical_value(draws) * deviation
-        naive += gap > 1.96 * deviation
+        false += int(gap > critical_value(draws) * deviation)
+        naive += int(gap > 1.96 * deviation)
     assert naive > 0.8 * RUNS
     assert false <= 0.12 * RUNS

@@ -51,7 +51,7 @@ class Part:
 
 
 def parts_of(task: NossTask, strict: StrictProtocol, seed: int) -> list[Part]:
-    """All parts of a task, draw by draw; in each draw a clip is tested once at most.
+    """All distinct parts of a task, draw by draw; in each draw a clip is tested once at most.
 
     Raises:
       ValueError: If a part's train has a single class, or its validation no clip.
@@ -62,7 +62,7 @@ def parts_of(task: NossTask, strict: StrictProtocol, seed: int) -> list[Part]:
         parts = [part for draw in range(strict.seeds) for part in _speaker_folds(task, strict, seed, draw)]
     else:
         parts = [_given(task, seed, draw) for draw in range(strict.seeds)]
-    parts = [_without_shared_sounds(task, part) for part in parts]
+    parts = _distinct([_without_shared_sounds(task, part) for part in parts])
     for part in parts:
         if not part.validation or len({clip.label for clip in part.train}) < 2:
             raise ValueError(
@@ -71,6 +71,18 @@ def parts_of(task: NossTask, strict: StrictProtocol, seed: int) -> list[Part]:
                 "validation; a probe needs two classes and a clip to choose by"
             )
     return parts
+
+
+def _distinct(parts: Sequence[Part]) -> list[Part]:
+    """Without those that test and choose by the clips of an earlier one: of few speakers draws repeat."""
+    seen: set[tuple[frozenset[str], ...]] = set()
+    kept = []
+    for part in parts:
+        key = tuple(frozenset(clip.clip_id for clip in clips) for clips in (part.validation, part.test))
+        if key not in seen:
+            seen.add(key)
+            kept.append(part)
+    return kept
 
 
 def official_parts(task: NossTask) -> list[Part]:
@@ -124,8 +136,8 @@ def _speaker_folds(task: NossTask, strict: StrictProtocol, seed: int, draw: int)
     generator = np.random.default_rng([_number(task, seed), draw])
     labels, groups = class_indices(task.classes, task.clips), _groups(task.clips, by_speaker=True)
     count = min(strict.speaker_folds, int(groups.max()) + 1)
-    fold_of = np.full(len(groups), count - 1)
-    for fold in range(count - 1):
+    fold_of = groups if count == int(groups.max()) + 1 else np.full(len(groups), count - 1)
+    for fold in range(count - 1 if fold_of is not groups else 0):
         left = np.flatnonzero(fold_of == count - 1)
         # Of what is left, this fold is one of count - fold equal parts.
         fold_of[left[_draw(labels[left], groups[left], 1 / (count - fold), generator)]] = fold

@@ -27,7 +27,8 @@ def describe_protocol(settings: NossEvaluatorSettings, seed: int) -> str:
         f"within a standard error by log loss; test read once; {strict.seeds} draws of train and validation, "
         f"the task's own folds in turn, {strict.speaker_folds} folds of speakers where test has fewer than "
         f"{strict.min_test_speakers}; 95 % percentile bootstrap of {settings.resamples} resamples, by "
-        f"speaker where {MIN_SPEAKERS} or more are known; all draws of seed {seed}"
+        f"speaker where {MIN_SPEAKERS} or more are known, drawn together for tasks that share them, widened "
+        f"by t(G - 1) of G speakers or sounds; all draws of seed {seed}"
     )
 
 

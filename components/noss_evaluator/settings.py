@@ -60,11 +60,13 @@ class StrictProtocol(Settings):
         "draws its own.",
     )
     min_test_speakers: int = Field(
-        4,
+        6,
         ge=1,
         description="A task with known speakers, but fewer than this in test, is measured by speaker folds.",
     )
-    speaker_folds: int = Field(3, ge=2, description="Folds of such a task, at most one a speaker.")
+    speaker_folds: int = Field(
+        12, ge=2, description="Folds of such a task; with so many speakers or fewer each is a fold."
+    )
     speaker_normalisation: Annotated[Literal["off", "train"], OrOff] = Field(
         "off",
         description="train: each training speaker is standardised by its own statistics, validation and "

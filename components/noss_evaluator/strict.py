@@ -11,15 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.bootstrap import Samples, interval_95
+from components.bootstrap import Samples
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.folds import Part, parts_of, speaker_is_asked
 from components.noss_evaluator.intervals import (
     Indices,
+    are_by_speaker,
     clusters_of,
     draw_clusters,
+    draw_speakers,
+    score_interval,
     speakers_known,
     task_generator,
+    widened,
 )
 from components.noss_evaluator.metrics import (
     Answers,
@@ -117,7 +121,7 @@ def _run(task: NossTask, part: Part, embeddings: Matrix, strict: StrictProtocol)
 def _bootstrap(
     task: NossTask, runs: Sequence[_Run], tested: Sequence[Entry], resamples: int, seed: int
 ) -> Samples:
-    """Scores of resampled test clips ``(resamples,)``: each drawn set is put to all runs.
+    """Scores of resampled test clips ``(resamples,)``, widened: each drawn set is put to all runs.
 
     The draws depend on clips, seed and task only. So does whether a run lacks what the metric compares:
     such a run is left out of a draw's mean, and a draw without any run repeats one that has some.
@@ -125,8 +129,13 @@ def _bootstrap(
     clusters = clusters_of(tested)
     cluster_of = {clip.clip_id: cluster for clip, cluster in zip(tested, clusters, strict=True)}
     of_runs: list[Indices] = [np.array([cluster_of[clip.clip_id] for clip in run.part.test]) for run in runs]
+    count = int(clusters.max()) + 1
+    if are_by_speaker(tested):
+        draws = draw_speakers(tested, clusters, resamples, seed, task.corpus or task.name)
+    else:
+        draws = draw_clusters(count, resamples, task_generator(seed, task.name))
     portions = []
-    for drawn in draw_clusters(int(clusters.max()) + 1, resamples, task_generator(seed, task.name)):
+    for drawn in draws:
         values = [
             resample(task.metric, run.answers, own, drawn) for run, own in zip(runs, of_runs, strict=True)
         ]
@@ -135,8 +144,7 @@ def _bootstrap(
     defined = np.isfinite(samples)
     if defined.any():
         samples[~defined] = np.resize(samples[defined], int((~defined).sum()))
-    scores: Samples = to_score(task.metric, samples)
-    return scores
+    return widened(to_score(task.metric, samples), count)
 
 
 def _mean_of_defined(values: Samples) -> Samples:
@@ -156,7 +164,7 @@ def _result(task: NossTask, runs: Sequence[_Run], tested: Sequence[Entry], sampl
     value = mean(run.value for run in reports)
     if not np.isfinite(value):
         raise ValueError(f"task {task.name!r}: {task.metric} is not defined on its test clips")
-    low, high = sorted(to_score(task.metric, end) for end in interval_95(samples))
+    low, high = sorted(to_score(task.metric, end) for end in score_interval(samples))
     ingested = task.ingested
     return TaskResult(
         task=task.name,

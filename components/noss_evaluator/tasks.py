@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from components.bootstrap import Samples
 from components.noss_evaluator.clips import SPLITS, Entry
@@ -32,12 +34,14 @@ class NossTask:
       metric: The metric that counts.
       classes: All labels of all clips, sorted.
       clips: All clips.
+      corpus: The first of the tasks that share sounds with it: speakers of one name in them are one person.
     """
 
     ingested: IngestedTask
     metric: Metric
     classes: tuple[str, ...]
     clips: tuple[Entry, ...]
+    corpus: str = ""
 
     @property
     def name(self) -> str:
@@ -123,6 +127,7 @@ def gather_tasks(
     if unknown:
         raise ValueError(f"the records hold {unknown}, {NossTaskSet.FILE} describes {sorted(ingested)}")
     tasks = []
+    corpora = _corpora(entries)
     for name in names:
         own = sorted((entry for entry in entries if entry.task == name), key=lambda entry: entry.clip_id)
         task = NossTask(
@@ -130,6 +135,7 @@ def gather_tasks(
             metric=settings.metrics.get(name, ingested[name].record.metric),
             classes=tuple(sorted({entry.label for entry in own})),
             clips=tuple(own),
+            corpus=corpora[name],
         )
         if task.metric == "equal_error_rate" and (len(task.classes) != 2 or task.positive is None):
             raise ValueError(
@@ -145,6 +151,19 @@ def gather_tasks(
             raise ValueError(f"task {name!r} has the single class {seen[0]!r} in train, a probe needs two")
         tasks.append(task)
     return tasks
+
+
+def _corpora(entries: Sequence[Entry]) -> dict[str, str]:
+    """For each task the first, by name, of those that it is connected with by common sounds."""
+    tasks = sorted({entry.task for entry in entries})
+    number = {task: index for index, task in enumerate(tasks)}
+    pairs = {(number[entry.task], len(tasks) + entry.sound) for entry in entries}
+    rows, columns = np.array(sorted(pairs)).T
+    size = int(columns.max()) + 1
+    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
+    _, component = connected_components(graph, directed=False)
+    first: dict[int, str] = {}
+    return {task: first.setdefault(int(component[number[task]]), task) for task in tasks}
 
 
 def sounds_of(clips: Sequence[Entry]) -> np.ndarray[Any, np.dtype[np.intp]]:

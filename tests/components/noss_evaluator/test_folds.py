@@ -69,8 +69,8 @@ def test_redrawn_splits_keep_each_label_s_share() -> None:
 
 
 def test_redrawn_splits_keep_speakers_apart() -> None:
-    # Train has speakers t0..t7, validation v0 and v1, test s0..s4: 10 clips a speaker but for test.
-    letters = {"train": ("t", 8), "validation": ("v", 2), "test": ("s", 5)}
+    # Train has speakers t0..t7, validation v0 and v1, test s0..s5: 10 clips a speaker but for test.
+    letters = {"train": ("t", 8), "validation": ("v", 2), "test": ("s", 6)}
     task = make_task(_entries(MANY, lambda split, i: f"{letters[split][0]}{i % letters[split][1]}"))
     for part in parts_of(task, STRICT, seed=1):
         assert _is_apart(part, lambda clip: clip.speaker_id)
@@ -113,8 +113,9 @@ def _few_speakers() -> list[Entry]:
 
 
 def test_few_test_speakers_make_speaker_folds() -> None:
+    strict = STRICT.model_copy(update={"speaker_folds": 3})
     task = make_task(_few_speakers(), speaker="known")
-    parts = parts_of(task, STRICT, seed=1)
+    parts = parts_of(task, strict, seed=1)
     assert [(part.seed, part.fold) for part in parts] == [(s, str(f)) for s in range(3) for f in range(3)]
     for draw in range(3):
         of_draw = [part for part in parts if part.seed == draw]
@@ -130,6 +131,32 @@ def test_few_test_speakers_make_speaker_folds() -> None:
     assert parts[0].test != parts[3].test
     # The papers take the split that there is.
     assert [part.test for part in official_parts(task)] == [task.splits["test"]]
+
+
+def test_up_to_twelve_speakers_are_left_out_one_by_one() -> None:
+    task = make_task(_few_speakers(), speaker="known")
+    parts = parts_of(task, STRICT, seed=1)
+    first = [part for part in parts if part.seed == 0]
+    assert sorted(speaker for part in first for speaker in _speakers(part.test)) == sorted(
+        {clip.speaker_id for clip in task.clips}
+    )
+    assert all(len(_speakers(part.test)) == 1 for part in parts)
+    for part in parts:
+        assert _is_apart(part, lambda clip: clip.speaker_id)
+        assert {clip.label for clip in part.train} == set("abcd")
+
+
+def test_no_part_is_measured_twice() -> None:
+    # Ten draws of three folds of ten speakers: some come out the same.
+    strict = STRICT.model_copy(update={"seeds": 10})
+    for speaker_folds in (3, 12):
+        task = make_task(_few_speakers(), speaker="known")
+        chosen = strict.model_copy(update={"speaker_folds": speaker_folds})
+        keys = [
+            (frozenset(_speakers(part.test)), frozenset(_speakers(part.validation)))
+            for part in parts_of(task, chosen, seed=1)
+        ]
+        assert len(keys) == len(set(keys)) >= 20
 
 
 def test_a_label_of_one_speaker_is_missed_but_the_others_are_not() -> None:

@@ -8,9 +8,12 @@ from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.intervals import (
     clusters_of,
     draw_clusters,
+    draw_speakers,
     mean_interval,
+    score_interval,
     speakers_known,
     task_generator,
+    widened,
 )
 
 
@@ -30,7 +33,8 @@ def _samples(values: np.ndarray, clusters: np.ndarray, resamples: int, seed: int
 
 
 def test_clips_of_few_speakers_stand_for_themselves() -> None:
-    assert clusters_of(_clips(["x", "x", "y", "z"])).tolist() == [0, 1, 2, 3]
+    assert clusters_of(_clips(["x", "x", "y", "y"])).tolist() == [0, 1, 2, 3]
+    assert clusters_of(_clips(["x", "x", "y", "z"])).tolist() == [0, 0, 1, 2]
 
 
 def test_clips_of_one_sound_are_one() -> None:
@@ -121,3 +125,64 @@ def test_paired_intervals_cover_the_true_difference() -> None:
         interval_95(drawn @ one - rng.permutation(drawn @ other)) for one, other in zip(a, b, strict=True)
     ]
     assert np.mean([high - low for low, high in paired]) < 0.7 * np.mean([high - low for low, high in apart])
+
+
+@pytest.mark.parametrize(("speakers", "least"), [(4, 0.86), (6, 0.88), (10, 0.91), (20, 0.92)])
+def test_intervals_of_few_speakers_cover(speakers: int, least: float) -> None:
+    """400 worlds: speakers of accuracy 0.7 +- 0.1, 30 clips each; percentiles alone cover .75 to .91."""
+    rng = np.random.default_rng(0)
+    worlds, clips = 400, 30
+    accuracy = np.clip(rng.normal(0.7, 0.1, (worlds, speakers)), 0, 1)
+    rates = rng.binomial(clips, accuracy) / clips
+    entries = _clips([f"s{i}" for i in range(speakers)])
+    draws = np.concatenate(list(draw_speakers(entries, clusters_of(entries), 500, 0, "x")))
+    draws = draws[draws.sum(axis=1) > 0]
+    samples = [(draws @ one) / draws.sum(axis=1) for one in rates]
+    intervals = [score_interval(widened(one, speakers)) for one in samples]
+    assert least <= np.mean([low <= 0.7 <= high for low, high in intervals]) <= 0.985
+
+
+def test_speakers_that_tasks_share_are_drawn_together() -> None:
+    one, other = _clips(["w", "x", "y"]), _clips(["z", "y", "w", "w"])
+    first, second = (
+        np.concatenate(list(draw_speakers(clips, clusters_of(clips), 300, 1, "corpus")))
+        for clips in (one, other)
+    )
+    # Speakers of the first: w, x, y; of the second: z, y, w.
+    np.testing.assert_array_equal(first[:, [0, 2]], second[:, [2, 1]])
+    elsewhere = np.concatenate(list(draw_speakers(one, clusters_of(one), 300, 1, "another")))
+    assert (elsewhere != first).any()
+    assert first.mean() == pytest.approx(1, abs=0.15)
+
+
+def test_the_mean_of_tasks_that_share_speakers_covers() -> None:
+    """Four tasks of the same 20 speakers: drawn apart, their mean would seem twice as sure as it is."""
+    rng = np.random.default_rng(0)
+    worlds, speakers, tasks = 300, 20, 4
+    rates = 0.7 + rng.normal(0, 0.1, (worlds, speakers, 1)) + rng.normal(0, 0.03, (worlds, speakers, tasks))
+    entries = _clips([f"s{i}" for i in range(speakers)])
+
+    def covered(corpora: list[str]) -> float:
+        draws = [
+            np.concatenate(list(draw_speakers(entries, clusters_of(entries), 400, 0, one))) for one in corpora
+        ]
+        hits = 0
+        for world in rates:
+            by_task = [
+                widened((drawn @ world[:, i]) / drawn.sum(axis=1), speakers) for i, drawn in enumerate(draws)
+            ]
+            low, high = mean_interval(by_task)
+            hits += int(low <= 0.7 <= high)
+        return hits / worlds
+
+    assert covered(["x"] * tasks) >= 0.92
+    assert covered(["a", "b", "c", "d"]) < 0.8
+
+
+def test_many_clusters_are_hardly_widened() -> None:
+    samples = np.random.default_rng(0).normal(0.7, 0.01, 1000)
+    assert np.ptp(widened(samples, 1000)) == pytest.approx(np.ptp(samples), rel=0.003)
+    # t(5) is 2.571: 2.571 / 1.96 * sqrt(6 / 5) = 1.437.
+    assert np.ptp(widened(samples, 6)) == pytest.approx(1.437 * np.ptp(samples), rel=0.001)
+    assert widened(samples, 1) is samples
+    assert score_interval(np.array([-0.2, 1.3])) == (0.0, 1.0)

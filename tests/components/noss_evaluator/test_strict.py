@@ -15,7 +15,7 @@ from schemas.noss_tasks import METRICS, Metric, SplitRule
 from tests.components.noss_evaluator.helpers import make_entries, make_task
 
 SETTINGS = NossEvaluatorSettings(resamples=200)
-ONCE = NossEvaluatorSettings(resamples=200, strict=StrictProtocol(seeds=1))
+ONCE = NossEvaluatorSettings(resamples=200, strict=StrictProtocol(seeds=1, min_test_speakers=4))
 MANY = {"train": 200, "validation": 100, "test": 400}
 FOUR = ("a", "b", "c", "d")
 DETECTOR: dict[str, Any] = {"metric": "equal_error_rate", "labels": ("a", "b"), "positive_label": "b"}
@@ -123,7 +123,7 @@ def test_test_sounds_do_not_reach_the_probe() -> None:
 
 
 def test_speaker_normalisation_uses_no_statistic_of_test_speakers() -> None:
-    strict = StrictProtocol(speaker_normalisation="train")
+    strict = StrictProtocol(speaker_normalisation="train", min_test_speakers=4)
     settings = SETTINGS.model_copy(update={"strict": strict})
     entries = make_entries("x", MANY, FOUR, speakers=5)
     embeddings = _signal(entries, noise=8.0)
@@ -133,7 +133,9 @@ def test_speaker_normalisation_uses_no_statistic_of_test_speakers() -> None:
     moved[[entry.sound for entry in entries if entry.split == "test"][:5]] += 1000
     two = _evaluate(entries, moved, settings)
     assert one.probabilities[5:] == pytest.approx(two.probabilities[5:], abs=1e-6)
-    off = _evaluate(entries, embeddings)
+    off = _evaluate(
+        entries, embeddings, SETTINGS.model_copy(update={"strict": StrictProtocol(min_test_speakers=4)})
+    )
     assert np.abs(one.probabilities - off.probabilities).max() > 0.01
     # Where the speaker is what is asked, it would take the answer away.
     asked = _evaluate(entries, embeddings, settings, speaker="label")

@@ -128,6 +128,7 @@ class _Builder:
                 teacher=teacher,
                 report=corpus.outputs["report"],
                 noss=noss.outputs["examples"],
+                min_test_speakers=config.evaluation.strict.min_test_speakers,
                 code_digest=code_digest("teacher_embedder"),
                 data_digest=self._digests.teacher,
                 scratch_dir=str(self._layout.scratch),

@@ -39,7 +39,7 @@ _SPAN = _SMOOTH + _STEP + _SECOND_MOMENT - 1
 _QUIET = 3e-9  # mean power, of full scale squared, below which rounding to 16 bits decides
 
 _LEAST_SHARE = 0.5  # of a short sound's words that must be there
-_LEAST_WORDS = 5
+_LEAST_WORDS = 15  # half a second; what is alike for less is mostly chance
 
 _COMMON = 64  # a word that stands in more places tells nothing
 _CANDIDATES = 16

@@ -24,6 +24,7 @@ class TeacherEmbedderSpec(types.ComponentSpec):
         executor.CODE_DIGEST_KEY: ExecutionParameter(type=str),
         executor.DATA_DIGEST_KEY: ExecutionParameter(type=str),
         executor.SCRATCH_KEY: ExecutionParameter(type=str),
+        executor.MIN_TEST_SPEAKERS_KEY: ExecutionParameter(type=int),
     }
     INPUTS = {
         executor.EXAMPLES_KEY: ChannelParameter(type=standard_artifacts.Examples),
@@ -48,6 +49,7 @@ class TeacherEmbedder(base_beam_component.BaseBeamComponent):
         teacher: types.BaseChannel | None = None,
         report: types.BaseChannel | None = None,
         noss: types.BaseChannel | None = None,
+        min_test_speakers: int = 0,
         code_digest: str = "",
         data_digest: str = "",
         scratch_dir: str = "",
@@ -60,7 +62,9 @@ class TeacherEmbedder(base_beam_component.BaseBeamComponent):
           seed: Of the augmentation.
           teacher: The ``TeacherModel`` that a teacher of kind ``trained`` is read from.
           report: The ``IngestReport`` of the clips, which says whether they are synthetic.
-          noss: NOSS examples, whose test clips are removed from the corpus (``settings.noss_duplicates``).
+          noss: NOSS examples; what is tested of them is removed from the corpus
+            (``settings.noss_duplicates``).
+          min_test_speakers: The evaluator's setting, which decides of which tasks every clip is tested.
           code_digest: Fingerprint of the code, so that changed code is not answered from the cache.
           data_digest: Fingerprint of the teacher's files, for the same purpose.
           scratch_dir: Folder in which finished shards outlive a killed run; empty: nothing is kept.
@@ -91,6 +95,7 @@ class TeacherEmbedder(base_beam_component.BaseBeamComponent):
                     executor.CODE_DIGEST_KEY: code_digest,
                     executor.DATA_DIGEST_KEY: data_digest,
                     executor.SCRATCH_KEY: scratch_dir,
+                    executor.MIN_TEST_SPEAKERS_KEY: min_test_speakers,
                     executor.WINDOWS_KEY: types.Channel(type=DistillationSet),
                 },
             )

@@ -43,6 +43,7 @@ SEED_KEY = "seed"
 CODE_DIGEST_KEY = "code_digest"
 DATA_DIGEST_KEY = "data_digest"
 SCRATCH_KEY = "scratch_dir"
+MIN_TEST_SPEAKERS_KEY = "min_test_speakers"
 
 SPLITS = (TRAIN, "eval")
 
@@ -81,7 +82,7 @@ class Executor(BaseBeamExecutor):
 
         jobs = plan_jobs(examples_uri, windows_uri)
         Path(windows_uri).mkdir(parents=True, exist_ok=True)
-        held_out = _hold_out(input_dict, settings, windows_uri)
+        held_out = _hold_out(input_dict, settings, windows_uri, exec_properties[MIN_TEST_SPEAKERS_KEY])
         embedding = Embedding(
             settings=exec_properties[SETTINGS_KEY],
             seed=exec_properties[SEED_KEY],
@@ -188,12 +189,15 @@ class _HeldOut:
 
 
 def _hold_out(
-    input_dict: dict[str, list[Artifact]], settings: TeacherEmbedderSettings, folder: str
+    input_dict: dict[str, list[Artifact]],
+    settings: TeacherEmbedderSettings,
+    folder: str,
+    min_test_speakers: int,
 ) -> _HeldOut:
     if settings.noss_duplicates == "keep" or not input_dict.get(NOSS_KEY):
         return _HeldOut()
-    sounds = HeldOutSounds.of(artifact_utils.get_single_uri(input_dict[NOSS_KEY]))
-    log.info("looking for %d clips of the tasks' test splits in the corpus", len(sounds.names))
+    sounds = HeldOutSounds.of(artifact_utils.get_single_uri(input_dict[NOSS_KEY]), min_test_speakers)
+    log.info("looking for %d clips that the tasks test in the corpus", len(sounds.names))
     return _HeldOut(sounds.save(folder), sounds.digest)
 
 

@@ -1,14 +1,16 @@
 """Sounds that quality is measured on, and which clips of the corpus are them.
 
 A student that has learnt from the very sound it is tested on, or from another recording of it, is measured
-too well. Such clips are left out, counted and listed.
+too well. Such clips are left out, counted and listed. Tested is the test split, and of a task that is
+measured by folds, its own or those of speakers, every clip.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from components.audio.record_sum import RecordSum, digest_of
 from schemas.records import Clip, NossClip, iterate_examples, list_shards
 from schemas.reports import QuarantinedClip
 
-SPLIT = "test"
+SPLIT, FURTHER_SPLITS = "test", ("train", "validation")
 EXACT, NEAR = "noss_exact", "noss_near"
 
 # Measured on 612 real clips of a corpus against 366 of seven tasks, no two of which are the same sound: the
@@ -31,7 +33,7 @@ _MIN_SECONDS = 1.5
 
 @dataclass(frozen=True)
 class HeldOutSounds:
-    """The sounds of the tasks' test splits, to be looked up.
+    """The sounds that the tasks test, to be looked up.
 
     Attributes:
       names: Clip ids.
@@ -48,16 +50,21 @@ class HeldOutSounds:
     digest: str = ""
 
     @classmethod
-    def of(cls, examples_uri: str) -> HeldOutSounds:
-        """Reads the test split of NOSS examples."""
+    def of(cls, examples_uri: str, min_test_speakers: int) -> HeldOutSounds:
+        """Reads what is ever tested of NOSS examples.
+
+        Args:
+          examples_uri: Folder of the examples.
+          min_test_speakers: A task with known speakers, but fewer of them in test, is measured by folds of
+            speakers, as the evaluator's setting of that name says.
+        """
         names: list[str] = []
         exact: dict[str, int] = {}
         lengths: set[int] = set()
         records = RecordSum()
 
         def sounds() -> Iterable[Pcm]:
-            for record in iterate_examples(list_shards(examples_uri, SPLIT)):
-                clip = NossClip.from_example(record)
+            for clip in _tested(examples_uri, min_test_speakers):
                 core = _without_silence(clip.audio)
                 key = _digest(core)
                 if not len(core) or key in exact:
@@ -124,6 +131,24 @@ class HeldOutSounds:
             f"sounds like {self.names[match.number]}: {match.seconds:.1f} s, "
             f"{match.bit_errors:.0%} of the fingerprint differ",
         )
+
+
+def _tested(examples_uri: str, min_test_speakers: int) -> Iterator[NossClip]:
+    """All clips of the test splits, then the other clips of tasks that are measured by folds."""
+    speakers: dict[str, set[str]] = defaultdict(set)
+    by_folds: set[str] = set()
+    for record in iterate_examples(list_shards(examples_uri, SPLIT)):
+        clip = NossClip.from_example(record)
+        speakers[clip.task].add(clip.speaker_id)
+        if clip.group:
+            by_folds.add(clip.task)
+        yield clip
+    by_folds |= {task for task, known in speakers.items() if 0 < len(known - {""}) < min_test_speakers}
+    for split in FURTHER_SPLITS if by_folds else ():
+        for record in iterate_examples(list_shards(examples_uri, split)):
+            clip = NossClip.from_example(record)
+            if clip.task in by_folds or clip.group:
+                yield clip
 
 
 def _left_out(clip: Clip, source: str, reason: str, detail: str) -> QuarantinedClip:

@@ -98,7 +98,7 @@ class TeacherEmbedderSettings(Settings):
     )
     noss_duplicates: Literal["remove", "keep"] = Field(
         "remove",
-        description="Clips that are, or sound like, a clip of a NOSS task's test split: remove leaves them "
+        description="Clips that are, or sound like, a clip that a NOSS task tests: remove leaves them "
         "out and counts them.",
     )
     augment: AugmentSettings = Field(

@@ -180,7 +180,13 @@ def embed(prepared: Path, output: Path, scratch: Path) -> dict[str, Any]:
     EmbedExecutor(context).Do(
         {"examples": [clips]},
         {"windows": [windows]},
-        {"settings": settings.to_parameter(), "seed": 3, "scratch_dir": str(scratch), "code_digest": "c"},
+        {
+            "settings": settings.to_parameter(),
+            "seed": 3,
+            "scratch_dir": str(scratch),
+            "code_digest": "c",
+            "min_test_speakers": 6,
+        },
     )
     info = DistillationSetInfo.load(windows.uri)
     return {"digest": info.digest, "clips": info.clips} | _shards(windows)

@@ -109,6 +109,7 @@ def run(tmp_path: Path, levels: str) -> Run:
                 executor.SETTINGS_KEY: settings.to_parameter(),
                 executor.SEED_KEY: seed,
                 executor.SCRATCH_KEY: str(scratch),
+                executor.MIN_TEST_SPEAKERS_KEY: 6,
                 executor.CODE_DIGEST_KEY: code_digest,
             },
         )

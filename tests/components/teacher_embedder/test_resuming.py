@@ -95,13 +95,24 @@ def test_a_damaged_shard_is_made_again(run: Run, tmp_path: Path, caplog: pytest.
     assert f"{victim} is made again" in caplog.text
 
 
-def noss(folder: Path, clips: list[Clip]) -> str:
-    """NOSS examples whose test split sounds like these clips."""
-    records = (
-        NossClip(f"task/{clip.clip_id}", clip.audio, "task", "test", "a", "", "", 16_000).to_example()
-        for clip in clips
-    )
-    write_shard(shard_path(str(folder), "test", 0, 1), records)
+def noss(folder: Path, clips: list[Clip], **further: Any) -> str:
+    """NOSS examples whose test split sounds like these; ``further``: clips of train, speakers, folds."""
+    speakers, fold, trained = further.get("speakers", 0), further.get("fold", ""), further.get("train", [])
+    for split, members in (("test", clips), ("train", trained)):
+        records = (
+            NossClip(
+                f"task/{clip.clip_id}",
+                clip.audio,
+                "task",
+                split,
+                "a",
+                f"s{number % speakers}" if speakers else "",
+                fold,
+                16_000,
+            ).to_example()
+            for number, clip in enumerate(members)
+        )
+        write_shard(shard_path(str(folder), split, 0, 1), records)
     return str(folder)
 
 
@@ -111,6 +122,29 @@ def tone_clip(name: str, seed: int) -> Clip:
     notes = rng.uniform(200, 3000, (20, 3)).repeat(1600, axis=0)
     wave = np.sin(2 * np.pi * np.cumsum(notes, axis=0) / 16_000).sum(axis=1) * 4000
     return Clip(name, wave.astype(np.int16), (), 16_000)
+
+
+@pytest.mark.parametrize(
+    ("task", "left_out"),
+    [
+        ({}, {}),
+        ({"fold": "2"}, {"noss_exact": 1}),
+        ({"speakers": 5}, {"noss_exact": 1}),
+        ({"speakers": 6}, {}),
+    ],
+    ids=["one split", "folds", "few speakers", "enough speakers"],
+)
+def test_whatever_is_ever_tested_is_held_out(
+    run: Run, tmp_path: Path, task: dict[str, Any], left_out: dict[str, int]
+) -> None:
+    clips = {
+        split: [tone_clip(f"{split}{n}", 10 * n + len(split)) for n in range(2)]
+        for split in ("train", "eval")
+    }
+    # Six test clips; a clip of the task's train split is one of the corpus.
+    tests = [tone_clip(f"strange{n}", 900 + n) for n in range(6)]
+    uri = run(clips, noss=noss(tmp_path / "noss", tests, train=[clips["train"][1]], **task))
+    assert DistillationSetInfo.load(uri).left_out == {"train": left_out, "eval": {}}
 
 
 def test_other_test_clips_cost_only_the_shards_that_have_them(run: Run, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 
 from pydantic import Field
 
-from schemas.reports import EpochMetrics
 from schemas.settings import Report, Settings
 from schemas.students import FrontEndSpec
+from schemas.training_reports import EpochMetrics
 
 
 class ResNetSpec(Settings):

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.ingest_reports import IngestReport, SplitCounts
 from schemas.latency_reports import (
     LatencyMeasurement,
     LatencyReport,
@@ -31,20 +33,11 @@ from schemas.noss_reports import (
     UnavailableTask,
 )
 from schemas.noss_tasks import Obtain
-from schemas.reports import (
-    Behaviour,
-    DistillationSetInfo,
-    EpochMetrics,
-    IngestReport,
-    LayerNoise,
-    Parity,
-    SplitCounts,
-    StudentInfo,
-    TensorInfo,
-    TfliteReport,
-    TfliteVariant,
-)
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
+from schemas.tensors import TensorInfo
+from schemas.tflite_reports import Behaviour, LayerNoise, Parity, TfliteReport, TfliteVariant
+from schemas.training_reports import EpochMetrics
 from tests.students import mobilenet
 
 TASKS = ("language", "speaker", "keyword")

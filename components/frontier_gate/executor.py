@@ -21,7 +21,8 @@ from components.tracking.names import model_name
 from components.tracking.registered import RegisteredVersion, registered_versions
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossReport
-from schemas.reports import StudentInfo, TfliteReport
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 
 VARIANTS_ROLE = "variants"

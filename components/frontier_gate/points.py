@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossComparison, NossModelResult, NossReport, PairedDifference
-from schemas.reports import TfliteReport, TfliteVariant
+from schemas.tflite_reports import TfliteReport, TfliteVariant
 from schemas.verdicts import FrontierPoint, ReferenceQuality, RefusedVariant
 
 

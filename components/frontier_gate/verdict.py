@@ -21,7 +21,7 @@ from components.frontier_gate.yardsticks import Yardsticks, check_names, slices_
 from components.tracking.registered import RegisteredVersion
 from schemas.latency_reports import LatencyReport, Machine
 from schemas.noss_reports import NossComparison, NossModelResult, NossReport
-from schemas.reports import TfliteReport
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RefusedVariant, Verdict
 
 

@@ -9,7 +9,7 @@ from components.frontier_gate.incumbents import Incumbent
 from components.frontier_gate.settings import CHAMPION, TEACHER, GateSettings, Goal, GoalMetric
 from schemas.devices import Percentile, VariantInput
 from schemas.noss_reports import NossComparison, NossModelResult, SliceFigure
-from schemas.reports import TfliteReport
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import FrontierPoint
 
 METRIC_NAMES: dict[GoalMetric, str] = {

@@ -16,7 +16,7 @@ from components.tflite_converter import checks
 from components.tflite_converter.settings import ConverterSettings
 from components.tflite_converter.windows import HELD_OUT, draw_windows
 from schemas.devices import VariantInput
-from schemas.reports import Behaviour, Parity, Precision
+from schemas.tflite_reports import Behaviour, Parity, Precision
 
 _BATCH = 16
 

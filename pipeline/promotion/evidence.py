@@ -15,7 +15,7 @@ from components.tracking.registered import RegisteredVersion
 from pipeline.promotion.checked import Checked, Failed
 from pipeline.registry.files import Tampered, fetch_files
 from schemas.noss_reports import NossComparison, NossModelResult
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 from schemas.verdicts import DeviceVerdict, FrontierPoint, Standing, Verdict
 
 VERDICT_FOLDER = "verdict"

@@ -9,7 +9,8 @@ from components.frontier_gate.settings import GateSettings, Goal
 from schemas.devices import VariantInput
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossComparison, NossModelResult, NossReport
-from schemas.reports import StudentInfo, TfliteReport
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 
 

@@ -21,7 +21,6 @@ from components.noss_evaluator.subjects import (
     tflite_networks,
 )
 from pipeline.config_file import ConfigError, read_mapping
-from schemas.devices import VariantInput
 from schemas.push_reports import ModelDescription
 from schemas.students import FrontEndSpec
 from schemas.teachers import (
@@ -36,6 +35,7 @@ from schemas.teachers import (
     needs_training,
     resolve_paths,
 )
+from schemas.tensors import VariantInput
 from schemas.tflite_reports import TfliteReport
 
 ACCEPTED = (

@@ -6,11 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.devices import VariantInput
 from schemas.noss_reports import NossModelResult
 from schemas.settings import Report, ReportFile
 from schemas.students import FrontEndSpec, StudentSpec
-from schemas.tensors import TensorInfo
+from schemas.tensors import TensorInfo, VariantInput
 from schemas.tflite_reports import Parity, Precision
 from schemas.verdicts import Blessing
 

@@ -1,8 +1,12 @@
-"""The tensors of a TFLite file as they are named in reports."""
+"""What goes into a TFLite file and comes out of it, as reports name it."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from schemas.settings import Report
+
+VariantInput = Literal["wave", "core"]
 
 
 class TensorInfo(Report):

@@ -6,10 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.devices import VariantInput
 from schemas.settings import Report, ReportFile
 from schemas.students import FrontEndSpec, StudentSpec
-from schemas.tensors import TensorInfo
+from schemas.tensors import TensorInfo, VariantInput
 
 Precision = Literal["float32", "float16", "dynamic", "int8"]
 

@@ -12,12 +12,14 @@ from pydantic import BaseModel
 
 from pipeline.config import RunConfig
 from schemas import (
+    comparison_reports,
     corpus_statistics,
     distillation_reports,
     ingest_reports,
     latency_reports,
     lineage,
     noss_reports,
+    noss_task_sets,
     noss_tasks,
     push_reports,
     run_records,
@@ -35,9 +37,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "student": student_reports.StudentInfo,
     "variants": tflite_reports.TfliteReport,
     "noss_task": noss_tasks.TaskRecord,
-    "noss_tasks": noss_reports.NossTaskSet,
+    "noss_tasks": noss_task_sets.NossTaskSet,
     "noss_result": noss_reports.NossModelResult,
-    "noss_comparison": noss_reports.NossComparison,
+    "noss_comparison": comparison_reports.NossComparison,
     "noss_report": noss_reports.NossReport,
     "latency_report": latency_reports.LatencyReport,
     "verdict": verdicts.Verdict,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas.comparison_reports import LeftOut, ModelSlices, NossComparison, PairedDifference
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport, SplitCounts
 from schemas.latency_reports import (
@@ -21,17 +22,8 @@ from schemas.latency_reports import (
     OperatorTime,
     SessionConditions,
 )
-from schemas.noss_reports import (
-    LeftOut,
-    ModelSlices,
-    NossComparison,
-    NossModelResult,
-    NossReport,
-    PairedDifference,
-    TaskResult,
-    TfmaSummary,
-    UnavailableTask,
-)
+from schemas.noss_reports import NossModelResult, NossReport, TaskResult, TfmaSummary
+from schemas.noss_task_sets import UnavailableTask
 from schemas.noss_tasks import Obtain
 from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec

@@ -17,7 +17,8 @@ from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
 from schemas.latency_reports import LatencyReport
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
-from schemas.noss_reports import NossReport, NossTaskSet
+from schemas.noss_reports import NossReport
+from schemas.noss_task_sets import NossTaskSet
 from schemas.push_reports import PushedModel, PushReport, Registration
 from schemas.settings import Report
 from schemas.student_reports import StudentInfo

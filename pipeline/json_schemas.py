@@ -12,32 +12,38 @@ from pydantic import BaseModel
 
 from pipeline.config import RunConfig
 from schemas import (
+    comparison_reports,
     corpus_statistics,
+    distillation_reports,
+    ingest_reports,
     latency_reports,
     lineage,
     noss_reports,
+    noss_task_sets,
     noss_tasks,
-    reports,
+    push_reports,
     run_records,
+    student_reports,
+    tflite_reports,
     verdicts,
 )
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas" / "json"
 MODELS: dict[str, type[BaseModel]] = {
     "config": RunConfig,
-    "ingest_report": reports.IngestReport,
+    "ingest_report": ingest_reports.IngestReport,
     "corpus_statistics": corpus_statistics.CorpusStatistics,
-    "distillation_set": reports.DistillationSetInfo,
-    "student": reports.StudentInfo,
-    "variants": reports.TfliteReport,
+    "distillation_set": distillation_reports.DistillationSetInfo,
+    "student": student_reports.StudentInfo,
+    "variants": tflite_reports.TfliteReport,
     "noss_task": noss_tasks.TaskRecord,
-    "noss_tasks": noss_reports.NossTaskSet,
+    "noss_tasks": noss_task_sets.NossTaskSet,
     "noss_result": noss_reports.NossModelResult,
-    "noss_comparison": noss_reports.NossComparison,
+    "noss_comparison": comparison_reports.NossComparison,
     "noss_report": noss_reports.NossReport,
     "latency_report": latency_reports.LatencyReport,
     "verdict": verdicts.Verdict,
-    "pushed": reports.PushReport,
+    "pushed": push_reports.PushReport,
     "lineage": lineage.LineageGraph,
     "run_record": run_records.RunRecord,
 }

@@ -30,7 +30,7 @@ from pipeline.sources import DataDigests, check_sources, data_digests, resolve
 from pipeline.tracked_run import store_of_run, tracked
 from schemas.corpus_statistics import CorpusStatistics
 from schemas.lineage import LineageGraph
-from schemas.reports import PushReport
+from schemas.push_reports import PushReport
 from schemas.settings import Report
 from schemas.verdicts import Verdict
 

@@ -21,8 +21,7 @@ from components.noss_evaluator.subjects import (
     tflite_networks,
 )
 from pipeline.config_file import ConfigError, read_mapping
-from schemas.devices import VariantInput
-from schemas.reports import ModelDescription, TfliteReport
+from schemas.push_reports import ModelDescription
 from schemas.students import FrontEndSpec
 from schemas.teachers import (
     HuggingFaceTeacher,
@@ -36,6 +35,8 @@ from schemas.teachers import (
     needs_training,
     resolve_paths,
 )
+from schemas.tensors import VariantInput
+from schemas.tflite_reports import TfliteReport
 
 ACCEPTED = (
     "a .tflite file, an .onnx file, a folder with a SavedModel, a Hugging Face checkpoint or what a run "

@@ -28,7 +28,9 @@ from pipeline.local_runner import RunFailed, exclusive
 from pipeline.noss_models import NamedModel, find_model, find_teacher
 from pipeline.progress import Progress, listening, terminal
 from pipeline.sources import DATA_ROOT, refusing_sources, root_of
-from schemas.noss_reports import NossComparison, NossReport, NossTaskSet
+from schemas.comparison_reports import NossComparison
+from schemas.noss_reports import NossReport
+from schemas.noss_task_sets import NossTaskSet
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 

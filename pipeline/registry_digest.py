@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from components.frontier_pusher.settings import PusherSettings
 from components.tracking.names import CHAMPION_ALIAS, model_name
 from components.tracking.registered import registered_versions
-from schemas.reports import FrontierIndex
+from schemas.push_reports import FrontierIndex
 
 
 def registry_digest(push: PusherSettings, run_name: str, devices: Iterable[str]) -> str:

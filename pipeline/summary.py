@@ -8,7 +8,7 @@ from rich.table import Table
 
 from pipeline.layout import RunLayout
 from pipeline.lineage.export import LINEAGE_PAGE
-from schemas.reports import PushReport
+from schemas.push_reports import PushReport
 from schemas.verdicts import DeviceVerdict, Verdict
 
 

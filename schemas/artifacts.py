@@ -17,7 +17,7 @@ class SoundCorpus(Artifact):
 
 
 class IngestReport(Artifact):
-    """``ingest_report.json`` (:class:`schemas.reports.IngestReport`) and ``quarantine.jsonl``."""
+    """``ingest_report.json`` (:class:`schemas.ingest_reports.IngestReport`) and ``quarantine.jsonl``."""
 
     TYPE_NAME = "schemas.IngestReport"
 

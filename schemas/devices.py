@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.settings import Settings
+from schemas.tensors import VariantInput
 
-VariantInput = Literal["wave", "core"]
 Percentile = Literal["p50", "p90", "p95", "p99", "mean"]
 Delegate = Literal["xnnpack", "gpu", "nnapi", "none"]
 

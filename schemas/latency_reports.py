@@ -10,8 +10,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.devices import VariantInput
 from schemas.settings import Report, ReportFile
+from schemas.tensors import VariantInput
 
 Statistic = Literal["median", "mean"]
 

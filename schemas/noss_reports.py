@@ -1,4 +1,4 @@
-"""What the benchmark reports: the tasks that were taken in, each model's figures, and their comparison.
+"""What the benchmark says of a model: its figures, and what they rest on.
 
 Every figure says what was measured, on how many, by which rules and with which interval.
 """
@@ -9,42 +9,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.noss_tasks import Metric, Obtain, TaskRecord
+from schemas.noss_tasks import Metric
 from schemas.settings import Report, ReportFile
 
 ModelKind = Literal["student", "teacher", "baseline", "reference", "control"]
 ProbeKind = Literal["linear", "lda", "knn"]
 SliceFeature = Literal["class", "speaker", "sex", "age", "duration"]
 SliceInterval = Literal["jackknife", "bootstrap", "wilson"]
-
-
-class IngestedTask(Report):
-    """A task as it was taken in."""
-
-    record: TaskRecord
-    digest: str = Field(description="Of the record: what decides the figures.")
-    data_digest: str = Field(description="Of the clips used: ids, labels, splits, speakers and samples.")
-    source: str = Field(description="Where its sound was found.")
-    n_original: dict[str, int] = Field(description="Clips of the source, by split.")
-    n_used: dict[str, int] = Field(description="Clips that became records, by split.")
-    synthetic: bool = False
-
-
-class UnavailableTask(Report):
-    """A task whose sound is not here."""
-
-    name: str
-    reason: str = Field(description="What was looked for and not found.")
-    obtain: Obtain
-
-
-class NossTaskSet(ReportFile):
-    """The tasks whose clips an Examples artifact holds; lies at its top."""
-
-    FILE: ClassVar[str] = "noss_tasks.json"
-
-    tasks: list[IngestedTask]
-    unavailable: list[UnavailableTask] = Field(default_factory=list)
 
 
 class ProbeRun(Report):
@@ -199,17 +170,6 @@ class NossReport(ReportFile):
         return next((result for result in self.results if result.variant == variant), None)
 
 
-class PairedDifference(Report):
-    """Two models on the same clips: the difference of their scores, drawn together."""
-
-    model: str = Field(description="<model>/<variant>, or the model where it has no variants.")
-    against: str
-    difference: float = Field(description="Mean score of `model` minus that of `against`.")
-    low: float = Field(description="Lower end of the paired 95 % interval.")
-    high: float = Field(description="Upper end of the paired 95 % interval.")
-    tasks: dict[str, tuple[float, float, float]] = Field(description="Difference, low and high by task.")
-
-
 class SliceFigure(Report):
     """A model's accuracy on a part of a task's tested clips, as TFMA found it."""
 
@@ -238,47 +198,3 @@ class TfmaSummary(ReportFile):
     thresholds: list[str] = Field(default_factory=list, description="What was asked; none: nothing.")
     validated: bool = Field(description="Whether TFMA found every threshold met; true if there is none.")
     reasons: list[str] = Field(default_factory=list, description="The thresholds that were not met.")
-
-
-class ModelSlices(Report):
-    """The TFMA evaluation of one model."""
-
-    model: str = Field(description="<model>/<variant>, or the model where it has no variants.")
-    tfma: TfmaSummary
-
-
-class LeftOut(Report):
-    """A model that is not in the comparison."""
-
-    model: str = Field(description="<model>/<variant>, or the model where it has no variants.")
-    reason: str
-
-
-class NossComparison(ReportFile):
-    """All models of a run, side by side; every one of them answered the same clips by the same rules."""
-
-    FILE: ClassVar[str] = "comparison.json"
-    TABLE: ClassVar[str] = "table"
-    HEAT_MAP: ClassVar[str] = "heat_map.png"
-
-    tasks: list[IngestedTask]
-    unavailable: list[UnavailableTask] = Field(default_factory=list)
-    protocol: str
-    models: list[NossModelResult] = Field(description="References first, then students, best first.")
-    against_teacher: list[PairedDifference] = Field(description="Each other model minus the teacher.")
-    between_students: list[PairedDifference] = Field(
-        description="Pairs of candidates by their best variants, the better one first."
-    )
-    paired_candidates: int = Field(0, description="How many candidates the pairs are of, the best ones.")
-    candidates: int = Field(0, description="How many candidates there are.")
-    not_comparable: list[LeftOut] = Field(
-        default_factory=list, description="Models of other clips or rules, and those that were refused."
-    )
-    slices: list[ModelSlices] = Field(default_factory=list, description="Models that have a TFMA evaluation.")
-
-    @property
-    def synthetic(self) -> bool:
-        """Whether any task's sound was synthesised."""
-        return any(task.synthetic for task in self.tasks) or any(
-            task.synthetic for model in self.models for task in model.tasks
-        )

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.reports import ModelDescription, PushedModel
+from schemas.push_reports import ModelDescription, PushedModel
 from schemas.run_context import Provenance
 from schemas.settings import Report, ReportFile
 

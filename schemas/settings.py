@@ -35,9 +35,11 @@ class Settings(BaseModel):
 
 
 class Report(BaseModel):
-    """A JSON file with a published schema.
+    """A JSON file with a published schema, ``json/*.schema.json`` beside this file.
 
-    A figure that is not finite is written as it is, so that the gate can refuse it by name.
+    Every figure says what was measured, on how many, in which unit and with which spread; every figure
+    of a model carries the sha256 of the file it was taken from. A figure that is not finite is written
+    as it is, so that the gate can refuse it by name.
     """
 
     model_config = ConfigDict(

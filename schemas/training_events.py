@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.reports import EpochMetrics
 from schemas.settings import Report
+from schemas.training_reports import EpochMetrics
 
 EventKind = Literal["began", "epoch", "ended"]
 

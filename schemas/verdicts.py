@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.devices import VariantInput
 from schemas.latency_reports import Machine, Statistic
 from schemas.settings import Report, ReportFile
+from schemas.tensors import VariantInput
 
 AxisMetric = Literal["quality", "latency", "bytes", "peak_mib", "init_ms"]
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from schemas.comparison_reports import LeftOut, ModelSlices, NossComparison, PairedDifference
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.ingest_reports import IngestReport, SplitCounts
 from schemas.latency_reports import (
     LatencyMeasurement,
     LatencyReport,
@@ -19,32 +22,14 @@ from schemas.latency_reports import (
     OperatorTime,
     SessionConditions,
 )
-from schemas.noss_reports import (
-    LeftOut,
-    ModelSlices,
-    NossComparison,
-    NossModelResult,
-    NossReport,
-    PairedDifference,
-    TaskResult,
-    TfmaSummary,
-    UnavailableTask,
-)
+from schemas.noss_reports import NossModelResult, NossReport, TaskResult, TfmaSummary
+from schemas.noss_task_sets import UnavailableTask
 from schemas.noss_tasks import Obtain
-from schemas.reports import (
-    Behaviour,
-    DistillationSetInfo,
-    EpochMetrics,
-    IngestReport,
-    LayerNoise,
-    Parity,
-    SplitCounts,
-    StudentInfo,
-    TensorInfo,
-    TfliteReport,
-    TfliteVariant,
-)
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
+from schemas.tensors import TensorInfo
+from schemas.tflite_reports import Behaviour, LayerNoise, Parity, TfliteReport, TfliteVariant
+from schemas.training_reports import EpochMetrics
 from tests.students import mobilenet
 
 TASKS = ("language", "speaker", "keyword")

@@ -19,7 +19,7 @@ from components.frontier_pusher.inputs import read_inputs
 from components.frontier_pusher.record import make_record
 from components.frontier_pusher.settings import PusherSettings
 from schemas.latency_reports import LatencyReport
-from schemas.reports import PushReport
+from schemas.push_reports import PushReport
 from schemas.run_records import RunRecord
 from schemas.verdicts import DeviceVerdict, FrontierPoint, GoalResult, ReferenceQuality, Verdict
 from tests.made_up_runs import Made, Run, make_run, write_run

@@ -22,7 +22,7 @@ from components.audio.shard_writer import (
     collect_summaries,
     finish,
 )
-from schemas.reports import IngestWork
+from schemas.ingest_reports import IngestWork
 
 _logger = logging.getLogger("tinytrill.ingest")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from components.audio.errors import Reason
 from components.audio.resample import TARGET_RATE
 from components.audio.settings import IntakeSettings
-from schemas.reports import IngestReport, QuarantinedClip, SplitCounts
+from schemas.ingest_reports import IngestReport, QuarantinedClip, SplitCounts
 
 if TYPE_CHECKING:  # with it comes Beam, which the command line can do without
     from components.audio.shard_writer import ShardSummary

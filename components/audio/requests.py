@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from components.audio.errors import Reason
-from schemas.reports import QuarantinedClip
+from schemas.ingest_reports import QuarantinedClip
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from components.audio.requests import (
 )
 from components.audio.settings import IntakeSettings
 from components.audio.sounds import Sounds, decode_files
-from schemas.reports import QuarantinedClip
+from schemas.ingest_reports import QuarantinedClip
 from schemas.settings import Report
 
 _PARTIAL = ".partial"

@@ -35,7 +35,7 @@ from components.audio_ingest.statistics import corpus_statistics, write_statisti
 from components.audio_ingest.stored_shards import store_shards
 from components.evidence import keep_evidence
 from schemas.corpus_statistics import Duplicates
-from schemas.reports import CorpusLayout, IngestReport, IngestWork
+from schemas.ingest_reports import CorpusLayout, IngestReport, IngestWork
 
 CORPUS_KEY = "corpus"
 EXAMPLES_KEY = "examples"

@@ -17,7 +17,7 @@ from components.audio_ingest.labels import LabelFilter
 from components.audio_ingest.segment_columns import AskedRows, among, ask, first_of, videos
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
-from schemas.reports import QuarantinedClip
+from schemas.ingest_reports import QuarantinedClip
 
 TRAIN = "train"
 

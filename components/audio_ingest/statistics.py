@@ -14,7 +14,7 @@ from schemas.corpus_statistics import (
     SourceRate,
     SplitStatistics,
 )
-from schemas.reports import IngestReport, SplitCounts
+from schemas.ingest_reports import IngestReport, SplitCounts
 
 
 def corpus_statistics(

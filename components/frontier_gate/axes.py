@@ -11,7 +11,7 @@ import numpy as np
 from components.frontier_gate.scales import NORMAL_95, Axis, Floats
 from components.frontier_gate.settings import AxisSettings
 from components.frontier_gate.simultaneous import critical_value
-from schemas.devices import VariantInput
+from schemas.tensors import VariantInput
 from schemas.verdicts import AxisInfo, AxisMetric, FrontierPoint
 
 INPUT_KINDS: tuple[VariantInput, ...] = ("wave", "core")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from components.frontier_gate.axes import INPUT_KINDS
 from components.frontier_gate.factors import NOT_THERE, Design, Term, Values, design_of
-from schemas.devices import VariantInput
+from schemas.tensors import VariantInput
 from schemas.verdicts import Effect, FrontierPoint
 
 Metric = Literal["quality", "latency", "bytes"]

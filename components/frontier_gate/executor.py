@@ -19,9 +19,11 @@ from components.frontier_gate.verdict import reach_verdict
 from components.tracking.faults import StoreUnreachable
 from components.tracking.names import model_name
 from components.tracking.registered import RegisteredVersion, registered_versions
+from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyReport
-from schemas.noss_reports import NossComparison, NossReport
-from schemas.reports import StudentInfo, TfliteReport
+from schemas.noss_reports import NossReport
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 
 VARIANTS_ROLE = "variants"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from components.frontier_gate.axes import misplaced
 from components.frontier_gate.settings import CHAMPION, AxisSettings
 from components.tracking.registered import RegisteredVersion
-from schemas.devices import VariantInput
 from schemas.latency_reports import Machine
+from schemas.tensors import VariantInput
 from schemas.verdicts import FrontierPoint, RegisteredPoint
 
 

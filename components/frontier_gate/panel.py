@@ -8,8 +8,9 @@ from itertools import cycle, pairwise
 from typing import Any, NamedTuple
 
 from components.frontier_gate.labels import Line, Spot
-from schemas.devices import Budget, VariantInput
+from schemas.devices import Budget
 from schemas.latency_reports import Machine
+from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict, FrontierPoint, Verdict
 
 FRONTIER_COLOUR = "#0b6e99"

@@ -9,7 +9,8 @@ from typing import Any
 
 from components.frontier_gate.labels import write_names
 from components.frontier_gate.panel import PANEL_TITLES, WARNING_COLOUR, draw_panel
-from schemas.devices import Budget, VariantInput
+from schemas.devices import Budget
+from schemas.tensors import VariantInput
 from schemas.verdicts import Verdict
 
 NOTE_COLOUR = "#6b7785"

@@ -6,9 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
+from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
-from schemas.noss_reports import NossComparison, NossModelResult, NossReport, PairedDifference
-from schemas.reports import TfliteReport, TfliteVariant
+from schemas.noss_reports import NossModelResult, NossReport
+from schemas.tflite_reports import TfliteReport, TfliteVariant
 from schemas.verdicts import FrontierPoint, ReferenceQuality, RefusedVariant
 
 

@@ -6,9 +6,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.devices import Budget, Percentile, VariantInput
+from schemas.devices import Budget, Percentile
 from schemas.noss_reports import SliceFeature
 from schemas.settings import Settings
+from schemas.tensors import VariantInput
 from schemas.verdicts import AxisMetric
 
 GoalMetric = Literal[

@@ -19,9 +19,10 @@ from components.frontier_gate.scales import Floats
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.yardsticks import Yardsticks, check_names, slices_of
 from components.tracking.registered import RegisteredVersion
+from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyReport, Machine
-from schemas.noss_reports import NossComparison, NossModelResult, NossReport
-from schemas.reports import TfliteReport
+from schemas.noss_reports import NossModelResult, NossReport
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RefusedVariant, Verdict
 
 

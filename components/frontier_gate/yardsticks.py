@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from components.frontier_gate.incumbents import Incumbent
 from components.frontier_gate.settings import CHAMPION, TEACHER, GateSettings, Goal, GoalMetric
-from schemas.devices import Percentile, VariantInput
-from schemas.noss_reports import NossComparison, NossModelResult, SliceFigure
-from schemas.reports import TfliteReport
+from schemas.comparison_reports import NossComparison
+from schemas.devices import Percentile
+from schemas.noss_reports import NossModelResult, SliceFigure
+from schemas.tensors import VariantInput
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import FrontierPoint
 
 METRIC_NAMES: dict[GoalMetric, str] = {

@@ -12,7 +12,9 @@ from components import fan_in
 from components.frontier_pusher.origin import Origin
 from components.tracking.stores import without_credentials
 from schemas.noss_reports import NossReport
-from schemas.reports import ModelDescription, StudentInfo, TfliteReport, TfliteVariant
+from schemas.push_reports import ModelDescription
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport, TfliteVariant
 from schemas.verdicts import Blessing, Verdict
 
 VARIANTS_ROLE = "variants"

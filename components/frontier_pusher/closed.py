@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from schemas.reports import PushedModel
+from schemas.push_reports import PushedModel
 from schemas.verdicts import Verdict
 
 

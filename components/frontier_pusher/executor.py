@@ -23,7 +23,7 @@ from components.frontier_pusher.settings import PusherSettings
 from components.tracking.faults import TrackingFault
 from components.tracking.stores import TRACKING_URI, keep_credentials_aside
 from components.tracking.tracker import given_run_id
-from schemas.reports import ModelDescription, PushReport
+from schemas.push_reports import ModelDescription, PushReport
 from schemas.run_context import RunContext
 from schemas.run_records import RunRecord
 

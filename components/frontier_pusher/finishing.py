@@ -15,7 +15,7 @@ from components.frontier_pusher.record import VERDICT_FOLDER
 from components.frontier_pusher.sending import Sent
 from components.tracking.stores import Store
 from components.tracking.tracker import Tracker
-from schemas.reports import FrontierIndex, PushedModel, PushReport, Registration
+from schemas.push_reports import FrontierIndex, PushedModel, PushReport, Registration
 from schemas.run_records import RunRecord
 
 logger = logging.getLogger("tinytrill.frontier_pusher")

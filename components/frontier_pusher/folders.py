@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from schemas.reports import FrontierIndex, ModelDescription, TfliteVariant
+from schemas.push_reports import FrontierIndex, ModelDescription
+from schemas.tflite_reports import TfliteVariant
 
 MODEL_FILE = "model.tflite"
 GOLDEN_FILE = "golden.npz"

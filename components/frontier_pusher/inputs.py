@@ -17,9 +17,11 @@ from components.frontier_pusher.candidates import (
     read_candidates,
 )
 from components.frontier_pusher.origin import Origin, is_corpus
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.ingest_reports import IngestReport
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
-from schemas.reports import DistillationSetInfo, IngestReport, ModelDescription
+from schemas.push_reports import ModelDescription
 from schemas.verdicts import Verdict
 
 VERDICT_KEY = "verdict"

@@ -10,7 +10,7 @@ from typing import Any
 
 from components.frontier_pusher.sending import Sent
 from components.tracking.stores import run_page, version_page
-from schemas.reports import PushedModel
+from schemas.push_reports import PushedModel
 from schemas.verdicts import Verdict
 
 VARIABLE = "window.tinytrillLinks"

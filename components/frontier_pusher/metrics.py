@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from components.tracking.curves import epoch_points
+from schemas.distillation_reports import DistillationSetInfo
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossModelResult, NossReport
-from schemas.reports import DistillationSetInfo, StudentInfo, TfliteReport
 from schemas.run_records import MetricPoint
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 
 LATENCY_FIGURES = (

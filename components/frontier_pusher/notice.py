@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 
 NOT_STATED = "not stated; ask its publisher before you distribute the model"
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.tracking.stores import without_credentials
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.ingest_reports import IngestReport
 from schemas.noss_reports import NossReport, TaskResult
-from schemas.reports import DistillationSetInfo, IngestReport, Licences
+from schemas.push_reports import Licences
 from schemas.run_records import RecordedDataset
 
 # Of MLflow; half of a sha256 still tells data sets apart.

@@ -20,9 +20,11 @@ from components.frontier_pusher.settings import PusherSettings
 from components.frontier_pusher.tags import in_words, version_tags
 from components.tracking.names import GATE_TAG, VERDICT_DIGEST_TAG, VERDICT_SHA256_TAG, model_name
 from schemas.noss_reports import NossReport
-from schemas.reports import ModelDescription, PushedModel, StudentInfo, TfliteReport
+from schemas.push_reports import ModelDescription, PushedModel
 from schemas.run_context import RunContext
 from schemas.run_records import RecordedFile, RecordedRun, RecordedVersion, RunRecord
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 
 VERDICT_FOLDER = "verdict"

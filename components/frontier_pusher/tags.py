@@ -15,7 +15,7 @@ from components.tracking.names import (
     SHA256_TAG,
     VERDICT_SHA256_TAG,
 )
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 from schemas.verdicts import Blessing, FrontierPoint, Standing, Verdict
 
 

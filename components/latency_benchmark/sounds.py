@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from schemas.reports import TensorInfo
+from schemas.tensors import TensorInfo
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 

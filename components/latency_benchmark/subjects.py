@@ -9,8 +9,8 @@ from pathlib import Path
 
 from components.latency_benchmark.backends.base import Subject
 from components.latency_benchmark.sounds import write_input
-from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec
+from schemas.tflite_reports import TfliteReport, TfliteVariant
 
 
 @dataclass

@@ -10,7 +10,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from schemas.reports import TensorInfo
+from schemas.tensors import TensorInfo
 
 # Kernels may read a constant in place, so it starts at a multiple of this many bytes.
 ALIGNMENT = 16

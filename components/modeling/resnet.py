@@ -13,8 +13,8 @@ from typing import Any
 import tf_keras as keras
 
 from components.modeling.layers import Convolutions, activation, patch_input
+from schemas.resnet import ResNetSpec
 from schemas.students import FrontEndSpec
-from schemas.trained_teacher import ResNetSpec
 
 EMBEDDING = "embedding"
 FEATURES = "features"

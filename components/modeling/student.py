@@ -19,7 +19,7 @@ from components.modeling import bottleneck as bottlenecks
 from components.modeling import frontend, quantisation, whole_network
 from components.modeling.architectures import build_network
 from components.modeling.frontend import LogMel, LogMelStatistics
-from schemas.reports import StudentInfo
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 
 Weights = list[np.ndarray[Any, Any]]

@@ -17,17 +17,9 @@ import numpy as np
 from components.bootstrap import Samples, paired_interval, read_samples
 from components.noss_comparison.rows import best_variants
 from components.noss_comparison.settings import NossComparisonSettings
-from schemas.noss_reports import (
-    LeftOut,
-    ModelKind,
-    ModelSlices,
-    NossComparison,
-    NossModelResult,
-    NossReport,
-    NossTaskSet,
-    PairedDifference,
-    TfmaSummary,
-)
+from schemas.comparison_reports import LeftOut, ModelSlices, NossComparison, PairedDifference
+from schemas.noss_reports import ModelKind, NossModelResult, NossReport, TfmaSummary
+from schemas.noss_task_sets import NossTaskSet
 
 _ORDER: tuple[ModelKind, ...] = ("control", "baseline", "reference", "teacher", "student")
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 
 from components.noss_comparison.rows import PAPER_TITLE, direction, published, rows
-from schemas.noss_reports import NossComparison, NossModelResult, TaskResult
+from schemas.comparison_reports import NossComparison
+from schemas.noss_reports import NossModelResult, TaskResult
 from schemas.noss_tasks import PublishedFigure
 
 CSV_FIELDS = (

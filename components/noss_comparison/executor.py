@@ -13,7 +13,8 @@ from components import fan_in
 from components.noss_comparison.compare import compare
 from components.noss_comparison.settings import NossComparisonSettings
 from components.noss_comparison.write import write_comparison
-from schemas.noss_reports import NossReport, NossTaskSet
+from schemas.noss_reports import NossReport
+from schemas.noss_task_sets import NossTaskSet
 
 NOSS_ROLE = "noss"
 REFERENCE_ROLE = "reference"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from components.noss_comparison.rows import Row, columns, rows
-from schemas.noss_reports import NossComparison
+from schemas.comparison_reports import NossComparison
 
 # Both tell their ends apart for every common kind of colour blindness.
 DIFFERENCE_COLOURS = "RdBu"

@@ -18,7 +18,8 @@ from components.noss_comparison.rows import (
     published,
     rows,
 )
-from schemas.noss_reports import NossComparison, NossModelResult, PaperResult
+from schemas.comparison_reports import NossComparison
+from schemas.noss_reports import NossModelResult, PaperResult
 
 
 def as_markdown(comparison: NossComparison) -> str:

@@ -17,7 +17,7 @@ from components.noss_comparison.rows import (
     rows,
 )
 from components.templates import environment
-from schemas.noss_reports import NossComparison, PairedDifference
+from schemas.comparison_reports import NossComparison, PairedDifference
 
 TEMPLATE = "page.html.j2"
 SLICES_SHOWN = 40

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from schemas.noss_reports import (
-    NossComparison,
-    NossModelResult,
-    PairedDifference,
-    PaperResult,
-    TaskResult,
-)
+from schemas.comparison_reports import NossComparison, PairedDifference
+from schemas.noss_reports import NossModelResult, PaperResult, TaskResult
 from schemas.noss_tasks import SMALLER_IS_BETTER, Metric, PublishedFigure
 
 METRIC_NAMES: dict[Metric, str] = {

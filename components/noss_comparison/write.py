@@ -7,7 +7,7 @@ from pathlib import Path
 from components.noss_comparison import heat_map, page
 from components.noss_comparison.csv_table import as_csv
 from components.noss_comparison.markdown_table import as_markdown
-from schemas.noss_reports import NossComparison
+from schemas.comparison_reports import NossComparison
 
 
 def write_comparison(comparison: NossComparison, folder: str | Path) -> None:

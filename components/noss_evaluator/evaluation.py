@@ -27,7 +27,8 @@ from components.noss_evaluator.strict import evaluate_task
 from components.noss_evaluator.subjects import TEACHER, EvaluationSubject
 from components.noss_evaluator.tasks import NossTask, TaskEvaluation, gather_tasks, write_predictions
 from components.noss_evaluator.tfma_evaluation import read_predictions, write_tfma_evaluation
-from schemas.noss_reports import NossModelResult, NossReport, NossTaskSet, RobustnessResult
+from schemas.noss_reports import NossModelResult, NossReport, RobustnessResult
+from schemas.noss_task_sets import NossTaskSet
 from schemas.students import FrontEndSpec
 
 _CLIPS_NAMED = 5

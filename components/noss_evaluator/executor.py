@@ -17,9 +17,9 @@ from components.noss_evaluator.evaluation import Benchmark, evaluate
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_evaluator.subjects import EvaluationSubject, student_subjects, teacher_subject
 from schemas.noss_reports import SanityCheck
-from schemas.reports import TfliteReport
 from schemas.students import FrontEndSpec
 from schemas.teachers import parse_teacher
+from schemas.tflite_reports import TfliteReport
 
 EXAMPLES_KEY = "examples"
 VARIANTS_KEY = "variants"

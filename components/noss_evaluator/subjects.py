@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from schemas.devices import VariantInput
 from schemas.noss_reports import ModelKind
-from schemas.reports import TfliteReport
 from schemas.students import FrontEndSpec
 from schemas.teachers import TeacherSpec, licence_of
+from schemas.tensors import VariantInput
+from schemas.tflite_reports import TfliteReport
 
 Vectors = np.ndarray[Any, Any]
 Network = Callable[[Vectors], Vectors]

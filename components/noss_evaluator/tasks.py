@@ -19,7 +19,8 @@ from components.noss_evaluator.metrics import Answers, measure, to_score
 from components.noss_evaluator.probes.fitted import FittedProbe
 from components.noss_evaluator.probes.scaling import Matrix
 from components.noss_evaluator.settings import NossEvaluatorSettings
-from schemas.noss_reports import IngestedTask, NossTaskSet, ProbeRun, TaskResult
+from schemas.noss_reports import ProbeRun, TaskResult
+from schemas.noss_task_sets import IngestedTask, NossTaskSet
 from schemas.noss_tasks import Metric
 
 PREDICTION_FIELDS = ("clip_id", "speaker_id", "label", "predicted", "probability")

@@ -24,7 +24,7 @@ from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.sources import CORPUS_FOLDER, FoundTask, find_tasks
 from components.noss_ingest.task_set import describe_tasks
 from components.noss_ingest.tfds import read_sounds
-from schemas.reports import IngestReport, IngestWork
+from schemas.ingest_reports import IngestReport, IngestWork
 
 CORPUS_KEY = "corpus"
 EXAMPLES_KEY = "examples"

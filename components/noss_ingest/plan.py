@@ -12,7 +12,7 @@ from components.audio.requests import ClipRequest, quarantined
 from components.noss_ingest.rows import SPLITS, TaskRow, TfdsClip
 from components.noss_ingest.sources import FoundTask
 from components.noss_ingest.subset import stratified_subset
-from schemas.reports import QuarantinedClip
+from schemas.ingest_reports import QuarantinedClip
 
 
 @dataclass(frozen=True)

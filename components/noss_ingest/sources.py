@@ -17,7 +17,7 @@ from components.noss_ingest.rows import SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
 from components.noss_ingest.tfds_prepare import prepare
-from schemas.noss_reports import UnavailableTask
+from schemas.noss_task_sets import UnavailableTask
 from schemas.noss_tasks import ManifestSource, TaskRecord, TfdsSource
 
 CORPUS_FOLDER = "noss"

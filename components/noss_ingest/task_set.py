@@ -10,7 +10,7 @@ from components.audio.shard_writer import ShardSummary
 from components.noss_ingest.plan import NossPlan, NossRequest
 from components.noss_ingest.rows import SPLITS
 from components.noss_ingest.sources import FoundTask
-from schemas.noss_reports import IngestedTask, NossTaskSet, UnavailableTask
+from schemas.noss_task_sets import IngestedTask, NossTaskSet, UnavailableTask
 
 
 def describe_tasks(

@@ -10,8 +10,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from components.modeling.student import Weights, read_arrays, write_arrays
-from schemas.reports import EpochMetrics
 from schemas.settings import Report
+from schemas.training_reports import EpochMetrics
 
 
 class Progress(Report):

@@ -17,7 +17,7 @@ from components.student_trainer.average import WeightAverage
 from components.student_trainer.distribution import Workers
 from components.student_trainer.losses import distillation_loss, squared_error, target_weights
 from components.student_trainer.settings import TrainingSettings
-from schemas.reports import DistillationSetInfo
+from schemas.distillation_reports import DistillationSetInfo
 
 Array = np.ndarray[Any, Any]
 

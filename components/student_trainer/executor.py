@@ -18,7 +18,8 @@ from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.training import Training
 from components.student_trainer.warm_start import Start, save_heads
 from components.student_trainer.window_store import open_store
-from schemas.reports import DistillationSetInfo, StudentInfo
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 
 WINDOWS_KEY = "windows"

@@ -15,7 +15,7 @@ from components.student_trainer.losses import target_weights
 from components.student_trainer.reading_order import epoch_order
 from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.window_store import WindowStore
-from schemas.reports import DistillationSetInfo
+from schemas.distillation_reports import DistillationSetInfo
 
 Array = np.ndarray[Any, Any]
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.student_trainer.settings import LossWeights
-from schemas.reports import DistillationSetInfo
+from schemas.distillation_reports import DistillationSetInfo
 
 Array = np.ndarray[Any, Any]
 

@@ -24,9 +24,11 @@ from components.student_trainer.precision import bfloat16_student
 from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.warm_start import Start, start_from
 from components.student_trainer.window_store import WindowStore
-from schemas.reports import DistillationSetInfo, EpochMetrics, StudentInfo
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.training_events import EventKind, TrainingEvent
+from schemas.training_reports import EpochMetrics
 
 log = logging.getLogger("tinytrill.student_trainer")
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.modeling.student import Student, Weights, load_student, read_arrays, write_arrays
-from schemas.reports import StudentInfo
+from schemas.student_reports import StudentInfo
 
 Array = np.ndarray[Any, Any]
 

@@ -27,8 +27,8 @@ from components.audio.ahead import work_ahead
 from components.audio.framing import to_float
 from components.modeling.frontend import LogMel
 from components.student_trainer.reading_order import mixed_places
+from schemas.distillation_reports import DistillationSetInfo
 from schemas.records import DistillationWindow, iterate_examples, list_shards
-from schemas.reports import DistillationSetInfo
 from schemas.students import FrontEndSpec
 
 Array = np.ndarray[Any, Any]

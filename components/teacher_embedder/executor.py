@@ -29,8 +29,9 @@ from components.teacher_embedder.shards import (
     write_summaries,
 )
 from components.teacher_embedder.statistics import ShardSummary, mean_and_deviation
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.ingest_reports import IngestReport
 from schemas.records import list_shards, shard_path
-from schemas.reports import DistillationSetInfo, IngestReport
 from schemas.teachers import check_teacher, licence_of
 
 EXAMPLES_KEY = "examples"

@@ -18,8 +18,8 @@ import numpy as np
 
 from components.audio.acoustic_fingerprint import FingerprintIndex, Pcm
 from components.audio.record_sum import RecordSum, digest_of
+from schemas.ingest_reports import QuarantinedClip
 from schemas.records import Clip, NossClip, iterate_examples, list_shards
-from schemas.reports import QuarantinedClip
 
 SPLIT, FURTHER_SPLITS = "test", ("train", "validation")
 EXACT, NEAR = "noss_exact", "noss_near"

@@ -22,7 +22,7 @@ class ShardSummary:
       silent: Windows left out because nothing sounds in them.
       clips: Clips with a window.
       silent_clips: Clips without one, because nothing sounds in them.
-      left_out: Clips that are not to be learnt from, as :class:`schemas.reports.QuarantinedClip`.
+      left_out: Clips that are not to be learnt from, as :class:`schemas.ingest_reports.QuarantinedClip`.
       total: Sum of the targets in each dimension; empty if there is no window.
       squares: Sum of their squares.
       record_sum: Of the windows as they are written.

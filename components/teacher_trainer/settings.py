@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from schemas.resnet import ResNetSpec
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
-from schemas.trained_teacher import ResNetSpec
 
 
 class TeacherTrainerSettings(Settings):

@@ -16,8 +16,8 @@ from components.modeling.resnet import EMBEDDING, build_resnet
 from components.teacher_trainer.pairs import PairReader
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from components.teacher_trainer.triplets import semi_hard_loss, triplet_accuracy
-from schemas.reports import EpochMetrics
 from schemas.trained_teacher import TrainedTeacherInfo
+from schemas.training_reports import EpochMetrics
 
 log = logging.getLogger("tinytrill.teacher_trainer")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from components.modeling.litert import LiteRtModel
 from components.tflite_converter.settings import ParityFloor
-from schemas.reports import Behaviour, Parity
+from schemas.tflite_reports import Behaviour, Parity
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 Double = np.ndarray[Any, np.dtype[np.float64]]

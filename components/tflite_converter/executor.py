@@ -12,7 +12,8 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.tflite_converter.settings import ConverterSettings, VariantName, split_name
-from schemas.reports import StudentInfo, TfliteReport, TfliteVariant
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport, TfliteVariant
 
 if TYPE_CHECKING:
     from components.tflite_converter.network import Network

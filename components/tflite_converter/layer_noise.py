@@ -8,7 +8,7 @@ import numpy as np
 
 from components.modeling import flatbuffer
 from components.tflite_converter.traces import Array, computed_tensors, trace
-from schemas.reports import LayerNoise
+from schemas.tflite_reports import LayerNoise
 
 Values = dict[str, Array]
 

@@ -16,7 +16,7 @@ from components.tflite_converter.layer_noise import Values, layer_noise, layer_v
 from components.tflite_converter.settings import ConverterSettings, VariantName, split_name
 from components.tflite_converter.traces import Array
 from components.tflite_converter.windows import TRAINING, draw_windows
-from schemas.reports import LayerNoise, Precision
+from schemas.tflite_reports import LayerNoise, Precision
 
 FLOAT_AGAIN = "no float weights are left to store otherwise: the file would be the float32 one again"
 TRAINED_FOR_INT8 = "its network was trained for int8: int8 is the one precision it has"

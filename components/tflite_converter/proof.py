@@ -15,8 +15,8 @@ from components.modeling.student import Student
 from components.tflite_converter import checks
 from components.tflite_converter.settings import ConverterSettings
 from components.tflite_converter.windows import HELD_OUT, draw_windows
-from schemas.devices import VariantInput
-from schemas.reports import Behaviour, Parity, Precision
+from schemas.tensors import VariantInput
+from schemas.tflite_reports import Behaviour, Parity, Precision
 
 _BATCH = 16
 

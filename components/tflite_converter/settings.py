@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 from pydantic import Field, field_validator
 
-from schemas.devices import VariantInput
-from schemas.reports import Precision
 from schemas.settings import Settings
+from schemas.tensors import VariantInput
+from schemas.tflite_reports import Precision
 
 VariantName = Literal[
     "wave-float32",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from schemas.reports import EpochMetrics
 from schemas.run_records import MetricPoint
+from schemas.training_reports import EpochMetrics
 
 EPOCH_FIGURES = ("loss", "validation_loss", "learning_rate", "svd_alpha", "seconds")
 

@@ -12,7 +12,7 @@ from pipeline.lineage import facts
 from pipeline.lineage.parts import decision_id, file_id
 from pipeline.registry.files import fetch_files
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode, Stage
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 
 
 def graph_of_version(client: Any, version: Any) -> LineageGraph:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.ingest_reports import IngestReport
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
-from schemas.noss_reports import NossModelResult, NossTaskSet
-from schemas.reports import DistillationSetInfo, IngestReport, StudentInfo, TfliteVariant
+from schemas.noss_reports import NossModelResult
+from schemas.noss_task_sets import NossTaskSet
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteVariant
 from schemas.trained_teacher import TrainedTeacherInfo
 from schemas.verdicts import DeviceVerdict, FrontierPoint
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.lineage.stages import PUSHED, VARIANTS, VERDICT
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
-from schemas.reports import PushReport
+from schemas.push_reports import PushReport
 from schemas.settings import ReportFile
 from schemas.verdicts import Verdict
 

@@ -13,19 +13,16 @@ from components.frontier_pusher.folders import MODEL_FILE
 from pipeline.lineage import facts
 from pipeline.lineage.parts import artifacts_of, decision_id, file_id, folder_id, version_id
 from pipeline.lineage.stages import CORPUS, PUSHED, TASKS, VARIANTS, VERDICT, component_of
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.ingest_reports import IngestReport
 from schemas.latency_reports import LatencyReport
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
-from schemas.noss_reports import NossReport, NossTaskSet
-from schemas.reports import (
-    DistillationSetInfo,
-    IngestReport,
-    PushedModel,
-    PushReport,
-    Registration,
-    StudentInfo,
-    TfliteReport,
-)
+from schemas.noss_reports import NossReport
+from schemas.noss_task_sets import NossTaskSet
+from schemas.push_reports import PushedModel, PushReport, Registration
 from schemas.settings import Report
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport
 from schemas.trained_teacher import TrainedTeacherInfo
 from schemas.verdicts import Verdict
 

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from pipeline.lineage.metadata_graph import open_store
 from pipeline.lineage.stages import PUSHED, VARIANTS
-from schemas.reports import PushReport, TfliteReport
+from schemas.push_reports import PushReport
 from schemas.settings import ReportFile
+from schemas.tflite_reports import TfliteReport
 
 _R = TypeVar("_R", bound=ReportFile)
 

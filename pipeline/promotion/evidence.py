@@ -14,8 +14,9 @@ from components.tracking.names import DEVICE_TAG, PARENT_RUN_TAG, POINT_TAG, VER
 from components.tracking.registered import RegisteredVersion
 from pipeline.promotion.checked import Checked, Failed
 from pipeline.registry.files import Tampered, fetch_files
-from schemas.noss_reports import NossComparison, NossModelResult
-from schemas.reports import ModelDescription
+from schemas.comparison_reports import NossComparison
+from schemas.noss_reports import NossModelResult
+from schemas.push_reports import ModelDescription
 from schemas.verdicts import DeviceVerdict, FrontierPoint, Standing, Verdict
 
 VERDICT_FOLDER = "verdict"

@@ -12,7 +12,7 @@ from components.tflite_converter import checks
 from components.tflite_converter.settings import ConverterSettings
 from pipeline.progress import terminal
 from pipeline.promotion.checked import Checked
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 
 
 def check_parity(folder: Path, description: ModelDescription, conversion: ConverterSettings) -> Checked:

@@ -22,7 +22,7 @@ from components.frontier_pusher.folders import GOLDEN_FILE, MODEL_FILE, NOTICE_F
 from components.frontier_pusher.serving import SCRIPT
 from components.tracking.faults import TrackingFault, telling
 from components.tracking.names import FILES_TAG, MLFLOW_FILES_TAG, SHA256_TAG
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

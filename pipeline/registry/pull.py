@@ -19,7 +19,7 @@ from pipeline.config_file import ConfigError
 from pipeline.promotion.champion import who
 from pipeline.registry.files import NEEDED, PUSHED_FILES, SCRIPT_FILE, Tampered, fetch_files
 from pipeline.registry.versions import find_version
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

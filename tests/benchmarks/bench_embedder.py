@@ -35,6 +35,7 @@ from components.teacher_embedder import executor
 from components.teacher_embedder.executor import Executor
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.artifacts import DistillationSet
+from schemas.distillation_reports import DistillationSetInfo
 from schemas.records import (
     SAMPLE_RATE,
     Clip,
@@ -44,7 +45,6 @@ from schemas.records import (
     shard_path,
     write_shard,
 )
-from schemas.reports import DistillationSetInfo
 from schemas.teachers import ConcatTeacher, SlidingWindows, TeacherSpec, TfliteStage, TfliteTeacher
 from tests.conftest import REPOSITORY
 

@@ -136,7 +136,7 @@ def ingest(root: Path, folder: Path, beam_args: Sequence[str], shard_clips: int 
     from components.audio_ingest.executor import Executor
     from components.audio_ingest.settings import AudioIngestSettings
     from schemas.artifacts import IngestReport as ReportArtifact
-    from schemas.reports import IngestReport
+    from schemas.ingest_reports import IngestReport
 
     examples, report = standard_artifacts.Examples(), ReportArtifact()
     examples.uri, report.uri = str(folder / "examples"), str(folder / "report")

@@ -26,7 +26,7 @@ from components.noss_evaluator.tasks import gather_tasks
 from components.tflite_converter.conversion import convert
 from components.tflite_converter.front_end import front_end_file
 from components.tflite_converter.join import join
-from schemas.noss_reports import IngestedTask, NossTaskSet
+from schemas.noss_task_sets import IngestedTask, NossTaskSet
 from schemas.noss_tasks import ManifestSource, SplitRule, TaskRecord
 from schemas.records import NossClip, shard_path, write_shard
 from schemas.students import FrontEndSpec, StudentSpec

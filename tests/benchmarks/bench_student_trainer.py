@@ -20,7 +20,7 @@ from components.student_trainer.distiller import Distiller
 from components.student_trainer.precision import bfloat16_student
 from components.student_trainer.settings import BatchAugmentation, TrainingSettings
 from components.student_trainer.window_store import WindowStore, open_store
-from schemas.reports import DistillationSetInfo
+from schemas.distillation_reports import DistillationSetInfo
 from schemas.students import FrontEndSpec
 from tests.components.student_trainer.conftest import write_distillation_set
 from tests.students import mobilenet

@@ -39,8 +39,8 @@ from components.tflite_converter.conversion import (
 from components.tflite_converter.network import Network
 from components.tflite_converter.settings import ConverterSettings
 from schemas.devices import HostDevice
+from schemas.resnet import ResNetSpec
 from schemas.students import FrontEndSpec, StudentSpec
-from schemas.trained_teacher import ResNetSpec
 from tests.components.student_trainer.conftest import write_distillation_set
 from tests.students import mobilenet
 

@@ -11,7 +11,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
 import schemas
-from schemas.reports import IngestReport
+from schemas.ingest_reports import IngestReport
 
 # Without the name of an image TFX packs its whole installation each time.
 BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=unused"]

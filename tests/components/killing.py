@@ -32,8 +32,9 @@ from components.audio_ingest.executor import Executor as IngestExecutor
 from components.audio_ingest.settings import AudioIngestSettings
 from components.teacher_embedder.executor import Executor as EmbedExecutor
 from components.teacher_embedder.settings import TeacherEmbedderSettings
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.ingest_reports import IngestReport
 from schemas.records import Clip, list_shards, shard_path, write_shard
-from schemas.reports import DistillationSetInfo, IngestReport
 from schemas.tfrecord import RecordWriter
 from tests.components.audio_ingest.corpora import make_corpus
 from tests.components.executors import artifact

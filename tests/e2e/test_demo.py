@@ -13,7 +13,9 @@ from pipeline.local_runner import RunTimes
 from pipeline.metadata import newest_run
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
-from schemas.reports import FrontierIndex, StudentInfo, TfliteReport
+from schemas.push_reports import FrontierIndex
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 from tests.components.latency_benchmark.backends.phone import SERIAL, Phone
 from tests.e2e.conftest import Demo

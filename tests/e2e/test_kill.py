@@ -12,7 +12,8 @@ from components.modeling.student import read_arrays
 from pipeline.layout import RunLayout
 from pipeline.local_runner import RunTimes
 from pipeline.metadata import newest_run
-from schemas.reports import FrontierIndex, StudentInfo
+from schemas.push_reports import FrontierIndex
+from schemas.student_reports import StudentInfo
 from tests.e2e.runs import COMPRESSED, SMALL, kill_in, run
 
 pytestmark = pytest.mark.slow

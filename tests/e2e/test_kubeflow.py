@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.reports import PushReport
+from schemas.push_reports import PushReport
 from schemas.run_context import RunContext
 from schemas.verdicts import Verdict
 from tests.e2e.conftest import Demo

@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.layout import RunLayout
 from pipeline.metadata import newest_run
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.ingest_reports import IngestReport
 from schemas.noss_reports import NossReport
-from schemas.reports import DistillationSetInfo, IngestReport
 from schemas.verdicts import Verdict
 from tests.e2e.runs import COMPRESSED, run
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.layout import RunLayout
-from schemas.reports import FrontierIndex
+from schemas.push_reports import FrontierIndex
 from tests.e2e.runs import COMPRESSED, SKIPPING, SMALL, Finished, run, run_and_act
 from tests.mlflow_server import MlflowServer
 

@@ -14,8 +14,8 @@ from pipeline.local_runner import RunFailed
 from pipeline.noss_models import find_model, find_teacher
 from pipeline.noss_run import BenchmarkRequest, resolve, run_benchmark
 from schemas.noss_reports import NossReport
-from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec, StudentSpec
+from schemas.tflite_reports import TfliteReport, TfliteVariant
 from tests.components.noss_evaluator.helpers import tone
 from tests.components.noss_evaluator.networks import mean_tflite
 from tests.pipeline.made_up_tasks import QUICK, make_task, request, times_of_files, written_since

@@ -18,7 +18,8 @@ from components.frontier_pusher.inputs import read_inputs
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from pipeline.noss_models import find_model
 from pipeline.noss_run import run_benchmark
-from schemas.noss_reports import NossComparison, NossReport
+from schemas.comparison_reports import NossComparison
+from schemas.noss_reports import NossReport
 from schemas.students import FrontEndSpec
 from tests.components.modeling.teachers.checkpoints import BASE, save_checkpoint
 from tests.components.modeling.teachers.test_onnx import save_encoder

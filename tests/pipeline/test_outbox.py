@@ -13,7 +13,7 @@ from components.tracking.stores import open_client
 from pipeline.layout import RunLayout
 from pipeline.local_runner import RunFailed
 from pipeline.outbox import sync
-from schemas.reports import PushReport
+from schemas.push_reports import PushReport
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
 from tests.pushed_runs import BLESSED, MakeScene, Scene

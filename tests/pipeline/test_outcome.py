@@ -17,7 +17,7 @@ from pipeline.local_runner import RunFailed, RunResult, RunTimes, publish_report
 from pipeline.metadata import NodeRun
 from pipeline.sources import DataDigests
 from pipeline.summary import print_summary
-from schemas.reports import PushReport
+from schemas.push_reports import PushReport
 from schemas.verdicts import RegisteredPoint, Verdict
 from tests.made_up_runs import Made, make_run
 from tests.pushed_runs import make_verdict

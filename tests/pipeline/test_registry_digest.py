@@ -15,7 +15,7 @@ from pipeline.config_file import ConfigError, load_config
 from pipeline.layout import RunLayout
 from pipeline.registry_digest import registry_digest
 from pipeline.sources import data_digests, resolve
-from schemas.reports import FrontierIndex, PushedModel, Registration
+from schemas.push_reports import FrontierIndex, PushedModel, Registration
 from tests.components.tracking.test_registered import make_standing
 
 

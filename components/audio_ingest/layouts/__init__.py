@@ -15,7 +15,7 @@ from components.audio_ingest.layouts.base import ContainerLayout, FileLayout, La
 from components.audio_ingest.layouts.files import FILE_LAYOUTS, layout_of
 from components.audio_ingest.layouts.parquet import Parquet
 from components.audio_ingest.layouts.tar import TAR_EXTENSIONS, Tar, WebDataset
-from schemas.reports import CorpusLayout
+from schemas.ingest_reports import CorpusLayout
 
 CONTAINER_LAYOUTS: tuple[ContainerLayout, ...] = (WebDataset(), Tar(), Parquet())
 LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (*FILE_LAYOUTS, *CONTAINER_LAYOUTS)}

@@ -10,7 +10,7 @@ from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.scales import Scale
 from components.frontier_gate.panel import LOG_FROM_RATIO
 from components.frontier_gate.settings import GoalMetric
-from schemas.devices import VariantInput
+from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint
 
 Interval = tuple[float, float, float]

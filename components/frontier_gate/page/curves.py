@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.frontier_gate.page.scales import Scale
-from schemas.reports import EpochMetrics, StudentInfo
+from schemas.student_reports import StudentInfo
+from schemas.training_reports import EpochMetrics
 
 WIDTH, HEIGHT, EDGE = 220.0, 110.0, 6.0
 # More spots than pixels that one can tell apart only make the page heavy.

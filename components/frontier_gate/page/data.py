@@ -11,7 +11,7 @@ from components.frontier_gate.page.axes import MEASURES, QUALITY, TASK, Axis, re
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.scatter import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scatter
 from components.frontier_gate.page.standing import fate, numbers, status
-from schemas.reports import TfliteReport
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint
 
 PRECISION = "precision"

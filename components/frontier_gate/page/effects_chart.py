@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.frontier_gate.page.scales import Scale
-from schemas.devices import VariantInput
+from schemas.tensors import VariantInput
 from schemas.verdicts import Effect
 
 Metric = Literal["quality", "latency", "bytes"]

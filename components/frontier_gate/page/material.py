@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.frontier_gate.settings import GateSettings, Goal
-from schemas.devices import VariantInput
+from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyReport
-from schemas.noss_reports import NossComparison, NossModelResult, NossReport
-from schemas.reports import StudentInfo, TfliteReport
+from schemas.noss_reports import NossModelResult, NossReport
+from schemas.student_reports import StudentInfo
+from schemas.tensors import VariantInput
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 
 

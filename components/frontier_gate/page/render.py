@@ -17,8 +17,8 @@ from components.frontier_gate.page.operators import Profile, profiles
 from components.frontier_gate.page.rows import noisy_variants, task_rows
 from components.frontier_gate.panel import PANEL_TITLES, latency_label
 from components.templates import environment
+from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
-from schemas.noss_reports import NossComparison
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint, Verdict
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from components.frontier_gate.page.material import Material
 from schemas.noss_reports import NossModelResult, TaskResult
-from schemas.reports import LayerNoise, TfliteReport, TfliteVariant
+from schemas.tflite_reports import LayerNoise, TfliteReport, TfliteVariant
 
 NOISIEST = 3
 

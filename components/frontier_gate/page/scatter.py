@@ -17,7 +17,7 @@ from components.frontier_gate.page.axes import (
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.standing import Status, numbers, status
 from components.frontier_gate.panel import MOST_BARS
-from schemas.devices import VariantInput
+from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint
 
 WIDTH, HEIGHT = 600.0, 420.0

@@ -10,7 +10,7 @@ from typing import Any
 from components.markdown import plain
 from schemas.latency_reports import Machine
 from schemas.noss_tasks import SMALLER_IS_BETTER
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 from schemas.verdicts import FrontierPoint
 
 EMBEDDING = "embedding"

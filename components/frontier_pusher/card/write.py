@@ -10,7 +10,7 @@ from components.frontier_pusher.card.facts import facts
 from components.markdown import plain
 from components.templates import environment
 from schemas.noss_tasks import SMALLER_IS_BETTER, Metric
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 
 if TYPE_CHECKING:
     pass

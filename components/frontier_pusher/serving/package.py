@@ -10,7 +10,7 @@ from typing import Any
 
 from components.frontier_pusher.serving import SCRIPT
 from components.tracking.stores import quieten_mlflow
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 
 SERVING_PACKAGES = ("numpy", "ai-edge-litert")
 WAVEFORM_COLUMN = "waveform"

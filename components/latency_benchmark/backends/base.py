@@ -11,8 +11,8 @@ from typing import Self
 
 import numpy as np
 
-from schemas.devices import VariantInput
 from schemas.latency_reports import Machine, OperatorTime
+from schemas.tensors import VariantInput
 
 
 class MeasurementFailed(Exception):

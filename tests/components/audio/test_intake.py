@@ -11,7 +11,7 @@ from components.audio.intake_report import check_counts, merge_counts, refusal
 from components.audio.requests import ClipRequest, make_shards, quarantined
 from components.audio.settings import IntakeSettings
 from components.audio.shard_writer import ShardSummary
-from schemas.reports import SplitCounts
+from schemas.ingest_reports import SplitCounts
 
 
 def request(name: str) -> ClipRequest:

@@ -14,7 +14,7 @@ import schemas
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.settings import AudioIngestSettings
 from schemas.corpus_statistics import CorpusStatistics
-from schemas.reports import IngestReport
+from schemas.ingest_reports import IngestReport
 from tests.components.audio_ingest.corpora import HEADER, make_corpus, row, ytid
 from tests.components.executors import artifact
 from tests.components.killing import outcomes

@@ -12,7 +12,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components.audio_ingest.component import AudioIngest
 from components.audio_ingest.settings import AudioIngestSettings
-from schemas.reports import IngestReport
+from schemas.ingest_reports import IngestReport
 from tests.components.audio_ingest.corpora import make_corpus
 from tests.components.executors import BEAM_ARGS
 

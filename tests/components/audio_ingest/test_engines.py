@@ -13,7 +13,7 @@ import pytest
 
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.settings import AudioIngestSettings
-from schemas.reports import SplitCounts
+from schemas.ingest_reports import SplitCounts
 from tests.components.audio_ingest.corpora import make_corpus, pack_tars
 from tests.components.executors import BEAM_ARGS, folder_bytes, run_ingest
 

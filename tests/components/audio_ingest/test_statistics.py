@@ -24,7 +24,7 @@ from components.audio_ingest.sources import CorpusSources
 from components.audio_ingest.statistics import corpus_statistics, write_statistics
 from pipeline.json_schemas import schema_file
 from schemas.corpus_statistics import CorpusStatistics, Duplicates, Histogram, NamedClip, SameSound
-from schemas.reports import IngestReport, SplitCounts
+from schemas.ingest_reports import IngestReport, SplitCounts
 
 SPEECH, WICKED = "/m/09x0r", "/m/wicked"
 WICKED_NAME = "<script>alert('&')</script>"

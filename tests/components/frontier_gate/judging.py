@@ -10,7 +10,7 @@ from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
 from components.tracking.registered import RegisteredVersion
-from schemas.noss_reports import NossComparison
+from schemas.comparison_reports import NossComparison
 from schemas.students import StudentSpec
 from schemas.verdicts import DeviceVerdict, FrontierPoint, Standing, Verdict
 from tests.made_up_runs import Run, make_comparison, write_samples

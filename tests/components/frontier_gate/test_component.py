@@ -16,7 +16,7 @@ from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.settings import GateSettings, Goal
 from components.tracking.faults import StoreRefused, StoreUnreachable
 from components.tracking.registered import RegisteredVersion
-from schemas.noss_reports import NossComparison
+from schemas.comparison_reports import NossComparison
 from schemas.verdicts import Verdict
 from tests.components.frontier_gate.judging import LARGE, SMALL, registered_from
 from tests.made_up_runs import Made, Run, demo_run, make_run, write_run

@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from components.frontier_gate.settings import Goal, Slice
+from schemas.comparison_reports import ModelSlices, NossComparison
 from schemas.devices import Budget
-from schemas.noss_reports import ModelSlices, NossComparison, SliceFigure, TfmaSummary
+from schemas.noss_reports import SliceFigure, TfmaSummary
 from schemas.verdicts import GoalResult
 from tests.components.frontier_gate.judging import (
     LARGE,

@@ -11,7 +11,8 @@ from components.frontier_gate.draws import MEAN, pack, unpack
 from components.frontier_gate.settings import GateSettings, Goal, Slice
 from components.frontier_gate.verdict import reach_verdict
 from components.tracking.registered import RegisteredVersion
-from schemas.noss_reports import ModelSlices, SliceFigure, TfmaSummary
+from schemas.comparison_reports import ModelSlices
+from schemas.noss_reports import SliceFigure, TfmaSummary
 from tests.components.frontier_gate.judging import (
     LARGE,
     NOWHERE,

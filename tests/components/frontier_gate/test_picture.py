@@ -16,7 +16,8 @@ from matplotlib.text import Text
 from components.frontier_gate import panel, picture
 from components.frontier_gate.labels import write_names
 from components.frontier_gate.settings import GateSettings, Goal
-from schemas.devices import Budget, VariantInput
+from schemas.devices import Budget
+from schemas.tensors import VariantInput
 from schemas.verdicts import Verdict
 from tests.components.frontier_gate.made_up import registered, verdict_on
 from tests.made_up_runs import Made, demo_run, make_run

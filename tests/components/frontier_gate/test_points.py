@@ -9,7 +9,8 @@ import pytest
 
 from components.frontier_gate.points import reference_quality, teacher_result
 from components.frontier_gate.settings import AxisSettings
-from schemas.noss_reports import LeftOut, NossReport
+from schemas.comparison_reports import LeftOut
+from schemas.noss_reports import NossReport
 from tests.components.frontier_gate.judging import SMALL, TINY, device_of, point_of, verdict_of
 from tests.made_up_runs import Made, Run, make_comparison, make_result, make_run
 

@@ -15,7 +15,7 @@ from components.tracking.faults import StoreUnreachable, TrackingFault
 from components.tracking.names import GATE_TAG
 from components.tracking.registered import registered_versions
 from components.tracking.stores import open_client
-from schemas.reports import FrontierIndex, ModelDescription, PushReport, Registration
+from schemas.push_reports import FrontierIndex, ModelDescription, PushReport, Registration
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
 from tests.components.frontier_pusher.sending import census

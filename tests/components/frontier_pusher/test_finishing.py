@@ -13,7 +13,7 @@ from components.evidence import keep_evidence
 from components.frontier_pusher import finishing
 from components.frontier_pusher.links import make_links, seen_from_report
 from components.frontier_pusher.sending import Sent
-from schemas.reports import FrontierIndex, PushReport
+from schemas.push_reports import FrontierIndex, PushReport
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
 from tests.pushed_runs import BLESSED, SMALL, TINY, Scene, make_scene

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.frontier_pusher import folders
-from schemas.reports import ModelDescription
+from schemas.push_reports import ModelDescription
 from tests.pushed_runs import make_scene
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.frontier_pusher.notice import NOT_STATED, write_notice
-from schemas.reports import Licences
+from schemas.push_reports import Licences
 from tests.components.frontier_pusher.card.descriptions import make_description
 
 

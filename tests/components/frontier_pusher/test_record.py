@@ -21,9 +21,11 @@ from components.tracking.names import (
     VERDICT_DIGEST_TAG,
     VERDICT_SHA256_TAG,
 )
-from schemas.reports import IngestReport, StudentInfo, TfliteReport
+from schemas.ingest_reports import IngestReport
 from schemas.run_context import Provenance, RunContext
 from schemas.run_records import RecordedRun
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import RegisteredPoint, Standing, Verdict
 from tests.pushed_runs import BLESSED, SMALL, TINY, Scene, make_scene
 

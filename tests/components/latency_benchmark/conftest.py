@@ -6,8 +6,9 @@ import hashlib
 from pathlib import Path
 
 from components.latency_benchmark.reference import reference_model
-from schemas.reports import TensorInfo, TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec, StudentSpec
+from schemas.tensors import TensorInfo
+from schemas.tflite_reports import TfliteReport, TfliteVariant
 
 
 def write_variants(folder: Path, candidate_id: str, files: dict[str, bytes]) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 
 from components.latency_benchmark.backends.base import Backend, Burst, Sensors, Start, Subject
 from components.latency_benchmark.settings import MeasurementSettings
-from schemas.devices import VariantInput
 from schemas.latency_reports import Machine, OperatorTime
+from schemas.tensors import VariantInput
 
 SETTINGS = MeasurementSettings(
     sessions=3, rounds=4, min_runs=8, min_seconds=0, warmup_runs=2, warmup_seconds=0.5, attempts=2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.latency_benchmark import sounds
-from schemas.reports import TensorInfo
+from schemas.tensors import TensorInfo
 
 
 def test_inputs_fit_the_tensor_and_come_from_the_seed(tmp_path: Path) -> None:

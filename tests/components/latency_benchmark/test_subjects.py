@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from components.latency_benchmark import subjects
-from schemas.reports import TfliteReport
 from schemas.students import FrontEndSpec
+from schemas.tflite_reports import TfliteReport
 from tests.components.latency_benchmark.conftest import write_variants
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.modeling.resnet import build_resnet
+from schemas.resnet import ResNetSpec
 from schemas.students import FrontEndSpec
-from schemas.trained_teacher import ResNetSpec
 
 
 def test_full_size_is_trills_resnet() -> None:

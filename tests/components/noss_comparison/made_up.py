@@ -10,17 +10,15 @@ import numpy as np
 
 from schemas.noss_reports import (
     Fidelity,
-    IngestedTask,
     ModelKind,
     NossModelResult,
     NossReport,
-    NossTaskSet,
     PaperResult,
     ProbeRun,
     RobustnessResult,
     TaskResult,
-    UnavailableTask,
 )
+from schemas.noss_task_sets import IngestedTask, NossTaskSet, UnavailableTask
 from schemas.noss_tasks import ManifestSource, Metric, Obtain, TaskRecord
 
 RESAMPLES = 400

@@ -13,7 +13,7 @@ import schemas
 from components.noss_comparison.component import NossComparison
 from components.noss_comparison.executor import Executor
 from components.noss_comparison.settings import NossComparisonSettings
-from schemas import noss_reports
+from schemas import comparison_reports
 from tests.components.noss_comparison.made_up import make_model, make_task_set, write_report
 
 
@@ -65,6 +65,6 @@ def test_executor_writes_all_forms_and_the_same_bytes_again(tmp_path: Path) -> N
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert sorted(written[0]) == ["comparison.json", "heat_map.png", "table.csv", "table.html", "table.md"]
     assert written[0] == written[1]
-    comparison = noss_reports.NossComparison.load(tmp_path / "first")
+    comparison = comparison_reports.NossComparison.load(tmp_path / "first")
     assert [model.name for model in comparison.models][:2] == ["logmel", "teacher"]
     assert len(comparison.models) == 4 and len(comparison.against_teacher) == 3

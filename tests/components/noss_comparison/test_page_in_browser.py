@@ -9,7 +9,7 @@ import pytest
 
 from components.noss_comparison.compare import compare
 from components.noss_comparison.write import write_comparison
-from schemas.noss_reports import NossComparison
+from schemas.comparison_reports import NossComparison
 from tests.browser import Browser, Page
 from tests.components.noss_comparison.made_up import make_model, make_task_set, write_report
 

@@ -17,7 +17,8 @@ from components.noss_comparison.csv_table import as_csv
 from components.noss_comparison.markdown_table import as_markdown
 from components.noss_comparison.rows import columns, published
 from components.noss_comparison.write import write_comparison
-from schemas.noss_reports import LeftOut, ModelSlices, NossComparison, SliceFigure, TfmaSummary
+from schemas.comparison_reports import LeftOut, ModelSlices, NossComparison
+from schemas.noss_reports import SliceFigure, TfmaSummary
 from tests.components.noss_comparison.made_up import make_model, make_task_set, write_report
 
 EVIL = '=cmd|<b onload="x">`*_[a](b)\x1b[31m'

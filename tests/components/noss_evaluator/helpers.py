@@ -11,7 +11,7 @@ import numpy as np
 from components.noss_evaluator.clips import SPLITS, Entry
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_evaluator.tasks import NossTask, gather_tasks
-from schemas.noss_reports import IngestedTask, NossTaskSet
+from schemas.noss_task_sets import IngestedTask, NossTaskSet
 from schemas.noss_tasks import ManifestSource, TaskRecord
 from schemas.records import NossClip, shard_path, write_shard
 

@@ -27,9 +27,9 @@ from components.noss_evaluator.settings import (
 )
 from components.noss_evaluator.subjects import teacher_subject
 from schemas.noss_reports import NossModelResult, NossReport, SanityCheck
-from schemas.reports import TfliteReport, TfliteVariant
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.teachers import ConcatTeacher, TeacherSpec, TfliteStage, TfliteTeacher, TrainedTeacher
+from schemas.tflite_reports import TfliteReport, TfliteVariant
 from tests.components.noss_evaluator.helpers import PER_SPLIT, tone_tasks, write_examples
 from tests.components.noss_evaluator.networks import mean_tflite
 

@@ -11,7 +11,7 @@ from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_evaluator.strict import evaluate_task
 from components.noss_evaluator.tasks import NossTask, gather_tasks, write_predictions
-from schemas.noss_reports import NossTaskSet
+from schemas.noss_task_sets import NossTaskSet
 from schemas.noss_tasks import Metric, SplitRule
 from tests.components.noss_evaluator.helpers import make_entries, make_task, make_task_set
 

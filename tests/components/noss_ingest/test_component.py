@@ -18,7 +18,7 @@ from components.noss_ingest.component import NossIngest
 from components.noss_ingest.executor import Executor
 from components.noss_ingest.rows import SourceError
 from components.noss_ingest.settings import NossIngestSettings
-from schemas.noss_reports import NossTaskSet
+from schemas.noss_task_sets import NossTaskSet
 from schemas.records import NossClip, iterate_examples, list_shards
 from tests.components.audio.sounds import dominant_hertz, sine, write_soundfile
 from tests.components.executors import folder_bytes, run_ingest

@@ -11,7 +11,7 @@ from components.noss_ingest.plan import plan_ingestion
 from components.noss_ingest.rows import TaskRow, TfdsClip
 from components.noss_ingest.sources import FoundTask
 from components.noss_ingest.task_set import describe_tasks
-from schemas.noss_reports import IngestedTask
+from schemas.noss_task_sets import IngestedTask
 from schemas.noss_tasks import TaskRecord, TfdsSource
 
 _RECORD = TaskRecord(name="t", sources=(TfdsSource(builder="own"),))

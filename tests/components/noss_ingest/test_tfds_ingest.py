@@ -8,7 +8,7 @@ import pytest
 from components.noss_ingest.executor import Executor
 from components.noss_ingest.settings import NossIngestSettings, TaskChoice
 from components.noss_ingest.sources import check_sources, sources_digest
-from schemas.noss_reports import NossTaskSet
+from schemas.noss_task_sets import NossTaskSet
 from schemas.records import NossClip, iterate_examples, list_shards
 from tests.components.executors import folder_bytes, run_ingest
 from tests.components.noss_ingest.tasks import make_task

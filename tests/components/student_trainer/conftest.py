@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schemas.distillation_reports import DistillationSetInfo
 from schemas.records import DistillationWindow, shard_path, write_shard
-from schemas.reports import DistillationSetInfo
 from schemas.students import FrontEndSpec
 
 TARGET_BLOCKS = [6, 2]

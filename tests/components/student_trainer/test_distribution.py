@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from components.modeling.student import read_arrays
 from components.student_trainer.distribution import Workers
-from schemas.reports import StudentInfo
+from schemas.student_reports import StudentInfo
 
 
 def test_without_a_cluster_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from components.student_trainer.losses import (
     target_weights,
 )
 from components.student_trainer.settings import LossWeights
-from schemas.reports import DistillationSetInfo
+from schemas.distillation_reports import DistillationSetInfo
 
 
 def _info(blocks: list[int], std: list[float]) -> DistillationSetInfo:

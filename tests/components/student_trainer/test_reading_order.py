@@ -9,8 +9,8 @@ import pytest
 
 from components.student_trainer.reading_order import epoch_order, mixed_places
 from components.student_trainer.window_store import open_store
+from schemas.distillation_reports import DistillationSetInfo
 from schemas.records import DistillationWindow, shard_path, write_shard
-from schemas.reports import DistillationSetInfo
 from schemas.students import FrontEndSpec
 
 CLIPS, OF_A_CLIP = 2_000, 10

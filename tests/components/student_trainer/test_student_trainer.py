@@ -23,7 +23,8 @@ from components.student_trainer.settings import BatchAugmentation, LossWeights, 
 from components.student_trainer.training import Training
 from components.student_trainer.window_store import open_store
 from schemas.artifacts import DistillationSet, StudentModel
-from schemas.reports import DistillationSetInfo, StudentInfo
+from schemas.distillation_reports import DistillationSetInfo
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.training_events import TrainingEvent
 from tests.components.student_trainer.conftest import write_distillation_set

@@ -12,7 +12,7 @@ from components.modeling.student import Student, build_student, load_student, re
 from components.student_trainer.phases import Phase, plan_phases
 from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.warm_start import HEADS_FILE, start_from
-from schemas.reports import StudentInfo
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec
 from tests.components.student_trainer.test_student_trainer import execute
 from tests.students import mobilenet

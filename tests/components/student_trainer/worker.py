@@ -23,7 +23,7 @@ def main(windows: str, folder: Path) -> None:
     from components.student_trainer.settings import TrainingSettings
     from components.student_trainer.training import Training
     from components.student_trainer.window_store import open_store
-    from schemas.reports import DistillationSetInfo
+    from schemas.distillation_reports import DistillationSetInfo
     from schemas.students import FrontEndSpec
     from tests.components.student_trainer.listening import listening
     from tests.students import mobilenet

@@ -89,7 +89,7 @@ def run(tmp_path: Path, levels: str) -> Run:
         inputs.uri, windows.uri = str(folder / "clips"), str(folder / "windows")
         input_dict: dict[str, list[Any]] = {executor.EXAMPLES_KEY: [inputs]}
         if synthetic is not None:
-            from schemas.reports import IngestReport as Report
+            from schemas.ingest_reports import IngestReport as Report
 
             report = IngestReport()
             report.uri = str(folder / "report")

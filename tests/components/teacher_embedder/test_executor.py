@@ -11,8 +11,8 @@ import pytest
 from components.audio.framing import cut_windows
 from components.modeling.teachers import TeacherError
 from components.teacher_embedder.settings import TeacherEmbedderSettings
+from schemas.distillation_reports import DistillationSetInfo
 from schemas.records import Clip, DistillationWindow
-from schemas.reports import DistillationSetInfo
 from tests.components.teacher_embedder.conftest import WINDOW, Run, corpus, noise_clip, read_windows
 
 pytestmark = pytest.mark.slow

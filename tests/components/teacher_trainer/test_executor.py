@@ -15,8 +15,9 @@ from components.teacher_trainer.executor import Executor
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from schemas.artifacts import TeacherModel
 from schemas.records import Clip, iterate_examples, list_shards
+from schemas.resnet import ResNetSpec
 from schemas.teachers import TrainedTeacher
-from schemas.trained_teacher import ResNetSpec, TrainedTeacherInfo
+from schemas.trained_teacher import TrainedTeacherInfo
 from tests.components.teacher_trainer.conftest import write_clips
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,9 @@ from components.modeling.student import Student, build_deployed, save_weights
 from components.tflite_converter.executor import convert_student
 from components.tflite_converter.settings import ConverterSettings, ParityFloor, VariantName
 from schemas.records import DistillationWindow, shard_path, write_shard
-from schemas.reports import StudentInfo, TfliteReport
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
+from schemas.tflite_reports import TfliteReport
 from tests.students import mobilenet
 
 FRONT_END = FrontEndSpec()

@@ -7,7 +7,7 @@ import pytest
 
 from components.tflite_converter import checks
 from components.tflite_converter.settings import ParityFloor
-from schemas.reports import Behaviour
+from schemas.tflite_reports import Behaviour
 
 FLOOR = ParityFloor(cosine_mean=0.9, cosine_min=0.5)
 

@@ -10,7 +10,7 @@ from components.modeling import flatbuffer
 from components.modeling.litert import LiteRtModel
 from components.modeling.student import build_deployed
 from components.tflite_converter.conversion import ConversionRefused, convert
-from schemas.reports import Precision
+from schemas.tflite_reports import Precision
 from tests.components.tflite_converter.conftest import FRONT_END, Converted
 from tests.students import mobilenet
 

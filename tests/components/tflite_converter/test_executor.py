@@ -23,7 +23,8 @@ from components.tflite_converter.executor import (
 from components.tflite_converter.front_end import front_end_file
 from components.tflite_converter.settings import ConverterSettings, ParityFloor, VariantName
 from schemas.artifacts import DistillationSet, StudentModel, TfliteVariants
-from schemas.reports import Precision, StudentInfo, TfliteReport
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import Precision, TfliteReport
 from tests.components.tflite_converter.conftest import (
     FRONT_END,
     WINDOWS,

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.tflite_converter.settings import ConverterSettings, ParityFloor, VariantName, split_name
-from schemas.reports import Precision
+from schemas.tflite_reports import Precision
 
 
 def test_a_variant_name_says_input_and_precision() -> None:

@@ -11,9 +11,9 @@ from mlflow.entities import Run
 from components.tracking.names import CANDIDATE_TAG
 from components.tracking.stores import Store
 from components.tracking.tracker import Tracker
-from schemas.reports import EpochMetrics
 from schemas.run_context import Provenance, RunContext
 from schemas.training_events import TrainingEvent
+from schemas.training_reports import EpochMetrics
 
 CODE = Provenance(code_version="c" * 40)
 

@@ -17,8 +17,8 @@ from components.tracking.faults import StoreUnreachable
 from components.tracking.live import LiveTracking, following
 from components.tracking.stores import Store
 from components.tracking.tracker import Tracker
-from schemas.reports import StudentInfo
 from schemas.run_context import RunContext
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec
 from tests.components.tracking.following import (
     CODE,

@@ -15,9 +15,10 @@ from components.frontier_pusher.sending import send
 from components.tracking import live as module
 from components.tracking.live import following
 from components.tracking.names import PIPELINE_ROLE, ROLE_TAG
-from schemas.reports import StudentInfo, TfliteReport
 from schemas.run_context import RunContext
 from schemas.run_records import RecordedRun, RunRecord
+from schemas.student_reports import StudentInfo
+from schemas.tflite_reports import TfliteReport
 from schemas.training_events import TrainingEvent
 from tests.components.student_trainer.conftest import write_distillation_set
 from tests.components.student_trainer.listening import listening

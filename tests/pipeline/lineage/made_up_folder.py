@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.layout import RunLayout
-from schemas.noss_reports import NossTaskSet
-from schemas.reports import IngestReport, SplitCounts, TfliteReport
+from schemas.ingest_reports import IngestReport, SplitCounts
+from schemas.noss_task_sets import NossTaskSet
+from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 from tests.made_up_runs import Made as MadeVariant
 from tests.made_up_runs import make_run, write_run

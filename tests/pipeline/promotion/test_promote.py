@@ -374,7 +374,7 @@ def test_a_floor_that_the_conversion_did_not_reach_is_refused(registry: Any) -> 
 def test_a_file_that_answers_its_golden_vectors_otherwise_is_refused(tmp_path: Path, registry: Any) -> None:
     from components.tflite_converter.settings import ConverterSettings
     from pipeline.promotion.parity import check_parity
-    from schemas.reports import ModelDescription
+    from schemas.push_reports import ModelDescription
 
     for name in ("model.tflite", "model.json", "golden.npz"):
         (tmp_path / name).write_bytes(stored(registry, SMALL, name).read_bytes())

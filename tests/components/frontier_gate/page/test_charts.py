@@ -7,7 +7,8 @@ import pytest
 from components.frontier_gate.page.axes import Axis
 from components.frontier_gate.page.scatter import HEIGHT, WIDTH, Scatter, scatter, staircase
 from components.frontier_gate.settings import GateSettings, Goal, Slice
-from schemas.devices import Budget, VariantInput
+from schemas.devices import Budget
+from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict
 from tests.components.frontier_gate.made_up import material_of, registered, verdict_on
 from tests.made_up_runs import Made, Run, make_run

@@ -10,8 +10,9 @@ import pytest
 
 from components.frontier_gate import page
 from components.frontier_gate.settings import GateSettings, Goal
+from schemas.comparison_reports import NossComparison
 from schemas.devices import Budget
-from schemas.noss_reports import NossComparison, NossReport
+from schemas.noss_reports import NossReport
 from schemas.verdicts import Verdict
 from tests.components.frontier_gate.made_up import frill_run, material_of, registered, verdict_on
 from tests.components.frontier_gate.page.outline import read

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.reports import Licences, ModelDescription
+from schemas.push_reports import Licences, ModelDescription
 from schemas.students import FrontEndSpec
 from schemas.verdicts import Blessing
 from tests.made_up_runs import Made, make_run

@@ -8,7 +8,8 @@ import pytest
 
 from components.frontier_pusher.card import write_card, write_example
 from schemas.noss_reports import RobustnessResult
-from schemas.reports import Licences, TensorInfo
+from schemas.push_reports import Licences
+from schemas.tensors import TensorInfo
 from schemas.verdicts import GoalResult
 from tests.components.frontier_pusher.card.descriptions import code_blocks, make_description
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from components.frontier_pusher.card import write_card
-from schemas.reports import ModelDescription, TensorInfo
+from schemas.push_reports import ModelDescription
 from schemas.students import FrontEndSpec
+from schemas.tensors import TensorInfo
 from tests.components.frontier_pusher.card.descriptions import FRONT_END, code_blocks, make_description
 from tests.components.frontier_pusher.card.litert_c import library, write_headers
 from tests.pushed_runs import make_golden

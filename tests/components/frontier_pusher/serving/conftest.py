@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from components.frontier_pusher.serving import SCRIPT
-from schemas.reports import Licences, ModelDescription
+from schemas.push_reports import Licences, ModelDescription
 from schemas.students import FrontEndSpec
 from tests.made_up_runs import Made, make_result, make_variant
 from tests.students import mobilenet

@@ -17,9 +17,9 @@ from components.noss_evaluator.hearing import Hearing
 from components.noss_evaluator.subjects import student_subject
 from components.tflite_converter.network import Network
 from components.tflite_converter.settings import ConverterSettings
-from schemas.devices import VariantInput
 from schemas.records import NossClip
 from schemas.students import StudentSpec
+from schemas.tensors import VariantInput
 from tests.components.frontier_pusher.serving.conftest import HOP, SPEC, PushedFolder, sound
 from tests.components.noss_evaluator.helpers import make_clip, tone
 from tests.components.student_trainer.conftest import write_distillation_set

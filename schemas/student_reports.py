@@ -1,0 +1,38 @@
+"""What the student trainer made."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from schemas.settings import ReportFile
+from schemas.students import FrontEndSpec, StudentSpec
+from schemas.training_reports import EpochMetrics
+
+
+class StudentInfo(ReportFile):
+    """A trained student: what it is, how it was trained and how far it came."""
+
+    FILE: ClassVar[str] = "student.json"
+    WEIGHTS: ClassVar[str] = "student.weights.npz"
+
+    candidate_id: str = Field(description="Readable name of the candidate.")
+    failure: str = Field("", description="Why the training failed; empty if it did not. No weights then.")
+    spec: StudentSpec = Field(description="Its typed parameters.")
+    front_end: FrontEndSpec = Field(description="The front end it was trained behind.")
+    parameters: int = Field(description="Weights of the network that ships (without target heads).")
+    rank: int = Field(0, description="Rank of the bottleneck's factors; 0: a full matrix.")
+    sparsity: float = Field(0.0, description="Share of zeros among the weights that were pruned.")
+    warm_start: str = Field("", description="Digest of the weights it started from; empty: from scratch.")
+    target_dim: int = Field(description="Dimensions of the teacher's embedding.")
+    target_variance_explained: float = Field(
+        description="1 - validation loss / variance, on the standardised targets of the eval split."
+    )
+    seed: int = Field(description="Of initialisation, order and augmentation.")
+    best_epoch: int = Field(description="The epoch whose weights were kept.")
+    epochs: list[EpochMetrics] = Field(description="The whole training.")
+    steps: int = Field(description="Optimiser steps taken.")
+    windows_per_second: float = Field(
+        description="Training speed over all epochs, on the machine that trained."
+    )

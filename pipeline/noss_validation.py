@@ -10,7 +10,7 @@ from components.audio.decode_job import DecodeJob
 from components.audio.errors import AudioError
 from components.audio.guarded import decode_all
 from components.noss_ingest.choice import folder_record
-from components.noss_ingest.leaks import problems_of, shared_contents
+from components.noss_ingest.leaks import fold_of, problems_of, shared_contents
 from components.noss_ingest.manifest import scan_manifest
 from components.noss_ingest.rows import SourceError, SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
@@ -71,7 +71,7 @@ def validate_task(
     there = [row for row in rows if row.path not in missing]
     sample = len(there) if every_clip else min(len(there), _SAMPLE)
     chosen = [there[index * len(there) // sample] for index in range(sample)]
-    problems += _unusable(watched(chosen))
+    problems += _unusable(watched(chosen), record)
     return Validation(record, rows, problems, len(chosen))
 
 
@@ -107,8 +107,8 @@ def _repeated(rows: Sequence[TaskRow]) -> Iterator[str]:
             yield f"{row.place}: the clip {row.file!r} is at {seen.place} already; accepted is each clip once"
 
 
-def _unusable(rows: Iterable[TaskRow]) -> Iterator[str]:
-    """Clips that cannot be decoded, and sounds that are in two splits."""
+def _unusable(rows: Iterable[TaskRow], record: TaskRecord) -> Iterator[str]:
+    """Clips that cannot be decoded, and sounds that are in two splits or folds."""
     from components.audio.shard_writer import ContentDigest
 
     limits = NossIngestSettings()
@@ -131,4 +131,5 @@ def _unusable(rows: Iterable[TaskRow]) -> Iterator[str]:
         digests.append(
             ContentDigest(digest=audio.digest, clip_id=row.file, group=f"/{row.split}", source=row.place)
         )
-    yield from (problem for _, problem in shared_contents(digests))
+    folds = {row.file: fold for row in rows if (fold := fold_of(row, record))}
+    yield from (problem for _, problem in shared_contents(digests, folds))

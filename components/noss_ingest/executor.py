@@ -17,7 +17,7 @@ from components.audio.kept_shards import KeptShards
 from components.audio.record_sum import digest_of
 from components.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
 from components.evidence import keep_evidence
-from components.noss_ingest.leaks import check_contents
+from components.noss_ingest.leaks import check_contents, fold_of
 from components.noss_ingest.plan import NossPlan, NossRequest, plan_ingestion
 from components.noss_ingest.rows import SPLITS
 from components.noss_ingest.settings import NossIngestSettings
@@ -142,6 +142,12 @@ def _report(
     save_report(report_uri, report, bad)
     check_contents(
         (digest for summary in summaries for digest in summary.digests),
+        {
+            f"{task.record.name}/{row.file}": fold
+            for task in tasks
+            for row in task.rows
+            if (fold := fold_of(row, task.record))
+        },
         allowed={task.record.name for task in tasks if task.record.duplicates == "leave_out"},
     )
     problem = refusal(counts, bad, settings)

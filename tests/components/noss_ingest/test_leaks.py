@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from components.noss_ingest.leaks import check_rows, problems_of
+from components.audio.shard_writer import ContentDigest
+from components.noss_ingest.leaks import check_contents, check_rows, problems_of
 from components.noss_ingest.manifest import read_manifest
 from components.noss_ingest.rows import SourceError, TaskRow
-from schemas.noss_tasks import ManifestSource, SpeakerDisjoint, TaskRecord
+from schemas.noss_tasks import ManifestSource, SpeakerDisjoint, SplitRule, TaskRecord
 from tests.components.noss_ingest.tasks import edit, make_task
 
 
@@ -133,3 +134,62 @@ def test_real_tasks_have_no_leaks(shared_data: Path) -> None:
     assert len(manifests) == 7
     for manifest in manifests:
         check(manifest.parent, "auto")
+
+
+FOLDS = TaskRecord(
+    name="t",
+    split=SplitRule(rule="folds"),
+    speaker_disjoint=True,
+    sources=(ManifestSource(file="t/manifest.csv"),),
+)
+
+
+def cut(number: int, fold: str, file: str = "", start_s: float = 0.0, speaker: str = "") -> TaskRow:
+    """A clip of five folds: 1 to 3 are train, 4 is validation, 5 is test."""
+    split = {"4": "validation", "5": "test"}.get(fold, "train")
+    name = file or f"{number}.wav"
+    return TaskRow(
+        file=f"{name}#{number}", path=f"/t/{name}", label="ab"[number % 2], place=f"m.csv:{number}",
+        speaker_id=speaker, split=split, fold=fold, start_s=start_s, seconds=1.0,
+    )  # fmt: skip
+
+
+def whole() -> list[TaskRow]:
+    return [cut(number, str(number // 2 + 1)) for number in range(10)]
+
+
+def test_folds_that_keep_everything_together() -> None:
+    check_rows(whole(), FOLDS)
+
+
+@pytest.mark.parametrize("speaker_disjoint", [True, "auto"])
+def test_a_speaker_in_two_folds_of_one_split(speaker_disjoint: SpeakerDisjoint) -> None:
+    rows = [cut(n, str(n // 2 + 1), speaker=f"s{n // 2 + 1}") for n in range(10)]
+    rows.append(cut(20, "2", speaker="s1"))
+    record = FOLDS.model_copy(update={"speaker_disjoint": speaker_disjoint})
+    with pytest.raises(
+        SourceError,
+        match=r"m.csv:20: leak: speaker 's1' is in fold '2' and, at m.csv:0, in fold '1'; .* one fold",
+    ):
+        check_rows(rows, record)
+    by_split = FOLDS.model_copy(update={"split": SplitRule(rule="published")})
+    check_rows(rows, by_split)
+
+
+def test_cuts_of_one_recording_in_two_folds() -> None:
+    # Five seconds apart: of two splits they may be, of two folds not.
+    rows = [*whole(), cut(21, "1", "long.wav", 0.0), cut(22, "3", "long.wav", 5.0)]
+    with pytest.raises(SourceError, match=r"file 'long.wav#22' is in fold '3' and, at m.csv:21, in fold '1'"):
+        check_rows(rows, FOLDS)
+    check_rows(rows, FOLDS.model_copy(update={"split": SplitRule(rule="published")}))
+
+
+def test_the_same_samples_in_two_folds_of_one_split() -> None:
+    digests = [
+        ContentDigest(digest="same", clip_id=f"t/{n}", group="t/train", source=f"m.csv:{n}") for n in (1, 2)
+    ]
+    check_contents(digests, {})
+    check_contents(digests, {"t/1": "2", "t/2": "2"})
+    with pytest.raises(SourceError, match=r"m.csv:2: leak: the clip of fold '3' .* of fold '2' at m.csv:1"):
+        check_contents(digests, {"t/1": "2", "t/2": "3"})
+    check_contents(digests, {"t/1": "2", "t/2": "3"}, allowed=("t",))

@@ -145,7 +145,7 @@ class Effect(Report):
     level: str = Field(description="Its value.")
     against: str = Field(description="The value it is compared with.")
     effect: float = Field(description="Difference in score; of latency and bytes the ratio, 2 is twice.")
-    low: float = Field(description="Lower end of the 95 % interval, students drawn anew.")
+    low: float = Field(description="Lower end of the 95 % interval, students and test clips drawn anew.")
     high: float = Field(description="Upper end of the 95 % interval.")
     students: int = Field(description="Distinct students that have the value.")
     points: int = Field(description="Points that have the value.")
@@ -168,6 +168,7 @@ class DeviceVerdict(Report):
     registered: list[RegisteredPoint] = Field(default_factory=list)
     axes: list[AxisInfo]
     effects: list[Effect] = Field(default_factory=list)
+    effects_note: str = Field("", description="Why no hyper-parameter of students has an effect in it.")
     summary: str = Field(description="The outcome in a sentence.")
 
     @property

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from components.frontier_gate.axes import INPUT_KINDS
 from components.frontier_gate.factors import NOT_THERE, Design, Term, Values, design_of
+from components.frontier_gate.scales import NORMAL_95
+from schemas.student_reports import StudentInfo
 from schemas.tensors import VariantInput
 from schemas.verdicts import Effect, FrontierPoint
 
@@ -34,7 +36,12 @@ class Estimates(NamedTuple):
     high: Values
 
 
-def main_effects(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[str, Any]]) -> list[Effect]:
+def main_effects(
+    points: Sequence[FrontierPoint],
+    specs: Mapping[str, Mapping[str, Any]],
+    steps: Mapping[str, int] | None = None,
+    draws: Mapping[str, Mapping[str, Values]] | None = None,
+) -> list[Effect]:
     """The effect of each value of each hyper-parameter that varies, all others held fixed.
 
     Least squares of an additive model, for each kind of input: the score, the logarithm of the latency
@@ -49,7 +56,11 @@ def main_effects(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[st
     alike. So every resample has all values, and a value that two students have can still be judged by how
     far students in general lie from the model. Deviations are widened for the parameters fitted, and the
     percentile interval by Student's t over the normal quantile (after Hesterberg, "What Teachers Should
-    Know about the Bootstrap", 2015): without both, intervals of few students are too narrow.
+    Know about the Bootstrap", 2015): without both, intervals of few students are too narrow. The test clips
+    are a sample too: what the bootstrap of clips makes of an effect on quality is added, in variance.
+
+    Students are seldom trained equally long, and longer training is better: the doubling of the training
+    steps is fitted along with the hyper-parameters.
 
     Left out, since no interval can be had: a value that one student alone has, and all hyper-parameters
     of students if there are no more students than parameters to fit.
@@ -57,6 +68,8 @@ def main_effects(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[st
     Args:
       points: Of one device.
       specs: By candidate id what ``StudentSpec.parameters()`` says.
+      steps: By candidate id the optimiser steps behind the weights, those it started from included.
+      draws: By point id the bootstrap draws of its quality, '' for the mean of all tasks.
 
     Raises:
       ValueError: If a candidate has no parameters.
@@ -65,9 +78,64 @@ def main_effects(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[st
     for kind in INPUT_KINDS:
         of_kind = [point for point in points if point.input == kind]
         if of_kind:
-            design = design_of(of_kind, specs)
-            found += _effects(of_kind, kind, design, _estimate(of_kind, design))
+            design = design_of(of_kind, specs, steps or {})
+            estimates = _with_clips(_estimate(of_kind, design), of_kind, design, draws or {})
+            found += _effects(of_kind, kind, design, estimates)
     return found
+
+
+def total_steps(students: Sequence[StudentInfo]) -> dict[str, int]:
+    """Optimiser steps behind the weights of each candidate, those of the ones it started from included."""
+    known = {student.candidate_id: student for student in students}
+    total: dict[str, int] = {}
+    for name in known:
+        chain: list[str] = []
+        one = name
+        while one in known and one not in chain:
+            chain.append(one)
+            one = known[one].spec.warm_start
+        total[name] = sum(known[link].steps for link in chain)
+    return total
+
+
+def why_no_effects(
+    points: Sequence[FrontierPoint],
+    specs: Mapping[str, Mapping[str, Any]],
+    steps: Mapping[str, int] | None = None,
+) -> str:
+    """Why no effect of a hyper-parameter has an interval; empty if one may have."""
+    counts = []
+    for kind in INPUT_KINDS:
+        of_kind = [point for point in points if point.input == kind]
+        if of_kind:
+            means = _means(of_kind, design_of(of_kind, specs, steps or {}))[0]
+            counts.append((len(means), int(np.linalg.matrix_rank(means))))
+    if not counts or any(students > rank for students, rank in counts):
+        return ""
+    students, rank = max(counts)
+    return (
+        f"no freedom left for students: there are {students}, and {rank} parameters to fit (the values of "
+        "the hyper-parameters, the training steps and a constant)"
+    )
+
+
+def _with_clips(
+    estimates: Estimates,
+    points: Sequence[FrontierPoint],
+    design: Design,
+    draws: Mapping[str, Mapping[str, Values]],
+) -> Estimates:
+    """Intervals of quality, widened by what other test clips would have changed."""
+    drawn = [draws.get(point.point_id, {}).get("") for point in points]
+    known = [one for one in drawn if one is not None]
+    if len(known) < len(points) or len({len(one) for one in known}) != 1:
+        return estimates
+    clips = NORMAL_95 * np.std(np.linalg.pinv(design.matrix) @ np.stack(known), axis=1, ddof=1)
+    place = METRICS.index("quality")
+    value, low, high = (values[:, place] for values in estimates)
+    for ends, sign in ((estimates.low, -1), (estimates.high, 1)):
+        ends[:, place] = value + sign * np.hypot((low if sign < 0 else high) - value, clips)
+    return estimates
 
 
 def _effects(
@@ -118,26 +186,32 @@ def _estimate(points: Sequence[FrontierPoint], design: Design) -> Estimates:
     figures = np.array([[p.quality, np.log(p.latency_ratio), np.log(p.bytes)] for p in points])
     inverse: Values = np.linalg.pinv(design.matrix).astype(np.float64)
     value = inverse @ figures
-    students = {name: place for place, name in enumerate(dict.fromkeys(p.candidate_id for p in points))}
-    student = np.array([students[point.candidate_id] for point in points])
-    membership = np.equal.outer(np.arange(len(students)), student).astype(float)
-    membership /= membership.sum(axis=1, keepdims=True)
-    means = membership @ design.matrix
-    spare = len(students) - int(np.linalg.matrix_rank(means))
+    means, membership, student = _means(points, design)
+    students = len(means)
+    spare = students - int(np.linalg.matrix_rank(means))
     of_student = (np.abs(design.matrix - means[student]) < 1e-9).all(axis=0)
-    freedom = np.where(of_student, spare, len(students) - 1)
+    freedom = np.where(of_student, spare, students - 1)
     if not freedom.max():
         return Estimates(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
 
     left = figures - design.matrix @ value
     typical = membership @ left
-    left += typical[student] * (np.sqrt(len(students) / max(spare, 1)) - 1)
-    left += (left - (membership @ left)[student]) * (np.sqrt(len(students) / (len(students) - 1)) - 1)
+    left += typical[student] * (np.sqrt(students / max(spare, 1)) - 1)
+    left += (left - (membership @ left)[student]) * (np.sqrt(students / (students - 1)) - 1)
     drawn = _draw(points, student, inverse, left)
     ends = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     widening = stdtrit(np.maximum(freedom, 1), (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2)
     ends *= np.where(freedom > 0, widening, np.nan)[:, None]
     return Estimates(value, value + ends[0], value + ends[1])
+
+
+def _means(points: Sequence[FrontierPoint], design: Design) -> tuple[Values, Values, npt.NDArray[np.intp]]:
+    """Rows of the design averaged by student, the matrix that averages, and each point's student."""
+    students = {name: place for place, name in enumerate(dict.fromkeys(p.candidate_id for p in points))}
+    student = np.array([students[point.candidate_id] for point in points])
+    membership = np.equal.outer(np.arange(len(students)), student).astype(float)
+    membership /= membership.sum(axis=1, keepdims=True)
+    return membership @ design.matrix, membership, student
 
 
 def _draw(

@@ -13,6 +13,7 @@ from tfx.dsl.components.base import base_executor
 
 from components import fan_in
 from components.frontier_gate import page, picture
+from components.frontier_gate.effects import total_steps
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
@@ -88,6 +89,7 @@ class Executor(base_executor.BaseExecutor):
             exec_properties[RUN_NAME_PARAMETER],
             rivals,
             notices,
+            total_steps(students),
         )
 
         folder = output_dict[VERDICT_KEY][0].uri

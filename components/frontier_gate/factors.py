@@ -16,6 +16,7 @@ from schemas.verdicts import FrontierPoint
 NOT_THERE = "none"
 ARCHITECTURE = "architecture."
 PRECISION = "precision"
+TRAINING = "training steps"
 # A hyper-parameter of more values was drawn from a range: values by themselves say nothing of it.
 MOST_LEVELS = 50
 
@@ -55,8 +56,15 @@ class Design:
     terms: list[Term]
 
 
-def design_of(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[str, Any]]) -> Design:
+def design_of(
+    points: Sequence[FrontierPoint],
+    specs: Mapping[str, Mapping[str, Any]],
+    steps: Mapping[str, int] | None = None,
+) -> Design:
     """The columns of all hyper-parameters that vary, without those that others determine.
+
+    Before them stands, where it varies and is known of all, the logarithm to base 2 of the training ``steps``
+    by candidate: a unit is twice the training.
 
     A column is left out if columns before it add up to it: two parameters that always change together, an
     architecture that alone has a kind of pooling. What the columns that stay then say is theirs *and* the
@@ -67,6 +75,9 @@ def design_of(points: Sequence[FrontierPoint], specs: Mapping[str, Mapping[str, 
     None) is left out wherever the architecture's name, which stands first, determines it.
     """
     columns: list[tuple[Term, Values]] = []
+    taken = [(steps or {}).get(point.candidate_id, 0) for point in points]
+    if points and min(taken) > 0 and len(set(taken)) > 1:
+        columns.append((Term(TRAINING, "twice as many", "as many"), np.log2(np.array(taken, float))))
     for factor, levels in _factors(points, specs):
         if len(set(levels)) > MOST_LEVELS:
             logger.debug("no effect of %s is told: it has more than %d values", factor, MOST_LEVELS)

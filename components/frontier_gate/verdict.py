@@ -10,7 +10,7 @@ from pathlib import Path
 
 from components.frontier_gate.axes import misplaced
 from components.frontier_gate.draws import read_draws
-from components.frontier_gate.effects import main_effects
+from components.frontier_gate.effects import main_effects, why_no_effects
 from components.frontier_gate.goals import applicable, of_time
 from components.frontier_gate.incumbents import Measure, find_champions, find_incumbents
 from components.frontier_gate.judge import judge, why_nothing
@@ -37,6 +37,7 @@ def reach_verdict(
     run_name: str,
     registered: Mapping[str, Sequence[RegisteredVersion]] | None = None,
     notices: Sequence[str] = (),
+    steps: Mapping[str, int] | None = None,
 ) -> Verdict:
     """Judges a run, device by device; see :mod:`components.frontier_gate.judge` and ``dominance``.
 
@@ -51,6 +52,7 @@ def reach_verdict(
       run_name: Name of the run.
       registered: By device what the registry holds for it, to compete with.
       notices: What a reader must know of how this was judged.
+      steps: Optimiser steps behind each candidate's weights.
 
     Raises:
       ValueError: If reports do not belong together, or goals or axes name what is not there.
@@ -69,7 +71,14 @@ def reach_verdict(
     check_names(settings, devices, teacher, list(by_name), converted, unavailable)
     draws = read_draws(noss, [axis.task for axis in settings.axes if axis.task])
     run = _Run(
-        converted, [report for report, _ in noss], teacher, by_name, comparison, draws, registered or {}
+        converted,
+        [report for report, _ in noss],
+        teacher,
+        by_name,
+        comparison,
+        draws,
+        registered or {},
+        steps or {},
     )
     synthetic = any(task.synthetic for task in teacher.tasks)
     digest = benchmark_digest(teacher, comparison.protocol)
@@ -108,6 +117,7 @@ class _Run:
     comparison: NossComparison
     draws: Mapping[str, Mapping[str, Floats]]
     registered: Mapping[str, Sequence[RegisteredVersion]]
+    steps: Mapping[str, int]
 
     def on_device(self, latency: LatencyReport, settings: GateSettings, measure: Measure) -> DeviceVerdict:
         """The decision on one device."""
@@ -149,7 +159,8 @@ class _Run:
             refused=refused,
             registered=judgement.registered,
             axes=judgement.axes,
-            effects=main_effects(judged, specs),
+            effects=main_effects(judged, specs, self.steps, self.draws),
+            effects_note=why_no_effects(judged, specs, self.steps),
             summary=_summary(device, closed, judged, refused),
         )
 

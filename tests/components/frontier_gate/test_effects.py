@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import yaml
 
-from components.frontier_gate.effects import main_effects
+from components.frontier_gate.effects import main_effects, total_steps, why_no_effects
 from components.frontier_gate.factors import MOST_LEVELS
 from pipeline.grid import StudentGrid
 from schemas.students import StudentSpec
 from schemas.verdicts import Effect, FrontierPoint
+from tests.made_up_runs import make_student
 from tests.students import mobilenet
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -359,3 +360,60 @@ def test_frills_whole_grid() -> None:
     assert svd.effect == pytest.approx(-0.02, abs=0.003)
     assert -0.025 < svd.low < svd.effect < svd.high < -0.015
     assert width.low < 4**1.5 < width.high < 8.2
+
+
+def test_other_test_clips_widen_the_effect_on_quality() -> None:
+    # The clips favour a = 1 by 0.05 * draw; students hardly differ otherwise.
+    specs = factorial(2, 2, 3)
+    random = np.random.default_rng(2)
+    points = points_of(specs, lambda s, _: (0.5 + 0.1 * s["a"] + random.normal(0, 0.001), 1.0))
+    clips = random.normal(0, 0.05, 2000)
+    draws = {point.point_id: {"": point.quality + clips * specs[point.candidate_id]["a"]} for point in points}
+    plain, with_clips = main_effects(points, specs), main_effects(points, specs, draws=draws)
+    before, after = by_level(plain)["a=1"], by_level(with_clips)["a=1"]
+    assert before.high - before.low < 0.02
+    assert after.effect == before.effect
+    assert [after.low, after.high] == pytest.approx([0.1 - 0.098, 0.1 + 0.098], abs=0.006)
+    # What all models share of the clips changes no difference between them.
+    assert by_level(with_clips)["b=1"].high == pytest.approx(by_level(plain)["b=1"].high, abs=1e-6)
+    assert by_level(with_clips, "latency") == by_level(plain, "latency")
+
+
+def test_training_length_is_no_effect_of_what_was_trained_longer() -> None:
+    # c = 1 does nothing, but half of its students were trained four times as long: 0.03 a doubling.
+    specs = factorial(2, 2, 3, 2)
+    steps = {
+        name: 4000 if spec["c"] == 1 and (spec["a"] or spec["b"]) else 1000 for name, spec in specs.items()
+    }
+    points = points_of(specs, lambda s, _: (0.5, 1.0))
+    points = [p.model_copy(update={"quality": 0.5 + 0.03 * math.log2(steps[p.candidate_id])}) for p in points]
+    assert by_level(main_effects(points, specs))["c=1"].effect > 0.04
+    effects = by_level(main_effects(points, specs, steps))
+    assert effects["c=1"].effect == pytest.approx(0.0, abs=1e-9)
+    assert effects["training steps=twice as many"].effect == pytest.approx(0.03)
+    # Equal lengths, or unknown ones, are no parameter.
+    for other in (dict.fromkeys(specs, 7), {"another": 1}):
+        assert "training steps=twice as many" not in by_level(main_effects(points, specs, other))
+
+
+def test_steps_of_the_parents_count() -> None:
+    parent, child = (
+        mobilenet("tiny"),
+        mobilenet("tiny", svd_rank=8).model_copy(update={"warm_start": mobilenet("tiny").candidate_id}),
+    )
+    students = [
+        make_student(parent).model_copy(update={"steps": 1000}),
+        make_student(child).model_copy(update={"steps": 200}),
+    ]
+    assert total_steps(students) == {parent.candidate_id: 1000, child.candidate_id: 1200}
+
+
+def test_no_freedom_is_said() -> None:
+    specs = {"x": {"a": 1, "b": 1}, "y": {"a": 2, "b": 1}, "z": {"a": 1, "b": 2}}
+    points = points_of(specs, lambda s, _: (0.1 * s["a"], 1.0))
+    assert why_no_effects(points, specs) == (
+        "no freedom left for students: there are 3, and 3 parameters to fit (the values of the "
+        "hyper-parameters, the training steps and a constant)"
+    )
+    assert why_no_effects(points_of(factorial(2, 2), lambda s, _: (0.1, 1.0)), factorial(2, 2)) == ""
+    assert why_no_effects([], {}) == ""

@@ -87,6 +87,7 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
     console.print(table)
     beaten = len(device.points) - len(frontier)
     lines = [f"{beaten} variants are beaten, {len(device.refused)} were refused"]
+    lines += [f"recommended ({one.input}): {one.point_id}" for one in device.recommendations]
     lines += [
         f"registered {model.name} is beaten by {', '.join(model.beaten_by)}"
         for model in device.registered

@@ -154,6 +154,29 @@ class Effect(Report):
     )
 
 
+class SeparatedPair(Report):
+    """Two blessed points of which one is of clearly better quality, however many pairs are compared."""
+
+    better: str
+    worse: str
+    difference: float = Field(description="Of their qualities.")
+
+
+class Recommendation(Report):
+    """Of the blessed points of one input the one to take if nothing else decides."""
+
+    input: VariantInput
+    point_id: str = Field(description="The fastest whose quality is within the margin of the best.")
+    not_separable: list[str] = Field(description="Blessed points whose quality cannot be told from its own.")
+    separated: list[SeparatedPair] = Field(description="Largest differences first, fifty at most.")
+    separated_pairs: int = Field(description="How many pairs of blessed points are separated in quality.")
+    best: str = Field(description="The blessed point of the best quality.")
+    best_quality: float = Field(description="As measured on the clips that it was picked by.")
+    best_corrected: float | None = Field(
+        description="Less the optimism of having picked the best of all points; none: there are no draws."
+    )
+
+
 class DeviceVerdict(Report):
     """The decision on every variant on one device."""
 
@@ -167,6 +190,9 @@ class DeviceVerdict(Report):
     refused: list[RefusedVariant]
     registered: list[RegisteredPoint] = Field(default_factory=list)
     axes: list[AxisInfo]
+    recommendations: list[Recommendation] = Field(
+        default_factory=list, description="One an input that has a blessed point."
+    )
     effects: list[Effect] = Field(default_factory=list)
     effects_note: str = Field("", description="Why no hyper-parameter of students has an effect in it.")
     summary: str = Field(description="The outcome in a sentence.")

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.frontier_gate.axes import misplaced
+from components.frontier_gate.axes import Entrant, misplaced
 from components.frontier_gate.draws import read_draws
 from components.frontier_gate.effects import main_effects, why_no_effects
 from components.frontier_gate.goals import applicable, of_time
 from components.frontier_gate.incumbents import Measure, find_champions, find_incumbents
 from components.frontier_gate.judge import judge, why_nothing
 from components.frontier_gate.points import find_points, point_id, reference_quality
+from components.frontier_gate.recommendation import recommend
 from components.frontier_gate.scales import Floats
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.yardsticks import Yardsticks, check_names, slices_of
@@ -159,6 +160,11 @@ class _Run:
             refused=refused,
             registered=judgement.registered,
             axes=judgement.axes,
+            recommendations=recommend(
+                judged,
+                [Entrant(point.point_id, point, self.draws.get(point.point_id, {})) for point in judged],
+                judgement.axes,
+            ),
             effects=main_effects(judged, specs, self.steps, self.draws),
             effects_note=why_no_effects(judged, specs, self.steps),
             summary=_summary(device, closed, judged, refused),

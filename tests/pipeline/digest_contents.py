@@ -1,0 +1,130 @@
+"""Which files a component's digest may hold: a change of any of them runs the component again.
+
+A component's own folder always counts. Whatever else is imported must stand here, so that nobody makes
+AudioSet be ingested again by an import that looks harmless: think before you add a line.
+"""
+
+from __future__ import annotations
+
+MAY_HOLD: dict[str, dict[str, str]] = {
+    "audio_ingest": {
+        "components": "evidence templates",
+        "components/audio": (
+            "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
+            "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
+            "progress readers record_sum requests resample s3_store settings shard_writer "
+            "sounds"
+        ),
+        "schemas": "artifacts corpus_statistics ingest_reports records settings tfrecord",
+    },
+    "corpus_synthesizer": {
+        "components/audio": "resample",
+        "schemas": "artifacts noss_tasks settings strict_yaml",
+    },
+    "frontier_gate": {
+        "components": "bootstrap fan_in input_keys templates",
+        "components/tracking": "faults names registered stores",
+        "schemas": (
+            "architecture artifacts comparison_reports devices latency_reports noss_reports "
+            "noss_task_sets noss_tasks settings strict_yaml student_reports students tensors "
+            "tflite_reports training_reports verdicts"
+        ),
+    },
+    "frontier_pusher": {
+        "components": "evidence fan_in input_keys markdown templates",
+        "components/tracking": "curves faults ledger names runs stores tracker",
+        "schemas": (
+            "architecture artifacts distillation_reports ingest_reports latency_reports "
+            "noss_reports noss_tasks push_reports run_context run_records settings "
+            "strict_yaml student_reports students tensors tflite_reports training_reports "
+            "verdicts"
+        ),
+    },
+    "latency_benchmark": {
+        "components": "bootstrap fan_in input_keys",
+        "components/modeling": "flatbuffer",
+        "schemas": (
+            "architecture artifacts devices latency_reports settings students tensors tflite_reports"
+        ),
+    },
+    "noss_comparison": {
+        "components": "bootstrap fan_in input_keys markdown templates",
+        "schemas": (
+            "artifacts comparison_reports noss_reports noss_task_sets noss_tasks settings strict_yaml"
+        ),
+    },
+    "noss_evaluator": {
+        "components": "bootstrap evidence",
+        "components/audio": "errors framing requests resample",
+        "components/modeling": "frontend layers litert resnet",
+        "components/modeling/teachers": (
+            "base concatenation hub huggingface litert_chain onnx saved_model trained wav2vec2"
+        ),
+        "schemas": (
+            "architecture artifacts ingest_reports noss_reports noss_task_sets noss_tasks "
+            "records resnet settings strict_yaml students teacher_sources teachers tensors "
+            "tflite_reports tfrecord trained_teacher training_reports"
+        ),
+    },
+    "noss_ingest": {
+        "components": "evidence",
+        "components/audio": (
+            "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
+            "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
+            "progress readers record_sum requests resample s3_store settings shard_writer "
+            "sounds"
+        ),
+        "schemas": (
+            "artifacts corpus_statistics ingest_reports noss_task_sets noss_tasks records "
+            "settings strict_yaml tfrecord"
+        ),
+    },
+    "record_validator": {
+        "components": "evidence",
+        "schemas": "artifacts",
+    },
+    "student_trainer": {
+        "components/audio": "ahead framing",
+        "components/modeling": (
+            "bottleneck frontend layers pruning quantisation resnet student transformer whole_network"
+        ),
+        "components/modeling/architectures": "*",
+        "schemas": (
+            "architecture artifacts distillation_reports records resnet settings "
+            "student_reports students tfrecord training_events training_reports"
+        ),
+    },
+    "teacher_embedder": {
+        "components/audio": "acoustic_fingerprint ahead framing kept_shards record_sum",
+        "components/modeling": "frontend layers litert resnet",
+        "components/modeling/teachers": (
+            "base concatenation hub huggingface litert_chain onnx saved_model trained wav2vec2"
+        ),
+        "schemas": (
+            "architecture artifacts distillation_reports ingest_reports records resnet "
+            "settings students teacher_sources teachers tensors tfrecord trained_teacher "
+            "training_reports"
+        ),
+    },
+    "teacher_trainer": {
+        "components/audio": "framing",
+        "components/modeling": "frontend layers resnet",
+        "components/modeling/teachers": "base trained",
+        "schemas": (
+            "architecture artifacts records resnet settings students teacher_sources teachers "
+            "tfrecord trained_teacher training_reports"
+        ),
+    },
+    "tflite_converter": {
+        "components/audio": "framing",
+        "components/modeling": (
+            "bottleneck flatbuffer frontend layers litert quantisation resnet student "
+            "transformer whole_network"
+        ),
+        "components/modeling/architectures": "*",
+        "schemas": (
+            "architecture artifacts records resnet settings student_reports students tensors "
+            "tflite_reports tfrecord training_reports"
+        ),
+    },
+}

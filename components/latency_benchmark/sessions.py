@@ -107,6 +107,8 @@ def run_session(
                 for name in sorted(before.temperatures_c.keys() & after.temperatures_c.keys())
             },
             throttled=_throttled(before, after),
+            load=None if before.load is None or after.load is None else (before.load, after.load),
+            preemptions=None if after.preemptions is None else after.preemptions - (before.preemptions or 0),
         ),
         starts=dict(starts),
         failures=failures,

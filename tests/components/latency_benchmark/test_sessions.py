@@ -180,6 +180,15 @@ def test_conditions_tell_what_the_device_told() -> None:
     assert run(Scripted(sensors=[Sensors(throttled=True), Sensors()])).conditions.throttled is True
 
 
+def test_conditions_tell_who_else_was_there() -> None:
+    sensors = [Sensors(load=0.5, preemptions=3), Sensors(load=2.25, preemptions=40)]
+    conditions = run(Scripted(sensors=sensors)).conditions
+    assert (conditions.load, conditions.preemptions) == ((0.5, 2.25), 37)
+    first = run(Scripted(sensors=[Sensors(), Sensors(load=1.0, preemptions=4)])).conditions
+    assert (first.load, first.preemptions) == (None, 4), "nothing was timed before: counted from none"
+    assert run(Scripted()).conditions.preemptions is None
+
+
 def test_progress_names_the_place_and_the_rest(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,10 @@ from schemas.tensors import VariantInput
 
 Statistic = Literal["median", "mean"]
 
+# An idle machine takes about 5 % of the reference's time (mean over median 1.05), a process that shares its
+# core half of it or more. A 95th percentile of ten medians is 0.3 as well.
+MAX_INTERRUPTION = 0.3
+
 
 class Machine(Report):
     """What the latency was measured on."""
@@ -60,7 +64,16 @@ class SessionConditions(Report):
         default_factory=dict, description="Before and after, by sensor; empty: not readable."
     )
     throttled: bool | None = Field(None, description="Whether the device throttled; none: not readable.")
+    load: tuple[float, float] | None = Field(
+        None, description="Load average of a minute, before and after; none: not readable."
+    )
+    preemptions: int | None = Field(
+        None,
+        description="Times that the processor was taken from a model while it was timed; none: not told.",
+    )
     reference_ms: float | None = Field(None, description="The reference model's typical latency.")
+    reference_mean_ms: float | None = Field(None, description="Its mean over all invocations.")
+    reference_p95_ms: float | None = Field(None, description="Its 95th percentile; none: not told.")
     drift: float | None = Field(
         None,
         description="Common to all models, against the attempt's middle session: 1.1 is 10 % slower.",
@@ -80,6 +93,7 @@ class LatencyMeasurement(Report):
     reasons: list[str] = Field(default_factory=list, description="Why they may not.")
     attempts: int = Field(1, description="Times it was measured; the figures are the last one's.")
     sessions: int = Field(description="Sessions of the last attempt.")
+    session_numbers: list[int] = Field(default_factory=list, description="Which ones the figures are of.")
     n: int = Field(description="Timed invocations over all sessions.")
     seconds: float = Field(0.0, description="Timed seconds over all sessions.")
     statistic: Statistic = Field(
@@ -143,6 +157,10 @@ class LatencyReport(ReportFile):
     rounds: int = Field(description="Rounds of a session; each runs every model once, in random order.")
     min_runs: int = Field(0, description="Fewer timed invocations of a model in a session are invalid.")
     min_seconds: float = Field(0.0, description="Fewer timed seconds of a model in a session are invalid.")
+    max_interruption: float = Field(
+        MAX_INTERRUPTION,
+        description="Larger shares of its time that the reference model lost to interruptions are invalid.",
+    )
     reference: LatencyMeasurement | None = Field(description="None: the device could not be measured at all.")
     measurements: list[LatencyMeasurement]
     failures: dict[str, str] = Field(

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
+from schemas.latency_validity import measured_on_a_busy_host
 from schemas.noss_reports import NossModelResult, NossReport
 from schemas.tflite_reports import TfliteReport, TfliteVariant
 from schemas.verdicts import FrontierPoint, ReferenceQuality, RefusedVariant
@@ -202,6 +203,8 @@ def _refused_latency(
         return f"latency was measured on another file: sha256 {timed.sha256[:12]}, not {variant.sha256[:12]}"
     if not timed.valid:
         return f"latency is invalid: {'; '.join(timed.reasons) or 'no reason given'}"
+    if reason := measured_on_a_busy_host(latency, timed):
+        return f"latency is invalid: {reason}"
     flaw = _flaw_in_latency(timed)
     return f"latency: {flaw}" if flaw else ""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from components.latency_benchmark import validity
 from components.latency_benchmark.backends.base import Backend, Burst, DeviceLost, Start, Subject
-from components.latency_benchmark.figures import Timings, session_ms
+from components.latency_benchmark.figures import Timings, session_ms, session_summaries
 from components.latency_benchmark.finished import FinishedSessions
 from components.latency_benchmark.sessions import Place, ReferenceFailed, Session, run_session
 from components.latency_benchmark.settings import MeasurementSettings
@@ -177,7 +177,9 @@ def judge(number: int, sessions: Sequence[Session], reference: str, settings: Me
     typical_ms = {key: session_ms(own) for key, own in timings.items()}
     drift = validity.common_drift(typical_ms, reference)
     throttled = {session.conditions.session: session.conditions.throttled for session in sessions}
-    of_sessions = validity.session_faults(typical_ms[reference], throttled, settings)
+    summaries = session_summaries(timings[reference])
+    interrupted = validity.busy_sessions(summaries, settings)
+    of_sessions = validity.session_faults(typical_ms[reference], throttled, settings, interrupted)
     disagreement = {key: validity.disagreement(own, drift) for key, own in typical_ms.items()}
     for_all = [f"session {session}: {reason}" for session, found in of_sessions.items() for reason in found]
     return Attempt(
@@ -193,6 +195,8 @@ def judge(number: int, sessions: Sequence[Session], reference: str, settings: Me
             session.conditions.model_copy(
                 update={
                     "reference_ms": typical_ms[reference][session.conditions.session],
+                    "reference_mean_ms": summaries[session.conditions.session].mean_ms,
+                    "reference_p95_ms": summaries[session.conditions.session].p95_ms,
                     "drift": drift[session.conditions.session],
                     "reasons": of_sessions[session.conditions.session],
                 }

@@ -99,6 +99,15 @@ def summary(timings: Timings) -> Summary:
     )
 
 
+def session_summaries(timings: Timings) -> dict[int, Summary]:
+    """The figures of each session by itself."""
+    sessions = sorted({session for session, _ in timings})
+    return {
+        session: summary({place: burst for place, burst in timings.items() if place[0] == session})
+        for session in sessions
+    }
+
+
 def session_ms(timings: Timings) -> dict[int, float]:
     """Typical latency of each session: the median of its rounds."""
     return {

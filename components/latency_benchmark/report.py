@@ -60,6 +60,7 @@ def make_report(
         rounds=settings.rounds,
         min_runs=settings.min_runs,
         min_seconds=settings.min_seconds,
+        max_interruption=settings.max_interruption,
         reference=_measurement(reference, measured, reference, seed, []) if found else None,
         measurements=[
             _measurement(subject, measured, reference, seed, operators.get(subject.key, []))
@@ -103,6 +104,7 @@ def _measurement(
         reasons=reasons,
         attempts=measured.times[subject.key],
         sessions=len(attempt.conditions),
+        session_numbers=[one.session for one in attempt.conditions],
         n=summary.n,
         seconds=summary.seconds,
         statistic=summary.statistic,

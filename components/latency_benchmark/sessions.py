@@ -107,6 +107,8 @@ def run_session(
                 for name in sorted(before.temperatures_c.keys() & after.temperatures_c.keys())
             },
             throttled=_throttled(before, after),
+            load=None if before.load is None or after.load is None else (before.load, after.load),
+            preemptions=None if after.preemptions is None else after.preemptions - (before.preemptions or 0),
         ),
         starts=dict(starts),
         failures=failures,
@@ -144,11 +146,11 @@ def _rounds(
 ) -> Iterator[SampleRecord]:
     by_key = {subject.key: subject for subject in subjects}
     reference = subjects[0].key
-    kept = _kept_loaded(subjects, starts, settings.max_loaded_mib)
     runs, seconds = -(-settings.min_runs // settings.rounds), settings.min_seconds / settings.rounds
     progress = _Progress(place, settings.rounds, len(subjects) - len(failures))
     for number in range(1, settings.rounds + 1):
         running = [key for key in by_key if key not in failures]
+        kept = _kept_loaded([by_key[key] for key in running], starts, settings.max_loaded_mib)
         for key in order_of(running, place.session, number, seed):
             try:
                 burst = backend.time(
@@ -174,11 +176,15 @@ def _note_failure(is_reference: bool, key: str, error: MeasurementFailed, failur
     _log.warning("%s is left out of this attempt: %s", key, error)
 
 
-def _kept_loaded(subjects: Sequence[Subject], starts: Mapping[str, Start], max_loaded_mib: int) -> set[str]:
-    """The models, cheapest first, that fit into memory together; a file counts where memory is not told."""
-    mib = {subject.key: subject.bytes / 2**20 for subject in subjects}
-    for key, start in starts.items():
-        mib[key] = mib[key] if start.peak_mib is None else start.peak_mib
+def _kept_loaded(running: Sequence[Subject], starts: Mapping[str, Start], max_loaded_mib: int) -> set[str]:
+    """The models, cheapest first, that fit into memory together; a file counts where memory is not told.
+
+    Only models that still run count: one that was left out neither stays loaded nor takes up memory.
+    """
+    mib = {}
+    for subject in running:
+        peak_mib = starts[subject.key].peak_mib
+        mib[subject.key] = subject.bytes / 2**20 if peak_mib is None else peak_mib
     kept, used = set(), 0.0
     for key in sorted(mib, key=lambda key: (mib[key], key)):
         used += mib[key]

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from schemas.devices import DEVICE_NAME, Device, HostDevice
+from schemas.latency_reports import MAX_INTERRUPTION
 from schemas.settings import Settings
 
 DeviceName = Annotated[str, StringConstraints(pattern=DEVICE_NAME)]
@@ -36,6 +37,13 @@ class MeasurementSettings(Settings):
     )
     max_reference_drift: float = Field(
         0.25, gt=0, description="The reference model's sessions may differ by this share."
+    )
+    max_interruption: float = Field(
+        MAX_INTERRUPTION,
+        gt=0,
+        le=1,
+        description="The host is busy when interruptions take more than this share of the reference model's "
+        "time in a session; 1: no limit.",
     )
     attempts: int = Field(3, ge=1, le=10, description="Times an invalid variant is measured in all.")
     profile_runs: int = Field(

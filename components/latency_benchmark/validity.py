@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.latency_benchmark.figures import Timings
+from components.latency_benchmark.figures import Summary, Timings
 from components.latency_benchmark.settings import MeasurementSettings
+from schemas.latency_validity import busy
 
 # Tools that stop by the clock and not by the sum of their timings fall short by their own work.
 _SHORT_BY = 0.05
@@ -75,8 +76,25 @@ def faults(timings: Timings, apart: float, settings: MeasurementSettings) -> lis
     return found
 
 
+def busy_sessions(reference: Mapping[int, Summary], settings: MeasurementSettings) -> dict[int, str]:
+    """Why the host was busy in a session, by session; those in which it was not are left out.
+
+    Args:
+      reference: What the reference model took, by session.
+      settings: The largest share of its time that may be lost.
+    """
+    reasons = {
+        session: busy(told.p50_ms, told.mean_ms, told.p95_ms, settings.max_interruption)
+        for session, told in reference.items()
+    }
+    return {session: reason for session, reason in reasons.items() if reason}
+
+
 def session_faults(
-    reference_ms: Sessions, throttled: Mapping[int, bool | None], settings: MeasurementSettings
+    reference_ms: Sessions,
+    throttled: Mapping[int, bool | None],
+    settings: MeasurementSettings,
+    interrupted: Mapping[int, str] | None = None,
 ) -> dict[int, list[str]]:
     """Why nothing measured in the sessions of an attempt may be believed, by session.
 
@@ -84,11 +102,14 @@ def session_faults(
       reference_ms: The reference model's typical latency in each session.
       throttled: What the device told of itself; None: nothing, and that is no fault.
       settings: How far the reference may move.
+      interrupted: Why the host was busy, of the sessions in which it was.
     """
     found: dict[int, list[str]] = {session: [] for session in reference_ms}
     for session in reference_ms:
         if throttled[session]:
             found[session].append("the device throttled")
+        if interrupted and session in interrupted:
+            found[session].append(interrupted[session])
     least, largest = min(reference_ms.values()), max(reference_ms.values())
     if not largest / least - 1 <= settings.max_reference_drift:
         middle = np.median(list(reference_ms.values()))

@@ -40,6 +40,7 @@ SMALL = (
     # The machine that tests may be busy: what they time decides nothing.
     "latency.max_disagreement=100",
     "latency.max_reference_drift=100",
+    "latency.max_interruption=1",
     "evaluation.resamples=100",
     "evaluation.strict.seeds=1",
     "evaluation.tfma.confidence=off",

@@ -28,6 +28,7 @@ SLICE = (
     # The machine that tests may be busy: what they time decides nothing.
     "latency.max_disagreement=100",
     "latency.max_reference_drift=100",
+    "latency.max_interruption=1",
     "conversion.dynamic_floor={cosine_mean: 0.9, cosine_min: 0.8}",
     f"students.explicit=[{COMPRESSED}]",
 )

@@ -11,7 +11,7 @@ from components.latency_benchmark.backends.base import Sensors
 SENSORS_COMMAND = (
     "dumpsys battery; echo tinytrill-thermal; dumpsys thermalservice; echo tinytrill-zones; "
     'for zone in /sys/class/thermal/thermal_zone*; do echo "$(cat $zone/temp) $(cat $zone/type)"; done '
-    "2>/dev/null"
+    "2>/dev/null; echo tinytrill-load; cat /proc/loadavg 2>/dev/null"
 )
 
 _PROPERTY = re.compile(r"^\[([^\]]+)\]: \[(.*)\]$", re.MULTILINE)
@@ -20,6 +20,7 @@ _STATUS = re.compile(r"^\s*Thermal Status: (\d+)\s*$", re.MULTILINE)
 _TEMPERATURE = re.compile(r"Temperature\{mValue=([-\d.]+), mType=(-?\d+), mName=([^,]+),")
 _FROM_HAL = "Current temperatures from HAL"
 _ZONE = re.compile(r"^(-?\d+) (\S*(?:cpu|gpu|soc|skin|batt)\S*)\s*$", re.MULTILINE | re.IGNORECASE)
+_LOAD = re.compile(r"^(\d+\.\d+) \d+\.\d+ \d+\.\d+ ", re.MULTILINE)
 _OUTSIDE = re.compile(r"batt|skin", re.IGNORECASE)
 
 # android.os.Temperature: CPU, GPU, BATTERY, SKIN and NPU; the other types are currents and voltages too.
@@ -68,7 +69,9 @@ def sensors(output: str) -> Sensors:
     kernel's own zones are read where it tells no temperature.
     """
     battery, _, rest = output.partition("tinytrill-thermal")
-    service, _, zones = rest.partition("tinytrill-zones")
+    service, _, rest = rest.partition("tinytrill-zones")
+    zones, _, average = rest.partition("tinytrill-load")
+    load = _LOAD.search(average)
     celsius: dict[str, float] = {}
     if found := _BATTERY.search(battery):
         celsius["battery"] = int(found.group(1)) / 10
@@ -85,6 +88,7 @@ def sensors(output: str) -> Sensors:
     return Sensors(
         {name: value for name, value in celsius.items() if 0 < value < 150},
         int(status.group(1)) > 0 if status else None,
+        float(load.group(1)) if load else None,
     )
 
 

@@ -128,10 +128,14 @@ class Sensors:
     Attributes:
       temperatures_c: By sensor; empty where none can be read.
       throttled: Whether it holds back its clock; None where that cannot be read.
+      load: Processes that run or wait to run, averaged over the last minute; None where it is not told.
+      preemptions: Times that the processor was taken from a timed model so far; None where not told.
     """
 
     temperatures_c: dict[str, float] = field(default_factory=dict)
     throttled: bool | None = None
+    load: float | None = None
+    preemptions: int | None = None
 
 
 class Backend(abc.ABC):

@@ -55,6 +55,7 @@ class HostBackend(Backend):
         self._worker: WorkerProcess | None = None
         self._runtime = ""
         self._pinned_to: list[int] | None = None
+        self._preemptions: int | None = None
 
     def machine(self) -> Machine:
         """The processor, and the runtime as it was found: delegate and threads are checked on a model."""
@@ -78,8 +79,10 @@ class HostBackend(Backend):
         self._serving()
 
     def sensors(self) -> Sensors:
-        """Temperatures, and whether the processor has throttled since the last call."""
-        return Sensors(host_state.temperatures_c(), self._throttles.rose())
+        """Temperatures, load, preemptions, and whether the processor has throttled since the last call."""
+        return Sensors(
+            host_state.temperatures_c(), self._throttles.rose(), host_state.load(), self._preemptions
+        )
 
     def start(self, subject: Subject) -> Start:
         """Measures a cold start in a fresh process."""
@@ -111,6 +114,8 @@ class HostBackend(Backend):
             keep=keep_loaded,
         )
         answer = self._serving().ask(request, subject.key, warmup_seconds + seconds)
+        told = answer.get("preemptions")
+        self._preemptions = None if told is None else (self._preemptions or 0) + told
         return Burst.of_samples([sample / 1e3 for sample in answer["samples_ns"]])
 
     def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:

@@ -72,6 +72,14 @@ def temperatures_c() -> dict[str, float]:
     }
 
 
+def load() -> float | None:
+    """Processes that run or wait to run, averaged over a minute; None where the system does not tell."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None
+
+
 class ThrottleCount:
     """How often the processor has held back its clock because of heat, as Linux counts it on x86."""
 

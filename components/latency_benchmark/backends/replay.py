@@ -95,6 +95,8 @@ class ReplayBackend(Backend):
         return Sensors(
             {sensor: ends[after] for sensor, ends in conditions.temperatures_c.items()},
             conditions.throttled,
+            None if conditions.load is None else conditions.load[after],
+            conditions.preemptions if after else None if conditions.preemptions is None else 0,
         )
 
     def start(self, subject: Subject) -> Start:

@@ -6,7 +6,7 @@ Run as a script. Requests are JSON lines on standard input, answers JSON lines o
 * ``{"op": "inspect", <model>}``: loads; answers how many parts XNNPACK took, and how many threads there are;
 * ``{"op": "start", <model>, "input", "warmup_runs"}``: times a cold start, for a fresh process;
 * ``{"op": "time", <model>, "input", "warmup_runs", "warmup_seconds", "runs", "seconds", "keep"}``: times
-  warm runs, in nanoseconds;
+  warm runs, in nanoseconds, and how often the process was preempted meanwhile;
 * ``{"op": "profile", <model>, "input", "warmup_runs", "runs"}``: times operators, see ``profiler.py``.
 
 ``<model>`` is ``"path", "threads", "xnnpack"``. An error is answered as ``{"error": message}``; a crash is
@@ -84,14 +84,18 @@ def start(request: Request) -> Request:
 
 
 def run(request: Request) -> Request:
-    """Times warm invocations in nanoseconds."""
+    """Times warm invocations in nanoseconds; a model that fails, or is not to be kept, does not stay."""
     path = request["path"]
-    model = _loaded.get(path) or load(request)
-    if request["keep"]:
-        _loaded[path] = model
+    model = _loaded.pop(path, None) or load(request)
     feed(model, np.load(request["input"], allow_pickle=False))
     timed(model.invoke, request["warmup_runs"], request["warmup_seconds"])
-    return {"samples_ns": timed(model.invoke, request["runs"], request["seconds"])}
+    before = preemptions()
+    samples = timed(model.invoke, request["runs"], request["seconds"])
+    after = preemptions()
+    if request["keep"]:
+        _loaded[path] = model
+    taken = None if before is None or after is None else after - before
+    return {"samples_ns": samples, "preemptions": taken}
 
 
 def timed(invoke: Any, runs: int, seconds: float) -> list[int]:
@@ -155,6 +159,15 @@ def feed(model: Any, value: np.ndarray[Any, Any]) -> None:
 def threads() -> int | None:
     """Threads of this process; None where the system does not tell."""
     return len(os.listdir(_THREADS)) if os.path.isdir(_THREADS) else None
+
+
+def preemptions() -> int | None:
+    """Times that the system took the processor from this process; None where it does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 def reset_peak() -> None:

@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from components.latency_benchmark.attempts import Measured, measure, partner
-from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed, Sensors, Start, Subject
+from components.latency_benchmark.backends.base import (
+    Burst,
+    DeviceLost,
+    MeasurementFailed,
+    Sensors,
+    Start,
+    Subject,
+)
 from components.latency_benchmark.finished import FinishedSessions
 from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, subject
 
@@ -103,6 +112,39 @@ def test_a_reference_that_moved_spoils_the_whole_attempt() -> None:
     assert reason.startswith("session 2: the reference model took 1.5 ms")
     assert measured.conditions()[1].drift == 1.5
     assert measured.attempts[0].disagreement[A] == 0, "all drifted alike"
+
+
+class Interrupted(Scripted):
+    """Others have the processor in some sessions: a fifth of the invocations takes twenty times as long."""
+
+    def __init__(self, *sessions: int) -> None:
+        super().__init__()
+        self._interrupted = sessions
+
+    def time(self, subject: Subject, **asked: Any) -> Burst:
+        burst = super().time(subject, **asked)
+        if self.session not in self._interrupted:
+            return burst
+        slow = [20.0 if number % 5 == 0 else 1.0 for number in range(20)]
+        return Burst.of_samples([1e3 * milliseconds for milliseconds in slow])
+
+
+def test_a_busy_session_is_measured_again() -> None:
+    measured = run(Interrupted(2))
+    assert measured.is_valid(A)
+    busy = measured.conditions()[1]
+    (reason,) = busy.reasons
+    assert reason.startswith("the host was busy")
+    assert busy.reference_ms == 1.0, "the median bears it"
+    assert (busy.reference_mean_ms, busy.reference_p95_ms) == pytest.approx((4.8, 20.0))
+    assert [one.reasons for one in measured.conditions()[2:]] == [[]] * (len(measured.conditions()) - 2)
+
+
+def test_a_host_that_stays_busy_leaves_nothing_to_believe() -> None:
+    measured = run(Interrupted(*range(1, 100)))
+    assert not measured.is_valid(A)
+    assert "the host was busy" in measured.decided[A].reasons[A][0]
+    assert run(Interrupted(*range(1, 100)), max_interruption=0.9).is_valid(A), "as configured"
 
 
 def test_a_model_that_does_not_start_is_not_tried_again() -> None:

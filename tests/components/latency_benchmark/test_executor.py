@@ -34,6 +34,7 @@ QUICK = MeasurementSettings(
     # However noisy the machine, these tests are not about its noise.
     max_disagreement=100,
     max_reference_drift=100,
+    max_interruption=1,
     profile_runs=2,
 )
 

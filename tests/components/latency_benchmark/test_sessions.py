@@ -122,6 +122,51 @@ def test_no_more_models_stay_loaded_than_fit() -> None:
     assert kept == {KEYS[4], KEYS[0], KEYS[1]}, "1 MiB of file, 5 and 8 MiB; the next one makes 22.5"
 
 
+def test_a_model_left_out_earlier_needs_no_memory_told() -> None:
+    """It has a start of the attempt's first session, but is not among the models any more."""
+    backend = Scripted(start=lambda key: Start(1.0, 1.0, None))
+    starts = run(backend).starts
+    left = [model for model in MODELS if model.key != KEYS[2]]
+    session = run_session(backend, left, SETTINGS, 1, Place(1, 2, 1), starts)
+    assert session.asked == [model.key for model in left]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_model_left_out_earlier_frees_its_memory(told: bool) -> None:
+    """Room for six of seven models of 1 MiB: without the one that was left out the others all fit."""
+    backend = Scripted(start=lambda key: Start(1.0, 1.0, 1.0 if told else None))
+    settings = SETTINGS.model_copy(update={"max_loaded_mib": 6})
+    starts = run(backend, max_loaded_mib=6).starts
+    backend.calls.clear()
+    left = [model for model in MODELS if model.key != KEYS[2]]
+    run_session(backend, left, settings, 1, Place(1, 2, 1), starts)
+    assert {call.key for call in backend.calls if call.keep_loaded} == {model.key for model in left}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_model_that_does_not_start_takes_up_no_memory(told: bool) -> None:
+    def start(key: str) -> Start:
+        if key == KEYS[2]:
+            raise MeasurementFailed("does not load")
+        return Start(1.0, 1.0, 1.0 if told else None)
+
+    backend = Scripted(start=start)
+    run(backend, max_loaded_mib=6)
+    assert {call.key for call in backend.calls if call.keep_loaded} == set(KEYS) - {KEYS[2]}
+
+
+def test_a_model_that_fails_in_a_round_frees_its_memory_for_the_next() -> None:
+    def milliseconds(key: str, session: int, number: int) -> float:
+        if (key, number) == (KEYS[2], 2):
+            raise MeasurementFailed("crashed")
+        return 1.0
+
+    backend = Scripted(milliseconds)
+    run(backend, max_loaded_mib=60)
+    kept = [{call.key for call in backend.calls if call.keep_loaded and call.round == n} for n in (1, 2, 3)]
+    assert (len(kept[0]), len(kept[1]), kept[2]) == (6, 6, set(KEYS) - {KEYS[2]})
+
+
 def test_conditions_tell_what_the_device_told() -> None:
     sensors = [Sensors({"cpu": 40.0, "skin": 30.0}, False), Sensors({"cpu": 55.5, "battery": 33.0}, None)]
     conditions = run(Scripted(sensors=sensors)).conditions
@@ -133,6 +178,15 @@ def test_conditions_tell_what_the_device_told() -> None:
     assert run(Scripted()).conditions.throttled is None
     assert run(Scripted(sensors=[Sensors(), Sensors(throttled=True)])).conditions.throttled is True
     assert run(Scripted(sensors=[Sensors(throttled=True), Sensors()])).conditions.throttled is True
+
+
+def test_conditions_tell_who_else_was_there() -> None:
+    sensors = [Sensors(load=0.5, preemptions=3), Sensors(load=2.25, preemptions=40)]
+    conditions = run(Scripted(sensors=sensors)).conditions
+    assert (conditions.load, conditions.preemptions) == ((0.5, 2.25), 37)
+    first = run(Scripted(sensors=[Sensors(), Sensors(load=1.0, preemptions=4)])).conditions
+    assert (first.load, first.preemptions) == (None, 4), "nothing was timed before: counted from none"
+    assert run(Scripted()).conditions.preemptions is None
 
 
 def test_progress_names_the_place_and_the_rest(

@@ -50,6 +50,12 @@ def test_before_android_10_the_kernels_zones_are_read() -> None:
     assert "cpu-0-0-usr" not in told("battery_31", "thermalservice_cool", zones).temperatures_c
 
 
+def test_load_where_proc_may_be_read() -> None:
+    told = "tinytrill-zones\n38500 cpu-0-0-usr\ntinytrill-load\n5.25 4.10 3.90 2/1843 20411\n"
+    assert android.sensors(f"tinytrill-thermal\n{told}").load == 5.25
+    assert android.sensors("tinytrill-thermal\ntinytrill-zones\ntinytrill-load\n").load is None
+
+
 def test_a_skin_sensor_is_known_by_its_type() -> None:
     state = android.sensors(
         "tinytrill-thermal\nCurrent temperatures from HAL:\n"

@@ -80,3 +80,26 @@ def test_operators_that_differ_from_run_to_run_are_no_profile(monkeypatch: pytes
     monkeypatch.setattr(profiler, "_Model", Model)
     with pytest.raises(RuntimeError, match="differ from run to run"):
         profiler.profile("x.tflite", np.zeros(1), 1, True, 1, 2)
+
+
+def test_a_model_that_fails_does_not_stay_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Model:
+        broken = False
+
+        def invoke(self) -> None:
+            if self.broken:
+                raise RuntimeError("out of memory")
+
+    model = Model()
+    monkeypatch.setattr(worker, "_loaded", {})
+    monkeypatch.setattr(worker, "load", lambda request: model)
+    monkeypatch.setattr(worker, "feed", lambda model, value: None)
+    np.save(tmp_path / "x.npy", np.zeros(1))
+    request = {"path": "m", "input": str(tmp_path / "x.npy"), "warmup_runs": 1, "warmup_seconds": 0}
+    request |= {"runs": 2, "seconds": 0, "keep": True}
+    assert len(worker.run(request)["samples_ns"]) == 2
+    assert worker._loaded == {"m": model}
+    model.broken = True
+    with pytest.raises(RuntimeError, match="out of memory"):
+        worker.run(request)
+    assert worker._loaded == {}

@@ -5,6 +5,7 @@ A record is complete: whoever has its folder can send it, at any time and as oft
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -30,6 +31,11 @@ class RecordedFile(Report):
 
     path: str = Field(description="Absolute, or relative to the record's folder once it is kept there.")
     folder: str = Field("", description="Folder among the run's artifacts; empty: the top.")
+
+    @property
+    def place(self) -> str:
+        """Where it lies among the run's artifacts."""
+        return Path(self.folder, Path(self.path).name).as_posix()
 
 
 class RecordedDataset(Report):

@@ -102,7 +102,7 @@ def _copied_run(run: RecordedRun, folder: Path, below: Path) -> RecordedRun:
     files = []
     for file in run.files:
         # As it will lie among the run's artifacts.
-        place = below / file.folder / Path(file.path).name
+        place = below / file.place
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file.path, folder / place)
         files.append(file.model_copy(update={"path": place.as_posix()}))

@@ -81,6 +81,7 @@ def make_record(
     published = published_points(run.verdict, settings)
     folder = output / RECORD_FOLDER
     parent = _pipeline_run(run, identity, config_json, folder)
+    evidence = _evidence(parent.files)
     cards = dict(zip([d.point_id for d in descriptions], pushed, strict=True))
     destination = Path(settings.destination)
     return RunRecord(
@@ -106,7 +107,9 @@ def make_record(
         versions=[
             version
             for description, version_folder in zip(descriptions, pushed, strict=True)
-            for version in _versions(description, version_folder, run.verdict, verdict_sha256, settings)
+            for version in _versions(
+                description, version_folder, run.verdict, verdict_sha256, evidence, settings
+            )
         ],
         models=[
             PushedModel(
@@ -221,6 +224,7 @@ def _versions(
     folder: Path,
     verdict: Verdict,
     verdict_sha256: str,
+    evidence: dict[str, str],
     settings: PusherSettings,
 ) -> list[RecordedVersion]:
     """One a device that the file is blessed for; all of the same folder."""
@@ -232,11 +236,20 @@ def _versions(
             candidate_id=description.candidate_id,
             description=description,
             folder=str(folder.absolute()),
-            tags=version_tags(description, blessing, verdict, verdict_sha256, files),
+            tags=version_tags(description, blessing, verdict, verdict_sha256, files, evidence),
             text=in_words(description, blessing),
         )
         for blessing in description.blessings
     ]
+
+
+def _evidence(files: Sequence[RecordedFile]) -> dict[str, str]:
+    """sha256 of what a promotion goes by: verdict, comparison, reports and configuration, as JSON."""
+    return {
+        file.place: folders.sha256_of(Path(file.path))
+        for file in files
+        if file.path.endswith(".json") and Path(file.path).name != METADATA_FILE
+    }
 
 
 def _metadata(folder: Path, metadata: Metadata) -> RecordedFile:

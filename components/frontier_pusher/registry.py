@@ -35,6 +35,7 @@ from components.tracking.names import (
     SHA256_TAG,
     VERDICT_DIGEST_TAG,
 )
+from components.tracking.seal import seal, seal_parameter
 from components.tracking.tracker import Tracker
 from schemas.run_records import RecordedVersion, RunRecord
 from schemas.verdicts import FrontierPoint
@@ -131,7 +132,9 @@ def _ensure_version(
     if found:
         return min((str(one.version) for one in found), key=int)
     run_id = runs[version.candidate_id]
-    model = _ensure_logged_model(tracker, version, folder, run_id, identity, experiment_id)
+    model = _ensure_logged_model(
+        tracker, record, version, folder, parent_run_id, run_id, identity, experiment_id
+    )
     with tracker.as_default():
         made = tracker.client.create_model_version(
             version.registered_model,
@@ -152,8 +155,10 @@ def _ensure_version(
 
 def _ensure_logged_model(
     tracker: Tracker,
+    record: RunRecord,
     version: RecordedVersion,
     folder: Path,
+    parent_run_id: str,
     run_id: str,
     identity: dict[str, str],
     experiment_id: str,
@@ -185,10 +190,25 @@ def _ensure_logged_model(
             if path.is_file() and path.name not in files
         }
         client.set_logged_model_tags(model.model_id, {MLFLOW_FILES_TAG: json.dumps(written)})
+        tags = {
+            PARENT_RUN_TAG: parent_run_id,
+            FILES_TAG: json.dumps(files),
+            MLFLOW_FILES_TAG: json.dumps(written),
+        }
+        client.log_model_params(model.model_id, _seals(record, description.point_id, tags))
         client.log_model_artifacts(model.model_id, str(local))
     model = client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     _ensure_output(tracker, run_id, model.model_id)
     return model
+
+
+def _seals(record: RunRecord, point_id: str, tags: Mapping[str, str]) -> dict[str, str]:
+    """The seal of each version that comes from a logged model: one a device."""
+    return {
+        seal_parameter(version.device): seal(version.registered_model, {**version.tags, **tags})
+        for version in record.versions
+        if version.description.point_id == point_id
+    }
 
 
 def _ensure_output(tracker: Tracker, run_id: str, model_id: str) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.frontier_pusher.record import VERDICT_FOLDER
 from components.frontier_pusher.registry import register
 from components.tracking.faults import TrackingFault, telling
+from components.tracking.names import EVIDENCE_TAG, VERDICT_SHA256_TAG
 from components.tracking.stores import Store
 from components.tracking.tracker import Tracker
-from schemas.run_records import RecordedRun, RunRecord
+from schemas.run_records import RecordedRun, RecordedVersion, RunRecord
+from schemas.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def send(record: RunRecord, folder: Path | None = None) -> Sent:
     tracker = Tracker(Store(record.tracking_uri, record.experiment, record.artifact_location))
     with telling(record.tracking_uri):
         parent = tracker.pipeline_run(record)
+        record = _as_told_before(tracker, parent, record)
         _send_run(tracker, parent, record.parent, folder)
         runs = {}
         for candidate_id, run in record.candidates.items():
@@ -53,6 +58,36 @@ def send(record: RunRecord, folder: Path | None = None) -> Sent:
         registrations = register(tracker, record, parent, runs, folder)
         tracker.finish(parent, record.parent.status)
         return Sent(tracker.experiment_of(parent), parent, runs, registrations)
+
+
+def _as_told_before(tracker: Tracker, run_id: str, record: RunRecord) -> RunRecord:
+    """The record with the verdict that its run holds already, where that is another file.
+
+    Two files of one verdict differ in what the registry held beside the run. Versions rest on the first one's
+    sha256, so it stays as it is.
+    """
+    place = f"{VERDICT_FOLDER}/{Verdict.FILE}"
+    told = tracker.client.get_run(run_id).data.tags.get(VERDICT_SHA256_TAG, "")
+    if told in ("", record.parent.tags.get(VERDICT_SHA256_TAG)) or place not in {
+        artifact.path for artifact in tracker.client.list_artifacts(run_id, VERDICT_FOLDER)
+    }:
+        return record
+    parent = record.parent.model_copy(
+        update={
+            "tags": {**record.parent.tags, VERDICT_SHA256_TAG: told},
+            "files": [file for file in record.parent.files if file.place != place],
+        }
+    )
+    versions = [
+        version.model_copy(update={"tags": {**version.tags, **_evidence(version, place, told)}})
+        for version in record.versions
+    ]
+    return record.model_copy(update={"parent": parent, "versions": versions})
+
+
+def _evidence(version: RecordedVersion, place: str, sha256: str) -> dict[str, str]:
+    evidence = json.loads(version.tags.get(EVIDENCE_TAG, "{}"))
+    return {VERDICT_SHA256_TAG: sha256, EVIDENCE_TAG: json.dumps({**evidence, place: sha256})}
 
 
 def _send_run(tracker: Tracker, run_id: str, run: RecordedRun, folder: Path | None) -> None:

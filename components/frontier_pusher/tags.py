@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from components.tracking.names import (
     CANDIDATE_TAG,
     DEVICE_TAG,
+    EVIDENCE_TAG,
     FILES_TAG,
     POINT_TAG,
     RUN_KEY_TAG,
@@ -25,6 +26,7 @@ def version_tags(
     verdict: Verdict,
     verdict_sha256: str,
     files: Mapping[str, str],
+    evidence: Mapping[str, str],
 ) -> dict[str, str]:
     """The tags of a version.
 
@@ -34,6 +36,7 @@ def version_tags(
       verdict: Of its run.
       verdict_sha256: Of ``verdict.json``.
       files: sha256 of every file of the version, by name.
+      evidence: sha256 of every file of the pipeline's run that a promotion goes by, by its place there.
     """
     machine, point = blessing.machine, blessing.point
     standing = Standing(
@@ -53,6 +56,7 @@ def version_tags(
         SHA256_TAG: description.sha256,
         FILES_TAG: json.dumps(files),
         VERDICT_SHA256_TAG: verdict_sha256,
+        EVIDENCE_TAG: json.dumps(evidence),
         Standing.TAG: standing.model_dump_json(),
         "tinytrill.variant": description.variant,
         "tinytrill.input": description.input,

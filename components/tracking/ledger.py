@@ -5,18 +5,25 @@ changes a parameter, whoever asks and however often, so writing ``promotion.0007
 every store: of two promotions at once one has its entry there, and the other is told of it.
 
 An entry comes first, the aliases follow it. ``settled.0007`` says that they did: without it the promotion was
-killed between the two, and whoever comes next finishes it.
+killed between the two, and whoever comes next checks it again and finishes it.
+
+Anybody who may write to the store can add a parameter, and nobody can remove one. What is no entry of this
+form is reported and passed over; its place is not used, so places may be missing between entries.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from components.tracking.faults import TrackingFault
 from components.tracking.names import LEDGER_ROLE, LEDGER_TAG, ROLE_TAG
+from schemas.plain_text import plain
 from schemas.settings import Report
 
 Action = Literal["promote", "rollback", "undo"]
@@ -26,6 +33,10 @@ MOST_CHARACTERS = 6000
 
 _ENTRY = "promotion."
 _SETTLED = "settled."
+_KEY = re.compile(rf"(?:{re.escape(_ENTRY)}|{re.escape(_SETTLED)})(\d{{4,6}})")
+
+# A version's number; empty: none.
+Number = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8})?$")]
 
 
 class Entry(Report):
@@ -33,29 +44,55 @@ class Entry(Report):
 
     n: int = Field(ge=1, description="Its place in the ledger.")
     action: Action = Field(description="undo: takes back the entry before, whose version is gone.")
-    version: str = Field(description="Champion from now on; empty: none.")
-    over: str = Field(description="Champion before; empty: there was none.")
-    previous: str = Field(description="Version that the alias 'previous' names from now on; empty: none.")
+    version: Number = Field(description="Champion from now on; empty: none.")
+    over: Number = Field(description="Champion before; empty: there was none.")
+    previous: Number = Field(description="Version that the alias 'previous' names from now on; empty: none.")
     by: str = Field(description="Who did it.")
     at: str = Field(description="UTC, ISO 8601.")
     why: str = Field("", description="As it was given.")
     policy_sha256: str = Field("", description="Of the policy that it was checked by.")
     checks: dict[str, str] = Field(default_factory=dict, description="What each check found.")
-    waived: list[str] = Field(default_factory=list, description="Checks that failed and were waived.")
+    judged_by_sha256: str = Field("", description="Of the policy that the version's run was judged by.")
+    waived: list[str] = Field(
+        default_factory=list,
+        description="Checks that failed and were waived, and what the run's policy demands and this one no "
+        "longer does.",
+    )
     key: str = Field(
         default_factory=lambda: uuid4().hex, description="Tells it from the same change by somebody else."
     )
     settled: bool = Field(False, description="Whether the aliases followed; stands beside the entry.")
 
+    @model_validator(mode="after")
+    def _names_a_version(self) -> Self:
+        if not self.version and self.action != "undo":
+            raise ValueError(f"{self.action} of no version")
+        return self
+
     @property
     def words(self) -> str:
-        """The entry in a sentence."""
+        """The entry in a sentence, on one line whatever was given as the reason."""
         did = {
             "promote": f"promoted version {self.version}",
             "rollback": f"rolled back to version {self.version}",
-            "undo": f"took back entry {self.n - 1}, champion is {self.version or 'none'}",
+            "undo": f"took back version {self.over or 'none'}, champion is {self.version or 'none'}",
         }[self.action]
-        return f"{self.by} {did} at {self.at}" + (f" ({self.why})" if self.why else "")
+        return plain(f"{self.by} {did} at {self.at}" + (f" ({self.why})" if self.why else ""))
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the ledger's run holds.
+
+    Attributes:
+      entries: The oldest first; places may be missing between them.
+      foreign: Names of parameters that are no part of a ledger.
+      next_place: Of the next entry.
+    """
+
+    entries: list[Entry]
+    foreign: list[str]
+    next_place: int
 
 
 class Overtaken(RuntimeError):
@@ -108,15 +145,17 @@ def read(client: Any, name: str) -> list[Entry]:
     Raises:
       TrackingFault: If the ledger's run is gone.
     """
+    return inspect(client, name).entries
+
+
+def inspect(client: Any, name: str) -> Ledger:
+    """The ledger of a registered model, with what does not belong there; empty if it has none.
+
+    Raises:
+      TrackingFault: If the ledger's run is gone.
+    """
     run_id = client.get_registered_model(name).tags.get(LEDGER_TAG)
-    if not run_id:
-        return []
-    params = _run(client, name, run_id).data.params
-    entries = [Entry.model_validate_json(text) for key, text in params.items() if key.startswith(_ENTRY)]
-    return [
-        entry.model_copy(update={"settled": _settled(entry) in params})
-        for entry in sorted(entries, key=lambda entry: entry.n)
-    ]
+    return _parse(_run(client, name, run_id).data.params if run_id else {})
 
 
 def append(client: Any, name: str, entry: Entry) -> None:
@@ -125,7 +164,8 @@ def append(client: Any, name: str, entry: Entry) -> None:
     Raises:
       Overtaken: If another entry stands there.
       ValueError: If it is too long for MLflow.
-      TrackingFault: If the registered model has no ledger, or its run is gone or deleted.
+      TrackingFault: If the registered model has no ledger, its run is gone or deleted, or something foreign
+        took the place meanwhile.
     """
     from mlflow.exceptions import MlflowException
 
@@ -135,12 +175,13 @@ def append(client: Any, name: str, entry: Entry) -> None:
             f"an entry of {len(text)} characters; accepted: {MOST_CHARACTERS} at the most, so say why in "
             "fewer words"
         )
-    run_id, place = _run_id(client, name), f"{_ENTRY}{entry.n:04d}"
+    run_id, place = _run_id(client, name), _place(entry.n)
     try:
         client.log_param(run_id, place, text, synchronous=True)
     except MlflowException:
         run = _run(client, name, run_id)
         stands = run.data.params.get(place)
+        other = _entry(place, stands) if stands is not None else None
         if run.info.lifecycle_stage != "active":
             raise TrackingFault(
                 f"the ledger of promotions of {name!r} was deleted; restore it: mlflow runs restore --run-id "
@@ -148,17 +189,62 @@ def append(client: Any, name: str, entry: Entry) -> None:
             ) from None
         if stands is None:
             raise
-        if stands != text:
-            raise Overtaken(name, Entry.model_validate_json(stands)) from None
+        if stands == text:
+            return
+        if other is None:
+            raise TrackingFault(
+                f"parameter {place} of run {run_id}, where the next entry of the ledger of {name!r} belongs, "
+                "was set to something else meanwhile; the same command again goes on"
+            ) from None
+        raise Overtaken(name, other) from None
 
 
 def settle(client: Any, name: str, entry: Entry) -> None:
     """Says that the aliases followed an entry."""
-    client.log_param(_run_id(client, name), _settled(entry), "yes", synchronous=True)
+    from mlflow.exceptions import MlflowException
+
+    run_id, place = _run_id(client, name), _settled(entry.n)
+    try:
+        client.log_param(run_id, place, "yes", synchronous=True)
+    except MlflowException:
+        # Whatever stands there, it stands for the same.
+        if place not in _run(client, name, run_id).data.params:
+            raise
 
 
-def _settled(entry: Entry) -> str:
-    return f"{_SETTLED}{entry.n:04d}"
+def _parse(params: Mapping[str, str]) -> Ledger:
+    entries: list[Entry] = []
+    foreign: list[str] = []
+    taken = {int(match[1]) for key in params if (match := _KEY.fullmatch(key))}
+    for key, text in params.items():
+        if not key.startswith(_SETTLED) and (entry := _entry(key, text)):
+            entries.append(entry.model_copy(update={"settled": _settled(entry.n) in params}))
+        elif not key.startswith(_SETTLED):
+            foreign.append(key)
+    entries.sort(key=lambda entry: entry.n)
+    places = {_settled(entry.n) for entry in entries}
+    foreign += [key for key in params if key.startswith(_SETTLED) and key not in places]
+    place = entries[-1].n + 1 if entries else 1
+    while place in taken:
+        place += 1
+    return Ledger(entries, sorted(foreign), place)
+
+
+def _entry(key: str, text: str) -> Entry | None:
+    """What a parameter says, if it is an entry at its own place."""
+    try:
+        entry = Entry.model_validate_json(text)
+    except ValidationError:
+        return None
+    return entry if key == _place(entry.n) and _KEY.fullmatch(key) and not entry.settled else None
+
+
+def _place(n: int) -> str:
+    return f"{_ENTRY}{n:04d}"
+
+
+def _settled(n: int) -> str:
+    return f"{_SETTLED}{n:04d}"
 
 
 def _run_id(client: Any, name: str) -> str:

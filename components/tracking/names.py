@@ -28,6 +28,8 @@ DEVICE_TAG = "tinytrill.device"
 FILES_TAG = "tinytrill.files"
 # The same of what MLflow wrote around them: MLmodel, requirements and the like decide what is loaded.
 MLFLOW_FILES_TAG = "tinytrill.mlflow_files"
+# JSON, path to sha256: the files of the pipeline's run that a promotion goes by.
+EVIDENCE_TAG = "tinytrill.evidence"
 # Before a slug; JSON of what serves the version, who said so and when.
 SERVED_TAG = "tinytrill.served."
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands.shared import add_set, add_store
 
 if TYPE_CHECKING:
-    from pipeline.promotion.promote import Proposal
+    from pipeline.promotion.wanted import Proposal
 
 _PROMOTE_HELP = """\
 Makes a registered version the champion of its device, if it passes every check:
@@ -116,7 +116,8 @@ class _Terminal:
 
 
 def _promote(options: argparse.Namespace) -> int:
-    from pipeline.promotion.promote import Promotion, promote
+    from pipeline.promotion.promote import promote
+    from pipeline.promotion.wanted import Promotion
     from pipeline.stores import opened
 
     wanted = Promotion(

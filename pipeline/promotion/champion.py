@@ -3,7 +3,7 @@
 An entry of the ledger comes first, then the version's tags, then the aliases, then the mark that the entry is
 settled. Whoever set an alias looks into the ledger once more: if a later entry stands there by then, the
 aliases follow that one. So they end up as the last entry says, in whatever order slow commands come, and a
-command that was killed anywhere is finished by the next.
+command that was killed anywhere is finished by the next, which checks again what it finishes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from components.tracking import ledger
-from components.tracking.ledger import Entry
+from components.tracking.ledger import Entry, Ledger
 from components.tracking.names import CHAMPION_ALIAS, PREVIOUS_ALIAS
 from pipeline.registry.versions import versions_of
 
@@ -29,6 +29,9 @@ WHY_TAG = "tinytrill.promoted_why"
 OVER_TAG = "tinytrill.promoted_over"
 POLICY_TAG = "tinytrill.policy_sha256"
 WAIVED_TAG = "tinytrill.waived"
+
+# Characters of a reason.
+MOST_WHY = 1000
 
 logger = logging.getLogger("tinytrill.promotion")
 
@@ -42,12 +45,14 @@ class State:
       champion: Version that the alias names; empty: none.
       versions: Numbers of the versions there are.
       warnings: What was found amiss, and what became of it.
+      next_place: In the ledger.
     """
 
     entries: list[Entry]
     champion: str
     versions: frozenset[str]
     warnings: list[str]
+    next_place: int = 1
 
     @property
     def recorded(self) -> str:
@@ -72,7 +77,7 @@ class State:
         """The entry that would follow, by this user and now; see :class:`Entry` for the values."""
         entry = Entry.model_validate(
             {
-                "n": len(self.entries) + 1,
+                "n": self.next_place,
                 "over": self.champion,
                 "previous": "",
                 "by": who(),
@@ -91,27 +96,38 @@ def look(client: Any, name: str) -> State:
       client: MLflow's.
       name: Of the registered model.
     """
-    entries = ledger.read(client, name)
+    book = ledger.inspect(client, name)
     while True:
+        entries = book.entries
         champion = str(client.get_registered_model(name).aliases.get(CHAMPION_ALIAS, ""))
         versions = frozenset(str(one.version) for one in versions_of(client, name))
-        state = State(entries, champion, versions, [])
+        state = State(entries, champion, versions, _foreign(name, book), book.next_place)
         if entries and not entries[-1].settled:
             return _with(state, f"interrupted: {entries[-1].words}; the aliases did not follow yet")
         if not state.changed_outside:
             return state
         # Unless the two were read around somebody's promotion.
-        again = ledger.read(client, name)
-        if again == entries:
+        again = ledger.inspect(client, name)
+        if again == book:
             return _with(state, state.changed_outside)
-        entries = again
+        book = again
 
 
-def reconcile(client: Any, name: str) -> State:
+def no_objection(state: State) -> str:
+    """To nothing."""
+    return ""
+
+
+def reconcile(client: Any, name: str, objection: Callable[[State], str] = no_objection) -> State:
     """Finishes or takes back what was interrupted, and looks.
 
     If the champion is neither the one before nor the one after the interrupted change, somebody moved it by
     hand meanwhile: it stays as it is.
+
+    Args:
+      client: MLflow's.
+      name: Of the registered model.
+      objection: Why the last entry must not be finished; empty: nothing speaks against it.
     """
     state = look(client, name)
     if not state.entries or state.entries[-1].settled:
@@ -120,6 +136,10 @@ def reconcile(client: Any, name: str) -> State:
     if state.champion not in ("", last.over, last.version):
         ledger.settle(client, name, last)
         return look(client, name)
+    if against := objection(state):
+        _take_back(client, name, last, against)
+        settle(client, name)
+        return _with(look(client, name), f"interrupted and taken back: {last.words}; {against}")
     settled = settle(client, name)
     if settled.action == "undo" and settled.over == last.version:
         words = f"interrupted and taken back: {last.words}; that version is gone"
@@ -208,16 +228,23 @@ def _follow(client: Any, name: str, entry: Entry) -> bool:
     return True
 
 
-def _take_back(client: Any, name: str, entry: Entry) -> None:
-    """Writes that an entry's version is gone; champion is the one before, if that is still there."""
+def _take_back(client: Any, name: str, entry: Entry, against: str = "") -> None:
+    """Writes that an entry does not hold; champion is the one before, if that is still there.
+
+    Args:
+      client: MLflow's.
+      name: Of the registered model.
+      entry: The last one.
+      against: What speaks against it; then what it says of the champion before is not believed either.
+        Empty: its version is gone.
+    """
     state = look(client, name)
     if state.entries[-1].n != entry.n:
         return
-    stack = [entry.over, *reversed(champions(state.entries[:-1]))]
+    stack = [state.champion if against else entry.over, *reversed(champions(state.entries[:-1]))]
     there = next((one for one in stack if one in state.versions and one != entry.version), "")
-    undo = state.next_entry(
-        action="undo", version=there, over=entry.version, why=f"version {entry.version} was deleted"
-    )
+    why = against or f"version {entry.version} was deleted"
+    undo = state.next_entry(action="undo", version=there, over=entry.version, why=why[:MOST_WHY])
     try:
         ledger.append(client, name, undo)
     except ledger.Overtaken as overtaken:
@@ -271,4 +298,15 @@ def _with(state: State, *warnings: str) -> State:
         state.champion,
         state.versions,
         [*state.warnings, *(words for words in warnings if words)],
+        state.next_place,
     )
+
+
+def _foreign(name: str, book: Ledger) -> list[str]:
+    if not book.foreign:
+        return []
+    some = ", ".join(map(repr, book.foreign[:3])) + (" ..." if len(book.foreign) > 3 else "")
+    return [
+        f"the ledger of {name} holds {len(book.foreign)} parameters that are no part of it and are passed "
+        f"over: {some}"
+    ]

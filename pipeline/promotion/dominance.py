@@ -10,24 +10,27 @@ from components.frontier_gate.settings import GateSettings
 from components.tracking.registered import RegisteredVersion
 from pipeline.promotion.checked import Checked
 from pipeline.promotion.evidence import Evidence
-from schemas.verdicts import AxisInfo
+from schemas.verdicts import AxisInfo, AxisMetric
 
 _HEARS = {"wave": "waveforms", "core": "log-mel patches"}
 
 
-def as_incumbent(evidence: Evidence, champion: RegisteredVersion, gate: GateSettings) -> Incumbent:
+def as_incumbent(
+    evidence: Evidence, champion: RegisteredVersion, gate: GateSettings, fault: str = ""
+) -> Incumbent:
     """The champion, and why its figures do not compare with those of a version.
 
     Args:
       evidence: Of the version.
       champion: The present one.
       gate: Today's policy, for its axes.
+      fault: Why the champion's figures cannot be believed; empty: they can.
     """
     verdict, own, other = evidence.verdict, evidence.point, champion.standing.point
     measure = Measure(
         evidence.judged.machine, verdict.reference_sha256, verdict.benchmark_digest, verdict.synthetic
     )
-    reason = measure.differs(champion) or misplaced(other, gate.axes) or misplaced(own, gate.axes)
+    reason = fault or measure.differs(champion) or misplaced(other, gate.axes) or misplaced(own, gate.axes)
     if not reason and other.input != own.input:
         reason = f"it hears {_HEARS[other.input]}, {own.point_id} {_HEARS[own.input]}"
     return Incumbent(champion, reason)
@@ -47,6 +50,8 @@ def check_dominance(
       judged_by: The policy of the run; None: it is not known.
       champion: The present one; none: there is none.
     """
+    if changed := _other_axes(evidence, gate, judged_by):
+        return Checked("dominance", False, changed)
     if champion is None:
         return Checked("dominance", True, "there is no champion yet")
     point, name = evidence.point, champion.name
@@ -68,9 +73,26 @@ def check_dominance(
     return Checked("dominance", False, f"{name} beats it (margins: {limits})")
 
 
+def _other_axes(evidence: Evidence, gate: GateSettings, judged_by: GateSettings | None) -> str:
+    """How the axes differ from those that the verdict was reached on; empty if they do not."""
+    judged = {(info.metric, info.task) for info in evidence.judged.axes}
+    for policy, whose in ((gate, "today's policy"), (judged_by, "the configuration of the run")):
+        axes = {(axis.metric, axis.task) for axis in policy.axes} if policy else judged
+        if axes != judged:
+            return (
+                f"{whose} lets models compete on {_listed(axes)}, the verdict was reached on "
+                f"{_listed(judged)}: run the pipeline again with today's axes"
+            )
+    return ""
+
+
+def _listed(axes: set[tuple[AxisMetric, str]]) -> str:
+    return ", ".join(sorted(f"{metric} of {task}" if task else metric for metric, task in axes)) or "none"
+
+
 def _applied(
     evidence: Evidence, gate: GateSettings, judged_by: GateSettings | None, group: list[Entrant]
 ) -> list[AxisInfo]:
-    before = judged_by.axes if judged_by else ()
-    known = dict(zip(before, evidence.judged.axes, strict=False))
+    applied = {(info.metric, info.task): info for info in evidence.judged.axes}
+    known = {axis: applied[axis.metric, axis.task] for axis in (judged_by.axes if judged_by else ())}
     return [known.get(axis) or measure_axes([axis], group)[0] for axis in gate.axes]

@@ -20,15 +20,7 @@ def check_demands(evidence: Evidence, gate: GateSettings, champion: Incumbent | 
       gate: Today's policy.
       champion: The present one, which goals may be against; none: there is none.
     """
-    device, models = evidence.judged, evidence.comparison.models
-    yardsticks = Yardsticks(
-        teacher=evidence.teacher,
-        baselines={model.name: model for model in models if model.kind in ("baseline", "reference")},
-        points={point.point_id: point for point in device.points},
-        refused={variant.point_id: variant.reason for variant in device.refused},
-        champions=find_champions([champion] if champion else []),
-        slices=slices_of(evidence.comparison),
-    )
+    device, yardsticks = evidence.judged, yardsticks_of(evidence, champion)
     goals, budgets = applicable(gate.goals, device.device), gate.budgets.get(device.device, ())
     results = check_goals(evidence.point, goals, budgets, yardsticks)
     faults = [
@@ -40,3 +32,16 @@ def check_demands(evidence: Evidence, gate: GateSettings, champion: Incumbent | 
         return Checked("goals", False, "; ".join(faults))
     count = f"all {len(results)} of today's goals are met" if results else "today's policy has none for it"
     return Checked("goals", True, count)
+
+
+def yardsticks_of(evidence: Evidence, champion: Incumbent | None) -> Yardsticks:
+    """What goals are held against: what the version's run measured, and the champion if there is one."""
+    device, models = evidence.judged, evidence.comparison.models
+    return Yardsticks(
+        teacher=evidence.teacher,
+        baselines={model.name: model for model in models if model.kind in ("baseline", "reference")},
+        points={point.point_id: point for point in device.points},
+        refused={variant.point_id: variant.reason for variant in device.refused},
+        champions=find_champions([champion] if champion else []),
+        slices=slices_of(evidence.comparison),
+    )

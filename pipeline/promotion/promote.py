@@ -3,84 +3,34 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from components.frontier_gate.settings import GateSettings
-from components.tflite_converter.settings import ConverterSettings
 from components.tracking import ledger
 from components.tracking.ledger import Action, Entry
-from components.tracking.registered import RegisteredVersion
 from pipeline.config_file import ConfigError
-from pipeline.promotion.champion import State, before_champion, champions, change, look, reconcile
-from pipeline.promotion.checked import Checked, Failed, Refused, Waivable, refuse_failed
-from pipeline.promotion.dominance import as_incumbent, check_dominance
-from pipeline.promotion.evidence import Evidence, gather, standing_of
-from pipeline.promotion.goals import check_demands
-from pipeline.promotion.parity import check_parity
+from pipeline.promotion.champion import (
+    MOST_WHY,
+    State,
+    before_champion,
+    champions,
+    change,
+    look,
+    reconcile,
+)
+from pipeline.promotion.checked import Checked, Failed, Refused, refuse_failed
+from pipeline.promotion.checks import examine, examine_rollback, policy_if_readable, rival
+from pipeline.promotion.evidence import Evidence
+from pipeline.promotion.interrupted import objection
 from pipeline.promotion.policy import Policy, policy_of_config, policy_of_run
-from pipeline.promotion.table import Row, rows
+from pipeline.promotion.table import rows
+from pipeline.promotion.wanted import Person, Promotion, Proposal
 from pipeline.registry.versions import find_model, find_version
-from schemas.verdicts import Standing
 
-MOST_WHY = 1000
 _MOST_WORDS = 300
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What is asked before the champion changes.
-
-    Attributes:
-      name: Of the registered model.
-      champion: The present one; empty: none.
-      version: To become champion.
-      policy: That it was checked by.
-      checks: What they found.
-      waived: Those that failed and were waived.
-      rows: Both, figure by figure.
-    """
-
-    name: str
-    champion: str
-    version: str
-    policy: Policy
-    checks: list[Checked]
-    waived: list[str]
-    rows: list[Row]
-
-
-class Person(Protocol):
-    """Who wants the champion to change."""
-
-    def tell(self, words: str) -> None:
-        """Hears what was found amiss with ledger and aliases."""
-
-    def agrees(self, proposal: Proposal) -> bool:
-        """Sees everything; whether to go on."""
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """What is wanted.
-
-    Attributes:
-      name: Of the registered model.
-      version: Its number, or ``@alias``.
-      config: Today's policy: a YAML file or the name of a ready configuration; empty: that of the run.
-      overrides: ``key.path=value`` strings.
-      why: For the ledger.
-      waive: Checks that may fail.
-    """
-
-    name: str
-    version: str
-    config: str = ""
-    overrides: Sequence[str] = ()
-    why: str = ""
-    waive: Sequence[Waivable] = ()
 
 
 def promote(client: Any, wanted: Promotion, person: Person) -> Entry | None:
@@ -103,27 +53,21 @@ def promote(client: Any, wanted: Promotion, person: Person) -> Entry | None:
     _check_why(wanted.why)
     if wanted.overrides and not wanted.config:
         raise ConfigError("--set changes what --config says; accepted: both, or neither")
-    state = _begin(client, wanted.name, person)
-    version = find_version(client, _address(wanted.name, wanted.version))
+    state = _begin(client, wanted.name, person, wanted)
+    version = find_version(client, wanted.address)
     number = str(version.version)
     if number == state.champion == state.recorded:
         return None
     what = f"{wanted.name} version {number} is not promoted"
-    champion = _champion(client, wanted.name, state)
-    with tempfile.TemporaryDirectory() as folder:
-        evidence, checks = _gather(client, version, Path(folder), what)
-        policy, judged_by = _policies(evidence, wanted)
-        incumbent = as_incumbent(evidence, champion, policy.gate) if champion else None
-        checks += [
-            check_demands(evidence, policy.gate, incumbent),
-            check_parity(evidence.folder, evidence.description, policy.conversion),
-            _no_figures(state)
-            if state.champion and not incumbent
-            else check_dominance(evidence, policy.gate, judged_by.gate if judged_by else None, incumbent),
-        ]
-    waived = refuse_failed(checks, wanted.waive, what)
-    table = rows(champion.standing.point if champion else None, evidence.point)
-    proposal = Proposal(wanted.name, state.champion, number, policy, checks, waived, table)
+    with tempfile.TemporaryDirectory() as folder, _refusing(what):
+        found = examine(
+            client, version, wanted.name, state.champion, partial(_policies, wanted), Path(folder)
+        )
+    waived = [*refuse_failed(found.checks, wanted.waive, what), *found.dropped]
+    table = rows(found.champion.standing.point if found.champion else None, found.evidence.point)
+    proposal = Proposal(
+        wanted.name, state.champion, number, found.policy, found.judged_by, found.checks, waived, table
+    )
     return _change(client, state, proposal, person, "promote", wanted.why)
 
 
@@ -158,63 +102,41 @@ def rollback(client: Any, name: str, why: str, person: Person) -> Entry:
         raise Refused(f"{name} has no champion before the present one{deleted}")
     what = f"{name} is not rolled back to version {number}"
     version = find_version(client, f"{name}/{number}")
-    with tempfile.TemporaryDirectory() as folder:
-        evidence, checks = _gather(client, version, Path(folder), what)
-        policy = _floors(evidence, person)
-        checks.append(check_parity(evidence.folder, evidence.description, policy.conversion))
+    with tempfile.TemporaryDirectory() as folder, _refusing(what):
+        evidence, policy, checks = examine_rollback(client, version, person, Path(folder, "version"))
+        known, fault = rival(client, name, state.champion, Path(folder, "champion"))
     refuse_failed(checks, (), what)
-    champion = _champion(client, name, state)
-    table = rows(champion.standing.point if champion else None, evidence.point)
-    proposal = Proposal(name, state.champion, number, policy, checks, [], table)
+    table = rows(known.standing.point if known and not fault else None, evidence.point)
+    proposal = Proposal(name, state.champion, number, policy, policy, checks, [], table)
     return _change(client, state, proposal, person, "rollback", why)
 
 
-def _begin(client: Any, name: str, person: Person) -> State:
-    """Finishes what was interrupted, and tells what is amiss."""
+def _begin(client: Any, name: str, person: Person, wanted: Promotion | None = None) -> State:
+    """Finishes what was interrupted if its checks still pass, else takes it back; tells what is amiss."""
     find_model(client, name)
-    state = reconcile(client, name)
+    state = reconcile(client, name, partial(objection, client, name, person, wanted))
     for words in state.warnings:
         person.tell(words)
     return state
 
 
-def _gather(client: Any, version: Any, folder: Path, what: str) -> tuple[Evidence, list[Checked]]:
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """A check that ends all others refuses what was wanted."""
     try:
-        return gather(client, version, folder)
+        yield
     except Failed as failed:
         checked = failed.checked
-    raise Refused(f"{what}:\n  {checked.name}: {checked.words}")
+        raise Refused(f"{what}:\n  {checked.name}: {checked.words}") from None
 
 
-def _policies(evidence: Evidence, wanted: Promotion) -> tuple[Policy, Policy | None]:
+def _policies(wanted: Promotion, evidence: Evidence) -> tuple[Policy, Policy | None]:
     """Today's policy, and that of the run if it can be read."""
     if not wanted.config:
         of_run = policy_of_run(evidence.config_json, evidence.run_id)
         return of_run, of_run
     today = policy_of_config(wanted.config, wanted.overrides, evidence.judged.device)
-    try:
-        return today, policy_of_run(evidence.config_json, evidence.run_id)
-    except ConfigError:
-        return today, None
-
-
-def _floors(evidence: Evidence, person: Person) -> Policy:
-    """The policy of the run, for its floors; one may roll back to a run of another release too."""
-    try:
-        return policy_of_run(evidence.config_json, evidence.run_id)
-    except ConfigError as error:
-        person.tell(f"the default floors of parity hold: {error}")
-        return Policy(GateSettings(), ConverterSettings(), "the default floors")
-
-
-def _champion(client: Any, name: str, state: State) -> RegisteredVersion | None:
-    """The present champion; None if there is none, or its figures are not known."""
-    return standing_of(find_version(client, f"{name}/{state.champion}")) if state.champion else None
-
-
-def _no_figures(state: State) -> Checked:
-    words = f"the champion, version {state.champion}, has no figures that can be read (tag {Standing.TAG})"
-    return Checked("dominance", False, words)
+    return today, policy_if_readable(evidence)
 
 
 def _change(client: Any, state: State, proposal: Proposal, person: Person, action: Action, why: str) -> Entry:
@@ -234,6 +156,7 @@ def _change(client: Any, state: State, proposal: Proposal, person: Person, actio
         version=number,
         why=why,
         policy_sha256=proposal.policy.sha256,
+        judged_by_sha256=proposal.judged_by.sha256 if proposal.judged_by else "",
         checks={check.name: _short(check) for check in proposal.checks},
         waived=proposal.waived,
     )
@@ -241,7 +164,9 @@ def _change(client: Any, state: State, proposal: Proposal, person: Person, actio
         last = change(client, name, entry)
     except ledger.Overtaken as overtaken:
         raise Refused(f"{overtaken}; look at that champion and decide again") from None
-    if last.n > entry.n and ledger.read(client, name)[entry.n].action == "undo":
+    except ValueError as error:
+        raise Refused(f"the champion of {name} stays as it is: {error}") from None
+    if last.n > entry.n and _after(ledger.read(client, name), entry).action == "undo":
         raise Refused(
             f"version {number} of {name} was deleted while it was promoted; champion is version "
             f"{last.version or 'none'}"
@@ -249,8 +174,9 @@ def _change(client: Any, state: State, proposal: Proposal, person: Person, actio
     return entry
 
 
-def _address(name: str, version: str) -> str:
-    return f"{name}{version}" if version.startswith("@") else f"{name}/{version}"
+def _after(entries: Sequence[Entry], entry: Entry) -> Entry:
+    """The entry that follows another."""
+    return next(one for one in entries if one.n > entry.n)
 
 
 def _short(check: Checked) -> str:

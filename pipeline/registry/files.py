@@ -43,7 +43,7 @@ _MLFLOWS = frozenset(
     }
 )
 _LOGGED_MODEL = re.compile(r"models:/([\w-]+)")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Tampered(TrackingFault):
@@ -131,7 +131,7 @@ def _sums(version: ModelVersion, tag: str, known: frozenset[str]) -> dict[str, s
         recorded = json.loads(text)
     except json.JSONDecodeError:
         recorded = None
-    if not isinstance(recorded, dict) or not all(_SHA256.fullmatch(str(one)) for one in recorded.values()):
+    if not isinstance(recorded, dict) or not all(SHA256.fullmatch(str(one)) for one in recorded.values()):
         raise Tampered(f"{name}: its tag {tag} cannot be read; accepted: file names with their sha256")
     if unknown := sorted(recorded.keys() - known):
         raise Tampered(

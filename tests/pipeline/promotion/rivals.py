@@ -13,7 +13,8 @@ from typing import Any
 
 from components.tracking.stores import open_client
 from pipeline.promotion.checked import Refused
-from pipeline.promotion.promote import Promotion, Proposal, promote
+from pipeline.promotion.promote import promote
+from pipeline.promotion.wanted import Promotion, Proposal
 
 
 class Rival:

@@ -18,7 +18,8 @@ from pipeline.promotion.champion import POLICY_TAG, WAIVED_TAG, look
 from pipeline.promotion.checked import Refused
 from pipeline.promotion.evidence import gather
 from pipeline.promotion.goals import check_demands
-from pipeline.promotion.promote import Promotion, Proposal, promote, rollback
+from pipeline.promotion.promote import promote, rollback
+from pipeline.promotion.wanted import Promotion, Proposal
 from schemas.students import StudentSpec
 from schemas.verdicts import Standing
 from tests.pipeline.promotion.conftest import FlawedClient, Killed, kill_at, nothing, once_at

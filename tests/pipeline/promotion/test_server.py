@@ -11,7 +11,8 @@ from components.tracking.stores import open_client
 from pipeline.config_file import ConfigError
 from pipeline.promotion.champion import look
 from pipeline.promotion.checked import Refused
-from pipeline.promotion.promote import Promotion, promote, rollback
+from pipeline.promotion.promote import promote, rollback
+from pipeline.promotion.wanted import Promotion
 from pipeline.registry.versions import find_version
 from tests.mlflow_server import MlflowServer
 from tests.pipeline.promotion.conftest import FlawedClient, nothing, once_at

@@ -27,6 +27,7 @@ exit codes:
   1    failed; the message names the component
   2    refused before anything ran: the configuration, or what it names, cannot be used
   3    the gate is closed for a device (run, demo): the report says why; what is blessed for others is pushed
+  4    finished, but MLflow did not take it and nothing is registered (run, demo): `lineage sync` sends it
   130  interrupted
 """
 
@@ -103,7 +104,7 @@ def _run(options: argparse.Namespace) -> int:
     if result.closed:
         print(result.closed, file=sys.stderr)
         return 3
-    return 0
+    return 4 if result.pushed.kept else 0
 
 
 def _validate(options: argparse.Namespace) -> int:

@@ -89,8 +89,8 @@ def _is_whole(file: Path) -> bool:
         raise StoreDamaged(
             f"the MLflow store sqlite:///{file} lacks tables (its schema is "
             f"{', '.join(revisions) or 'of no version'}, expected {latest}) and holds entries in "
-            f"{', '.join(sorted(filled)[:5])}. Copy the file, then try: mlflow db upgrade 'sqlite:///{file}'; "
-            "if that fails, move it away and a new one is made"
+            f"{', '.join(sorted(filled)[:5])}. Copy the file, then try: mlflow db upgrade "
+            f"'sqlite:///{file}'; if that fails, move it away and a new one is made"
         )
     return False
 

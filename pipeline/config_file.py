@@ -23,6 +23,7 @@ _Part = typing.TypeVar("_Part", bound=BaseModel)
 
 _MOST_FAULTS = 20
 _LONGEST_KEY = 500
+_LONGEST_MESSAGE = 4000
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
@@ -167,7 +168,8 @@ def _describe(fault: Any) -> str:
         return f"{place}: unknown key{hint} (known here: {', '.join(sorted(known))})"
     if fault["type"] == "missing":
         return f"{place}: is required"
-    message = bounded_text(fault["msg"].removeprefix("Value error, "), 2000)
+    # Of several lines, where a check tells all that it found.
+    message = fault["msg"].removeprefix("Value error, ")[:_LONGEST_MESSAGE]
     if isinstance(fault["input"], (dict, BaseModel)):
         return f"{place}: {message}"
     return f"{place}: {bounded(fault['input'])} is refused: {message}"

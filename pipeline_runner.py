@@ -6,6 +6,8 @@ python pipeline_runner.py --help
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -23,20 +25,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from components.tracking.faults import TrackingFault
     from pipeline.config_file import ConfigError
+    from pipeline.ending import Terminated, ending_in_order, unforeseen
     from pipeline.kubeflow.faults import KubeflowFault
     from pipeline.local_runner import RunFailed
 
     try:
-        code: int = options.command(options)
+        with ending_in_order():
+            code: int = options.command(options)
     except ConfigError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
     except (RunFailed, TrackingFault, KubeflowFault) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+        return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)
+    except BrokenPipeError:
+        # Whoever reads the output, as head does, has read enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as error:
+        if options.verbose:
+            raise
+        print(f"failed: {unforeseen(error, getattr(options, 'output', None))}", file=sys.stderr)
+        return 1
     return code
 
 

@@ -16,9 +16,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config import RunConfig
-from schemas.strict_yaml import YamlError, parse_yaml
+from schemas.bounded import bounded, bounded_text
+from schemas.strict_yaml import YamlError, parse_yaml, read_yaml
 
 _Part = typing.TypeVar("_Part", bound=BaseModel)
+
+_MOST_FAULTS = 20
+_LONGEST_KEY = 500
+_LONGEST_MESSAGE = 4000
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 
@@ -70,11 +75,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
       ConfigError: If it holds something else, or a key twice.
     """
     try:
-        data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+        data = read_yaml(path)
     except YamlError as error:
         raise ConfigError(str(error)) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a mapping of settings, not {type(data).__name__}")
     return data
@@ -94,8 +97,10 @@ def _validated(kind: type[_Part], data: dict[str, Any], source: str) -> _Part:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        faults = "\n".join(f"  {_describe(fault)}" for fault in error.errors())
-        raise ConfigError(f"{source} is refused:\n{faults}") from error
+        faults = [f"  {_describe(fault)}" for fault in error.errors(include_url=False)[:_MOST_FAULTS]]
+        if error.error_count() > _MOST_FAULTS:
+            faults.append(f"  and {error.error_count() - _MOST_FAULTS} faults more")
+        raise ConfigError("\n".join([f"{source} is refused:", *faults])) from error
 
 
 def dump(config: RunConfig) -> str:
@@ -105,20 +110,29 @@ def dump(config: RunConfig) -> str:
 
 
 def _find(source: str | Path) -> Path:
+    ready = sorted(file.stem for file in CONFIGS.glob("*.yaml"))
     path = Path(source)
-    if path.is_file():
-        return path
-    ready = CONFIGS / f"{source}.yaml"
-    if ready.is_file():
-        return ready
-    names = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
-    raise ConfigError(f"no configuration {str(source)!r}: give a YAML file or one of {names}")
+    try:
+        # Anything but a folder may be read: a configuration may come through a pipe.
+        if path.exists() and not path.is_dir():
+            return path
+    except OSError as error:
+        raise ConfigError(f"no configuration {bounded(str(source))}: {error.strerror}") from error
+    if str(source) in ready:
+        return CONFIGS / f"{source}.yaml"
+    raise ConfigError(
+        f"no configuration {bounded(str(source))}: give a YAML file or one of {', '.join(ready)}"
+    )
 
 
 def _apply(data: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set {override!r} must have the form key.path=value")
+        raise ConfigError(f"--set {bounded(override)} must have the form key.path=value")
+    if len(key) > _LONGEST_KEY:
+        raise ConfigError(
+            f"--set {bounded(key)}: longer than {_LONGEST_KEY} characters, so no key of a setting"
+        )
     *parents, last = key.strip().split(".")
     node: Any = data
     for depth, part in enumerate(parents):
@@ -128,7 +142,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
         node = node.setdefault(part, {})
         if node is None or not isinstance(node, (dict, list)):
             place = ".".join(parents[: depth + 1])
-            raise ConfigError(f"--set {key}: {place} is {node!r} and has no keys below it")
+            raise ConfigError(f"--set {key}: {place} is {bounded(node)} and has no keys below it")
     try:
         parsed = parse_yaml(value, f"--set {key}")
     except YamlError as error:
@@ -146,18 +160,19 @@ def _index(part: str, node: list[Any], key: str) -> int:
 
 
 def _describe(fault: Any) -> str:
-    place = ".".join(str(part) for part in fault["loc"]) or "the configuration"
+    place = bounded_text(".".join(str(part) for part in fault["loc"])) or "the configuration"
     if fault["type"] == "extra_forbidden":
         known = _known_keys(fault["loc"][:-1])
-        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+        near = difflib.get_close_matches(str(fault["loc"][-1])[:_LONGEST_KEY], known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return f"{place}: unknown key{hint} (known here: {', '.join(sorted(known))})"
     if fault["type"] == "missing":
         return f"{place}: is required"
-    message = fault["msg"].removeprefix("Value error, ")
+    # Of several lines, where a check tells all that it found.
+    message = fault["msg"].removeprefix("Value error, ")[:_LONGEST_MESSAGE]
     if isinstance(fault["input"], (dict, BaseModel)):
         return f"{place}: {message}"
-    return f"{place}: {fault['input']!r} is refused: {message}"
+    return f"{place}: {bounded(fault['input'])} is refused: {message}"
 
 
 def _known_keys(path: Iterable[Any]) -> list[str]:

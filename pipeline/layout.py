@@ -63,6 +63,11 @@ class RunLayout:
         return self.root / ".identity"
 
     @property
+    def temporary(self) -> Path:
+        """Temporary files of the run that goes on, and of its processes."""
+        return self.root / ".tmp"
+
+    @property
     def lock(self) -> Path:
         """Held while a run writes into the folder."""
         return self.root / ".lock"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -23,9 +20,10 @@ from pipeline.identity import provenance, run_key
 from pipeline.layout import RunLayout
 from pipeline.lineage.export import export_lineage
 from pipeline.lineage.metadata_graph import annotate
-from pipeline.metadata import newest_run
+from pipeline.metadata import FINISHED, check_metadata, newest_run
 from pipeline.progress import Progress, listening, terminal
 from pipeline.reason import reason
+from pipeline.run_folder import exclusive, make_run_folder, temporary_files
 from pipeline.sources import DataDigests, check_sources, data_digests, resolve
 from pipeline.tracked_run import store_of_run, tracked
 from schemas.corpus_statistics import CorpusStatistics
@@ -33,8 +31,6 @@ from schemas.lineage import LineageGraph
 from schemas.push_reports import PushReport
 from schemas.settings import Report
 from schemas.verdicts import Verdict
-
-FINISHED = ("COMPLETE", "CACHED")
 
 log = logging.getLogger("tinytrill.pipeline")
 
@@ -84,13 +80,14 @@ def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> 
 
     Raises:
       ConfigError: If sound, a teacher, a device's files or the registry that the configuration names is not
-        there.
-      RunFailed: If a component failed, or another run holds the folder.
+        there, the folder cannot be written or its ML Metadata is damaged, or another run holds the folder.
+      RunFailed: If a component failed.
     """
     resolved = resolve(config, layout)
     check_sources(resolved)
-    layout.root.mkdir(parents=True, exist_ok=True)
-    with exclusive(layout), terminal(layout.log, verbose) as console:
+    make_run_folder(layout)
+    with exclusive(layout), temporary_files(layout), terminal(layout.log, verbose) as console:
+        check_metadata(layout.metadata)
         layout.config.write_text(dump(resolved), encoding="utf-8")
         digests = data_digests(resolved, layout)
         code = provenance(resolved)
@@ -190,18 +187,3 @@ def _publish(layout: RunLayout, times: RunTimes, closed: GateClosed | None) -> R
 
 def _same(one: Path, other: Path) -> bool:
     return other.is_file() and one.read_bytes() == other.read_bytes()
-
-
-@contextmanager
-def exclusive(layout: RunLayout) -> Iterator[None]:
-    """Holds the folder; the system lets go of it even if the process is killed.
-
-    Raises:
-      RunFailed: If another run holds it.
-    """
-    with layout.lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunFailed(f"another run is writing into {layout.root}") from None
-        yield

@@ -24,9 +24,10 @@ from components.noss_ingest.settings import NossIngestSettings
 from pipeline.code_digest import code_digest
 from pipeline.config_file import ConfigError, load_part
 from pipeline.layout import RunLayout
-from pipeline.local_runner import RunFailed, exclusive
+from pipeline.local_runner import RunFailed
 from pipeline.noss_models import NamedModel, find_model, find_teacher
 from pipeline.progress import Progress, listening, terminal
+from pipeline.run_folder import exclusive, make_run_folder, run_folder, temporary_files
 from pipeline.sources import DATA_ROOT, refusing_sources, root_of
 from schemas.comparison_reports import NossComparison
 from schemas.noss_reports import NossReport
@@ -85,16 +86,17 @@ def run_benchmark(request: BenchmarkRequest, verbose: bool = False) -> NossCompa
       verbose: Let the libraries' own logs through.
 
     Raises:
-      ConfigError: If a model, a task or a setting is not there or not usable.
-      RunFailed: If a model cannot be judged, or another run holds the folder.
+      ConfigError: If a model, a task, a setting or the folder is not there or not usable, or another run
+        holds the folder.
+      RunFailed: If a model cannot be judged.
     """
     config = resolve(request)
     teacher = find_teacher(request.teacher, config.evaluation) if request.teacher else None
     models = [find_model(argument, config.evaluation) for argument in request.models]
     _refuse_namesakes(request.models, models, teacher)
-    layout = RunLayout(request.output)
-    layout.root.mkdir(parents=True, exist_ok=True)
-    with exclusive(layout), terminal(layout.log, verbose) as console:
+    layout = run_folder(request.output)
+    make_run_folder(layout)
+    with exclusive(layout), temporary_files(layout), terminal(layout.log, verbose) as console:
         progress = Progress(console, [], [])
         with listening(progress, verbose), refusing_sources():
             tasks = _take_in(config.noss, layout)

@@ -16,6 +16,7 @@ from components.tracking.stores import Store
 from components.tracking.tracker import Tracker
 from pipeline.layout import RunLayout
 from pipeline.lineage.export import export_lineage
+from pipeline.run_folder import exclusive, run_folder
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
 
@@ -48,11 +49,9 @@ def sync(output: Path, tracking_uri: str = "") -> list[Outcome]:
       What became of each record. One that is not sent stays where it is.
 
     Raises:
-      RunFailed: If a run, or another sync, is writing into the folder.
+      FolderHeld: If a run, or another sync, is writing into the folder.
     """
-    from pipeline.local_runner import exclusive
-
-    layout = RunLayout(output.resolve())
+    layout = run_folder(output)
     folders = outbox.waiting(layout.outbox)
     if not folders:
         return []

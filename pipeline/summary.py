@@ -38,8 +38,8 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
         console.print(f"{name + ':':14}{place}", soft_wrap=True, highlight=False)
     if pushed and pushed.kept:
         console.print(
-            f"MLflow was not told: {pushed.unsent}\nall is kept in {pushed.kept}; send it with: "
-            f"pipeline_runner.py lineage sync --output {layout.root}",
+            f"MLflow was not told: {pushed.unsent}\nnot registered: all is kept in {pushed.kept}; send it "
+            f"with: pipeline_runner.py lineage sync --output {layout.root}",
             markup=False,
             highlight=False,
             soft_wrap=True,

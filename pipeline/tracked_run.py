@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from components.tracking.faults import RunMismatch, StoreRefused, TrackingFault
+from components.tracking.faults import RunMismatch, StoreDamaged, StoreRefused, TrackingFault
 from components.tracking.live import following
 from components.tracking.stores import Store
 from components.tracking.tracker import Tracker, given_run_id
@@ -31,7 +31,8 @@ def tracked(config: RunConfig, run_key: str, provenance: Provenance) -> Iterator
       provenance: Its code and configuration.
 
     Raises:
-      ConfigError: If the store refuses the credentials, or the run that MLFLOW_RUN_ID names is another's;
+      ConfigError: If the store refuses the credentials, its database is damaged, or the run that
+        MLFLOW_RUN_ID names is another's;
         if nobody answers and the configuration says to stop then.
     """
     with within(open_run(config, run_key, provenance), _close) as context:
@@ -86,7 +87,7 @@ def _open(config: RunConfig, run_key: str, provenance: Provenance) -> str:
         return tracker.begin(
             run_key, config.name, provenance, given_run_id(), fresh=not config.execution.cache
         )
-    except (StoreRefused, RunMismatch) as error:
+    except (StoreRefused, StoreDamaged, RunMismatch) as error:
         raise ConfigError(f"push.tracking_uri: {error}") from None
     except TrackingFault as error:
         if config.push.if_unreachable == "stop":

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from schemas.bounded import bounded
 from schemas.settings import Settings
-from schemas.strict_yaml import YamlError, parse_yaml
+from schemas.strict_yaml import YamlError, read_yaml
 
 CATALOGUE = Path(__file__).parent / "noss"
 RECORD_FILE = "task.yaml"
@@ -165,13 +166,11 @@ def read_record(path: str | Path, **unless_given: Any) -> TaskRecord:
     """
     path = Path(path)
     try:
-        content = parse_yaml(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise TaskRecordError(f"{path}: not UTF-8 text: {error}") from error
+        content = read_yaml(path)
     except YamlError as error:
         raise TaskRecordError(str(error)) from error
     if not isinstance(content, dict):
-        raise TaskRecordError(f"{path}: holds {content!r}; accepted is a mapping of a task's keys")
+        raise TaskRecordError(f"{path}: holds {bounded(content)}; accepted is a mapping of a task's keys")
     try:
         return TaskRecord.model_validate({**unless_given, **content})
     except ValidationError as error:
@@ -185,7 +184,7 @@ def _describe(fault: Any) -> str:
         return f"{place}: unknown key; accepted are {', '.join(TaskRecord.model_fields)}"
     if isinstance(fault["input"], dict | Settings):
         return f"{place}: {fault['msg']}"
-    return f"{place}: {fault['input']!r} is refused: {fault['msg']}"
+    return f"{place}: {bounded(fault['input'])} is refused: {fault['msg']}"
 
 
 @cache

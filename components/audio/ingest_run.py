@@ -11,6 +11,7 @@ from typing import Any
 import apache_beam as beam
 
 from components.audio.clip_statistics import CorpusTally
+from components.audio.guarded import close_idle
 from components.audio.kept_shards import KeptShards
 from components.audio.progress import Done, Progress, watched
 from components.audio.requests import Shard
@@ -58,6 +59,7 @@ def write_shards(
             | "DecodeAndWrite" >> beam.ParDo(writer)
         )
     seconds = time.monotonic() - begun
+    close_idle()
     summaries = collect_summaries(writer.summaries, tally)
     finish(what, shards, summaries, kept)
     return summaries, _work(summaries, seconds, counters_of(pipeline))

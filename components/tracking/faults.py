@@ -26,6 +26,10 @@ class StoreRefused(TrackingFault):
     """The server asks for other credentials, or for more rights."""
 
 
+class StoreDamaged(TrackingFault):
+    """The store's database is damaged or lacks tables; somebody must decide what becomes of it."""
+
+
 class ArtifactsRefused(TrackingFault):
     """The store's records work, but its files cannot be written or read."""
 
@@ -108,6 +112,11 @@ def _of_request(asked: OSError, said: str, store: str) -> TrackingFault:
 
 
 def _of_database(said: str, store: str) -> TrackingFault:
+    if "malformed" in said or "not a database" in said:
+        return StoreDamaged(
+            f"the database of the MLflow store {store} is damaged: {said}; put back a copy of "
+            "it, or move it away: a new one is made, without the earlier runs and versions"
+        )
     if "readonly" in said or "read-only" in said or "unable to open" in said:
         return StoreRefused(
             f"the MLflow store {store} may not be written: {said}; give this user rights there"

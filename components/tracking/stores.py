@@ -68,6 +68,7 @@ def open_client(uri: str) -> MlflowClient:
       ValueError: If the address is empty.
       StoreUnreachable: If nobody answers there.
       StoreRefused: If a SQLite file or its folder may not be written, or credentials are wrong.
+      StoreDamaged: If a SQLite file cannot be used as it is.
       TrackingFault: If MLflow cannot use the store.
     """
     from components.tracking.faults import telling
@@ -98,18 +99,13 @@ def _ask(uri: str) -> None:
         from mlflow.utils.rest_utils import http_request
 
         http_request(get_default_host_creds(uri), "/health", "GET", max_retries=0, timeout=_HEALTH_SECONDS)
+    elif file := sqlite_file(uri):
+        from components.tracking.sqlite_stores import ensure_store
+
+        ensure_store(file)
     elif urlsplit(uri).scheme.partition("+")[0] in DATABASE_ENGINES:
         import sqlalchemy
 
-        from components.tracking.faults import StoreRefused
-
-        if file := sqlite_file(uri):
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StoreRefused(
-                    f"the MLflow store {uri} cannot be made: {error}; accepted: a file this user may write"
-                ) from None
         engine = sqlalchemy.create_engine(uri)
         with engine.connect():
             pass
@@ -118,7 +114,8 @@ def _ask(uri: str) -> None:
 
 def sqlite_file(uri: str) -> Path | None:
     """The file of a SQLite store, None for any other store."""
-    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+    path = uri.removeprefix(SQLITE).partition("?")[0] if uri.startswith(SQLITE) else ""
+    return Path(path) if path and path != ":memory:" else None
 
 
 def is_server(uri: str) -> bool:

@@ -27,7 +27,8 @@ exit codes:
   1    failed; the message names the component
   2    refused before anything ran: the configuration, or what it names, cannot be used
   3    the gate is closed for a device (run, demo): the report says why; what is blessed for others is pushed
-  130  interrupted
+  4    finished, but MLflow did not take it and nothing is registered (run, demo): `lineage sync` sends it
+  130  interrupted; 143: ended by SIGTERM
 """
 
 
@@ -92,18 +93,19 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from pipeline.config_file import load_config
-    from pipeline.layout import RunLayout
     from pipeline.local_runner import run_locally
+    from pipeline.run_folder import run_folder
     from pipeline.summary import print_summary
 
     config = load_config(options.config, options.set)
-    layout = RunLayout((options.output or Path("output") / config.name).resolve())
+    options.output = options.output or Path("output") / config.name
+    layout = run_folder(options.output)
     result = run_locally(config, layout, options.verbose)
     print_summary(Console(), result.layout, result.verdict, result.pushed)
     if result.closed:
         print(result.closed, file=sys.stderr)
         return 3
-    return 0
+    return 4 if result.pushed.kept else 0
 
 
 def _validate(options: argparse.Namespace) -> int:
@@ -123,11 +125,11 @@ def _validate(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pipeline.layout import RunLayout
     from pipeline.local_runner import last_push, publish_report
+    from pipeline.run_folder import run_folder
     from pipeline.summary import print_summary
 
-    layout = RunLayout(options.output.resolve())
+    layout = run_folder(options.output)
     print_summary(Console(), layout, publish_report(layout), last_push(layout))
     return 0
 

@@ -13,6 +13,7 @@ from typing import Any
 from components.tracking.stores import without_credentials
 from pipeline.layout import RunLayout
 from pipeline.lineage.stages import place_of
+from pipeline.metadata import open_metadata
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.run_context import Provenance
 
@@ -35,7 +36,7 @@ def read_graph(metadata_file: Path, run: str = "") -> LineageGraph:
     Raises:
       NoMetadata: If there is no such file or run.
     """
-    store = open_store(metadata_file)
+    store = open_metadata(metadata_file)
     if store is None:
         raise NoMetadata(f"{metadata_file} is absent: no ML Metadata to read")
     context = _run_context(store, run) if run else newest_run_context(store)
@@ -49,25 +50,13 @@ def annotate(layout: RunLayout, provenance: Provenance) -> None:
 
     Does nothing if there is none.
     """
-    store = open_store(layout.metadata)
+    store = open_metadata(layout.metadata)
     run = newest_run_context(store) if store else None
     if store is None or run is None:
         return
     for name, value in provenance.facts().items():
         run.custom_properties[name].string_value = value
     store.put_contexts([run])
-
-
-def open_store(file: Path) -> Any:
-    """ML Metadata's store in a SQLite file; None if there is no such file."""
-    if not file.is_file():
-        return None
-    from ml_metadata import metadata_store
-    from ml_metadata.proto import metadata_store_pb2 as mlmd
-
-    connection = mlmd.ConnectionConfig()
-    connection.sqlite.filename_uri = str(file)
-    return metadata_store.MetadataStore(connection)
 
 
 def newest_run_context(store: Any) -> Any:

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from pipeline.lineage.metadata_graph import open_store
 from pipeline.lineage.stages import PUSHED, VARIANTS
+from pipeline.metadata import open_metadata
 from schemas.push_reports import PushReport
 from schemas.settings import ReportFile
 from schemas.tflite_reports import TfliteReport
@@ -48,7 +48,7 @@ def find_push(metadata_file: Path, parent_run_id: str) -> str:
 
 def _reports(metadata_file: Path, kind: str, report: type[_R]) -> Iterator[tuple[_R, str]]:
     """All reports of a kind that can be read, newest first, each with the newest pipeline run that had it."""
-    store = open_store(metadata_file)
+    store = open_metadata(metadata_file)
     found = store.get_artifacts_by_type(kind) if store else []
     for artifact in sorted(found, key=lambda one: -int(one.id)):
         contexts = store.get_contexts_by_artifact(artifact.id)

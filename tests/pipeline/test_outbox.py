@@ -11,8 +11,8 @@ import pytest
 from components.frontier_pusher import outbox
 from components.tracking.stores import open_client
 from pipeline.layout import RunLayout
-from pipeline.local_runner import RunFailed
 from pipeline.outbox import sync
+from pipeline.run_folder import FolderHeld
 from schemas.push_reports import PushReport
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
@@ -110,7 +110,7 @@ def test_a_run_that_goes_on_is_left_alone(unsent: Scene) -> None:
     layout = RunLayout(unsent.root)
     with layout.lock.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(RunFailed, match=f"another run is writing into {unsent.root}"):
+        with pytest.raises(FolderHeld, match=f"another run is writing into {unsent.root}"):
             sync(unsent.root)
     assert len(outbox.waiting(layout.outbox)) == 1
 

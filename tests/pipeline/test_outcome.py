@@ -147,19 +147,34 @@ def test_each_device_has_its_frontier(layout: RunLayout) -> None:
     assert f"report:       {layout.report}/index.html" in out.getvalue()
 
 
-@pytest.mark.parametrize(("closed", "code"), [("", 0), ("the gate is closed:\n  phone: gone", 3)])
-def test_a_closed_gate_has_an_exit_code_of_its_own(
+@pytest.mark.parametrize(
+    ("closed", "kept", "code"),
+    [
+        ("", "", 0),
+        ("", "/outbox/1", 4),
+        ("the gate is closed:\n  phone: gone", "", 3),
+        ("the gate is closed:\n  phone: gone", "/outbox/1", 3),
+    ],
+)
+def test_each_outcome_has_an_exit_code_of_its_own(
     layout: RunLayout,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     closed: str,
+    kept: str,
     code: int,
 ) -> None:
     result = RunResult(
         layout,
         RunTimes(executed=[], cached=[], seconds={}),
         verdict_of({}),
-        PushReport(tracking_uri="sqlite:///s", parent_run_id="p", models=[]),
+        PushReport(
+            tracking_uri="sqlite:///s",
+            parent_run_id="" if kept else "p",
+            models=[],
+            unsent="down" if kept else "",
+            kept=kept,
+        ),
         closed,
     )
     monkeypatch.setattr(local_runner, "run_locally", lambda *given: result)
@@ -167,6 +182,8 @@ def test_a_closed_gate_has_an_exit_code_of_its_own(
     said = capsys.readouterr()
     assert "index.html" in said.out
     assert said.err.strip() == closed
+    last = said.out.splitlines()[-1]
+    assert last.startswith("not registered: all is kept in /outbox/1; send it with") == bool(kept)
 
 
 def test_a_gate_that_closes_in_the_pipeline_is_no_failure(

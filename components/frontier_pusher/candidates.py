@@ -97,6 +97,7 @@ class Candidate:
             teacher=origin.windows.teacher,
             teacher_digest=origin.windows.teacher_digest,
             licences=origin.licences,
+            target_variance_explained=self.student.target_variance_explained,
             clips=origin.clips,
             hours=origin.hours,
             synthetic=verdict.synthetic,

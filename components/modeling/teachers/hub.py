@@ -35,7 +35,8 @@ def resolve_handle(handle: str) -> Path:
     ``~/.cache``).
 
     Raises:
-      TeacherError: If the handle is no web address, the module cannot be had, or others may write to the cache.
+      TeacherError: If the handle is no web address, the module cannot be had, or others may write to
+        the cache.
     """
     if not handle.startswith(("http://", "https://")):
         raise TeacherError(
@@ -107,8 +108,8 @@ def _check_owner(folder: Path) -> None:
         )
     if not stat.S_ISDIR(found.st_mode) or found.st_mode & others:
         raise TeacherError(
-            f"the cache of TensorFlow Hub modules {folder} ({stat.filemode(found.st_mode)}) can be written by "
-            f"others, or is no folder; {accepted}"
+            f"the cache of TensorFlow Hub modules {folder} ({stat.filemode(found.st_mode)}) can be "
+            f"written by others, or is no folder; {accepted}"
         )
 
 

@@ -10,7 +10,6 @@ from schemas.settings import ReportFile
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.training_reports import EpochMetrics
 
-
 # A student that explains a smaller share of its targets' variance has learnt next to nothing: a line through
 # a few log-mel statistics explains more.
 LEAST_EXPLAINED = 0.05

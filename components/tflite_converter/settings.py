@@ -44,8 +44,9 @@ class ParityFloor(Settings):
         0.7,
         ge=-1,
         le=1,
-        description="Least mean cosine once the student's mean embedding is taken away: a probe "
-        "sees only what varies. At 0.7, half of what varies in the file's embeddings is noise of the conversion (1 - 0.7²).",
+        description="Least mean cosine once the student's mean embedding is taken away: a probe sees only "
+        "what varies. At 0.7, half of what varies in the file's embeddings is noise of the conversion "
+        "(1 - 0.7²).",
     )
 
 

@@ -25,14 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pipeline.config_file import ConfigError
     from pipeline.kubeflow.faults import KubeflowFault
     from pipeline.local_runner import RunFailed
+    from schemas.secrets import redact
 
     try:
         code: int = options.command(options)
     except ConfigError as error:
-        print(f"refused: {error}", file=sys.stderr)
+        print(redact(f"refused: {error}"), file=sys.stderr)
         return 2
     except (RunFailed, TrackingFault, KubeflowFault) as error:
-        print(f"failed: {error}", file=sys.stderr)
+        print(redact(f"failed: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)

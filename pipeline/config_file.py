@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config import RunConfig
+from schemas.secrets import redact, refusal
 from schemas.strict_yaml import YamlError, parse_yaml
 
 _Part = typing.TypeVar("_Part", bound=BaseModel)
@@ -77,6 +78,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not UTF-8 text: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a mapping of settings, not {type(data).__name__}")
+    refuse_secrets(data, str(path))
     return data
 
 
@@ -91,11 +93,22 @@ def validate(data: dict[str, Any], source: str) -> RunConfig:
 
 
 def _validated(kind: type[_Part], data: dict[str, Any], source: str) -> _Part:
+    refuse_secrets(data, source)
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        faults = "\n".join(f"  {_describe(fault)}" for fault in error.errors())
-        raise ConfigError(f"{source} is refused:\n{faults}") from error
+        faults = "\n".join(f"  {redact(_describe(fault))}" for fault in error.errors())
+        raise ConfigError(f"{source} is refused:\n{faults}") from None
+
+
+def refuse_secrets(data: Any, source: str) -> None:
+    """Refuses what holds a password, a key or a token: it would be stored and shown.
+
+    Raises:
+      ConfigError: Naming each place, never the secret, and where secrets belong.
+    """
+    if said := refusal(data):
+        raise ConfigError(f"{redact(source)} is refused:\n{said}")
 
 
 def dump(config: RunConfig) -> str:
@@ -112,14 +125,15 @@ def _find(source: str | Path) -> Path:
     if ready.is_file():
         return ready
     names = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
-    raise ConfigError(f"no configuration {str(source)!r}: give a YAML file or one of {names}")
+    raise ConfigError(f"no configuration {redact(source)!r}: give a YAML file or one of {names}")
 
 
 def _apply(data: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set {override!r} must have the form key.path=value")
+        raise ConfigError(f"--set {redact(override)!r} must have the form key.path=value")
     *parents, last = key.strip().split(".")
+    key = redact(key)
     node: Any = data
     for depth, part in enumerate(parents):
         if isinstance(node, list):
@@ -128,11 +142,12 @@ def _apply(data: dict[str, Any], override: str) -> None:
         node = node.setdefault(part, {})
         if node is None or not isinstance(node, (dict, list)):
             place = ".".join(parents[: depth + 1])
-            raise ConfigError(f"--set {key}: {place} is {node!r} and has no keys below it")
+            raise ConfigError(f"--set {key}: {place} is {redact(repr(node))} and has no keys below it")
     try:
         parsed = parse_yaml(value, f"--set {key}")
     except YamlError as error:
         raise ConfigError(str(error)) from error
+    refuse_secrets({last: parsed}, f"--set {key}")
     if isinstance(node, list):
         node[_index(last, node, key)] = parsed
     else:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
+
+from schemas.secrets import redact
 
 
 class YamlError(ValueError):
@@ -26,7 +29,16 @@ def parse_yaml(text: str, place: str) -> Any:
     except _DuplicateKey as error:
         raise YamlError(f"{place}:{error}") from error
     except yaml.YAMLError as error:
-        raise YamlError(f"{place}: not YAML: {error}") from error
+        raise YamlError(f"{place}: not YAML: {yaml_fault(error)}") from None
+
+
+def yaml_fault(error: yaml.YAMLError) -> str:
+    """What is wrong and where, without the text that stands there: it may be a secret."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "context", None) or "it cannot be read"
+    # Names of aliases and tags are the text's; the parser's own are in angle brackets or one letter.
+    problem = re.sub(r"(['\"])(?!<)[^'\"]{2,}\1", "here", problem)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
 
 
 class _DuplicateKey(ValueError):
@@ -45,7 +57,7 @@ class _Loader(yaml.SafeLoader):
             seen = first.setdefault(key.value, key)
             if seen is not key:
                 raise _DuplicateKey(
-                    f"{key.start_mark.line + 1}: the key {key.value!r} is given at line "
+                    f"{key.start_mark.line + 1}: the key {redact(key.value)!r} is given at line "
                     f"{seen.start_mark.line + 1} already; accepted is each key once"
                 )
         return node

@@ -28,15 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pipeline.ending import Terminated, ending_in_order, unforeseen
     from pipeline.kubeflow.faults import KubeflowFault
     from pipeline.local_runner import RunFailed
+    from schemas.secrets import redact
 
     try:
         with ending_in_order():
             code: int = options.command(options)
     except ConfigError as error:
-        print(f"refused: {error}", file=sys.stderr)
+        print(redact(f"refused: {error}"), file=sys.stderr)
         return 2
     except (RunFailed, TrackingFault, KubeflowFault) as error:
-        print(f"failed: {error}", file=sys.stderr)
+        print(redact(f"failed: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)

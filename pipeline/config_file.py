@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.config import RunConfig
 from schemas.bounded import bounded, bounded_text
+from schemas.secrets import redact, refusal
 from schemas.strict_yaml import YamlError, parse_yaml, read_yaml
 
 _Part = typing.TypeVar("_Part", bound=BaseModel)
@@ -80,6 +81,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise ConfigError(str(error)) from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a mapping of settings, not {type(data).__name__}")
+    refuse_secrets(data, str(path))
     return data
 
 
@@ -94,13 +96,24 @@ def validate(data: dict[str, Any], source: str) -> RunConfig:
 
 
 def _validated(kind: type[_Part], data: dict[str, Any], source: str) -> _Part:
+    refuse_secrets(data, source)
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        faults = [f"  {_describe(fault)}" for fault in error.errors(include_url=False)[:_MOST_FAULTS]]
+        faults = [f"  {redact(_describe(fault))}" for fault in error.errors(include_url=False)[:_MOST_FAULTS]]
         if error.error_count() > _MOST_FAULTS:
             faults.append(f"  and {error.error_count() - _MOST_FAULTS} faults more")
-        raise ConfigError("\n".join([f"{source} is refused:", *faults])) from error
+        raise ConfigError("\n".join([f"{source} is refused:", *faults])) from None
+
+
+def refuse_secrets(data: Any, source: str) -> None:
+    """Refuses what holds a password, a key or a token: it would be stored and shown.
+
+    Raises:
+      ConfigError: Naming each place, never the secret, and where secrets belong.
+    """
+    if said := refusal(data):
+        raise ConfigError(f"{redact(source)} is refused:\n{said}")
 
 
 def dump(config: RunConfig) -> str:
@@ -134,6 +147,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
             f"--set {bounded(key)}: longer than {_LONGEST_KEY} characters, so no key of a setting"
         )
     *parents, last = key.strip().split(".")
+    key = redact(key)
     node: Any = data
     for depth, part in enumerate(parents):
         if isinstance(node, list):
@@ -147,6 +161,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
         parsed = parse_yaml(value, f"--set {key}")
     except YamlError as error:
         raise ConfigError(str(error)) from error
+    refuse_secrets({last: parsed}, f"--set {key}")
     if isinstance(node, list):
         node[_index(last, node, key)] = parsed
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -29,6 +30,7 @@ from pipeline.tracked_run import store_of_run, tracked
 from schemas.corpus_statistics import CorpusStatistics
 from schemas.lineage import LineageGraph
 from schemas.push_reports import PushReport
+from schemas.secrets import redact
 from schemas.settings import Report
 from schemas.verdicts import Verdict
 
@@ -127,7 +129,7 @@ def _run_pipeline(
         except GateClosed as error:
             closed = error
         except Exception as error:
-            logging.getLogger().exception("%s failed", progress.current)
+            logging.getLogger().error("%s failed\n%s", progress.current, redact(traceback.format_exc()))
             raise RunFailed(f"{progress.current}: {reason(error)}\n  more in {layout.log}") from error
     return RunTimes(executed=progress.executed, cached=progress.cached, seconds=progress.seconds), closed
 

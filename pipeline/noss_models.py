@@ -20,8 +20,9 @@ from components.noss_evaluator.subjects import (
     teacher_subject,
     tflite_networks,
 )
-from pipeline.config_file import ConfigError, read_mapping
+from pipeline.config_file import ConfigError, read_mapping, refuse_secrets
 from schemas.push_reports import ModelDescription
+from schemas.secrets import redact
 from schemas.students import FrontEndSpec
 from schemas.teachers import (
     HuggingFaceTeacher,
@@ -78,10 +79,11 @@ def find_model(argument: str, settings: NossEvaluatorSettings, option: str = "--
     Raises:
       ConfigError: If there is no such model, or it is of no kind that can be evaluated.
     """
+    refuse_secrets(argument, option)
     try:
         return _find(argument, settings)
     except ValueError as error:
-        raise ConfigError(f"{option} {argument}: {error}") from error
+        raise ConfigError(f"{option} {argument}: {redact(error)}") from error
 
 
 def find_teacher(argument: str, settings: NossEvaluatorSettings) -> NamedModel:

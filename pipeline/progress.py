@@ -17,6 +17,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from schemas.secrets import redact
+
 _RUNNING = re.compile(r"Component (\S+) is running\.")
 _FINISHED = re.compile(r"Component (\S+) is finished\.")
 _CACHED = re.compile(r"A cached execution \d+ is used\.")
@@ -53,7 +55,7 @@ class Progress(logging.Handler):
         message = record.getMessage()
         if record.name.startswith("tinytrill"):
             style = "yellow" if record.levelno >= logging.WARNING else "dim"
-            self._print(f"    {message}", style)
+            self._print(f"    {redact(message)}", style)
         elif match := _RUNNING.fullmatch(message):
             self._node, self._node_begun, self._from_cache = match[1], time.monotonic(), False
             self._print(f"{self._position()} {self._node}{self._candidate()} ...", "bold")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from schemas.secrets import redact
+
 
 def reason(error: BaseException) -> str:
-    """The innermost message: what the component said, without TFX's and Beam's wrapping."""
+    """The innermost message without secrets: what the component said, not TFX's and Beam's wrapping."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{error}" or type(error).__name__
+    return redact(error) or type(error).__name__

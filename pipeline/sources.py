@@ -23,6 +23,7 @@ from pipeline.devices import check_devices, device_digest, resolve_devices
 from pipeline.layout import RunLayout
 from pipeline.registry_digest import registry_digest
 from schemas.noss_tasks import TaskRecordError
+from schemas.secrets import redact
 from schemas.teachers import check_teacher, resolve_paths, teacher_files
 
 DATA_ROOT = "TINYTRILL_DATA_ROOT"
@@ -204,7 +205,7 @@ def root_of(configured: str, variable: str) -> Path:
     named = configured or os.environ.get(variable, ".")
     if is_url(named):
         raise ConfigError(
-            f"{named!r} ({variable}) is a URL; accepted is a folder that relative places of tasks or "
+            f"{redact(named)!r} ({variable}) is a URL; accepted is a folder that relative places of tasks or "
             "teachers are in. The corpus may be elsewhere: corpus.root takes a URL"
         )
     return Path(named).expanduser().resolve()

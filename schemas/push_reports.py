@@ -70,6 +70,9 @@ class ModelDescription(ReportFile):
     teacher: str = Field(description="The teacher in words.")
     teacher_digest: str = Field(description="sha256 over the teacher's files.")
     licences: Licences = Field(description="As far as they were stated.")
+    target_variance_explained: float | None = Field(
+        None, description="Share of its held-out targets' variance that the student explains; None: not told."
+    )
     clips: int = Field(0, description="Clips of the corpus it learnt from; 0: not counted.")
     hours: float = Field(0.0, description="Hours of them.")
     synthetic: bool = Field(description="Whether the figures come from synthesised sound.")

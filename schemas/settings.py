@@ -22,7 +22,14 @@ Range = Annotated[tuple[float, float], AfterValidator(ordered)]
 class Settings(BaseModel):
     """Immutable settings: an unknown key is an error, and every field has a description."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+    # A refused value may be a secret: whoever tells of it redacts it first.
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        hide_input_in_errors=True,
+    )
 
     def to_parameter(self) -> str:
         """The settings as one JSON string: the form in which Kubeflow passes parameters."""

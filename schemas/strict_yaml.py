@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,17 @@ def parse_yaml(text: str, place: str) -> Any:
         return yaml.load(text, _Loader)
     except _Refused as error:
         raise YamlError(f"{place}:{error}") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        said = ": ".join(part for part in (error.context, error.problem) if part)
-        raise YamlError(f"{place}: not YAML: {bounded_text(said)}{where}") from error
     except yaml.YAMLError as error:
-        raise YamlError(f"{place}: not YAML: {bounded_text(str(error))}") from error
+        raise YamlError(f"{place}: not YAML: {bounded_text(yaml_fault(error))}") from None
+
+
+def yaml_fault(error: yaml.YAMLError) -> str:
+    """What is wrong and where, without the text that stands there: it may be a secret."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "context", None) or "it cannot be read"
+    # Names of aliases and tags are the text's; the parser's own are in angle brackets or one letter.
+    problem = re.sub(r"(['\"])(?!<)[^'\"]{2,}\1", "here", problem)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
 
 
 class _Refused(ValueError):

@@ -10,6 +10,15 @@ from schemas.settings import ReportFile
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.training_reports import EpochMetrics
 
+# A student that explains a smaller share of its targets' variance has learnt next to nothing: a line through
+# a few log-mel statistics explains more.
+LEAST_EXPLAINED = 0.05
+
+
+def explains_nothing(share: float) -> bool:
+    """Whether a share of the targets' variance, on held-out windows, is next to nothing; NaN is."""
+    return not share >= LEAST_EXPLAINED
+
 
 class StudentInfo(ReportFile):
     """A trained student: what it is, how it was trained and how far it came."""
@@ -27,7 +36,8 @@ class StudentInfo(ReportFile):
     warm_start: str = Field("", description="Digest of the weights it started from; empty: from scratch.")
     target_dim: int = Field(description="Dimensions of the teacher's embedding.")
     target_variance_explained: float = Field(
-        description="1 - validation loss / variance, on the standardised targets of the eval split."
+        description="1 - validation loss / variance, on the standardised targets of the eval split; 0: no "
+        "better than their mean."
     )
     seed: int = Field(description="Of initialisation, order and augmentation.")
     best_epoch: int = Field(description="The epoch whose weights were kept.")
@@ -36,3 +46,8 @@ class StudentInfo(ReportFile):
     windows_per_second: float = Field(
         description="Training speed over all epochs, on the machine that trained."
     )
+
+    @property
+    def learnt_nothing(self) -> bool:
+        """Whether a training that ended well explains next to nothing of its targets."""
+        return not self.failure and explains_nothing(self.target_variance_explained)

@@ -23,6 +23,11 @@ class Parity(Report):
     centred_cosine: float = Field(
         1.0, description="Mean cosine after the student's mean embedding is taken away: what a probe can see."
     )
+    spread: float | None = Field(
+        None,
+        description="How far the student's embeddings lie from their mean, as a share of their length (root "
+        "mean squares); near 0 it says the same of every sound.",
+    )
 
 
 class Behaviour(Report):

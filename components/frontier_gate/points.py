@@ -10,8 +10,11 @@ from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.latency_validity import measured_on_a_busy_host
 from schemas.noss_reports import NossModelResult, NossReport
-from schemas.tflite_reports import TfliteReport, TfliteVariant
+from schemas.tflite_reports import Parity, TfliteReport, TfliteVariant
 from schemas.verdicts import FrontierPoint, ReferenceQuality, RefusedVariant
+
+# Below it, less than a quarter of what varies in a file's embeddings is its student's.
+LEAST_CENTRED_COSINE = 0.5
 
 
 def point_id(converted: TfliteReport, variant: TfliteVariant) -> str:
@@ -179,6 +182,8 @@ def _refused_quality(
     """Why the file, or what the benchmark says of it, cannot compete; empty if it can."""
     if not variant.accepted:
         return f"refused by the converter: {variant.reason or 'no reason given'}"
+    if flaw := _flaw_in_parity(variant.parity):
+        return f"parity: {flaw}"
     if quality is None:
         reason = benchmark.refused.get(variant.name, "")
         return f"no NOSS result: {reason}" if reason else "no NOSS result"
@@ -207,6 +212,22 @@ def _refused_latency(
         return f"latency is invalid: {reason}"
     flaw = _flaw_in_latency(timed)
     return f"latency: {flaw}" if flaw else ""
+
+
+def _flaw_in_parity(parity: Parity | None) -> str:
+    """Why nobody can say that the file answers as its student does, whatever floor the converter held."""
+    if parity is None or parity.n < 1:
+        return "the file was not compared with its student"
+    figures = {name: getattr(parity, name) for name in ("cosine_mean", "cosine_min", "centred_cosine")}
+    wrong = [f"{name} = {value}" for name, value in figures.items() if not -1 <= value <= 1]
+    if wrong:
+        return f"no cosine: {', '.join(wrong)}"
+    if parity.n > 1 and parity.centred_cosine < LEAST_CENTRED_COSINE:
+        return (
+            f"without the mean embedding, the file agrees with its student by a cosine of "
+            f"{parity.centred_cosine:.3f} only, below {LEAST_CENTRED_COSINE}"
+        )
+    return ""
 
 
 def _flaw_in_quality(result: NossModelResult) -> str:

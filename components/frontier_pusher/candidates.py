@@ -10,9 +10,9 @@ from tfx import types
 
 from components import fan_in
 from components.frontier_pusher.origin import Origin
-from components.tracking.stores import without_credentials
 from schemas.noss_reports import NossReport
 from schemas.push_reports import ModelDescription
+from schemas.secrets import redact
 from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport, TfliteVariant
 from schemas.verdicts import Blessing, Verdict
@@ -97,6 +97,7 @@ class Candidate:
             teacher=origin.windows.teacher,
             teacher_digest=origin.windows.teacher_digest,
             licences=origin.licences,
+            target_variance_explained=self.student.target_variance_explained,
             clips=origin.clips,
             hours=origin.hours,
             synthetic=verdict.synthetic,
@@ -126,7 +127,7 @@ def read_candidates(input_dict: Mapping[str, list[types.Artifact]]) -> dict[str,
 def metadata_of(artifacts: Mapping[str, types.Artifact]) -> Metadata:
     """What ML Metadata calls these artifacts, so that a run of MLflow's leads back to them."""
     return {
-        name: {"id": artifact.id, "uri": without_credentials(artifact.uri), "type": artifact.type_name}
+        name: {"id": artifact.id, "uri": redact(artifact.uri), "type": artifact.type_name}
         for name, artifact in artifacts.items()
     }
 

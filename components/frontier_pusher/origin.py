@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.tracking.stores import without_credentials
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
 from schemas.noss_reports import NossReport, TaskResult
 from schemas.push_reports import Licences
 from schemas.run_records import RecordedDataset
+from schemas.secrets import redact
 
 # Of MLflow; half of a sha256 still tells data sets apart.
 DIGEST_CHARACTERS = 36
@@ -66,7 +66,7 @@ class Origin:
             RecordedDataset(
                 name="corpus",
                 digest=report.digest[:DIGEST_CHARACTERS],
-                source=without_credentials(report.source),
+                source=redact(report.source),
                 context="corpus",
                 profile={
                     "clips": sum(split.clips for split in report.splits.values()),
@@ -81,7 +81,7 @@ class Origin:
             RecordedDataset(
                 name=f"noss/{task.task}",
                 digest=task.data_digest[:DIGEST_CHARACTERS],
-                source=without_credentials(found_in),
+                source=redact(found_in),
                 context="evaluation",
                 profile={
                     "version": task.task_version,
@@ -100,7 +100,7 @@ class Origin:
         return RecordedDataset(
             name="distillation_set",
             digest=self.windows.digest[:DIGEST_CHARACTERS],
-            source=without_credentials(self.windows_uri),
+            source=redact(self.windows_uri),
             context="distillation",
             profile={
                 **{f"{split}_windows": count for split, count in self.windows.windows.items()},

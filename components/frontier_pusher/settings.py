@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from schemas.secrets import split_credentials
 from schemas.settings import Settings
 
 
@@ -53,7 +53,8 @@ class PusherSettings(Settings):
     @field_validator("tracking_uri")
     @classmethod
     def _without_credentials(cls, uri: str) -> str:
-        if "@" in urlsplit(uri).netloc:
+        found = split_credentials(uri)
+        if found.username or found.password or found.token:
             raise ValueError(
                 "tracking_uri holds credentials; accepted: the bare address, with user and password in "
                 "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or the whole in MLFLOW_TRACKING_URI"

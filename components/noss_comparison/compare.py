@@ -7,7 +7,7 @@ chapter 8). That interval is narrower than what the intervals of the two scores 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -22,6 +22,7 @@ from schemas.noss_reports import ModelKind, NossModelResult, NossReport, TfmaSum
 from schemas.noss_task_sets import NossTaskSet
 
 _ORDER: tuple[ModelKind, ...] = ("control", "baseline", "reference", "teacher", "student")
+_FLOAT = "float32"
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,27 @@ def compare(
         against_teacher=[_difference(one, teacher, tasks) for one in compared if one is not teacher]
         if teacher
         else [],
+        against_float=list(_against_float(compared, tasks)),
         between_students=[_difference(one, other, tasks) for one, other in combinations(best, 2)],
         paired_candidates=len(best),
         candidates=len(candidates),
         not_comparable=left_out,
         slices=[found for one in compared if (found := _slices(one.model))],
     )
+
+
+def _against_float(compared: Sequence[_Compared], tasks: Sequence[str]) -> Iterator[PairedDifference]:
+    """What each file of a student lost against its float32 file, with the same input if there is one."""
+    files = {(one.result.model, one.result.variant): one for one in compared if one.result.variant}
+    for (model, variant), one in files.items():
+        kind, _, precision = variant.rpartition("-")
+        siblings = [
+            other
+            for (of, name), other in sorted(files.items(), key=lambda item: item[0][1] != f"{kind}-{_FLOAT}")
+            if of == model and name.endswith(f"-{_FLOAT}")
+        ]
+        if precision != _FLOAT and siblings:
+            yield _difference(one, siblings[0], tasks)
 
 
 class _NotComparable(ValueError):

@@ -19,7 +19,7 @@ from components.student_trainer.training import Training
 from components.student_trainer.warm_start import Start, save_heads
 from components.student_trainer.window_store import open_store
 from schemas.distillation_reports import DistillationSetInfo
-from schemas.student_reports import StudentInfo
+from schemas.student_reports import LEAST_EXPLAINED, StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 
 WINDOWS_KEY = "windows"
@@ -79,12 +79,25 @@ class Executor(base_executor.BaseExecutor):
         except FloatingPointError as error:
             _write_down(training, str(error), model_uri)
             return
+        say_if_untaught(trained.info)
         if workers.is_chief:
             Path(model_uri).mkdir(parents=True, exist_ok=True)
             save_weights(trained.student, model_uri)
             save_heads(trained.heads, model_uri)
             trained.info.save(model_uri)
             training.checkpoints.remove()
+
+
+def say_if_untaught(info: StudentInfo) -> None:
+    """Warns of a student that explains next to nothing of its held-out targets."""
+    if info.learnt_nothing:
+        log.warning(
+            "%s: learnt next to nothing: it explains %.1f %% of the variance of its held-out targets, less "
+            "than %.0f %%",
+            info.candidate_id,
+            100 * info.target_variance_explained,
+            100 * LEAST_EXPLAINED,
+        )
 
 
 def _write_down(training: Training, failure: str, model_uri: str) -> None:

@@ -280,11 +280,15 @@ class Training:
             update={
                 "parameters": student.parameters,
                 "sparsity": sparsity(student) if self.spec.sparsity else 0.0,
-                "target_variance_explained": 1.0
-                - progress.best_loss / self._lessons.null_loss(self.target_info),
+                "target_variance_explained": self._explained(),
                 "windows_per_second": progress.steps * self._lessons.batch_size / seconds,
             }
         )
+
+    def _explained(self) -> float:
+        """Share of the held-out targets' variance; none where they have none."""
+        null_loss = self._lessons.null_loss(self.target_info)
+        return 1.0 - self._progress.best_loss / null_loss if null_loss else 0.0
 
     def _info(self) -> StudentInfo:
         """What can be said at any time."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ GOLDEN_EMBEDDING = "embedding"
 SILENCE = "silence"
 NOISE = "white_noise"
 SINE = "sine_440hz"
+# Float32 rounds a sum of some hundred products in the sixth digit: ten times that is still rounding.
+LEAST_SPREAD = 1e-5
 
 
 def sounds(samples: int, sample_rate: int, seed: int) -> dict[str, Array]:
@@ -52,12 +55,15 @@ def parity(given: Array, expected: Array) -> Parity | None:
     if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
         return None
     cosine, centre = _cosine(ours, theirs), theirs.mean(axis=0)
+    power = float(np.square(theirs).sum())
+    varying = float(np.square(theirs - centre).sum())
     return Parity(
         n=len(ours),
         cosine_mean=float(cosine.mean()),
         cosine_min=float(cosine.min()),
         max_abs_difference=float(np.abs(ours - theirs).max()),
         centred_cosine=float(_cosine(ours - centre, theirs - centre).mean()),
+        spread=math.sqrt(varying / power) if power else 0.0,
     )
 
 
@@ -90,8 +96,26 @@ def refusal(floor: ParityFloor, found: Parity | None, answers: list[Behaviour]) 
             reasons.append(f"mean cosine to the student {found.cosine_mean:.6f} is below {floor.cosine_mean}")
         if not found.cosine_min >= floor.cosine_min:
             reasons.append(f"least cosine to the student {found.cosine_min:.6f} is below {floor.cosine_min}")
+        reasons += _centred_refusal(floor, found)
     reasons += [f"the embedding of {answer.sound} is not finite" for answer in answers if not answer.finite]
     return "; ".join(reasons)
+
+
+def _centred_refusal(floor: ParityFloor, found: Parity) -> Iterator[str]:
+    """What the cosine hides where all embeddings share a large mean; one window has nothing to vary from."""
+    if found.n < 2:
+        return
+    if found.spread is not None and not found.spread >= LEAST_SPREAD:
+        yield (
+            f"the student's embeddings hardly differ from window to window: their spread is "
+            f"{found.spread:.1e} of their length, below {LEAST_SPREAD:.0e}, which is rounding"
+        )
+    elif not found.centred_cosine >= floor.centred_cosine:
+        spread = "" if found.spread is None else f" (embeddings spread by {found.spread:.2g} of their length)"
+        yield (
+            f"mean cosine to the student without the mean embedding {found.centred_cosine:.6f} is below "
+            f"{floor.centred_cosine}{spread}"
+        )
 
 
 def write_golden(path: Path, inputs: Array, embeddings: Array) -> None:

@@ -155,7 +155,8 @@ def _refused(name: VariantName, reason: str) -> TfliteVariant:
 
 def _summary(variant: TfliteVariant) -> str:
     size = f"{variant.bytes / 2**20:.2f} MiB" if variant.file else "no file"
-    agreement = f", cosine {variant.parity.cosine_mean:.5f}" if variant.parity else ""
+    parity = variant.parity
+    agreement = f", cosine {parity.cosine_mean:.5f}, centred {parity.centred_cosine:.5f}" if parity else ""
     worst = min(variant.layers, key=lambda layer: layer.snr_db, default=None)
     noise = ""
     if worst:

@@ -40,6 +40,14 @@ class ParityFloor(Settings):
 
     cosine_mean: float = Field(ge=-1, le=1, description="Least mean cosine over the held-out windows.")
     cosine_min: float = Field(ge=-1, le=1, description="Least cosine of any held-out window.")
+    centred_cosine: float = Field(
+        0.7,
+        ge=-1,
+        le=1,
+        description="Least mean cosine once the student's mean embedding is taken away: a probe sees only "
+        "what varies. At 0.7, half of what varies in the file's embeddings is noise of the conversion "
+        "(1 - 0.7²).",
+    )
 
 
 class ConverterSettings(Settings):
@@ -61,19 +69,19 @@ class ConverterSettings(Settings):
         "A student that keeps no time has none of it ('where possible') or is refused ('required').",
     )
     float32_floor: ParityFloor = Field(
-        ParityFloor(cosine_mean=0.9995, cosine_min=0.995),
+        ParityFloor(cosine_mean=0.9995, cosine_min=0.995, centred_cosine=0.99),
         description="Floor of the float32 variants (with an int8 bottleneck if it was trained for that).",
     )
     dynamic_floor: ParityFloor = Field(
-        ParityFloor(cosine_mean=0.99, cosine_min=0.95),
+        ParityFloor(cosine_mean=0.99, cosine_min=0.95, centred_cosine=0.85),
         description="Floor of the variants with dynamic-range int8 weights.",
     )
     float16_floor: ParityFloor = Field(
-        ParityFloor(cosine_mean=0.999, cosine_min=0.99),
+        ParityFloor(cosine_mean=0.999, cosine_min=0.99, centred_cosine=0.98),
         description="Floor of the variants with float16 weights.",
     )
     int8_floor: ParityFloor = Field(
-        ParityFloor(cosine_mean=0.97, cosine_min=0.8),
+        ParityFloor(cosine_mean=0.97, cosine_min=0.8, centred_cosine=0.7),
         description="Floor of the full-integer variants.",
     )
     parity_windows: int = Field(64, ge=1, description="Held-out windows on which a file is compared.")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from components.tracking.stores import without_credentials
+from schemas.secrets import redact
 
-_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 _ARTIFACTS = "/mlflow-artifacts/"
 _REFUSALS = {401: "does not know this user or password", 403: "does not let this user do that"}
 _LONGEST = 600
@@ -70,7 +68,7 @@ def _fault(error: Exception, uri: str) -> TrackingFault | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     chain = _chain(error)
-    store = without_credentials(uri)
+    store = redact(uri)
     asked = next((one for one in chain if isinstance(one, RequestException)), None)
     for status in (_status(error), _status(asked)):
         if status in _REFUSALS:
@@ -145,8 +143,5 @@ def _status(error: BaseException | None) -> int | None:
 def _said(error: BaseException, uri: str) -> str:
     """What an error says, in one line and without credentials."""
     said = " ".join(str(error).split()) or type(error).__name__
-    said = said.replace(uri, without_credentials(uri))
-    for name in _SECRETS:
-        if secret := os.environ.get(name):
-            said = said.replace(secret, "***")
+    said = redact(said.replace(uri, redact(uri)))
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from components.tracking.faults import RunMismatch
 from components.tracking.names import RUN_KEY_TAG, VERDICT_DIGEST_TAG
-from components.tracking.stores import without_credentials
+from schemas.secrets import redact
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,7 +25,7 @@ def given(client: MlflowClient, uri: str, run_id: str, run_key: str) -> Run:
         run = active(client, parent)
     if run is None:
         raise RunMismatch(
-            f"{RUN_ID} names the run {run_id}, which {without_credentials(uri)} does not have; "
+            f"{RUN_ID} names the run {run_id}, which {redact(uri)} does not have; "
             f"accepted: a run there that was not deleted, or no {RUN_ID}"
         )
     key = run.data.tags.get(RUN_KEY_TAG, "")

@@ -7,7 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
+
+from schemas.secrets import redact, split_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -123,25 +125,20 @@ def is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
-def without_credentials(uri: str) -> str:
-    """An address that may be shown."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
-
-
 def keep_credentials_aside(uri: str) -> str:
     """An address without credentials; what it held is where MLflow looks for it, in the environment.
 
     So they come into no configuration, no metadata, no log and no message.
     """
-    parts = urlsplit(uri)
+    found = split_credentials(uri)
     for name, value in (
-        ("MLFLOW_TRACKING_USERNAME", parts.username),
-        ("MLFLOW_TRACKING_PASSWORD", parts.password),
+        ("MLFLOW_TRACKING_USERNAME", found.username),
+        ("MLFLOW_TRACKING_PASSWORD", found.password),
+        ("MLFLOW_TRACKING_TOKEN", found.token),
     ):
         if value:
-            os.environ[name] = unquote(value)
-    return without_credentials(uri)
+            os.environ[name] = value
+    return found.address
 
 
 def beside_sqlite(uri: str) -> str | None:
@@ -161,4 +158,4 @@ def version_page(uri: str, registered_model: str, version: str) -> str:
 
 
 def _page(uri: str, place: str) -> str:
-    return f"{without_credentials(uri).rstrip('/')}/#/{place}" if is_server(uri) else ""
+    return f"{redact(uri).rstrip('/')}/#/{place}" if is_server(uri) else ""

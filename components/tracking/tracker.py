@@ -34,10 +34,10 @@ from components.tracking.stores import (
     open_client,
     run_page,
     version_page,
-    without_credentials,
 )
 from schemas.run_context import Provenance
 from schemas.run_records import MetricPoint, RecordedDataset, RunRecord
+from schemas.secrets import redact
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -300,7 +300,7 @@ class Tracker:
                     raise
         if experiment.lifecycle_stage != "active":
             raise TrackingFault(
-                f"MLflow experiment {store.experiment!r} was deleted in {without_credentials(self.uri)}; "
+                f"MLflow experiment {store.experiment!r} was deleted in {redact(self.uri)}; "
                 "restore it or name another experiment"
             )
         found: str = experiment.experiment_id

@@ -18,6 +18,7 @@ from infra.kubeflow.places import PlaceError
 from pipeline.config_file import ConfigError
 from pipeline.kubeflow.run_values import RunValueError
 from pipeline.reason import reason
+from schemas.secrets import redact
 
 DONE, FAILED, REFUSED, CLOSED = 0, 1, 2, 3
 _REFUSED = (ConfigError, PlaceError, RunValueError, TaskError)
@@ -51,10 +52,11 @@ def reporting(node: str) -> Iterator[Outcome]:
         _last_line(f"refused: {node}: {error}")
     except Exception as error:
         outcome.code = FAILED
-        traceback.print_exc()
+        print(redact(traceback.format_exc()), file=sys.stderr)
         _last_line(f"failed: {node}: {reason(error)}")
 
 
 def _last_line(text: str) -> None:
     sys.stdout.flush()
+    text = redact(text)
     print("; ".join(line.strip() for line in text.splitlines() if line.strip()), file=sys.stderr, flush=True)

@@ -185,6 +185,7 @@ def _submit(options: argparse.Namespace) -> int:
     from pipeline.kubeflow.client import PipelinesServer, Submission
     from pipeline.kubeflow.package import parameter_values
 
+    _refuse_secrets(options)
     connection = _connection(options, options.experiment)
     package = _package(options)
     submission = Submission(
@@ -211,6 +212,16 @@ def _submit(options: argparse.Namespace) -> int:
         return 0
     run = _wait(options, server, submitted.run_id)
     return run if isinstance(run, int) else _show_end(run)
+
+
+def _refuse_secrets(options: argparse.Namespace) -> None:
+    """What a run is submitted with is stored on the server and shown to whoever may look at it."""
+    from pipeline.kubeflow.faults import Refused
+    from schemas.secrets import refusal
+
+    for name in ("run_name", "pipeline_root", "service_account", "experiment"):
+        if said := refusal(getattr(options, name), f"--{name.replace('_', '-')}"):
+            raise Refused(f"a run is stored with what it was submitted with:\n{said}")
 
 
 def _status(options: argparse.Namespace) -> int:

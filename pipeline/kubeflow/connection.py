@@ -12,6 +12,7 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from pipeline.kubeflow.faults import Refused
+from schemas.secrets import redact, split_credentials
 
 ENDPOINT = "KF_PIPELINES_ENDPOINT"
 UI_ENDPOINT = "KF_PIPELINES_UI_ENDPOINT"
@@ -144,17 +145,20 @@ def connection_from(
 def _address(given: str, place: str) -> str:
     accepted = "accepted is an address such as https://kubeflow.example.com/pipeline"
     # What a browser shows while it is at one of the server's pages.
-    plain = given.strip().partition("#")[0].rstrip("/")
+    found = split_credentials(given.strip())
+    if found.username or found.password:
+        raise Refused(f"{place}: an address holds no user or password: they belong into {DEX_USERNAME} and "
+                      f"{DEX_PASSWORD}; {accepted}")  # fmt: skip
+    plain = found.address.partition("#")[0].rstrip("/")
     try:
         parts = urlsplit(plain)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
-        raise Refused(f"{place}: {plain!r} is no address; {accepted}") from None
-    if parts.username or parts.password:
-        raise Refused(f"{place}: an address holds no user or password: they belong into {DEX_USERNAME} and "
-                      f"{DEX_PASSWORD}; {accepted}")  # fmt: skip
+        raise Refused(f"{place}: {redact(plain)!r} is no address; {accepted}") from None
+    if found.token:
+        raise Refused(f"{place}: an address holds no token: it belongs into {TOKEN}; {accepted}")
     if not whole or parts.query:
-        raise Refused(f"{place}: {plain!r} is no address of a server; {accepted}")
+        raise Refused(f"{place}: {redact(plain)!r} is no address of a server; {accepted}")
     return plain
 
 

@@ -15,6 +15,8 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.kubeflow.faults import Refused, one_line
+from schemas.secrets import redact, refusal
+from schemas.strict_yaml import yaml_fault
 
 # Open-source Kubeflow Pipelines takes no other.
 SCHEMA_VERSION = "2.1.0"
@@ -80,7 +82,9 @@ def read_package(path: Path) -> Package:
             parts = [part for part in yaml.load_all(file, _Loader) if part is not None]
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror or error}; {_ACCEPTED_FILE}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.YAMLError as error:
+        raise Refused(f"{path} is no YAML: {yaml_fault(error)}; {_ACCEPTED_FILE}") from None
+    except UnicodeDecodeError as error:
         raise Refused(f"{path} is no YAML: {one_line(str(error))}; {_ACCEPTED_FILE}") from None
     if not 1 <= len(parts) <= 2 or not all(isinstance(part, dict) for part in parts):
         raise Refused(f"{path} holds no pipeline, or more than one; {_ACCEPTED_FILE}")
@@ -117,8 +121,10 @@ def parameter_values(package: Package, given: Sequence[str]) -> dict[str, Any]:
     faults: list[str] = []
     for text in given:
         name, equals, value = text.partition("=")
-        if not equals or not name:
-            faults.append(f"--param {text!r} must have the form NAME=VALUE")
+        if said := refusal(_plain(value), f"--param {redact(name)}" if equals else "--param"):
+            faults.append(f"run-time parameters are stored with the run:\n{said}")
+        elif not equals or not name:
+            faults.append(f"--param {redact(text)!r} must have the form NAME=VALUE")
         elif name not in known:
             faults.append(_unknown(name, sorted(known), package))
         elif name in values:
@@ -127,7 +133,7 @@ def parameter_values(package: Package, given: Sequence[str]) -> dict[str, Any]:
             try:
                 values[name] = _value(known[name], value)
             except ValueError as error:
-                faults.append(f"--param {name}: {value!r} is refused; accepted is {error}")
+                faults.append(f"--param {name}: {redact(value)!r} is refused; accepted is {error}")
     named = {text.partition("=")[0] for text in given}
     for name, parameter in known.items():
         if name not in named and not parameter.HasField("default_value") and not parameter.is_optional:
@@ -135,6 +141,14 @@ def parameter_values(package: Package, given: Sequence[str]) -> dict[str, Any]:
     if faults:
         raise Refused(faults[0] if len(faults) == 1 else "\n  ".join(["run-time parameters:", *faults]))
     return values
+
+
+def _plain(value: str) -> Any:
+    """What a value says as JSON or YAML, so that names of variables in it are seen as such."""
+    try:
+        return yaml.load(value, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return value
 
 
 def _unknown(name: str, known: Sequence[str], package: Package) -> str:

@@ -18,6 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from components.tracking.stores import TRACKING_URI, keep_credentials_aside
 from pipeline.devices import resolve_devices
 from schemas.devices import Device
+from schemas.secrets import redact, refusal
+from schemas.strict_yaml import yaml_fault
 from schemas.teachers import TeacherSpec, resolve_paths
 
 IMAGE = "image"
@@ -107,12 +109,15 @@ def parse_device(parameter: str, text: str) -> Device:
 
 def _parse(validate: Callable[[Any], _Part], parameter: str, text: str) -> _Part:
     try:
-        return validate(yaml.safe_load(text))
+        given = yaml.safe_load(text)
+        if said := refusal(given):
+            raise RunValueError(f"parameter {parameter} is refused:\n{said}")
+        return validate(given)
     except yaml.YAMLError as error:
-        raise RunValueError(f"parameter {parameter}: neither JSON nor YAML: {error}") from error
+        raise RunValueError(f"parameter {parameter}: neither JSON nor YAML: {yaml_fault(error)}") from None
     except ValidationError as error:
-        faults = "; ".join(map(_fault, error.errors()))
-        raise RunValueError(f"parameter {parameter}: {faults}") from error
+        faults = redact("; ".join(map(_fault, error.errors())))
+        raise RunValueError(f"parameter {parameter}: {faults}") from None
 
 
 def _fault(told: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.tracking.stores import without_credentials
 from pipeline.layout import RunLayout
 from pipeline.lineage.metadata_graph import read_graph
 from pipeline.lineage.outside import with_sources
@@ -17,6 +16,7 @@ from pipeline.lineage.parts import read_push, read_verdict, with_points
 from pipeline.lineage.registry_graph import candidate_runs, versions_of_run, with_registry, with_runs
 from pipeline.lineage.reports import with_reports
 from schemas.lineage import LineageGraph
+from schemas.secrets import redact
 from schemas.verdicts import Verdict
 
 LINEAGE_FOLDER = "lineage"
@@ -41,7 +41,7 @@ def graph_of_folder(layout: RunLayout, run: str = "", points: Collection[str] = 
     if push is None:
         return graph
     return graph.model_copy(
-        update={"parent_run_id": push.parent_run_id, "tracking_uri": without_credentials(push.tracking_uri)}
+        update={"parent_run_id": push.parent_run_id, "tracking_uri": redact(push.tracking_uri)}
     )
 
 
@@ -69,7 +69,7 @@ def with_mlflow(graph: LineageGraph, client: Any, uri: str, parent_run_id: str) 
     parent = client.get_run(parent_run_id)
     runs = candidate_runs(client, parent.info.experiment_id, parent_run_id)
     graph = with_registry(with_runs(graph, parent, runs), client, versions_of_run(client, parent_run_id))
-    return graph.model_copy(update={"tracking_uri": without_credentials(uri)})
+    return graph.model_copy(update={"tracking_uri": redact(uri)})
 
 
 def without_mlflow(graph: LineageGraph, why: str) -> LineageGraph:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.tracking.stores import without_credentials
 from pipeline.layout import RunLayout
 from pipeline.lineage.stages import place_of
 from pipeline.metadata import open_metadata
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.run_context import Provenance
+from schemas.secrets import redact
 
 # What an address may hold before its host.
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+@")
@@ -176,7 +176,7 @@ class _Reader:
             candidate=maker.candidate if maker else "",
             device=maker.device if maker else "",
             metadata_id=artifact.id,
-            uri=without_credentials(artifact.uri),
+            uri=redact(artifact.uri),
             state=self._mlmd.Artifact.State.Name(artifact.state),
         )
 

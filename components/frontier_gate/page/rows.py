@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from components.frontier_gate.page.material import Material
+from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.noss_reports import NossModelResult, TaskResult
 from schemas.tflite_reports import LayerNoise, TfliteReport, TfliteVariant
 
@@ -36,11 +37,12 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class NoisyVariant:
-    """A quantised network and its noisiest layers, the noisiest first."""
+    """A quantised network, its noisiest layers first, and what it scores beside its float file."""
 
     candidate_id: str
     variant: TfliteVariant
     layers: list[LayerNoise]
+    against_float: PairedDifference | None
 
     @property
     def point_id(self) -> str:
@@ -48,15 +50,17 @@ class NoisyVariant:
         return f"{self.candidate_id}/{self.variant.name}"
 
 
-def noisy_variants(converted: Sequence[TfliteReport]) -> list[NoisyVariant]:
+def noisy_variants(converted: Sequence[TfliteReport], comparison: NossComparison) -> list[NoisyVariant]:
     """The quantised networks; of two files with the same one, with and without front end, the first."""
+    losses = {difference.model: difference for difference in comparison.against_float}
     found: dict[tuple[str, str], NoisyVariant] = {}
     for report in converted:
         for variant in report.variants:
             layers = sorted(variant.layers, key=lambda layer: layer.snr_db)[:NOISIEST]
             if layers:
+                loss = losses.get(f"{report.candidate_id}/{variant.name}")
                 network = (report.candidate_id, variant.precision)
-                found.setdefault(network, NoisyVariant(report.candidate_id, variant, layers))
+                found.setdefault(network, NoisyVariant(report.candidate_id, variant, layers, loss))
     return list(found.values())
 
 

@@ -11,6 +11,7 @@ from components.markdown import plain
 from schemas.latency_reports import Machine
 from schemas.noss_tasks import SMALLER_IS_BETTER
 from schemas.push_reports import ModelDescription
+from schemas.student_reports import explains_nothing
 from schemas.verdicts import FrontierPoint
 
 EMBEDDING = "embedding"
@@ -108,6 +109,12 @@ def limits(description: ModelDescription) -> Iterator[str]:
     quality, rate = description.quality, description.front_end.sample_rate
     if description.synthetic:
         yield "**The sound that judged it was synthesised**: measure on real recordings before any use."
+    explained = description.target_variance_explained
+    if explained is not None and explains_nothing(explained):
+        yield (
+            f"**The student learnt next to nothing of its teacher**: it explains {explained:.1%} of the "
+            "variance of its held-out targets, so that the figures above are those of an untrained network."
+        )
     for task in quality.tasks:
         above, below = task.low > task.chance, task.high < task.chance
         if not (below if task.metric in SMALLER_IS_BETTER else above):

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import shutil
+import stat
 import tarfile
 import tempfile
 import urllib.error
@@ -30,18 +31,22 @@ log = logging.getLogger("tinytrill.modeling")
 def resolve_handle(handle: str) -> Path:
     """Folder of a module's SavedModel; downloaded if the cache does not hold it.
 
-    The cache is ``TFHUB_CACHE_DIR``, else ``tfhub_modules`` among the temporary files.
+    The cache is ``TFHUB_CACHE_DIR``, else ``tinytrill/tfhub`` in the user's own cache (``XDG_CACHE_HOME``,
+    ``~/.cache``).
 
     Raises:
-      TeacherError: If the handle is no web address or the module cannot be had.
+      TeacherError: If the handle is no web address, the module cannot be had, or others may write to
+        the cache.
     """
     if not handle.startswith(("http://", "https://")):
         raise TeacherError(
             f"TensorFlow Hub handle {handle!r}: expected an address that starts with https://; "
             "for a folder use kind: savedmodel"
         )
-    cache = Path(os.environ.get(CACHE_VARIABLE) or Path(tempfile.gettempdir()) / "tfhub_modules")
+    cache = _cache()
     folder = cache / hashlib.sha1(handle.encode(), usedforsecurity=False).hexdigest()
+    if folder.exists():
+        _check_owner(folder)
     if not (folder / "saved_model.pb").is_file():
         log.info("downloading %s", handle)
         try:
@@ -54,6 +59,58 @@ def resolve_handle(handle: str) -> Path:
                 f"({CACHE_VARIABLE} chooses the cache, now {cache})"
             ) from error
     return folder
+
+
+def _cache() -> Path:
+    """The folder of all modules, made for this user alone if it is not there.
+
+    Raises:
+      TeacherError: If it cannot be made, is another user's, or others may write to it.
+    """
+    chosen = os.environ.get(CACHE_VARIABLE)
+    # As the XDG specification has it, a relative path counts as none.
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        own = given if given.is_absolute() else Path.home() / ".cache"
+        cache = Path(chosen) if chosen else own / "tinytrill" / "tfhub"
+        cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        cache.mkdir(exist_ok=True, mode=0o700)
+    except (OSError, RuntimeError) as error:
+        raise TeacherError(
+            f"the cache of TensorFlow Hub modules cannot be made: {error}; {CACHE_VARIABLE} chooses another "
+            "folder"
+        ) from error
+    _check_owner(cache)
+    return cache
+
+
+def _check_owner(folder: Path) -> None:
+    """Refuses a folder whose content another user may have chosen: a model is code.
+
+    A folder that ``TFHUB_CACHE_DIR`` chooses may be shared with a group, as volumes of a cluster are. A
+    link has to be the user's as much as what it leads to.
+
+    Raises:
+      TeacherError: Naming the owner or the permissions, and what is accepted.
+    """
+    shared = bool(os.environ.get(CACHE_VARIABLE))
+    others = stat.S_IWOTH if shared else stat.S_IWOTH | stat.S_IWGRP
+    accepted = (
+        "accepted is a folder of this user or of root that nobody else may write to (chmod 700); "
+        f"{CACHE_VARIABLE} chooses another"
+    )
+    found = folder.stat()
+    strangers = {folder.lstat().st_uid, found.st_uid} - {os.getuid(), 0}
+    if strangers:
+        raise TeacherError(
+            f"the cache of TensorFlow Hub modules {folder} belongs to the user with id {min(strangers)}, who "
+            f"may put any model there; {accepted}"
+        )
+    if not stat.S_ISDIR(found.st_mode) or found.st_mode & others:
+        raise TeacherError(
+            f"the cache of TensorFlow Hub modules {folder} ({stat.filemode(found.st_mode)}) can be "
+            f"written by others, or is no folder; {accepted}"
+        )
 
 
 def _download(handle: str, folder: Path) -> None:

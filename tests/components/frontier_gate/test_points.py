@@ -72,6 +72,31 @@ def test_little_memory_and_quick_loading_are_no_flaws(run: Run) -> None:
     assert (point.peak_mib, point.init_ms) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("parity", "reason"),
+    [
+        (None, "parity: the file was not compared with its student"),
+        ({"n": 0}, "parity: the file was not compared with its student"),
+        ({"cosine_min": 1.2}, "parity: no cosine: cosine_min = 1.2"),
+        ({"centred_cosine": math.nan}, "parity: no cosine: centred_cosine = nan"),
+        (
+            {"cosine_mean": 0.99998, "cosine_min": 0.9999, "centred_cosine": 0.148},
+            "parity: without the mean embedding, the file agrees with its student by a cosine of 0.148 only, "
+            "below 0.5",
+        ),
+    ],
+)
+def test_a_file_that_does_not_agree_with_its_student(
+    run: Run, parity: dict[str, float] | None, reason: str
+) -> None:
+    keep, drop = run.converted[0].variants
+    assert drop.parity is not None
+    found = None if parity is None else drop.parity.model_copy(update=parity)
+    variants = [keep, drop.model_copy(update={"parity": found})]
+    run.converted = [run.converted[0].model_copy(update={"variants": variants})]
+    assert refused_reason(run) == reason
+
+
 def test_refused_by_the_converter(run: Run) -> None:
     keep, drop = run.converted[0].variants
     drop = drop.model_copy(update={"accepted": False, "reason": "cosine 0.5 below 0.98"})

@@ -49,6 +49,39 @@ def test_differences_are_paired_by_draw(tmp_path: Path) -> None:
     assert (difference.difference, difference.low, difference.high) == pytest.approx((0.05, 0.05, 0.05))
 
 
+def test_what_each_quantised_file_lost_against_its_own_float_file(tmp_path: Path) -> None:
+    # In every draw the quantised file is 0.2 below its float file on mood and as good on language.
+    task_set, shared = make_task_set(TASKS), np.linspace(0.3, 0.7, 101)
+    models = []
+    for name, variant, lost in (
+        ("small", "wave-float32", 0.0),
+        ("small", "core-float32", 0.05),
+        ("small", "wave-int8", 0.2),
+        ("small", "core-dynamic", 0.2),
+        ("tiny", "core-float32", 0.0),
+        ("tiny", "wave-int8", 0.2),
+        ("lonely", "wave-int8", 0.2),
+    ):
+        model = make_model(task_set, name, 0.5, variant)
+        scores = {"mood": 0.5 - lost, "language": 0.5}
+        tasks = [task.model_copy(update={"score": scores[task.task]}) for task in model.tasks]
+        model = model.model_copy(update={"tasks": tasks, "mean": float(np.mean(list(scores.values())))})
+        folder = tmp_path / name / variant
+        models.append(write_report(folder, [model]))
+        write_samples(folder, variant, {"mood": shared - lost, "language": shared})
+    found = {one.model: one for one in compare(models, task_set).against_float}
+    assert {name: one.against for name, one in found.items()} == {
+        "small/wave-int8": "small/wave-float32",
+        "small/core-dynamic": "small/core-float32",
+        "tiny/wave-int8": "tiny/core-float32",
+    }
+    int8, dynamic = found["small/wave-int8"], found["small/core-dynamic"]
+    assert (int8.difference, int8.low, int8.high) == pytest.approx((-0.1, -0.1, -0.1))
+    assert int8.tasks["mood"] == pytest.approx((-0.2, -0.2, -0.2))
+    # core-float32 itself is 0.05 below on mood: 0.15 less, 0.075 in the mean.
+    assert (dynamic.difference, dynamic.low, dynamic.high) == pytest.approx((-0.075, -0.075, -0.075))
+
+
 def test_the_interval_is_of_the_percentiles_of_the_difference(tmp_path: Path) -> None:
     # Differences of mood run from -0.5 to 0.5 in 1001 equal steps: percentiles 2.5 and 97.5 are -0.475
     # and 0.475; language does not differ, so the mean's are half of that.

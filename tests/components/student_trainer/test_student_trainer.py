@@ -141,6 +141,29 @@ def test_a_start_must_be_asked_for_and_given(distillation_set: str) -> None:
     assert node.inputs[executor.START_KEY].type is StudentModel
 
 
+@pytest.mark.parametrize(
+    ("explained", "failure", "told"),
+    [
+        (0.0004, "", "explains 0.0 % of the variance of its held-out targets, less than 5 %"),
+        (-0.3, "", "explains -30.0 % of"),
+        (float("nan"), "", "explains nan % of"),
+        (0.2, "", ""),
+        (0.0, "the loss is nan", ""),  # the failure is told instead
+    ],
+)
+def test_a_student_that_learnt_nothing_is_told_of(
+    caplog: pytest.LogCaptureFixture, explained: float, failure: str, told: str
+) -> None:
+    info = StudentInfo(
+        candidate_id="small", failure=failure, spec=PLAIN, front_end=FrontEndSpec(), parameters=1,
+        target_dim=4, target_variance_explained=explained, seed=1, best_epoch=1, epochs=[], steps=1,
+        windows_per_second=1.0,
+    )  # fmt: skip
+    executor.say_if_untaught(info)
+    assert info.learnt_nothing == bool(told)
+    assert bool(caplog.messages) == bool(told) and told in caplog.text
+
+
 @pytest.mark.slow
 def test_what_ships_was_trained_in_the_form_in_which_it_ships(distillation_set: str, tmp_path: Path) -> None:
     model = execute(tmp_path, distillation_set, COMPRESSED, SETTINGS)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from components.tflite_converter import checks
-from components.tflite_converter.settings import ParityFloor
-from schemas.tflite_reports import Behaviour
+from components.tflite_converter.settings import ConverterSettings, ParityFloor
+from schemas.tflite_reports import Behaviour, Parity, Precision
 
 FLOOR = ParityFloor(cosine_mean=0.9, cosine_min=0.5)
 
@@ -29,6 +30,52 @@ def test_centred_cosine_sees_what_a_common_offset_hides() -> None:
     assert found is not None
     assert found.cosine_mean > 0.999
     assert found.centred_cosine == pytest.approx(-1)
+
+
+def test_spread_by_hand() -> None:
+    # Mean (3, 4), from which each row is 1 away; squared lengths 32 and 20.
+    expected = np.array([[4, 4], [2, 4]], np.float32)
+    found = checks.parity(expected, expected)
+    assert found is not None
+    assert found.spread == pytest.approx((2 / (32 + 20)) ** 0.5)
+
+
+def collapsed(spread: float, noise: float) -> Parity:
+    """64 embeddings around one vector of length 1, and a file that adds noise to each."""
+    random = np.random.default_rng(1)
+    mean = np.full(256, 1 / 16)
+    expected = mean + random.normal(0, spread / 16, (64, 256))
+    found = checks.parity(
+        (expected + random.normal(0, noise / 16, (64, 256))).astype(np.float32), expected.astype(np.float32)
+    )
+    assert found is not None
+    return found
+
+
+def test_a_collapsed_student_does_not_pass_by_its_mean() -> None:
+    # Noise six times as large as what varies: cosine 1 / sqrt(1 + 36) = 0.16 without the mean.
+    found = collapsed(spread=1e-3, noise=6e-3)
+    assert found.cosine_min > 0.9999
+    assert found.centred_cosine == pytest.approx(0.16, abs=0.03)
+    for precision in get_args(Precision):
+        (reason,) = checks.refusal(ConverterSettings().floor(precision), found, []).split("; ")
+        assert reason.startswith("mean cosine to the student without the mean embedding 0.1")
+        assert "(embeddings spread by 0.00099 of their length)" in reason
+
+
+def test_noise_below_what_varies_passes() -> None:
+    # The same noise, where embeddings vary by a third of their length.
+    found = collapsed(spread=0.3, noise=6e-3)
+    assert not checks.refusal(ConverterSettings().floor("float32"), found, [])
+
+
+def test_a_spread_of_rounding_is_refused_whatever_the_cosine_says() -> None:
+    found = collapsed(spread=1e-7, noise=0)
+    assert "hardly differ from window to window" in checks.refusal(FLOOR, found, [])
+    same = np.ones((8, 4), np.float32)
+    assert "spread is 0.0e+00" in checks.refusal(FLOOR, checks.parity(same, same), [])
+    null = np.zeros((8, 4), np.float32)
+    assert "spread is 0.0e+00" in checks.refusal(FLOOR, checks.parity(null, null), [])
 
 
 def test_null_vectors() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from components.frontier_gate import page
 from components.frontier_gate.settings import GateSettings, Goal
-from schemas.comparison_reports import NossComparison
+from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.devices import Budget
 from schemas.noss_reports import NossReport
 from schemas.verdicts import Verdict
@@ -46,6 +47,31 @@ def test_a_run_on_two_devices() -> None:
     assert "host latency (not a device)" in outline.by_id("chart-host-core").text
     assert "host latency (not a device)" in header.text
     assert header.text.startswith("made up TinyTrill frontier synthetic sound")
+
+
+def test_a_student_that_learnt_nothing_is_marked_at_the_top() -> None:
+    run = demo_run()
+    assert "learnt next to nothing" not in page_of(run).text
+    run.students[1] = run.students[1].model_copy(update={"target_variance_explained": 0.0012})
+    (header,) = page_of(run).all("header")
+    (notice,) = header.all("div", classes="notice")
+    assert notice.text.startswith(
+        f"{run.students[1].candidate_id} learnt next to nothing: it explains 0.1% of"
+    )
+
+
+def test_each_quantised_file_tells_what_it_lost_against_its_float_file() -> None:
+    run = make_run({mobilenet(): [Made(0.75, 5.0), Made(0.60, 3.0, "wave-dynamic")]})
+    material = material_of(run, verdict_on(run))
+    name = f"{run.converted[0].candidate_id}/wave-dynamic"
+    loss = PairedDifference(
+        model=name, against="its float file", difference=-0.15, low=-0.2, high=-0.1, tasks={}
+    )
+    for given, told in (([], "not measured"), ([loss], "-0.150-0.200 to -0.100")):
+        comparison = material.comparison.model_copy(update={"against_float": given})
+        outline = read(page.render(replace(material, comparison=comparison), b"a picture", b"a heat map"))
+        (row,) = rows(outline, "quantisation")
+        assert told.replace("-0.150", "-0.150 ").strip() in row.replace("  ", " ")
 
 
 def test_all_ids_are_unique_and_references_lead_somewhere() -> None:

@@ -155,6 +155,13 @@ def test_a_task_no_better_than_guessing_is_a_limit() -> None:
     assert "An error rate enters the mean as 1 minus itself." in card
 
 
+@pytest.mark.parametrize(("explained", "marked"), [(0.0004, True), (-0.2, True), (0.4, False), (None, False)])
+def test_a_student_that_learnt_nothing_says_so(explained: float | None, marked: bool) -> None:
+    limits = section(write_card(make_description(target_variance_explained=explained)), "Limits")
+    assert ("learnt next to nothing of its teacher" in limits) == marked
+    assert marked == (f"explains {explained or 0:.1%} of the variance" in limits)
+
+
 def test_robustness_and_goals_where_there_are_any() -> None:
     description = make_description()
     plain = write_card(description)

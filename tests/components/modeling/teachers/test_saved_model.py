@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 import socket
+import stat
 import tarfile
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 
 from components.modeling.teachers import TeacherError, load_teacher
+from components.modeling.teachers.hub import resolve_handle
 from schemas.teachers import SavedModelTeacher, TfHubTeacher
 
 HANDLE = "https://tfhub.dev/google/nonsemantic-speech-benchmark/trill/3"
@@ -167,6 +170,78 @@ def test_hub_writes_nothing_outside_its_cache(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(TeacherError, match=r"holds '\.\./\.\./escaped', which lies outside of it"):
         load_teacher(TfHubTeacher(handle=HANDLE))
     assert not (tmp_path / "escaped").exists()
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The default cache of a user of the test's own, with a downloaded module to come."""
+    (tmp_path / "module").mkdir()
+    (tmp_path / "module" / "saved_model.pb").touch()
+    archive = Path(shutil.make_archive(str(tmp_path / "module"), "gztar", tmp_path / "module"))
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: io.BytesIO(archive.read_bytes()))
+    monkeypatch.delenv("TFHUB_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "tinytrill" / "tfhub"
+
+
+def test_hub_cache_is_the_users_own(own_cache: Path) -> None:
+    folder = resolve_handle(HANDLE)
+    assert folder.parent == own_cache
+    assert stat.S_IMODE(own_cache.stat().st_mode) == 0o700
+    assert resolve_handle(HANDLE) == folder
+
+
+@pytest.mark.parametrize("relative", ["", "cache"])
+def test_hub_cache_without_an_absolute_place_is_in_the_home(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", relative)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert resolve_handle(HANDLE).is_relative_to(tmp_path / "home" / ".cache" / "tinytrill" / "tfhub")
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_hub_cache_that_others_may_write_is_refused(own_cache: Path, mode: int) -> None:
+    own_cache.mkdir(parents=True)
+    own_cache.chmod(mode)
+    with pytest.raises(TeacherError, match=rf"{own_cache} .*written by others(.|\n)*TFHUB_CACHE_DIR"):
+        resolve_handle(HANDLE)
+
+
+def test_chosen_hub_cache_may_be_a_groups_and_not_everybodys(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "shared"))
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o770)
+    assert resolve_handle(HANDLE).parent == tmp_path / "shared"
+    (tmp_path / "shared").chmod(0o777)
+    with pytest.raises(TeacherError, match="written by others"):
+        resolve_handle(HANDLE)
+
+
+@pytest.mark.parametrize("form", ["cache", "link", "module"])
+def test_hub_cache_of_another_user_is_refused(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    folder = resolve_handle(HANDLE)
+    if form == "link":
+        shutil.move(own_cache, tmp_path / "elsewhere")
+        own_cache.symlink_to(tmp_path / "elsewhere")
+    stranger = {"cache": own_cache, "link": tmp_path / "elsewhere", "module": folder}[form]
+    found = os.stat(stranger)
+    true_stat = os.stat
+
+    def stat_of(path: Any, **how: Any) -> os.stat_result:
+        """The stranger's folder, whatever the user that runs the tests may do."""
+        answer = true_stat(path, **how)
+        if not os.path.samestat(answer, found):
+            return answer
+        return os.stat_result((*answer[:4], 54321, *answer[5:]))
+
+    monkeypatch.setattr(os, "stat", stat_of)
+    with pytest.raises(TeacherError, match="belongs to the user with id 54321"):
+        resolve_handle(HANDLE)
 
 
 def test_hub_handle_must_be_an_address() -> None:

@@ -72,10 +72,11 @@ def parse_yaml(text: str, place: str) -> Any:
 def yaml_fault(error: yaml.YAMLError) -> str:
     """What is wrong and where, without the text that stands there: it may be a secret."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "context", None) or "it cannot be read"
+    said = [getattr(error, "context", None), getattr(error, "problem", None)]
+    problem = ": ".join(part for part in said if part) or "it cannot be read"
     # Names of aliases and tags are the text's; the parser's own are in angle brackets or one letter.
     problem = re.sub(r"(['\"])(?!<)[^'\"]{2,}\1", "here", problem)
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
+    return f"{problem}, line {mark.line + 1}, column {mark.column + 1}" if mark else problem
 
 
 class _Refused(ValueError):

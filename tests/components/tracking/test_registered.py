@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.tracking.faults import StoreUnreachable
+from components.tracking.faults import StoreDamaged, StoreUnreachable
 from components.tracking.registered import registered_versions
 from schemas.latency_reports import Machine
 from schemas.verdicts import FrontierPoint, Standing
@@ -109,7 +109,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, monkeypatch: pyte
 
 def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is not a database, but long enough to be looked at" * 20)
-    with pytest.raises(StoreUnreachable, match=rf"store sqlite:///{tmp_path}/mlflow.db .* not a database"):
+    with pytest.raises(StoreDamaged, match=rf"store sqlite:///{tmp_path}/mlflow.db .* not a database"):
         registered_versions(f"sqlite:///{tmp_path}/mlflow.db", MODEL)
 
 

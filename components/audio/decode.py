@@ -19,9 +19,10 @@ from pathlib import Path
 
 from components.audio.downmix import Downmix, MonoSound
 from components.audio.errors import AudioError, Reason
-from components.audio.readers import Source, UnknownFormat, read_ffmpeg, read_soundfile
+from components.audio.readers import StoppedEarly, UnknownFormat, read_ffmpeg, read_soundfile, read_to_end
 from components.audio.readers import frame_count as frame_count
 from components.audio.resample import TARGET_RATE, FloatAudio, Pcm, resample, to_pcm
+from components.audio.streams import Source
 
 SOUNDFILE_EXTENSIONS = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
 PYAV_EXTENSIONS = frozenset({".m4a", ".mp4", ".aac", ".webm", ".mka", ".mkv", ".wma", ".3gp"})
@@ -193,6 +194,8 @@ def _read(source: Source, suffix: str, start_seconds: float, max_seconds: float)
             return reader(source, start_seconds, max_seconds)
         except UnknownFormat as error:
             refusals.append(str(error))
+        except StoppedEarly as early:
+            return read_to_end(source, early, start_seconds, max_seconds)
     raise UnknownFormat("; ".join(refusals))
 
 

@@ -35,13 +35,13 @@ def to_mono(frames: FloatAudio | Pcm) -> FloatAudio:
     return total
 
 
-def resample(samples: FloatAudio, rate: int) -> FloatAudio:
-    """Mono samples at ``rate`` Hz to 16 kHz by soxr's HQ recipe (https://sourceforge.net/p/soxr)."""
-    if rate == TARGET_RATE:
+def resample(samples: FloatAudio, rate: int, target: int = TARGET_RATE) -> FloatAudio:
+    """Mono samples at ``rate`` Hz to ``target`` Hz by soxr's HQ recipe (https://sourceforge.net/p/soxr)."""
+    if rate == target:
         return samples
     import soxr
 
-    resampled: FloatAudio = soxr.resample(samples, rate, TARGET_RATE, quality="HQ")
+    resampled: FloatAudio = soxr.resample(samples, rate, target, quality="HQ")
     return resampled
 
 

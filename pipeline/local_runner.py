@@ -24,6 +24,7 @@ from pipeline.layout import RunLayout
 from pipeline.lineage.export import export_lineage
 from pipeline.lineage.metadata_graph import annotate
 from pipeline.metadata import newest_run
+from pipeline.preflight import examine
 from pipeline.progress import Progress, listening, terminal
 from pipeline.reason import reason
 from pipeline.sources import DataDigests, check_sources, data_digests, resolve
@@ -92,6 +93,7 @@ def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> 
     layout.root.mkdir(parents=True, exist_ok=True)
     with exclusive(layout), terminal(layout.log, verbose) as console:
         layout.config.write_text(dump(resolved), encoding="utf-8")
+        examine(resolved, layout, lambda line: console.print(line, style="dim", markup=False, soft_wrap=True))
         digests = data_digests(resolved, layout)
         code = provenance(resolved)
         with tracked(resolved, run_key(config, layout, digests), code) as context:

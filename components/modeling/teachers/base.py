@@ -69,6 +69,11 @@ class Teacher(ABC):
         """Dimensions of each teacher that takes part, in order."""
         return [self.dim]
 
+    @property
+    def outputs(self) -> list[str]:
+        """Outputs that could be chosen, in words; none if the teacher has but its one."""
+        return []
+
     def embed(self, waveforms: Array) -> Array:
         """Embeds sounds of one length.
 

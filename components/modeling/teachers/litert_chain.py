@@ -48,6 +48,13 @@ class LiteRtChain(Teacher):
             bool(spec.normalise),
         )
 
+    @property
+    def outputs(self) -> list[str]:
+        """Outputs of the last file, by index."""
+        return [
+            f"{index} ({one.dtype} {tuple(one.shape)})" for index, one in enumerate(self._stages[-1].outputs)
+        ]
+
     def _embed(self, waveforms: Array) -> Array:
         values = waveforms
         for stage in self._stages:
@@ -71,6 +78,7 @@ class _Stage:
         except ValueError as error:
             raise TeacherError(f"{error}; say by `output` which one") from error
         self._shape = inputs[0].shape
+        self.outputs = outputs
 
     @property
     def fixed_samples(self) -> int:

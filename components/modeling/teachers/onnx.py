@@ -71,6 +71,11 @@ class OnnxNetwork(Teacher):
             bool(spec.normalise),
         )
 
+    @property
+    def outputs(self) -> list[str]:
+        """Outputs by name."""
+        return [f"{one.name} ({one.type} {tuple(one.shape)})" for one in self._session.get_outputs()]
+
     def _waveform_input(self) -> str:
         spec, inputs = self._spec, self._inputs
         unknown = sorted(set(spec.arguments) - set(inputs))

@@ -50,12 +50,18 @@ class SavedModelEmbedder(Teacher):
         self._model = _load(spec, folder)
         self._input = spec.input
         self._dtypes: dict[str, Any] = {}
+        self._outputs: list[str] = []
         self._one_by_one = not spec.batched
         self._call = self._signature(spec.signature) if spec.signature else self._model
         if not callable(self._call):
             raise TeacherError(
                 f"{source} is not callable; give `signature`, one of {sorted(self._model.signatures)}"
             )
+
+    @property
+    def outputs(self) -> list[str]:
+        """Outputs of the last answer, by name or index."""
+        return self._outputs
 
     def _signature(self, name: str) -> Any:
         signatures = self._model.signatures
@@ -155,12 +161,14 @@ class SavedModelEmbedder(Teacher):
         """The wanted output of a dict, a tuple or a single tensor."""
         wanted = self._spec.output
         if isinstance(answer, dict):
+            self._outputs = sorted(answer)
             if not wanted and len(answer) == 1:
                 return next(iter(answer.values()))
             if wanted not in answer:
                 raise TeacherError(f"{self._source} has no output {wanted!r}, only {sorted(answer)}")
             return answer[wanted]
         if isinstance(answer, tuple | list):
+            self._outputs = list(map(str, range(len(answer))))
             if not wanted.isdigit() or int(wanted) >= len(answer):
                 raise TeacherError(
                     f"{self._source} returns {len(answer)} outputs without names; `output` must be an index "

@@ -22,6 +22,7 @@ from pipeline.layout import RunLayout
 from pipeline.lineage.export import export_lineage
 from pipeline.lineage.metadata_graph import annotate
 from pipeline.metadata import FINISHED, check_metadata, newest_run
+from pipeline.preflight import examine
 from pipeline.progress import Progress, listening, terminal
 from pipeline.reason import reason
 from pipeline.run_folder import exclusive, make_run_folder, temporary_files
@@ -91,6 +92,7 @@ def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> 
     with exclusive(layout), temporary_files(layout), terminal(layout.log, verbose) as console:
         check_metadata(layout.metadata)
         layout.config.write_text(dump(resolved), encoding="utf-8")
+        examine(resolved, layout, lambda line: console.print(line, style="dim", markup=False, soft_wrap=True))
         digests = data_digests(resolved, layout)
         code = provenance(resolved)
         with tracked(resolved, run_key(config, layout, digests), code) as context:

@@ -213,6 +213,7 @@ def _bare_tflite(path: Path, settings: NossEvaluatorSettings) -> NamedModel:
             f"front end gives them, patches: (1, {front_end.frames}, {front_end.mels}) to (1, dimensions); "
             "front_end.* sets another front end"
         )
+    model.check_output(0)
     name = _as_file_name(path.stem)
 
     def load(workers: int) -> EvaluationSubject:

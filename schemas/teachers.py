@@ -72,10 +72,22 @@ class _Network(_Windowed):
         description="Further inputs that stay the same, as sample_rate: 16000 for TRILL.",
     )
     input: str = Field("", description="Name of the waveform's input; empty: the only one or the first.")
+    time_axis: int | None = Field(
+        None,
+        description="Axis of the output that runs over time, over which the mean is taken, as -1 for (batch, "
+        "channels, time); null: all axes between the first and the last. A single sound's answer without a "
+        "batch axis counts as if it had one.",
+    )
 
 
 class _Callable(_Network):
     """A SavedModel, wherever it comes from."""
+
+    tags: tuple[str, ...] = Field(
+        (),
+        description="Tag set of the graph to load, as [serve]; needed only where a SavedModel holds several "
+        "graphs.",
+    )
 
     signature: str = Field(
         "", description="Name of the signature to call, as in 'serving_default'; empty: the object itself."
@@ -244,6 +256,17 @@ def members(spec: TeacherSpec) -> tuple[TeacherSpec, ...]:
     return spec.teachers if isinstance(spec, ConcatTeacher) else (spec,)
 
 
+def in_words(spec: TeacherSpec) -> str:
+    """A teacher for a message: its name, its kind, and the settings that say where it is."""
+    if isinstance(spec, ConcatTeacher):
+        return " + ".join(in_words(member) for member in spec.teachers)
+    places = {key: value for key in ("path", "handle", "repo") if (value := getattr(spec, key, ""))}
+    if isinstance(spec, TfliteTeacher):
+        places = {f"stages.{index}.file": stage.file for index, stage in enumerate(spec.stages)}
+    told = ", ".join(f"{key}: {value}" for key, value in {"kind": spec.kind, **places}.items())
+    return f"{spec.name} ({told})".lstrip()
+
+
 def licence_of(spec: TeacherSpec) -> str:
     """Licence of the weights as it was stated; empty: nobody stated one.
 
@@ -337,7 +360,11 @@ def _paths(spec: TeacherSpec, key: str) -> Iterator[tuple[str, Path, _Form]]:
         elif isinstance(member, OnnxTeacher):
             yield f"{place}.path", Path(member.path), "onnx"
             if Path(member.path).is_file():
-                yield from ((f"{place}.path", path, "onnx_data") for path in onnx_data_files(member.path))
+                try:
+                    files = onnx_data_files(member.path)
+                except ValueError as error:
+                    raise ValueError(f"{place}.path: {error}".lstrip(".")) from error
+                yield from ((f"{place}.path", path, "onnx_data") for path in files)
         elif isinstance(member, HuggingFaceTeacher) and member.path:
             yield f"{place}.path", Path(member.path), "checkpoint"
 

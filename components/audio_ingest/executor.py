@@ -24,7 +24,6 @@ from components.audio_ingest.container_index import index_containers
 from components.audio_ingest.corpus_requests import CorpusRequest
 from components.audio_ingest.duplicates import find_duplicates
 from components.audio_ingest.label_names import display_names
-from components.audio_ingest.labels import label_filter
 from components.audio_ingest.layouts import LAYOUTS, find_layout
 from components.audio_ingest.layouts.base import ContainerLayout, FileLayout
 from components.audio_ingest.plan import SplitPlan, plan_ingestion
@@ -88,7 +87,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         layout, index = self._find_clips(settings, sources, lists)
         if not scratch:
             shutil.rmtree(lists, ignore_errors=True)
-        labels = label_filter(settings, sources.ontology, sources.strong_labels)
+        labels = sources.label_filter(settings)
         plans = plan_ingestion(settings, sources, labels, index)
         del index  # what is to be read of it is in the plans
         for split, plan in plans.items():

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import logging
 
-from components.audio.places import PlaceError, is_file, read_text
-from components.audio_ingest.ontology import Ontology, OntologyError, read_ontology
+from components.audio.places import PlaceError, is_file
+from components.audio_ingest.ontology import Ontology, OntologyError, read_class_labels, read_ontology
 from components.audio_ingest.sources import CorpusSources
-
-_MID, _NAME = "mid", "display_name"
 
 _logger = logging.getLogger("tinytrill.audio_ingest")
 
@@ -22,7 +20,7 @@ def display_names(sources: CorpusSources) -> dict[str, str]:
     names: dict[str, str] = {}
     for place, read in (
         (sources.strong_labels, _of_strong_labels),
-        (sources.class_labels, _of_class_labels),
+        (sources.class_labels, read_class_labels),
         (sources.ontology, _of_ontology),
     ):
         try:
@@ -39,13 +37,6 @@ def _of_ontology(place: str) -> dict[str, str]:
 
 def _of_strong_labels(place: str) -> dict[str, str]:
     return _names(Ontology({}).with_names(place))
-
-
-def _of_class_labels(place: str) -> dict[str, str]:
-    rows = csv.DictReader(read_text(place).splitlines())
-    if not {_MID, _NAME} <= set(rows.fieldnames or ()):
-        raise OntologyError(f"it has the columns {rows.fieldnames}, {_MID} and {_NAME} are needed")
-    return {row[_MID]: row[_NAME] for row in rows if row[_NAME]}
 
 
 def _names(ontology: Ontology) -> dict[str, str]:

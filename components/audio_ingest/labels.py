@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from components.audio.intake_report import IngestError
 from components.audio.places import PlaceError, is_file
-from components.audio_ingest.ontology import Ontology, OntologyError, read_ontology
+from components.audio_ingest.ontology import Node, Ontology, OntologyError, read_class_labels, read_ontology
 from components.audio_ingest.segments import MID
-from components.audio_ingest.settings import AudioIngestSettings
+from components.audio_ingest.settings import SPEECH, AudioIngestSettings
+
+CLASS_LABELS = "class_labels_indices.csv"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,11 @@ class LabelFilter:
 
 
 def label_filter(
-    settings: AudioIngestSettings, ontology: str, names: str, key: str = "audio_ingest"
+    settings: AudioIngestSettings,
+    ontology: str,
+    names: str,
+    key: str = "audio_ingest",
+    class_labels: str = "",
 ) -> LabelFilter:
     """The filter that the settings describe.
 
@@ -40,6 +46,8 @@ def label_filter(
       ontology: Path or URL of the ontology; may be absent.
       names: Path or URL of the strong set's list of mids and names; may be absent.
       key: Where the settings stand in the configuration, for messages.
+      class_labels: Path or URL of AudioSet's list of labels, for names where there is no ontology; may be
+        absent.
 
     Raises:
       IngestError: If the ontology is malformed, or a label is not known.
@@ -47,10 +55,11 @@ def label_filter(
     if settings.labels == "all" and not settings.exclude_labels:
         return LabelFilter(None)
     known = _known(ontology, names, key)
+    listed = Ontology({}) if known else _listed(names, class_labels, key)
     wanted = None
     if settings.labels != "all":
-        wanted = _mids(settings.labels, known, settings.children, f"{key}.labels")
-    return LabelFilter(wanted, _mids(settings.exclude_labels, known, True, f"{key}.exclude_labels"))
+        wanted = _mids(settings.labels, known, listed, settings.children, f"{key}.labels")
+    return LabelFilter(wanted, _mids(settings.exclude_labels, known, listed, True, f"{key}.exclude_labels"))
 
 
 def _known(ontology: str, names: str, key: str) -> Ontology | None:
@@ -66,15 +75,32 @@ def _known(ontology: str, names: str, key: str) -> Ontology | None:
         raise IngestError(f"{key}.strong_labels: {error}") from error
 
 
-def _mids(labels: Iterable[str], known: Ontology | None, children: bool, key: str) -> frozenset[str]:
+def _listed(names: str, class_labels: str, key: str) -> Ontology:
+    """Names of labels where there is no ontology; that of speech, which is the default, needs no file."""
+    listed = Ontology({SPEECH: Node("Speech")})
+    try:
+        if class_labels and is_file(class_labels):
+            nodes = {mid: Node(name) for mid, name in read_class_labels(class_labels).items()}
+            listed = Ontology({**listed.nodes, **nodes})
+        return listed.with_names(names) if is_file(names) else listed
+    except (OntologyError, PlaceError) as error:
+        raise IngestError(f"{key}.labels: the names of labels cannot be read: {error}") from error
+
+
+def _mids(
+    labels: Iterable[str], known: Ontology | None, listed: Ontology, children: bool, key: str
+) -> frozenset[str]:
     if known is None:
+        mids = set()
         for label in labels:
-            if not MID.fullmatch(label):
+            try:
+                mids.add(label if MID.fullmatch(label) else listed.mid(label))
+            except OntologyError as error:
                 raise IngestError(
-                    f"{key}: {label!r} is a name, and there is no ontology to look it up in; "
-                    "accepted without one are mids such as /m/09x0r"
-                )
-        return frozenset(labels)
+                    f"{key}: {label!r} is a name, and there is no ontology to look it up in, nor is it in "
+                    f"{CLASS_LABELS}; accepted without them are mids such as /m/09x0r"
+                ) from error
+        return frozenset(mids)
     try:
         mids = [known.mid(label) for label in labels]
     except OntologyError as error:

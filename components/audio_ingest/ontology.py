@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from components.audio.places import read_text
 
 _NEAR = 3
+_MID, _NAME = "mid", "display_name"
 
 
 class OntologyError(ValueError):
@@ -116,3 +117,22 @@ def read_ontology(path: str) -> Ontology:
         raise OntologyError(
             f"{path} is not an AudioSet ontology, a JSON list of nodes with id, name and child_ids: {error!r}"
         ) from error
+
+
+def read_class_labels(path: str) -> dict[str, str]:
+    """Names by mid of AudioSet's ``class_labels_indices.csv``.
+
+    Args:
+      path: Path or URL.
+
+    Raises:
+      OntologyError: If it has no columns of mids and names.
+      PlaceError: If it cannot be read.
+    """
+    try:
+        rows = csv.DictReader(read_text(path).splitlines())
+        if not {_MID, _NAME} <= set(rows.fieldnames or ()):
+            raise OntologyError(f"it has the columns {rows.fieldnames}, {_MID} and {_NAME} are needed")
+        return {row[_MID]: row[_NAME] for row in rows if row[_NAME]}
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise OntologyError(f"{path} is no CSV of labels: {error}") from error

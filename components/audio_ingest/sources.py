@@ -8,13 +8,12 @@ from pathlib import Path
 from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
 from components.audio.places import PlaceError, is_file, is_folder, join
-from components.audio_ingest.labels import label_filter
+from components.audio_ingest.labels import CLASS_LABELS, LabelFilter, label_filter
 from components.audio_ingest.layouts import find_layout
 from components.audio_ingest.layouts.base import LayoutError
 from components.audio_ingest.settings import AudioIngestSettings
 
 CORPUS_FOLDER = "corpus"
-CLASS_LABELS = "class_labels_indices.csv"
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,14 @@ class CorpusSources:
         """All segments files by the setting that names them."""
         return {**self.segments, "held_out": self.held_out}
 
+    def label_filter(self, settings: AudioIngestSettings, key: str = "audio_ingest") -> LabelFilter:
+        """The filter of the settings, names looked up in the files that are here.
+
+        Raises:
+          IngestError: If a file of names is malformed, or a label is not known.
+        """
+        return label_filter(settings, self.ontology, self.strong_labels, key, self.class_labels)
+
 
 def check_sources(settings: AudioIngestSettings, key: str = "audio_ingest") -> None:
     """Refuses settings whose files are not there; cheap enough to be called before anything runs.
@@ -81,7 +88,7 @@ def check_sources(settings: AudioIngestSettings, key: str = "audio_ingest") -> N
         find_layout(sources.audio, settings.layout)
     except (LayoutError, PlaceError) as error:
         raise IngestError(f"{key}.audio: {error}") from error
-    label_filter(settings, sources.ontology, sources.strong_labels, key)
+    sources.label_filter(settings, key)
 
 
 def _check_places(settings: AudioIngestSettings, sources: CorpusSources, key: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from schemas.tensors import TensorInfo
 
 Array = np.ndarray[Any, Any]
+
+_FLEX = "Flex"
 
 
 class LiteRtModel:
@@ -25,7 +27,7 @@ class LiteRtModel:
 
         Raises:
           FileNotFoundError: If the file does not exist.
-          ValueError: If LiteRT cannot read it.
+          ValueError: If LiteRT cannot read it, or it needs operators of TensorFlow.
         """
         from ai_edge_litert.interpreter import Interpreter
 
@@ -39,6 +41,13 @@ class LiteRtModel:
             self._interpreter = Interpreter(num_threads=num_threads, **source)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{self._name} is not a TFLite file that LiteRT can read: {error}") from error
+        flex = [name for name in custom_operators(model) if name.startswith(_FLEX)]
+        if flex:
+            raise ValueError(
+                f"{self._name} needs TensorFlow's Flex operators ({', '.join(flex)}), which LiteRT alone "
+                "does not have: convert it with TFLite's builtin operators only, or use the SavedModel or "
+                "ONNX file it was made of"
+            )
         self._allocated = False
 
     @property
@@ -50,6 +59,20 @@ class LiteRtModel:
     def outputs(self) -> list[TensorInfo]:
         """Outputs in order; a dimension that follows the input is -1."""
         return [_info(detail) for detail in self._interpreter.get_output_details()]
+
+    def check_output(self, index: int) -> None:
+        """Refuses an output that holds no numbers of its own: integers without the scale they stand for.
+
+        Raises:
+          ValueError: With the output's type and the outputs that could be used.
+        """
+        details = self._interpreter.get_output_details()
+        usable = [place for place, detail in enumerate(details) if _is_real(detail)]
+        if index not in usable:
+            raise ValueError(
+                f"{self._name}: output {index} is {np.dtype(details[index]['dtype']).name} without scale and "
+                f"zero point, which makes no embedding; outputs of real numbers are {usable or 'none'}"
+            )
 
     def resize_input(self, index: int, shape: Sequence[int]) -> None:
         """Gives input ``index`` another shape.
@@ -69,13 +92,13 @@ class LiteRtModel:
             self._allocated = False
 
     def run(self, *arrays: Array) -> list[Array]:
-        """Runs the model once.
+        """Runs the model once; what is quantised comes back as the numbers it stands for.
 
         Args:
           *arrays: One array an input, of the input's shape and type.
 
         Returns:
-          A copy of each output.
+          A copy of each output; integers that have a scale as float32.
 
         Raises:
           ValueError: If the number, shape or type of the arrays does not fit the inputs.
@@ -88,7 +111,8 @@ class LiteRtModel:
             self._interpreter.set_tensor(detail["index"], array)
         self._interpreter.invoke()
         return [
-            self._interpreter.get_tensor(detail["index"]) for detail in self._interpreter.get_output_details()
+            dequantised(self._interpreter.get_tensor(detail["index"]), detail)
+            for detail in self._interpreter.get_output_details()
         ]
 
     def run_each(self, items: Array) -> Array:
@@ -98,7 +122,7 @@ class LiteRtModel:
           items: ``(n, ...)``, n at least 1; each item is the input without its batch dimension.
 
         Returns:
-          The first output of each, ``(n, ...)``.
+          The first output of each, ``(n, ...)``; integers that have a scale as float32.
 
         Raises:
           ValueError: If the shape or type of an item does not fit the input.
@@ -112,12 +136,46 @@ class LiteRtModel:
             interpreter.set_tensor(source, items[index : index + 1])
             interpreter.invoke()
             answers[index] = interpreter.get_tensor(answer["index"])[0]
-        return answers
+        return dequantised(answers, answer)
 
     def _allocate(self) -> None:
         if not self._allocated:
             self._interpreter.allocate_tensors()
             self._allocated = True
+
+
+def dequantised(values: Array, detail: Mapping[str, Any]) -> Array:
+    """``scale * (code - zero point)`` of a quantised tensor; any other as it is.
+
+    Args:
+      values: What the tensor holds, of its own rank.
+      detail: What the interpreter says of the tensor: one scale, or one for each index of an axis.
+    """
+    parameters = detail["quantization_parameters"]
+    scales, zeros = np.asarray(parameters["scales"]), np.asarray(parameters["zero_points"])
+    if not np.issubdtype(values.dtype, np.integer) or not scales.size:
+        return values
+    if scales.size > 1:
+        shape = [1] * values.ndim
+        shape[parameters["quantized_dimension"]] = scales.size
+        scales, zeros = scales.reshape(shape), zeros.reshape(shape)
+    return (scales * (values.astype(np.float64) - zeros)).astype(np.float32)
+
+
+def _is_real(detail: Mapping[str, Any]) -> bool:
+    dtype = np.dtype(detail["dtype"])
+    scales = detail["quantization_parameters"]["scales"]
+    return dtype.kind == "f" or (dtype.kind in "iu" and len(scales) > 0)
+
+
+def custom_operators(model: str | Path | bytes) -> list[str]:
+    """Names of the operators of a TFLite file that are none of its builtin ones, sorted."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = model if isinstance(model, bytes) else Path(model).read_bytes()
+    root = schema.Model.GetRootAs(content, 0)
+    codes = (root.OperatorCodes(index).CustomCode() for index in range(root.OperatorCodesLength()))
+    return sorted({code.decode(errors="replace") for code in codes if code})
 
 
 def _info(detail: dict[str, Any]) -> TensorInfo:

@@ -56,9 +56,12 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     validate = commands.add_parser(
         "validate",
         help="check a configuration and list its candidates",
-        description="Checks a configuration without running it: keys, values, folders and files.",
+        description="Checks a configuration without running it: keys, values, folders and files; reads "
+        "the tables, decodes clips of each task, asks the teacher about a window, and estimates what a run "
+        "takes.",
     )
     add_config(validate)
+    add_output(validate)
     validate.set_defaults(command=_validate)
 
     report = commands.add_parser(
@@ -111,12 +114,18 @@ def _run(options: argparse.Namespace) -> int:
 def _validate(options: argparse.Namespace) -> int:
     from pipeline.config_file import load_config
     from pipeline.layout import RunLayout
+    from pipeline.preflight import examine
+    from pipeline.progress import terminal
     from pipeline.sources import check_sources, resolve
 
     config = load_config(options.config, options.set)
-    check_sources(resolve(config, RunLayout(Path("output") / config.name)))
+    layout = RunLayout((options.output or Path("output") / config.name).resolve())
+    resolved = resolve(config, layout)
+    check_sources(resolved)
+    with terminal(Path(os.devnull), options.verbose):
+        examine(resolved, layout, lambda line: print(f"  {line}", flush=True))
     candidates = config.students.expand()
-    print(f"{config.name}: valid, {len(candidates)} candidates")
+    print(f"{config.name}: valid, {len(candidates)} candidate{'' if len(candidates) == 1 else 's'}")
     for candidate in candidates:
         print(f"  {candidate.candidate_id}")
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.modeling.teachers.base import Teacher, TeacherError
+from components.modeling.teachers.base import Teacher, TeacherError, one_line
 from schemas.teachers import (
     ConcatTeacher,
     HuggingFaceTeacher,
@@ -11,7 +11,10 @@ from schemas.teachers import (
     TeacherSpec,
     TfHubTeacher,
     TfliteTeacher,
+    in_words,
 )
+
+_ADVICE = "check that what it names is whole and readable, and of the stated kind"
 
 __all__ = ["Teacher", "TeacherError", "load_teacher"]
 
@@ -24,8 +27,20 @@ def load_teacher(spec: TeacherSpec, trained_uri: str | None = None) -> Teacher:
       trained_uri: Folder of the ``TeacherModel`` artifact, for teachers of kind ``trained``.
 
     Raises:
-      TeacherError: If it cannot be loaded.
+      TeacherError: If it cannot be loaded, whatever library said so; it names the teacher.
     """
+    try:
+        return _load(spec, trained_uri)
+    except TeacherError:
+        raise
+    except Exception as error:  # the libraries' errors have no common base but this
+        raise TeacherError(
+            f"the teacher {in_words(spec)} cannot be loaded: {type(error).__name__}: {one_line(error)}; "
+            f"{_ADVICE}"
+        ) from error
+
+
+def _load(spec: TeacherSpec, trained_uri: str | None) -> Teacher:
     if isinstance(spec, ConcatTeacher):
         from components.modeling.teachers.concatenation import ConcatenatedTeacher
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,9 @@ from components.audio.framing import window_offsets
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 _LONGEST_PADDING = 160_000
+_LONGEST_TEXT = 400
+
+log = logging.getLogger("tinytrill.modeling")
 
 
 class TeacherError(ValueError):
@@ -51,18 +55,24 @@ class Teacher(ABC):
         self.normalise = normalise
         self._dim = 0
         self._shortest = 0
+        self._alone = False
 
     @property
     def dim(self) -> int:
         """Dimensions of an embedding; found by asking about a second of silence."""
         if not self._dim:
-            self._dim = self.embed(np.zeros((1, self.window_samples or 16_000), np.float32)).shape[1]
+            self.embed(np.zeros((1, self.window_samples or 16_000), np.float32))
         return self._dim
 
     @property
     def blocks(self) -> list[int]:
         """Dimensions of each teacher that takes part, in order."""
         return [self.dim]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Outputs that could be chosen, in words; none if the teacher has but its one."""
+        return []
 
     def embed(self, waveforms: Array) -> Array:
         """Embeds sounds of one length.
@@ -100,31 +110,67 @@ class Teacher(ABC):
                 f"{self.description} answered {len(waveforms)} sounds with an array of shape "
                 f"{vectors.shape}, expected ({len(waveforms)}, dim)"
             )
+        self._dim = self._dim or vectors.shape[1]
+        if vectors.shape[1] != self._dim:
+            raise TeacherError(
+                f"{self.description} gives vectors of {self._dim} values for one length of sound and of "
+                f"{vectors.shape[1]} for {waveforms.shape[1]} samples: its last axis runs over time. Say by "
+                "`time_axis` which axis does (-1: the last), choose another `output`, or fix `window_samples`"
+            )
         return vectors.astype(np.float32, copy=False)
 
     def _answer(self, waveforms: Array) -> Array:
-        """Asks the model; sound that is too short for it is padded to the fewest samples it accepts."""
+        """Asks the model, with zeros behind sound that is too short for it.
+
+        A model that refuses several sounds at once and takes one is asked about one after the other from then
+        on. What is raised is what went wrong first, not what went wrong while a way around it was looked for.
+        """
         try:
-            return self._embed(pad_to(waveforms, self._shortest))
-        except TooShortError:
-            if not self._find_shortest(waveforms.shape[1]):
-                raise
-            return self._embed(pad_to(waveforms, self._shortest))
+            return self._ask_all(waveforms)
+        except TooShortError as error:
+            first = error
+        samples = max(waveforms.shape[1], self._shortest)
+        if len(waveforms) > 1 and not self._alone and not self._refuses(samples):
+            self._alone = True
+        elif not self._find_shortest(samples):
+            raise first
+        try:
+            return self._ask_all(waveforms)
+        except TeacherError:
+            raise first from None
+
+    def _ask_all(self, waveforms: Array) -> Array:
+        waveforms = pad_to(waveforms, self._shortest)
+        if not self._alone:
+            return self._ask_guarded(waveforms)
+        return np.concatenate([self._ask_guarded(waveform[None]) for waveform in waveforms])
+
+    def _ask_guarded(self, waveforms: Array) -> Array:
+        """Asks the model; whatever its library raises becomes an error of the teacher."""
+        try:
+            return self._embed(waveforms)
+        except TeacherError:
+            raise
+        except Exception as error:  # the libraries' errors have no common base but this
+            raise TooShortError(
+                f"{self.description} cannot work on a waveform of shape {waveforms.shape}: {one_line(error)}"
+            ) from error
 
     def _find_shortest(self, too_short: int) -> bool:
         """Finds the fewest samples that the model accepts, by bisection on silence."""
         low, high = too_short, _LONGEST_PADDING
-        if self._refuses(high):
+        if low >= high or self._refuses(high):
             return False
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._refuses(middle) else (low, middle)
+        log.info("%s hears at least %d samples: shorter sound is padded with zeros", self.description, high)
         self._shortest = high
         return True
 
     def _refuses(self, samples: int) -> bool:
         try:
-            self._embed(np.zeros((1, samples), np.float32))
+            self._ask_guarded(np.zeros((1, samples), np.float32))
         except TooShortError:
             return True
         return False
@@ -144,9 +190,35 @@ def pad_to(waveforms: Array, samples: int) -> Array:
     return np.pad(waveforms, ((0, 0), (0, missing))) if missing > 0 else waveforms
 
 
-def mean_over_time(values: Array) -> Array:
-    """``(n, ..., dim)`` to ``(n, dim)``: a model that gives several vectors gives their mean."""
+def mean_over_time(values: Array, time_axis: int | None = None) -> Array:
+    """``(n, ..., dim)`` to ``(n, dim)``: a model that gives several vectors gives their mean.
+
+    Args:
+      values: Answers to ``n`` sounds.
+      time_axis: Axis of ``values`` that runs over time, all others but the first being the vector; None: all
+        axes but the first and the last.
+
+    Raises:
+      TooShortError: If there is not one vector to take the mean of.
+      TeacherError: If there is no such axis.
+    """
+    if time_axis is not None:
+        if not (1 <= time_axis < values.ndim or 1 - values.ndim <= time_axis < 0):
+            raise TeacherError(
+                f"`time_axis` is {time_axis}, but the output has the shape {values.shape}, sounds first; "
+                f"accepted are -1 to {1 - values.ndim}"
+            )
+        values = np.moveaxis(values, time_axis, 1)
+        values = values.reshape(*values.shape[:2], int(np.prod(values.shape[2:])))
+    if 0 in values.shape[1:]:
+        raise TooShortError(f"the output has the shape {values.shape}: there is no vector in it")
     return values.reshape(len(values), -1, values.shape[-1]).mean(axis=1, dtype=np.float32)
+
+
+def one_line(error: BaseException) -> str:
+    """What a library says went wrong, without its line breaks and at most 400 characters of it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} ..."
 
 
 def normalised(waveforms: Array) -> Array:

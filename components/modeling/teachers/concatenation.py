@@ -36,5 +36,10 @@ class ConcatenatedTeacher(Teacher):
         """Dimensions of all together."""
         return sum(self.blocks)
 
+    @property
+    def outputs(self) -> list[str]:
+        """Outputs of each teacher, by its description."""
+        return [f"{one.description}: {output}" for one in self._teachers for output in one.outputs]
+
     def _embed(self, waveforms: Array) -> Array:
         return np.concatenate([teacher.embed(waveforms) for teacher in self._teachers], axis=1)

@@ -20,6 +20,10 @@ WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
 _SAMPLE_RATE = 16_000
+# Types of numbers in safetensors files.
+_BFLOAT16 = "BF16"
+_FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+_OTHERS = {"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?"}
 # Half a minute at once: attention's memory grows with the square of a sound's length.
 _BATCH_SAMPLES = 480_000
 
@@ -147,7 +151,7 @@ def _weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if (folder / INDEX).is_file():
-        shards = [folder / name for name in sorted(set(_read_json(folder / INDEX)["weight_map"].values()))]
+        shards = [folder / name for name in _shards(folder / INDEX)]
         missing = [shard.name for shard in shards if not shard.is_file()]
         if missing:
             raise TeacherError(f"{folder / INDEX} names {', '.join(missing)}, which {folder} does not hold")
@@ -161,18 +165,50 @@ def _weight_files(folder: Path) -> list[Path]:
     )
 
 
+def _shards(index: Path) -> list[str]:
+    """Names of the files of a checkpoint in several parts."""
+    found = _read_json(index).get("weight_map")
+    if not isinstance(found, dict) or not found:
+        raise TeacherError(
+            f"{index} has no weight_map, which says in which file each weight is: get the checkpoint again, "
+            f"or put it as one {WEIGHTS} into the folder"
+        )
+    names = {str(name) for name in found.values()}
+    for name in names:
+        if Path(name).name != name or name in ("", ".", ".."):
+            raise TeacherError(f"{index}: weight_map names {name!r}; accepted are files beside it")
+    return sorted(names)
+
+
 def _read_weights(files: list[Path]) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, deserialize
 
     tensors: dict[str, Any] = {}
     for file in files:
         if file.name != INDEX:
             try:
-                tensors |= load_file(file)
+                entries = deserialize(file.read_bytes())
             except SafetensorError as error:
                 raise TeacherError(f"{file.name} is not a safetensors file: {error}") from error
+            tensors |= {name: _tensor(file, name, entry) for name, entry in entries}
     return tensors
+
+
+def _tensor(file: Path, name: str, entry: dict[str, Any]) -> Any:
+    """An entry of a safetensors file as NumPy has it; bfloat16, the upper half of a float32, as float32."""
+    kind, data = entry["dtype"], entry["data"]
+    if kind == _BFLOAT16:
+        values = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+    elif kind in _FLOATS:
+        values = np.frombuffer(data, _FLOATS[kind])
+    elif kind in _OTHERS:
+        values = np.frombuffer(data, _OTHERS[kind])
+    else:
+        raise TeacherError(
+            f"{file}: weight {name} is stored as {kind}; accepted are {', '.join((*_FLOATS, _BFLOAT16))}: "
+            "save the checkpoint in one of them"
+        )
+    return values.reshape(entry["shape"])
 
 
 def _layers(spec: HuggingFaceTeacher, count: int, folder: Path) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.modeling.litert import LiteRtModel
+from components.modeling.litert import LiteRtModel, custom_operators
 from components.modeling.teachers.base import (
     Array,
     Teacher,
@@ -14,6 +14,7 @@ from components.modeling.teachers.base import (
     TooShortError,
     digest_files,
     mean_over_time,
+    one_line,
 )
 from schemas.teachers import SlidingWindows, TfliteStage, TfliteTeacher
 
@@ -47,6 +48,13 @@ class LiteRtChain(Teacher):
             bool(spec.normalise),
         )
 
+    @property
+    def outputs(self) -> list[str]:
+        """Outputs of the last file, by index."""
+        return [
+            f"{index} ({one.dtype} {tuple(one.shape)})" for index, one in enumerate(self._stages[-1].outputs)
+        ]
+
     def _embed(self, waveforms: Array) -> Array:
         values = waveforms
         for stage in self._stages:
@@ -65,7 +73,12 @@ class _Stage:
             raise TeacherError(f"{spec.file} must have one float32 input, it has {inputs}")
         if spec.output >= len(outputs):
             raise TeacherError(f"{spec.file} has {len(outputs)} outputs, there is no output {spec.output}")
+        try:
+            self._model.check_output(spec.output)
+        except ValueError as error:
+            raise TeacherError(f"{error}; say by `output` which one") from error
         self._shape = inputs[0].shape
+        self.outputs = outputs
 
     @property
     def fixed_samples(self) -> int:
@@ -98,10 +111,16 @@ class _Stage:
         values = self._fit(values)
         try:
             self._model.resize_input(0, values.shape)
-            return self._model.run(values)[self._spec.output]
+            return self._model.run(values)[self._spec.output].astype(np.float32, copy=False)
         except RuntimeError as error:
+            unknown = [name for name in custom_operators(self._spec.file) if name in str(error)]
+            if unknown or min(self._shape) > 0:
+                raise TeacherError(
+                    f"{self._spec.file} cannot be run by LiteRT: {one_line(error)}; convert it with TFLite's "
+                    "builtin operators only"
+                ) from error
             raise TooShortError(
-                f"{self._spec.file} cannot work on an input of shape {values.shape}: {error}"
+                f"{self._spec.file} cannot work on an input of shape {values.shape}: {one_line(error)}"
             ) from error
 
     def _fit(self, values: Array) -> Array:

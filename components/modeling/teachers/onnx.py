@@ -14,6 +14,7 @@ from components.modeling.teachers.base import (
     TooShortError,
     digest_files,
     mean_over_time,
+    one_line,
 )
 from schemas.teachers import OnnxTeacher, teacher_files
 
@@ -25,6 +26,7 @@ _DTYPES: dict[str, Any] = {
     "tensor(int32)": np.int32,
     "tensor(bool)": np.bool_,
 }
+_EMBEDDING_TYPES = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(bfloat16)")
 _WAVEFORM_TYPES = ("tensor(float)", "tensor(float16)", "tensor(double)")
 
 
@@ -43,11 +45,16 @@ class OnnxNetwork(Teacher):
         """
         if not Path(spec.path).is_file():
             raise TeacherError(f"there is no ONNX file {spec.path}")
+        try:
+            files = teacher_files(spec)
+        except ValueError as error:
+            raise TeacherError(f"onnxruntime cannot read {spec.path}: {error}") from error
         self._spec = spec
         self._session = _open(spec.path)
         self._inputs = {one.name: one for one in self._session.get_inputs()}
         self._input = self._waveform_input()
         self._output = self._wanted_output()
+        self._time_axis = self._find_time_axis()
         shape = self._inputs[self._input].shape
         self._one_by_one = not spec.batched or shape[0] == 1
         fixed = shape[-1] if isinstance(shape[-1], int) else 0
@@ -58,11 +65,16 @@ class OnnxNetwork(Teacher):
             )
         super().__init__(
             spec.name or Path(spec.path).stem,
-            digest_files(teacher_files(spec)),
+            digest_files(files),
             fixed or spec.window_samples,
             spec.hop_samples,
             bool(spec.normalise),
         )
+
+    @property
+    def outputs(self) -> list[str]:
+        """Outputs by name."""
+        return [f"{one.name} ({one.type} {tuple(one.shape)})" for one in self._session.get_outputs()]
 
     def _waveform_input(self) -> str:
         spec, inputs = self._spec, self._inputs
@@ -91,22 +103,39 @@ class OnnxNetwork(Teacher):
         return name
 
     def _wanted_output(self) -> str:
-        names, wanted = [one.name for one in self._session.get_outputs()], self._spec.output
-        if wanted in names:
-            return wanted
-        if wanted.isdigit() and int(wanted) < len(names):
-            return names[int(wanted)]
-        if wanted:
+        kinds = {one.name: one.type for one in self._session.get_outputs()}
+        names, wanted = list(kinds), self._spec.output
+        if wanted.isdigit() and wanted not in names and int(wanted) < len(names):
+            wanted = names[int(wanted)]
+        if wanted and wanted not in names:
             raise TeacherError(f"{self._spec.path} has no output {wanted!r}, only {names}, by name or index")
-        if len(names) > 1:
+        if not wanted and len(names) > 1:
             raise TeacherError(f"{self._spec.path} has the outputs {names}; say by `output` which one")
-        return names[0]
+        wanted = wanted or names[0]
+        if kinds[wanted] not in _EMBEDDING_TYPES:
+            usable = [name for name, kind in kinds.items() if kind in _EMBEDDING_TYPES]
+            raise TeacherError(
+                f"{self._spec.path}: output {wanted!r} is {kinds[wanted]}, which makes no embedding; outputs "
+                f"of floating-point numbers for `output` are {usable or 'none'}"
+            )
+        return wanted
+
+    def _find_time_axis(self) -> int | None:
+        """As described; else the last axis if the file fixes the one before and leaves the last free."""
+        shape = next(one.shape for one in self._session.get_outputs() if one.name == self._output)
+        if self._spec.time_axis is None and len(shape) == (3 if self._spec.batched else 2):
+            channels, last = shape[-2:]
+            if isinstance(channels, int) and channels > 1 and not isinstance(last, int):
+                return -1
+        return self._spec.time_axis
 
     def _embed(self, waveforms: Array) -> Array:
         if not self._one_by_one:
-            return mean_over_time(self._with_time(self._ask(waveforms), len(waveforms)))
+            answer = self._with_time(self._ask(waveforms), len(waveforms))
+            return mean_over_time(answer, self._time_axis)
         sounds = waveforms[:, None] if self._spec.batched else waveforms
-        return np.concatenate([mean_over_time(self._with_time(self._ask(one), 1)) for one in sounds])
+        answers = [self._with_time(self._ask(one), 1) for one in sounds]
+        return np.concatenate([mean_over_time(answer, self._time_axis) for answer in answers])
 
     def _ask(self, waveform: Array) -> Array:
         scaled = waveform * np.float32(self._spec.scale)
@@ -118,7 +147,7 @@ class OnnxNetwork(Teacher):
             answer = self._session.run([self._output], feed)[0]
         except Exception as error:  # onnxruntime's own errors have no common base but this
             raise TooShortError(
-                f"{self._spec.path} cannot work on a waveform of shape {waveform.shape}: {error}"
+                f"{self._spec.path} cannot work on a waveform of shape {waveform.shape}: {one_line(error)}"
             ) from error
         return np.asarray(answer, np.float32)
 
@@ -158,4 +187,7 @@ def _open(path: str) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors have no common base but this
-        raise TeacherError(f"onnxruntime cannot read {path}: {error}") from error
+        raise TeacherError(
+            f"onnxruntime cannot read {path}: {one_line(error)}; `path` must be a whole .onnx file with its "
+            "weights beside it"
+        ) from error

@@ -99,6 +99,20 @@ def test_shards_and_half_precision(tmp_path: Path) -> None:
         folder_teacher(shards)
 
 
+def test_bfloat16_is_read(tmp_path: Path) -> None:
+    upper = {name: value.astype("<f4").view("<u4") >> 16 for name, value in tensors(BASE).items()}
+    whole = {name: (bits << 16).view(np.float32) for name, bits in upper.items()}
+    expected = folder_teacher(save_checkpoint(tmp_path / "float32", BASE, whole)).embed(sounds(1, 400))
+    folder = save_checkpoint(tmp_path / "bfloat16", BASE)
+    header, data = {}, b""
+    for name, bits in upper.items():
+        begin, data = len(data), data + bits.astype("<u2").tobytes()
+        header[name] = {"dtype": "BF16", "shape": bits.shape, "data_offsets": [begin, len(data)]}
+    text = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    np.testing.assert_array_equal(folder_teacher(folder).embed(sounds(1, 400)), expected)
+
+
 def test_digest_is_of_the_files_that_are_read(tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path)
     digest = folder_teacher(folder).digest

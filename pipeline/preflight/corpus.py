@@ -1,0 +1,97 @@
+"""The corpus' tables: read, and its labels counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from components.audio_ingest.labels import LabelFilter
+from components.audio_ingest.segments import Segment, read_segments
+from components.audio_ingest.settings import AudioIngestSettings
+from components.audio_ingest.sources import CorpusSources
+from pipeline.config_file import ConfigError
+
+# Of a longer table so many rows are read: ingestion, a run's first component, reads them all.
+_ROWS = 100_000
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Table:
+    """The segments of a split.
+
+    Attributes:
+      split: train or eval.
+      rows: Rows that were read.
+      taken: Those whose labels are wanted, and that the limit leaves.
+      seconds: Length of those together.
+      whole: Whether all rows were read.
+    """
+
+    split: str
+    rows: int
+    taken: int
+    seconds: float
+    whole: bool
+
+    def in_words(self) -> str:
+        """The table in a line."""
+        more = "" if self.whole else f" (the first {self.rows:,} rows; the rest is read when the run begins)"
+        return (
+            f"corpus, {self.split}: {self.taken:,} of {self.rows:,} segments are taken, "
+            f"{self.seconds / 3600:.2f} h{more}"
+        )
+
+
+def read_tables(settings: AudioIngestSettings, key: str = "corpus") -> tuple[Table, ...]:
+    """Reads the segments files.
+
+    Args:
+      settings: Of the corpus, its root absolute.
+      key: Where they stand in the configuration, for messages.
+
+    Raises:
+      ConfigError: If a file is no segments file, or no row has a wanted label.
+    """
+    sources = CorpusSources.of(settings, settings.root)
+    try:
+        labels = sources.label_filter(settings, key)
+        for file in sources.held_out:
+            for _ in islice(read_segments(file), _ROWS):
+                pass
+    except ValueError as error:
+        raise ConfigError(f"{key}.segments.held_out: {error}") from error
+    return tuple(_table(split, files, labels, settings, key) for split, files in sources.segments.items())
+
+
+def _table(
+    split: str, files: tuple[str, ...], labels: LabelFilter, settings: AudioIngestSettings, key: str
+) -> Table:
+    rows, taken, seconds, frequent = 0, 0, 0.0, Counter[str]()
+    try:
+        for segment in islice(_rows(files), _ROWS):
+            rows += 1
+            frequent.update(segment.labels)
+            if labels.passes(segment.labels):
+                taken += 1
+                seconds += segment.duration_s
+    except ValueError as error:
+        raise ConfigError(f"{key}.segments.{split}: {error}") from error
+    whole = rows < _ROWS
+    if whole and not taken:
+        common = ", ".join(label for label, _ in frequent.most_common(_SHOWN))
+        raise ConfigError(
+            f"{key}.labels: none of the {rows:,} rows of {', '.join(files)} has a wanted label; the most "
+            f"frequent there are {common}"
+        )
+    limit = settings.limit or taken
+    if taken > limit:
+        seconds, taken = seconds * limit / taken, limit
+    return Table(split, rows, taken, seconds, whole)
+
+
+def _rows(files: tuple[str, ...]) -> Iterator[Segment]:
+    for file in files:
+        yield from read_segments(file)

@@ -1,0 +1,81 @@
+"""The room and the time that a run takes, estimated from its tables and from its teacher's speed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+
+from components.audio.framing import window_offsets
+from pipeline.config import RunConfig
+from pipeline.layout import RunLayout
+from pipeline.preflight.corpus import Table
+from pipeline.preflight.teacher import AskedTeacher
+
+_RATE = 16_000
+_PCM_BYTES = 2
+_TARGET_BYTES = 2
+# Measured on recordings, of 16-bit PCM.
+_FLAC_SHARE = 0.5
+_GIB = 2**30
+
+
+def estimate(
+    config: RunConfig, layout: RunLayout, tables: Sequence[Table], asked: Sequence[AskedTeacher]
+) -> Iterator[str]:
+    """The room on the disk and the time, as lines; none where the corpus is synthesised.
+
+    Args:
+      config: Resolved.
+      layout: The run's folder; need not be there.
+      tables: Of the corpus.
+      asked: The teacher first, unless the run trains it.
+    """
+    if not tables:
+        return
+    clips = sum(table.taken for table in tables)
+    seconds = sum(table.seconds for table in tables)
+    windows = sum(_windows(table, config) for table in tables)
+    teacher = next((one for one in asked if one.key == "distillation.teacher"), None)
+    dim = teacher.dim if teacher else 0
+    share = _FLAC_SHARE if config.distillation.storage == "flac" else 1.0
+    window_bytes = share * _PCM_BYTES * config.distillation.window_samples + _TARGET_BYTES * dim
+    disk = seconds * _RATE * _PCM_BYTES + windows * window_bytes
+    folder = layout.root
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    yield (
+        f"disk: about {disk / _GIB:.3g} GiB for {clips:,} clips and {windows:,} windows if no clip is "
+        f"missing; {free / _GIB:.3g} GiB are free under {folder}"
+    )
+    if disk > free:
+        yield f"disk: WARNING: that is more than is free under {folder}; choose another --output, or a limit"
+    epochs = config.training.epochs
+    per_epoch = config.training.max_epoch_windows or windows
+    candidates = config.students.expand()
+    steps = sum(
+        (config.training.warm_epochs if one.warm_start and config.training.warm_epochs else epochs)
+        * max(1, min(per_epoch, windows) // config.training.batch_size)
+        for one in candidates
+    )
+    training = f"then {steps:,} training steps for {_counted(len(candidates), 'candidate')}"
+    if teacher:
+        workers = config.execution.beam_workers
+        minutes = windows / max(teacher.windows_per_second * workers, 1e-9) / 60
+        yield f"time: about {minutes:.3g} minutes for the teacher to answer all windows, {training}"
+    else:
+        yield f"time: a teacher to be trained first, {training}"
+
+
+def _windows(table: Table, config: RunConfig) -> int:
+    if not table.taken:
+        return 0
+    samples = max(1, round(table.seconds / table.taken * _RATE))
+    distillation = config.distillation
+    each = len(window_offsets(samples, distillation.window_samples, distillation.hop_samples))
+    copies = 1.0 + (distillation.augment.copies if table.split == "train" else 0.0)
+    return round(table.taken * each * copies)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -92,7 +92,7 @@ def _foundations_of(distribution: str) -> frozenset[str]:
         return frozenset()
     asked = {_normal(re.split(r"[^A-Za-z0-9._-]", one, maxsplit=1)[0]) for one in requirements}
     direct = asked.intersection(_FOUNDATIONS)
-    return direct.union(*(_foundations_of(one) for one in direct))
+    return frozenset(direct).union(*(_foundations_of(one) for one in direct))
 
 
 @cache

@@ -83,7 +83,8 @@ class _Refused(ValueError):
     """The message begins with the line."""
 
     def __init__(self, node: yaml.Node | yaml.Event, what: str) -> None:
-        super().__init__(f"{node.start_mark.line + 1}: {what}")
+        line = node.start_mark.line + 1 if node.start_mark else 1
+        super().__init__(f"{line}: {what}")
 
 
 class _Loader(yaml.SafeLoader):
@@ -96,7 +97,7 @@ class _Loader(yaml.SafeLoader):
         self._measured: dict[yaml.Node, tuple[int, int]] = {}
 
     def compose_node(self, parent: Any, index: Any) -> yaml.Node:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()
         if self._level == MAX_DEPTH:
             raise _Refused(event, f"more than {MAX_DEPTH} levels deep; accepted are so many")
         self._level += 1

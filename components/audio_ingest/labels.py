@@ -102,7 +102,7 @@ def _mids(
                 ) from error
         return frozenset(mids)
     try:
-        mids = [known.mid(label) for label in labels]
+        named = [known.mid(label) for label in labels]
     except OntologyError as error:
         raise IngestError(f"{key}: {error}") from error
-    return known.with_children(mids) if children else frozenset(mids)
+    return known.with_children(named) if children else frozenset(named)

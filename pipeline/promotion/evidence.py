@@ -133,7 +133,7 @@ def _fetch_evidence(client: Any, version: Any, run_id: str, folder: Path) -> dic
     recorded = _recorded(version)
     _tag(version, VERDICT_SHA256_TAG)
     listed = _list(client, run_id, {str(Path(place).parent) for place in recorded})
-    found = {}
+    found: dict[str, Path] = {}
     for place, expected in recorded.items():
         if place not in listed:
             raise Failed("files", f"run {run_id} has no {place}")

@@ -174,8 +174,8 @@ def test_a_saved_model_of_several_graphs_wants_its_tags(tmp_path: Path) -> None:
                 builder.add_meta_graph_and_variables(session, tags, signature_def_map={"embed": signature})
     builder.save()
     path, half = str(tmp_path / "graphs"), np.full((1, 100), 0.5, np.float32)
-    for tags, level in ((("serve",), 0.5), (("gpu", "serve"), 1.0)):
-        teacher = load_teacher(SavedModelTeacher(path=path, signature="embed", tags=tags))
+    for chosen, level in ((("serve",), 0.5), (("gpu", "serve"), 1.0)):
+        teacher = load_teacher(SavedModelTeacher(path=path, signature="embed", tags=chosen))
         np.testing.assert_allclose(teacher.embed(half), [[level]])
     sets = r"tag sets \['serve'\], \['gpu', 'serve'\]; set `tags` to one"
     for wrong in ((), ("train",)):

@@ -91,8 +91,8 @@ class LatencyMeasurement(Report):
     bytes: int
     valid: bool = Field(True, description="Whether the figures may decide anything.")
     reasons: list[str] = Field(default_factory=list, description="Why they may not.")
-    attempts: int = Field(1, description="Times it was measured; the figures are the last one's.")
-    sessions: int = Field(description="Sessions of the last attempt.")
+    attempts: int = Field(1, description="Times it was measured; sessions of all add up.")
+    sessions: int = Field(description="Valid sessions of all attempts, or all there are if they are too few.")
     session_numbers: list[int] = Field(default_factory=list, description="Which ones the figures are of.")
     n: int = Field(description="Timed invocations over all sessions.")
     seconds: float = Field(0.0, description="Timed seconds over all sessions.")
@@ -109,7 +109,7 @@ class LatencyMeasurement(Report):
     session_ms: list[float] = Field(default_factory=list, description="Typical latency, session by session.")
     disagreement: float = Field(
         0.0,
-        description="Largest over least session, minus 1, without the drift common to all models.",
+        description="Largest over least session of the ratio to the reference model, minus 1.",
     )
     ratio: float = Field(description="Typical latency over the reference model's, in the same rounds.")
     ratio_low: float = Field(description="Lower end of its 95 % interval.")

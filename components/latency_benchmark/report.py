@@ -50,9 +50,9 @@ def make_report(
       operators: Where the time of a model goes, by key.
     """
     conditions = measured.conditions()
-    found = reference.key in measured.decided
+    found = reference.key in measured.pooled
     failure = "" if found else measured.lost or measured.failures[reference.key]
-    timed = [subject for subject in subjects if subject.key in measured.decided] if found else []
+    timed = [subject for subject in subjects if subject.key in measured.pooled] if found else []
     return LatencyReport(
         machine=machine,
         started=conditions[0].started if conditions else "",
@@ -61,17 +61,16 @@ def make_report(
         min_runs=settings.min_runs,
         min_seconds=settings.min_seconds,
         max_interruption=settings.max_interruption,
-        reference=_measurement(reference, measured, reference, seed, []) if found else None,
+        reference=_measurement(reference, measured, seed, []) if found else None,
         measurements=[
-            _measurement(subject, measured, reference, seed, operators.get(subject.key, []))
-            for subject in timed
+            _measurement(subject, measured, seed, operators.get(subject.key, [])) for subject in timed
         ],
         failures={
             **failures,
             **{
                 subject.key: measured.failures.get(subject.key) or failure or measured.lost
                 for subject in subjects
-                if not found or subject.key not in measured.decided
+                if not found or subject.key not in measured.pooled
             },
         },
         failure=failure,
@@ -81,16 +80,17 @@ def make_report(
 
 
 def _measurement(
-    subject: Subject, measured: Measured, reference: Subject, seed: int, operators: list[OperatorTime]
+    subject: Subject, measured: Measured, seed: int, operators: list[OperatorTime]
 ) -> LatencyMeasurement:
-    attempt = measured.decided[subject.key]
-    timings, start = attempt.timings[subject.key], attempt.starts[subject.key]
+    pooled = measured.pooled[subject.key]
+    timings = pooled.timings
+    start = next(iter(pooled.starts.values()))
     summary = figures.summary(timings)
     typical = figures.typical_ms(timings, seed)
-    ratio = figures.ratio(timings, attempt.timings[reference.key], seed)
+    ratio = figures.ratio(timings, pooled.reference, seed)
     front_end = _front_end(subject, measured, seed)
-    reasons = list(attempt.reasons[subject.key])
-    if reasons and subject.key in measured.failures:
+    reasons = list(pooled.reasons)
+    if subject.key in measured.failures:
         reasons.append(f"measured again, and failed: {measured.failures[subject.key]}")
     if reasons and measured.lost:
         reasons.append(f"not measured again: {measured.lost}")
@@ -103,8 +103,8 @@ def _measurement(
         valid=not reasons,
         reasons=reasons,
         attempts=measured.times[subject.key],
-        sessions=len(attempt.conditions),
-        session_numbers=[one.session for one in attempt.conditions],
+        sessions=len(pooled.sessions),
+        session_numbers=pooled.sessions,
         n=summary.n,
         seconds=summary.seconds,
         statistic=summary.statistic,
@@ -116,7 +116,7 @@ def _measurement(
         spread_low_ms=typical.low,
         spread_high_ms=typical.high,
         session_ms=list(figures.session_ms(timings).values()),
-        disagreement=attempt.disagreement[subject.key],
+        disagreement=pooled.disagreement,
         ratio=ratio.value,
         ratio_low=ratio.low,
         ratio_high=ratio.high,
@@ -132,14 +132,22 @@ def _measurement(
 
 
 def _front_end(subject: Subject, measured: Measured, seed: int) -> figures.Interval | None:
-    """What a wave file takes beyond its core file, in the first attempt that timed and believed both.
+    """What a wave file takes beyond its core file, in all believed sessions that timed both.
 
-    None for others, and where there is no such attempt.
+    Those in which one was measured along for the other's sake count where there are not enough without. None
+    for other files, and where one of the two is not valid.
     """
-    if subject.input != "wave":
-        return None
     core = partner(subject)
-    for attempt in measured.attempts:
-        if attempt.reasons.get(subject.key) == [] == attempt.reasons.get(core):
-            return figures.difference_ms(attempt.timings[subject.key], attempt.timings[core], seed)
+    if subject.input != "wave" or not (measured.is_valid(subject.key) and measured.is_valid(core)):
+        return None
+    faults = measured.faults()
+    for own in (True, False):
+        wave, beside = measured.rounds(subject.key, own), measured.rounds(core, own)
+        both = [session for session in wave if session in beside and not faults[session]]
+        if len(both) >= measured.settings.sessions:
+            return figures.difference_ms(
+                {place: burst for session in both for place, burst in wave[session].items()},
+                {place: burst for session in both for place, burst in beside[session].items()},
+                seed,
+            )
     return None

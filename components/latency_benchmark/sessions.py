@@ -17,6 +17,7 @@ from components.latency_benchmark.backends.base import (
     Start,
     Subject,
 )
+from components.latency_benchmark.figures import Timings
 from components.latency_benchmark.samples import SampleRecord
 from components.latency_benchmark.settings import MeasurementSettings
 from schemas.latency_reports import SessionConditions
@@ -37,7 +38,7 @@ class Session:
     Attributes:
       asked: Keys of the models that were to be timed, the reference first.
       conditions: What it was like, as far as it tells by itself.
-      starts: Cold starts of the attempt, by key.
+      starts: Cold starts, by key.
       failures: Reasons of those that failed, by key; they were left out from there on.
       records: What was timed, in the order of the timing.
     """
@@ -47,6 +48,12 @@ class Session:
     starts: dict[str, Start]
     failures: dict[str, str] = field(default_factory=dict)
     records: list[SampleRecord] = field(default_factory=list)
+
+    def timings(self, key: str) -> Timings:
+        """What a model took, by session and round; empty if it was not timed to the end."""
+        if key in self.failures:
+            return {}
+        return {(record.session, record.round): record.burst for record in self.records if record.key == key}
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,6 @@ def run_session(
     settings: MeasurementSettings,
     seed: int,
     place: Place,
-    starts: Mapping[str, Start] | None = None,
 ) -> Session:
     """Times all models in interleaved rounds.
 
@@ -80,7 +86,6 @@ def run_session(
       settings: Rounds, runs, seconds, warm-up.
       seed: Of the order.
       place: Where the session stands.
-      starts: Cold starts of the attempt's first session; None: this is the first, they are measured.
 
     Raises:
       ReferenceFailed: If the reference model fails.
@@ -90,8 +95,7 @@ def run_session(
     backend.begin_session()
     before = backend.sensors()
     failures: dict[str, str] = {}
-    if starts is None:
-        starts = _cold_starts(backend, subjects, failures)
+    starts = _cold_starts(backend, subjects, failures)
     records = list(_rounds(backend, subjects, settings, seed, place, starts, failures))
     after = backend.sensors()
     return Session(
@@ -110,7 +114,7 @@ def run_session(
             load=None if before.load is None or after.load is None else (before.load, after.load),
             preemptions=None if after.preemptions is None else after.preemptions - (before.preemptions or 0),
         ),
-        starts=dict(starts),
+        starts=starts,
         failures=failures,
         records=records,
     )

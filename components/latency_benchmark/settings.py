@@ -31,9 +31,10 @@ class MeasurementSettings(Settings):
         0.1, ge=0, le=60, description="Untimed seconds of a variant before its first round of a session."
     )
     max_disagreement: float = Field(
-        0.05,
+        0.1,
         gt=0,
-        description="Sessions may differ by this share, once the drift common to all models is removed.",
+        description="A model's ratio to the reference model may be as uncertain, as a share: half the width "
+        "of its 95 % interval over the sessions of all attempts.",
     )
     max_reference_drift: float = Field(
         0.25, gt=0, description="The reference model's sessions may differ by this share."
@@ -45,7 +46,9 @@ class MeasurementSettings(Settings):
         description="The host is busy when interruptions take more than this share of the reference model's "
         "time in a session; 1: no limit.",
     )
-    attempts: int = Field(3, ge=1, le=10, description="Times an invalid variant is measured in all.")
+    attempts: int = Field(
+        3, ge=1, le=10, description="Times a variant is measured in all while it is invalid; sessions add up."
+    )
     profile_runs: int = Field(
         20, ge=0, description="Invocations with the operators timed, apart from the others; 0: none."
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.latency_benchmark.figures import Summary, Timings
+from components.latency_benchmark.figures import Interval, Summary, Timings
 from components.latency_benchmark.settings import MeasurementSettings
 from schemas.latency_validity import busy
 
@@ -41,18 +41,23 @@ def common_drift(typical_ms: Mapping[str, Sessions], reference: str) -> dict[int
 
 
 def disagreement(own_ms: Sessions, drift: Sessions) -> float:
-    """Largest over least session, minus 1, once each is divided by the drift common to all models."""
+    """Largest over least session, minus 1, once each is divided by what drifts along."""
     settled = [one / drift[session] for session, one in own_ms.items()]
     return max(settled) / min(settled) - 1
 
 
-def faults(timings: Timings, apart: float, settings: MeasurementSettings) -> list[str]:
+def half_width(ratio: Interval) -> float:
+    """How far a ratio may lie from its estimate, as a share: the root of upper over lower end, minus 1."""
+    return float(np.sqrt(ratio.high / ratio.low)) - 1
+
+
+def faults(timings: Timings, uncertain: float, settings: MeasurementSettings) -> list[str]:
     """Why one model's figures may not be believed; empty if they may.
 
     Args:
-      timings: Of one attempt.
-      apart: Its sessions' disagreement.
-      settings: The least count and time of a session, and the largest disagreement.
+      timings: Of all its sessions.
+      uncertain: Half the width of its ratio's interval over them, as a share.
+      settings: The least count and time of a session, and the largest such share.
     """
     found = []
     for session in sorted({session for session, _ in timings}):
@@ -68,10 +73,11 @@ def faults(timings: Timings, apart: float, settings: MeasurementSettings) -> lis
                 f"at least {settings.min_seconds:g}"
             )
     # Not '>': a figure that is no number must not pass.
-    if not apart <= settings.max_disagreement:
+    if not uncertain <= settings.max_disagreement:
+        sessions = len({session for session, _ in timings})
         found.append(
-            f"its sessions disagree by {apart:.1%} beyond the drift common to all models, "
-            f"at most {settings.max_disagreement:.1%}"
+            f"its sessions disagree by {uncertain:.1%} either way (95 % interval of its ratio to the "
+            f"reference model, {sessions} sessions), at most {settings.max_disagreement:.1%}"
         )
     return found
 
@@ -110,13 +116,20 @@ def session_faults(
             found[session].append("the device throttled")
         if interrupted and session in interrupted:
             found[session].append(interrupted[session])
-    least, largest = min(reference_ms.values()), max(reference_ms.values())
-    if not largest / least - 1 <= settings.max_reference_drift:
-        middle = np.median(list(reference_ms.values()))
-        farthest = max(reference_ms, key=lambda session: abs(np.log(reference_ms[session] / middle)))
+    left = dict(reference_ms)
+    while not _apart(left) <= settings.max_reference_drift:
+        least, largest, middle = min(left.values()), max(left.values()), np.median(list(left.values()))
+        # Of two the slower one: it was disturbed rather than the other one helped.
+        beyond = left if len(left) == 2 else {one: abs(np.log(ms / middle)) for one, ms in left.items()}
+        farthest = max(beyond, key=lambda one: beyond[one])
+        del left[farthest]
         found[farthest].append(
             f"the reference model took {reference_ms[farthest]:.4g} ms, {least:.4g} to {largest:.4g} ms in "
             f"the attempt's sessions: {largest / least - 1:.1%} apart, "
             f"at most {settings.max_reference_drift:.1%}"
         )
     return found
+
+
+def _apart(sessions: Sessions) -> float:
+    return max(sessions.values()) / min(sessions.values()) - 1

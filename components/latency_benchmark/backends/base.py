@@ -142,7 +142,7 @@ class Backend(abc.ABC):
     """A device that runs TFLite files. A context manager: leaving it stops and removes what it left behind.
 
     The order of calls is ``machine``, then for each session ``begin_session``, ``sensors``, ``start`` of
-    each model (first session of an attempt only), ``time`` in rounds, ``sensors``; at the end ``profile``.
+    each model, ``time`` in rounds, ``sensors``; at the end ``profile``.
     """
 
     @abc.abstractmethod

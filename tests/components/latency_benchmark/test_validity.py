@@ -4,7 +4,7 @@ import pytest
 
 from components.latency_benchmark import validity
 from components.latency_benchmark.backends.base import Burst
-from components.latency_benchmark.figures import Timings
+from components.latency_benchmark.figures import Interval, Timings
 from components.latency_benchmark.settings import MeasurementSettings
 
 SETTINGS = MeasurementSettings(min_runs=20, min_seconds=0.1, max_disagreement=0.05, max_reference_drift=0.25)
@@ -80,3 +80,13 @@ def test_a_reference_that_moved_spoils_the_session_farthest_off() -> None:
         "the reference model took 1.3 ms, 1 to 1.3 ms in the attempt's sessions: 30.0% apart, at most 25.0%"
     ]
     assert validity.session_faults({4: 0.5, 5: 1.1, 6: 1.0}, quiet, SETTINGS)[4]
+
+
+def test_of_three_sessions_far_apart_one_is_left() -> None:
+    found = validity.session_faults({1: 1.0, 2: 1.5, 3: 3.0}, dict.fromkeys((1, 2, 3)), SETTINGS)
+    assert [session for session, reasons in found.items() if not reasons] == [1]
+
+
+def test_half_the_width_of_a_ratio() -> None:
+    assert validity.half_width(Interval(1.0, 0.9, 1.6)) == pytest.approx(1 / 3)
+    assert validity.half_width(Interval(1.0, 1.0, 1.0)) == 0

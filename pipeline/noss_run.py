@@ -32,6 +32,7 @@ from pipeline.sources import DATA_ROOT, refusing_sources, root_of
 from schemas.comparison_reports import NossComparison
 from schemas.noss_reports import NossReport
 from schemas.noss_task_sets import NossTaskSet
+from schemas.publishing import publish, sweep
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 
@@ -247,16 +248,14 @@ def comparison_folder(output: Path) -> Path:
 
 def _made_once(folder: Path, key: str, make: Callable[[Path], None]) -> Path:
     """A folder that was made completely and for this very key; made now if it was not."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of one who was killed
+    sweep(folder.parent, folder.name)
     if (folder / _KEY).is_file() and (folder / _KEY).read_text() == key:
         _LOG.info("%s: nothing has changed", folder.name)
         return folder
-    partial.mkdir(parents=True)
-    make(partial)
-    (partial / _KEY).write_text(key)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with publish(folder, replace=True) as partial:
+        partial.mkdir()
+        make(partial)
+        (partial / _KEY).write_text(key)
     return folder
 
 

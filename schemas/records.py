@@ -8,7 +8,6 @@ gives back the same samples.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
+from schemas.publishing import publish
 from schemas.tfrecord import RecordWriter, read_records
 
 SAMPLE_RATE = 16_000
@@ -183,13 +183,10 @@ def write_shard(path: str | Path, examples: Iterable[bytes]) -> int:
       How many examples were written.
     """
     path, count = Path(path), 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with RecordWriter(partial) as writer:
+    with publish(path) as partial, RecordWriter(partial) as writer:
         for example in examples:
             writer.write(example)
             count += 1
-    partial.replace(path)
     return count
 
 

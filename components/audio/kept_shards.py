@@ -18,17 +18,19 @@ import os
 import shutil
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
 from components.audio.record_sum import RecordSum
+from schemas.publishing import publish, sweep
 from schemas.settings import Report
-from schemas.tfrecord import DamagedFile, read_frames, read_records
+from schemas.tfrecord import DamagedFile, read_records
 
 _MAX_AGE_S = 30 * 24 * 3600.0
 
-_SHARD, _RECEIPT, _PARTIAL = ".tfrecord", ".json", ".partial"
+_SHARD, _RECEIPT = ".tfrecord", ".json"
 
 _logger = logging.getLogger("tinytrill.shards")
 
@@ -83,7 +85,10 @@ class KeptShards:
         if problem:
             self._discard(key, problem)
             return None
-        _place(shard, Path(target))
+        try:
+            _place(shard, Path(target))
+        except FileNotFoundError:  # another execution that shares the folder had no use for it
+            return None
         return said.summary
 
     def keep(
@@ -109,11 +114,10 @@ class KeptShards:
             return
         receipt, shard = self._paths(key)
         _place(Path(source), shard)
-        size = shard.stat().st_size
+        size = Path(source).stat().st_size
         said = Receipt(split=split, bytes=size, record_sum=record_sum, members=list(members), summary=summary)
-        partial = receipt.with_name(f".{receipt.name}.{os.getpid()}{_PARTIAL}")
-        partial.write_text(said.model_dump_json(), encoding="utf-8")
-        partial.replace(receipt)
+        with publish(receipt) as partial:
+            partial.write_text(said.model_dump_json(), encoding="utf-8")
 
     def keys(self, beginning: str) -> list[str]:
         """Keys of the kept shards that begin so, in a fixed order."""
@@ -142,7 +146,7 @@ class KeptShards:
     def tidy(self, now_s: float | None = None) -> None:
         """Removes what killed writers left half done, and what nobody came back for.
 
-        For the beginning, before anybody writes. A shard that is an output's file too takes no room and
+        What somebody else is just writing stays. A shard that is an output's file too takes no room and
         stays; any other one goes after 30 days.
 
         Args:
@@ -152,13 +156,12 @@ class KeptShards:
             return
         oldest = (time.time() if now_s is None else now_s) - _MAX_AGE_S
         forgotten = []
-        for path in self.folder.iterdir():
-            if path.name.startswith("."):
-                path.unlink(missing_ok=True)
-                continue
-            status = path.stat()
-            if path.suffix == _SHARD and status.st_nlink == 1 and status.st_mtime < oldest:
-                forgotten.append(path.name.removesuffix(_SHARD))
+        sweep(self.folder)
+        for path in self.folder.glob(f"[!.]*{_SHARD}"):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                if status.st_nlink == 1 and status.st_mtime < oldest:
+                    forgotten.append(path.name.removesuffix(_SHARD))
         self._remove(forgotten, "that are older than 30 days")
 
     def clear(self, used: Collection[str]) -> None:
@@ -178,10 +181,11 @@ class KeptShards:
         removed, freed = 0, 0
         for key in keys:
             for path in self._paths(key):
-                if path.exists():
-                    removed += path.suffix == _SHARD
-                    freed += path.stat().st_size
+                with suppress(FileNotFoundError):  # another execution may remove the same
+                    size = path.stat().st_size
                     path.unlink()
+                    removed += path.suffix == _SHARD
+                    freed += size
         if removed:
             _logger.info(
                 "%s: removed %d kept shards %s (%.1f MB)",
@@ -227,36 +231,8 @@ def _fault_of(shard: Path, said: Receipt) -> str:
 
 def _place(source: Path, target: Path) -> None:
     """Gives a file another name, without copying where that is possible; it appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
-    partial.unlink(missing_ok=True)
-    try:
-        os.link(source, partial)
-    except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, partial)
-    partial.replace(target)
-    # Renaming one name of a file onto another of the same file does nothing.
-    partial.unlink(missing_ok=True)
-
-
-def count_records(path: str | Path) -> int:
-    """Records of a TFRecord file, without reading them.
-
-    Raises:
-      DamagedFile: If the file ends within a record.
-    """
-    return sum(1 for _ in read_frames(path))
-
-
-def framing_digest(path: str | Path) -> str:
-    """Digest of a TFRecord file by the checksums it holds itself: the CRC-32C and the length of each record.
-
-    The records themselves are jumped over, so it takes next to nothing however long the file is.
-
-    Raises:
-      DamagedFile: If the file ends within a record.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for frame in read_frames(path):
-        digest.update(frame)
-    return digest.hexdigest()
+    with publish(target) as partial:
+        try:
+            os.link(source, partial)
+        except OSError:  # another file system, or one without hard links
+            shutil.copyfile(source, partial)

@@ -33,9 +33,8 @@ from components.audio.requests import (
 from components.audio.settings import IntakeSettings
 from components.audio.sounds import Sounds, decode_files
 from schemas.ingest_reports import QuarantinedClip
+from schemas.publishing import publish
 from schemas.settings import Report
-
-_PARTIAL = ".partial"
 
 # Namespace of Beam's counters; what they count is also in the report of the run.
 COUNTERS = "tinytrill.ingest"
@@ -223,8 +222,8 @@ def _resumed(summary: ShardSummary, shard: Shard[ClipRequest]) -> ShardSummary:
 
 
 def _write_summary(folder: Path, name: str, summary: ShardSummary) -> None:
-    partial = summary.write(folder, f".{name}{_PARTIAL}")
-    partial.replace(folder / name)
+    with publish(folder / name) as partial:
+        summary.write(partial.parent, partial.name)
 
 
 def collect_summaries(folder: str | Path, tally: CorpusTally | None = None) -> list[ShardSummary]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from components.audio.places import FoundFile, PlaceError, list_files
 from components.audio_ingest.clip_index import ClipIndex, EntryColumns, index_tables
 from components.audio_ingest.layouts import LAYOUTS
 from components.audio_ingest.layouts.base import ContainerLayout, LayoutError, Strays
+from schemas.publishing import publish, sweep
 
-_STRAYS, _SUFFIX, _PARTIAL = b"tinytrill.strays", ".arrow", ".partial"
+_STRAYS, _SUFFIX = b"tinytrill.strays", ".arrow"
 
 # Goes up when a list would be another one for the same shard.
 _EDITION = 1
@@ -77,10 +77,12 @@ class _ListShard(beam.DoFn):
         said = json.dumps({"counts": strays.counts, "examples": strays.examples})
         table = columns.table().replace_schema_metadata({_STRAYS: said.encode()})
         target = Path(self._lists) / _list_name(element, layout)
-        partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
-        with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        with (
+            publish(target) as partial,
+            pa.OSFile(str(partial), "wb") as file,
+            pa.ipc.new_file(file, table.schema) as writer,
+        ):
             writer.write_table(table)
-        partial.replace(target)
 
 
 def _list_name(shard: FoundFile, layout: ContainerLayout) -> str:
@@ -90,6 +92,7 @@ def _list_name(shard: FoundFile, layout: ContainerLayout) -> str:
 
 
 def _forget(lists: Path, used: set[str]) -> None:
-    for path in lists.iterdir():
-        if path.name not in used and path.name.endswith((_SUFFIX, _PARTIAL)):
+    sweep(lists)
+    for path in lists.glob(f"[!.]*{_SUFFIX}"):
+        if path.name not in used:
             path.unlink(missing_ok=True)

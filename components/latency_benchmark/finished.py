@@ -16,6 +16,7 @@ from components.latency_benchmark.backends.base import Subject
 from components.latency_benchmark.samples import read_samples, write_samples
 from components.latency_benchmark.sessions import Place, Session
 from schemas.latency_reports import Machine
+from schemas.publishing import publish
 
 _NOTES = "session.json"
 _SESSION = TypeAdapter(Session)
@@ -46,13 +47,10 @@ class FinishedSessions:
         """Writes a session; the folder appears under its name once it is complete."""
         if self.folder is None:
             return
-        fresh = self.folder / "fresh"
-        shutil.rmtree(fresh, ignore_errors=True)
-        write_samples(fresh, session.records)
-        (fresh / _NOTES).write_bytes(_SESSION.dump_json(session, exclude={"records"}))
         place = self._place(session.conditions.attempt, session.conditions.session)
-        shutil.rmtree(place, ignore_errors=True)
-        fresh.rename(place)
+        with publish(place, replace=True) as partial:
+            write_samples(partial, session.records)
+            (partial / _NOTES).write_bytes(_SESSION.dump_json(session, exclude={"records"}))
 
     def load(self, place: Place, asked: Sequence[str]) -> Session | None:
         """The session at this place of the measurement, or None if it did not finish.

@@ -8,14 +8,11 @@ map would kill the process.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,8 +21,10 @@ import numpy as np
 
 from components.noss_evaluator.clips import SPLITS, Array, ClipStream, Entry, Sound, WindowBatch, cut
 from components.noss_evaluator.sample_places import Place, find_places, map_samples
+from schemas.publishing import make_once
 from schemas.records import list_shards
 from schemas.students import FrontEndSpec
+from schemas.tfrecord import framing_digest
 
 FOLDER = "noss_features"
 
@@ -42,12 +41,14 @@ class FeatureStore:
       sounds: The distinct sounds, in the order of their windows.
       entries: Who uses which sound.
       places: Where the sounds' samples are; empty if they are nowhere as they were heard.
+      examples: Uri of the Examples artifact that the places are in.
     """
 
     patches: Array
     sounds: list[Sound]
     entries: list[Entry]
     places: list[Place]
+    examples: str
 
     def batches(self, batch_windows: int) -> Iterator[WindowBatch]:
         """Patches of whole sounds, at least ``batch_windows`` of them but for the last batch."""
@@ -60,7 +61,7 @@ class FeatureStore:
 
     def waveforms(self, window: int, hop: int, batch_windows: int) -> Iterator[WindowBatch]:
         """Windows of the same sounds, cut from the shards."""
-        found = zip(map_samples(self.places), self.sounds, strict=True)
+        found = zip(map_samples(self.examples, self.places), self.sounds, strict=True)
         sounds = ((audio, sound.clip_id, sound.digest) for audio, sound in found)
         return cut(sounds, window, hop, batch_windows)
 
@@ -72,15 +73,16 @@ def store_folder(
 
     Args:
       scratch: Folder for what can be computed again.
-      examples: Uri of the Examples artifact; names, sizes and times of its shards are part of the key.
+      examples: Uri of the Examples artifact. What its records are is part of the key, and neither where they
+        lie nor since when: each pod has a copy of its own.
       front_end: What computes the patches.
       hop: Samples between windows.
       code: Digest of the code that computes them.
       changes: What is done to the sound first, and to which; empty: nothing, all of it.
     """
     shards = [path for split in SPLITS for path in list_shards(examples, split)]
-    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in shards]
-    identity = [examples, files, front_end.model_dump(mode="json"), hop, code, changes]
+    files = [(path.relative_to(examples).as_posix(), framing_digest(path)) for path in shards]
+    identity = [files, front_end.model_dump(mode="json"), hop, code, changes]
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     return Path(scratch) / FOLDER / key
 
@@ -104,13 +106,14 @@ def open_store(
     Returns:
       The store, or None if it could not be written: then there is a warning.
     """
+
+    def make(partial: Path) -> None:
+        stream = make_stream()
+        _make(partial, shape, stream, compute(stream), examples)
+
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.with_name(f".{folder.name}.lock")):
-            if not folder.is_dir():
-                stream = make_stream()
-                _make(folder, shape, stream, compute(stream), examples)
-            return _load(folder)
+        make_once(folder, make)
+        return _load(folder, examples)
     except OSError as error:
         _LOG.warning("log-mels cannot be kept in %s (%s): each model computes its own", folder, error)
         return None
@@ -119,22 +122,16 @@ def open_store(
 def _make(
     folder: Path, shape: tuple[int, int], stream: ClipStream, batches: Iterator[WindowBatch], examples: str
 ) -> None:
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of one who was killed
-    partial.mkdir()
-    try:
-        windows = _write_patches(partial / _PATCHES, shape, batches)
-        clip_ids = [sound.clip_id for sound in stream.sounds]
-        places = find_places(examples, clip_ids) if examples else []
-        index = {
-            "sounds": [asdict(sound) for sound in stream.sounds],
-            "entries": [asdict(entry) for entry in stream.entries],
-            "places": [asdict(place) for place in places],
-        }
-        (partial / _INDEX).write_text(json.dumps(index), encoding="utf-8")
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    folder.mkdir()
+    windows = _write_patches(folder / _PATCHES, shape, batches)
+    clip_ids = [sound.clip_id for sound in stream.sounds]
+    places = find_places(examples, clip_ids) if examples else []
+    index = {
+        "sounds": [asdict(sound) for sound in stream.sounds],
+        "entries": [asdict(entry) for entry in stream.entries],
+        "places": [asdict(place) for place in places],
+    }
+    (folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
     _LOG.info("log-mels of %d windows of %d sounds computed once for all", windows, len(stream.sounds))
 
 
@@ -158,19 +155,12 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
 
 
-def _load(folder: Path) -> FeatureStore:
+def _load(folder: Path, examples: str) -> FeatureStore:
     index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
     return FeatureStore(
         np.load(folder / _PATCHES, mmap_mode="r"),
         [Sound(**sound) for sound in index["sounds"]],
         [Entry(**entry) for entry in index["entries"]],
         [Place(**place) for place in index["places"]],
+        examples,
     )
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds a lock; the system lets go of it even if the process is killed."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Place:
     """Samples in a file.
 
     Attributes:
-      shard: The file.
+      shard: The file, from the Examples artifact on: another pod has the artifact elsewhere.
       offset: Their first byte.
       samples: How many there are, int16.
     """
@@ -50,13 +51,19 @@ def find_places(examples: str, clip_ids: Sequence[str]) -> list[Place]:
             if clip.clip_id in wanted:
                 # Wherever the bytes are found first, they are those of the sound.
                 offset = start + _BEFORE + serialized.index(clip.audio.tobytes())
-                found[clip.clip_id] = Place(str(shard), offset, len(clip.audio))
+                name = shard.relative_to(examples).as_posix()
+                found[clip.clip_id] = Place(name, offset, len(clip.audio))
             start += _BEFORE + len(serialized) + _AFTER
     return [found[clip_id] for clip_id in clip_ids]
 
 
-def map_samples(places: Sequence[Place]) -> Iterator[Audio]:
-    """The samples at each place, read-only; files are mapped once."""
-    mapped = cache(lambda shard: np.memmap(shard, np.uint8, mode="r"))
+def map_samples(examples: str, places: Sequence[Place]) -> Iterator[Audio]:
+    """The samples at each place, read-only; files are mapped once.
+
+    Args:
+      examples: Uri of the Examples artifact.
+      places: In it.
+    """
+    mapped = cache(lambda shard: np.memmap(Path(examples, shard), np.uint8, mode="r"))
     for place in places:
         yield np.frombuffer(mapped(place.shard), "<i2", place.samples, place.offset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,8 +11,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from components.modeling.student import Weights, read_arrays, write_arrays
+from schemas.publishing import publish, sweep
 from schemas.settings import Report
 from schemas.training_reports import EpochMetrics
+
+_EPOCH = "epoch-"
 
 
 class Progress(Report):
@@ -28,7 +32,11 @@ class Progress(Report):
 
 @dataclass
 class Checkpoints:
-    """One folder a training; a new checkpoint replaces the old one in a single rename."""
+    """One folder a training, and in it one a checkpoint, by the number of epochs done.
+
+    A checkpoint appears whole or not at all, and the one before goes when it is there: whoever is killed
+    leaves one to go on from, and two who are at the same training do not disturb each other.
+    """
 
     folder: Path
 
@@ -39,30 +47,37 @@ class Checkpoints:
 
     def save(self, progress: Progress, variables: Weights, best: Weights) -> None:
         """Writes the state at the end of an epoch."""
-        fresh, current, old = (self.folder / name for name in ("fresh", "current", "old"))
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        progress.write(fresh, Progress.FILE)
-        write_arrays(fresh / "variables.npz", variables)
-        write_arrays(fresh / "best.npz", best)
-        if current.exists():
-            current.rename(old)
-        fresh.rename(current)
-        shutil.rmtree(old, ignore_errors=True)
+        done = len(progress.epochs)
+        sweep(self.folder)
+        with publish(self.folder / f"{_EPOCH}{done:05d}") as partial:
+            progress.write(partial, Progress.FILE)
+            write_arrays(partial / "variables.npz", variables)
+            write_arrays(partial / "best.npz", best)
+        for folder in self._found():
+            if _epochs_of(folder) < done:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def load(self) -> tuple[Progress, Weights, Weights] | None:
         """The newest complete state: progress, variables, best weights; None if there is none."""
-        for name in ("current", "old"):
-            folder = self.folder / name
-            if folder.is_dir():
+        tried: set[Path] = set()
+        while found := [folder for folder in self._found() if folder not in tried]:
+            newest = max(found, key=_epochs_of)
+            tried.add(newest)
+            with suppress(FileNotFoundError):  # whoever is at the same training has a newer one
                 return (
-                    Progress.read(folder, Progress.FILE),
-                    read_arrays(folder / "variables.npz"),
-                    read_arrays(folder / "best.npz"),
+                    Progress.read(newest, Progress.FILE),
+                    read_arrays(newest / "variables.npz"),
+                    read_arrays(newest / "best.npz"),
                 )
         return None
+
+    def _found(self) -> list[Path]:
+        return [path for path in self.folder.glob(f"{_EPOCH}*") if path.is_dir()]
 
     def remove(self) -> None:
         """Deletes the state of a finished training."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _epochs_of(folder: Path) -> int:
+    return int(folder.name.removeprefix(_EPOCH))

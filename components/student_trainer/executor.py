@@ -55,14 +55,14 @@ class Executor(base_executor.BaseExecutor):
         model_uri = artifact_utils.get_single_uri(output_dict[MODEL_KEY])
         start_uri = artifact_utils.get_single_uri(input_dict[START_KEY]) if input_dict.get(START_KEY) else ""
         front_end = FrontEndSpec.from_parameter(exec_properties[FRONT_END_KEY])
-        scratch = exec_properties[SCRATCH_KEY]
+        scratch, code = exec_properties[SCRATCH_KEY], exec_properties[CODE_DIGEST_KEY]
         training = Training(
             spec=StudentSpec.from_parameter(exec_properties[SPEC_KEY]),
             front_end=front_end,
             settings=TrainingSettings.from_parameter(exec_properties[SETTINGS_KEY]),
             target_info=DistillationSetInfo.load(windows_uri),
-            train=open_store(windows_uri, "train", front_end, Path(scratch)),
-            held_out=open_store(windows_uri, "eval", front_end, Path(scratch)),
+            train=open_store(windows_uri, "train", front_end, Path(scratch), code),
+            held_out=open_store(windows_uri, "eval", front_end, Path(scratch), code),
             seed=exec_properties[SEED_KEY],
             checkpoints=Checkpoints.of(scratch, _identity([windows_uri, start_uri], exec_properties)),
             workers=workers,

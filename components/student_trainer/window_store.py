@@ -1,7 +1,8 @@
 """Distillation windows as arrays: log-mels computed once, read from a memory map.
 
 All candidates of a run hear the same windows through the same front end, so the first one computes the
-log-mels and the others map its files. The map is paged by the system: a set larger than memory works.
+log-mels, the others wait and map its files, in other pods too. The map is paged by the system: a set larger
+than memory works.
 
 The windows of a clip come one after the other in the set. In the arrays they are mixed, so an epoch may read
 long runs of neighbours (:mod:`components.student_trainer.reading_order`) and still see batches of many clips.
@@ -13,7 +14,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,8 +28,10 @@ from components.audio.framing import to_float
 from components.modeling.frontend import LogMel
 from components.student_trainer.reading_order import mixed_places
 from schemas.distillation_reports import DistillationSetInfo
+from schemas.publishing import make_once
 from schemas.records import DistillationWindow, iterate_examples, list_shards
 from schemas.students import FrontEndSpec
+from schemas.tfrecord import framing_digest
 
 Array = np.ndarray[Any, Any]
 
@@ -84,18 +86,25 @@ class WindowStore:
             yield self.log_mel[part].astype(np.float32), self.target[part].astype(np.float32)
 
 
-def open_store(uri: str, split: str, front_end: FrontEndSpec, scratch: Path) -> WindowStore:
+def open_store(
+    uri: str, split: str, front_end: FrontEndSpec, scratch: Path, code_digest: str = ""
+) -> WindowStore:
     """Opens a split of a distillation set, computing its log-mels if nobody has yet.
+
+    They are found again by what they are computed of: the windows, the front end and the code, wherever the
+    set lies and whenever it was put there.
 
     Args:
       uri: Folder of a ``DistillationSet`` artifact.
       split: train or eval.
       front_end: The student's front end.
       scratch: Folder for the arrays; they can be deleted at any time.
+      code_digest: Of the code that computes them.
 
     Raises:
       ValueError: If the split is empty, its windows are shorter than a patch, or a target has not as many
         dimensions as the set says.
+      OSError: If there is no room for the arrays.
     """
     info = DistillationSetInfo.load(uri)
     if info.window_samples < front_end.window_samples:
@@ -105,9 +114,8 @@ def open_store(uri: str, split: str, front_end: FrontEndSpec, scratch: Path) -> 
         )
     if not info.windows.get(split):
         raise ValueError(f"split {split!r} of the distillation set holds no windows")
-    folder = scratch / f"windows-{_digest(uri, info, front_end)}" / split
-    if not folder.is_dir():
-        _compute(uri, split, info, front_end, folder)
+    folder = scratch / f"windows-{_digest(uri, split, info, front_end, code_digest)}" / split
+    make_once(folder, lambda partial: _compute(uri, split, info, front_end, partial))
     return WindowStore(
         np.load(folder / "log_mel.npy", mmap_mode="r"), np.load(folder / "target.npy", mmap_mode="r")
     )
@@ -115,15 +123,11 @@ def open_store(uri: str, split: str, front_end: FrontEndSpec, scratch: Path) -> 
 
 def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEndSpec, folder: Path) -> None:
     log.info("computing log-mels of %d %s windows", info.windows[split], split)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    folder.mkdir()
     count = info.windows[split]
     frames = front_end.frames_in(info.window_samples)
-    log_mel = np.lib.format.open_memmap(
-        partial / "log_mel.npy", "w+", np.float16, (count, frames, front_end.mels)
-    )
-    target = np.lib.format.open_memmap(partial / "target.npy", "w+", np.float16, (count, info.target_dim))
+    log_mel = _array(folder / "log_mel.npy", (count, frames, front_end.mels))
+    target = _array(folder / "target.npy", (count, info.target_dim))
     layer = LogMel(front_end)
     mean, std = np.array(info.target_mean, np.float32), np.array(info.target_std, np.float32)
     places = mixed_places(count)
@@ -148,12 +152,22 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
         raise ValueError(f"split {split!r} of {uri} should hold {count} windows, but holds {start}")
     log_mel.flush()
     target.flush()
-    try:
-        partial.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # another worker was first
-            raise
-        shutil.rmtree(partial)
+
+
+def _array(path: Path, shape: tuple[int, ...]) -> Array:
+    """A float16 array in a file, with its room on the disk: storing into a map may not run out of it.
+
+    Raises:
+      OSError: With the file's name, if there is no room.
+    """
+    array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+    with path.open("r+b") as file:
+        size = path.stat().st_size
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror} ({size} bytes are needed)", str(path)) from error
+    return array
 
 
 def _read_batches(uri: str, split: str) -> Iterator[list[DistillationWindow]]:
@@ -162,6 +176,10 @@ def _read_batches(uri: str, split: str) -> Iterator[list[DistillationWindow]]:
         yield batch
 
 
-def _digest(uri: str, info: DistillationSetInfo, front_end: FrontEndSpec) -> str:
-    identity = ["mixed", uri, info.model_dump(mode="json"), front_end.model_dump(mode="json")]
+def _digest(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEndSpec, code: str) -> str:
+    shards = list_shards(uri, split)
+    # The set's digest says what the windows are, and the shards how they follow each other.
+    windows = [path.stat().st_size if info.digest else framing_digest(path) for path in shards]
+    said = info.model_dump(mode="json", exclude={"seconds"})
+    identity = [said, windows, front_end.model_dump(mode="json"), code]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

@@ -15,7 +15,6 @@ from apache_beam.utils.shared import Shared
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Artifact, artifact_utils
 
-from components.audio.kept_shards import count_records
 from components.audio.record_sum import digest_of
 from components.teacher_embedder.leaks import HeldOutSounds
 from components.teacher_embedder.settings import TeacherEmbedderSettings
@@ -33,6 +32,7 @@ from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
 from schemas.records import list_shards, shard_path
 from schemas.teachers import check_teacher, licence_of
+from schemas.tfrecord import count_records
 
 EXAMPLES_KEY = "examples"
 TEACHER_KEY = "teacher"

@@ -19,7 +19,7 @@ import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
 from components.audio.ahead import work_ahead
-from components.audio.kept_shards import KeptShards, framing_digest, key_of
+from components.audio.kept_shards import KeptShards, key_of
 from components.audio.record_sum import RecordSum
 from components.modeling.teachers import load_teacher
 from components.teacher_embedder.asking import Batch, SharedTeacher, Targets, clip_batches, own_batches
@@ -28,6 +28,7 @@ from components.teacher_embedder.settings import TeacherEmbedderSettings
 from components.teacher_embedder.statistics import ShardSummary
 from components.teacher_embedder.windows import cut_clips
 from schemas.records import Clip, DistillationWindow, Storage, iterate_examples, write_shard
+from schemas.tfrecord import framing_digest
 
 TRAIN = "train"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from components.audio.kept_shards import KeptShards, framing_digest, key_of
+from components.audio.kept_shards import KeptShards, key_of
 from components.audio.record_sum import RecordSum
 from schemas.records import iterate_examples, write_shard
+from schemas.tfrecord import framing_digest
 
 RECORDS = [bytes([number]) * 50 for number in range(4)]
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +17,7 @@ from components.noss_evaluator import feature_store
 from components.noss_evaluator.clips import WindowBatch, read_clips
 from components.noss_evaluator.feature_store import store_folder
 from components.noss_evaluator.hearing import Hearing
-from schemas.records import NossClip, list_shards
+from schemas.records import NossClip, iterate_examples, list_shards, write_shard
 from schemas.students import FrontEndSpec
 from tests.components.noss_evaluator.helpers import tone_tasks, write_examples
 
@@ -177,3 +179,39 @@ def test_the_key_follows_whatever_changes_the_patches(examples: Path, tmp_path: 
     finally:
         shard.write_bytes(content)
     assert len({plain, *others}) == 6
+
+
+def test_a_pod_with_a_copy_of_its_own_uses_what_another_made(examples: Path, tmp_path: Path) -> None:
+    """Kubeflow puts the same artifact into each pod, now and under a path that may be another."""
+    first, copy = tmp_path / "first" / "examples", tmp_path / "second" / "examples"
+    for pod in (first, copy):
+        shutil.copytree(examples, pod, copy_function=shutil.copyfile)
+        for shard in pod.rglob("records-*"):
+            os.utime(shard, ns=(len(pod.name), len(str(pod))))
+
+    def hearing(pod: Path) -> Hearing:
+        store = store_folder(tmp_path / "scratch", str(pod), FRONT_END, HOP, "code")
+        return replace(_hearing(pod, store), examples=str(pod))
+
+    computed = list(hearing(first).batches("log_mel"))
+    waveforms = list(_hearing(examples, None).batches("waveform"))
+    shutil.rmtree(first)
+    later = replace(hearing(copy), read=_nothing_to_read)
+    _same(list(later.batches("log_mel")), computed)
+    _same(list(later.batches("waveform")), waveforms)
+    kept = tmp_path / "scratch" / "noss_features"
+    assert len([path for path in kept.iterdir() if not path.name.startswith(".")]) == 1
+
+
+def test_other_records_of_the_same_sizes_and_times_are_others(examples: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "examples"
+    shutil.copytree(examples, copy)
+    before = store_folder(tmp_path, str(copy), FRONT_END, HOP, "code")
+    shard = list_shards(str(copy), "train")[0]
+    times = shard.stat()
+    records = list(iterate_examples([shard]))
+    records[0] = records[0].replace(b"train", b"trail", 1) if b"train" in records[0] else records[0][::-1]
+    write_shard(shard, records)
+    os.utime(shard, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert shard.stat().st_size == times.st_size
+    assert store_folder(tmp_path, str(copy), FRONT_END, HOP, "code") != before

@@ -15,10 +15,14 @@ TARGET_BLOCKS = [6, 2]
 
 
 def write_distillation_set(
-    folder: Path, train: int = 192, held_out: int = 48, front_end: FrontEndSpec | None = None
+    folder: Path,
+    train: int = 192,
+    held_out: int = 48,
+    front_end: FrontEndSpec | None = None,
+    seed: int = 7,
 ) -> str:
     """Tones in noise; the targets are functions of pitch and level, 6 and 2 dimensions."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(seed)
     samples = (front_end or FrontEndSpec()).window_samples
     time = np.arange(samples) / 16_000
     targets = {}

@@ -142,7 +142,7 @@ class _Builder:
                 candidate, windows, noss.outputs["examples"], teacher_noss, start
             )
         references = [
-            self._evaluator(name, noss.outputs["examples"])
+            self._evaluator(name, noss.outputs["examples"], teacher_noss=teacher_noss)
             for name in ("baselines", *(reference.name for reference in config.evaluation.references))
             if name != "baselines" or config.evaluation.baselines
         ]

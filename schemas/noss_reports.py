@@ -62,6 +62,7 @@ class TaskResult(Report):
     n_classes: int
     n_speakers_test: int = Field(description="Distinct speakers of the clips that were tested; 0 if unknown.")
     synthetic: bool
+    shown_only: str = Field("", description="Why the task does not enter the mean; empty: it decides.")
 
 
 class PaperScore(Report):
@@ -116,7 +117,7 @@ class NossModelResult(Report):
     sha256: str = Field(description="Of the file that was asked; empty for a baseline without a file.")
     embedding_dim: int
     tasks: list[TaskResult]
-    mean: float = Field(description="Plain mean of the tasks' scores.")
+    mean: float = Field(description="Plain mean of the scores of the tasks that decide.")
     mean_low: float = Field(description="Lower end of the mean's 95 % interval.")
     mean_high: float = Field(description="Upper end of the mean's 95 % interval.")
     mean_d_prime: float = Field(0.0, description="Plain mean of d' over the tasks.")
@@ -130,6 +131,11 @@ class NossModelResult(Report):
     )
     code_version: str = Field("", description="Digest of the benchmark's code.")
     licence: str = Field("", description="Licence of the model, where it was stated.")
+
+    @property
+    def deciding(self) -> list[TaskResult]:
+        """The tasks that enter the mean."""
+        return [task for task in self.tasks if not task.shown_only]
 
     @property
     def name(self) -> str:

@@ -22,7 +22,7 @@ _STEP = 1e-4
 def read_draws(
     noss: Sequence[tuple[NossReport, Path]], tasks: Collection[str]
 ) -> dict[str, dict[str, Floats]]:
-    """Draws by point and task, :data:`MEAN` for the mean over the tasks.
+    """Draws by point and task, :data:`MEAN` for the mean over the tasks that decide.
 
     A variant whose draws are not there is left out: it is compared by its own interval, which is wider.
 
@@ -38,7 +38,7 @@ def read_draws(
         for result in report.results:
             path = folder / NossReport.SAMPLES / f"{result.variant or result.model}.npz"
             if path.is_file():
-                found[result.name] = _read(path, tasks)
+                found[result.name] = _read(path, tasks, [task.task for task in result.deciding])
     return found
 
 
@@ -65,14 +65,17 @@ def paired_with(draws: Mapping[str, Floats], own: Sequence[Mapping[str, Floats]]
     return draws if {len(drawn) for drawn in draws.values()} <= resamples else {}
 
 
-def _read(path: Path, tasks: Collection[str]) -> dict[str, Floats]:
+def _read(path: Path, tasks: Collection[str], deciding: Sequence[str]) -> dict[str, Floats]:
     try:
         by_task = read_samples(path)
         scores = np.stack(list(by_task.values()))
+        mean = np.mean([by_task[task] for task in deciding], axis=0)
+    except KeyError as error:
+        raise ValueError(f"{path}: bootstrap draws of task {error} are not there") from error
     except (ValueError, OSError) as error:
         raise ValueError(f"{path}: bootstrap draws cannot be read: {error}") from error
     if scores.ndim != 2 or not scores.size or not np.isfinite(scores).all():
         raise ValueError(
             f"{path}: bootstrap draws are not finite numbers, one list for each of {list(by_task)}"
         )
-    return {MEAN: scores.mean(axis=0), **{name: row for name, row in by_task.items() if name in tasks}}
+    return {MEAN: mean, **{name: row for name, row in by_task.items() if name in tasks}}

@@ -68,11 +68,13 @@ class Executor(base_executor.BaseExecutor):
         ]
         students = [StudentInfo.load(artifact.uri) for artifact in fan_in.gather(input_dict, STUDENT_ROLE)]
         latencies = [LatencyReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, LATENCY_ROLE)]
-        teacher = teacher_result(NossReport.load(input_dict[TEACHER_KEY][0].uri))
+        with_teacher = NossReport.load(input_dict[TEACHER_KEY][0].uri)
+        teacher = teacher_result(with_teacher)
+        beside = [NossReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, BASELINE_ROLE)]
         baselines = [
             result
-            for artifact in fan_in.gather(input_dict, BASELINE_ROLE)
-            for result in NossReport.load(artifact.uri).results
+            for report in (*beside, with_teacher)
+            for result in report.results
             if result.kind in ("baseline", "reference")
         ]
         comparison = NossComparison.load(input_dict[COMPARISON_KEY][0].uri)

@@ -167,6 +167,13 @@ def _hold_to_the_rules(model: _Model, samples: Samples, compared: Sequence[_Comp
             f"{model.result.code_version or 'unknown'}, not {first.result.code_version or 'unknown'}"
         )
     metrics = {task.task: task.metric for task in first.result.tasks}
+    deciding = {task.task for task in first.result.deciding}
+    if {task.task for task in model.result.deciding} != deciding:
+        raise _NotComparable(
+            f"has a mean of other tasks than {first.result.name}: of "
+            f"{', '.join(sorted(task.task for task in model.result.deciding))}, "
+            f"not of {', '.join(sorted(deciding))}"
+        )
     for task in model.result.tasks:
         if task.metric != metrics[task.task]:
             raise _NotComparable(
@@ -196,7 +203,8 @@ def _samples(model: _Model, tasks: Sequence[str]) -> Samples:
 
 
 def _difference(one: _Compared, other: _Compared, tasks: Sequence[str]) -> PairedDifference:
-    low, high = paired_interval(one.samples.mean(axis=0), other.samples.mean(axis=0))
+    deciding = [tasks.index(task.task) for task in other.result.deciding]
+    low, high = paired_interval(one.samples[deciding].mean(axis=0), other.samples[deciding].mean(axis=0))
     scores = [{task.task: task.score for task in each.result.tasks} for each in (one, other)]
     return PairedDifference(
         model=one.result.name,

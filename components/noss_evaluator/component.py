@@ -92,8 +92,8 @@ class NossEvaluator(base_component.BaseComponent):
                 f"a teacher model goes with subject {' or '.join(map(repr, _HAS_SPEC))} only, "
                 f"subject is {subject!r}"
             )
-        if teacher_report is not None and subject != "student":
-            raise ValueError(f"a teacher_report goes with subject 'student' only, subject is {subject!r}")
+        if teacher_report is not None and subject == "teacher":
+            raise ValueError("a teacher_report goes with every subject but 'teacher', which makes it")
         if subject == "baselines" and not settings.baselines:
             raise ValueError(f"subject 'baselines' needs at least one of {', '.join(get_args(Baseline))}")
         spec = NossEvaluatorSpec(

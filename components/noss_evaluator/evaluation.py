@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from components.noss_evaluator.baselines import baseline_subject
 from components.noss_evaluator.clips import read_clips
+from components.noss_evaluator.deciding import known_from, marked, shown_only
 from components.noss_evaluator.embedding import Embeddings, embed
 from components.noss_evaluator.feature_store import store_folder
 from components.noss_evaluator.fidelity import TeacherEmbeddings, measure_fidelity
@@ -22,7 +24,7 @@ from components.noss_evaluator.paper import evaluate_by_paper
 from components.noss_evaluator.protocol import describe_protocol
 from components.noss_evaluator.robustness import choose_clips, disturbed_clips, measure_robustness
 from components.noss_evaluator.sanity import check_protocol
-from components.noss_evaluator.settings import NossEvaluatorSettings
+from components.noss_evaluator.settings import Baseline, NossEvaluatorSettings
 from components.noss_evaluator.strict import evaluate_task
 from components.noss_evaluator.subjects import TEACHER, EvaluationSubject
 from components.noss_evaluator.tasks import NossTask, TaskEvaluation, gather_tasks, write_predictions
@@ -31,6 +33,8 @@ from schemas.noss_reports import NossModelResult, NossReport, RobustnessResult
 from schemas.noss_task_sets import NossTaskSet
 from schemas.students import FrontEndSpec
 
+# What a task is saturated by, and what the teacher is joined with.
+FLOOR: Baseline = "logmel"
 _CLIPS_NAMED = 5
 _LOG = logging.getLogger("tinytrill.noss_evaluator")
 
@@ -84,14 +88,19 @@ class _Model:
 
     embedded: Embeddings
     evaluations: list[TaskEvaluation]
+    shown_only: Mapping[str, str]
 
     @property
     def name(self) -> str:
         return self.embedded.subject.name
 
     @property
+    def deciding(self) -> list[TaskEvaluation]:
+        return [one for one in self.evaluations if one.task.name not in self.shown_only]
+
+    @property
     def mean(self) -> float:
-        return float(np.mean([evaluation.result.score for evaluation in self.evaluations]))
+        return float(np.mean([evaluation.result.score for evaluation in self.deciding]))
 
 
 def evaluate(
@@ -125,10 +134,17 @@ def evaluate(
         report.save(folder)
         return report
     hearing = benchmark.hearing(front_end)
-    judged, refused = sort_out(embed(hearing, subjects, settings.workers))
+    with_floor = any(subject.kind == "teacher" for subject in subjects) and FLOOR in settings.baselines
+    floor = [baseline_subject(FLOOR, settings.workers)] if with_floor else []
+    judged, refused = sort_out(embed(hearing, [*subjects, *floor], settings.workers))
     tasks = gather_tasks(hearing.entries, NossTaskSet.load(benchmark.examples), settings)
-    models = [_Model(one, evaluate_tasks(tasks, one, settings, benchmark.seed)) for one in judged]
+    evaluated = [(one, evaluate_tasks(tasks, one, settings, benchmark.seed)) for one in judged]
+    shown = _shown_only(evaluated, settings, teacher_report)
+    models = [_Model(one, answers, shown) for one, answers in evaluated if one.subject not in floor]
     best = max(models, key=lambda model: model.mean, default=None)
+    if floor and best:
+        joined = _joined(best.embedded, judged[-1])
+        models.append(_Model(joined, evaluate_tasks(tasks, joined, settings, benchmark.seed), shown))
     teacher = _teacher_matrix(teacher_report, hearing) if settings.fidelity else None
     said = _teacher_predictions(teacher_report) if settings.tfma.results != "off" else None
     results = []
@@ -138,7 +154,7 @@ def evaluate(
         if settings.paper == "all" or (settings.paper == "best" and model is best):
             matrix = model.embedded.matrix
             changes["paper"] = [evaluate_by_paper(task, matrix, settings, benchmark.seed) for task in tasks]
-        if teacher is not None:
+        if teacher is not None and model.embedded.subject.kind == "student":
             changes["fidelity"] = measure_fidelity(
                 model.embedded.matrix, teacher, hearing.entries, hearing.sounds
             )
@@ -163,6 +179,33 @@ def evaluate(
     report = NossReport(protocol=protocol, results=results, refused=refused, sanity=sanity)
     report.save(folder)
     return report
+
+
+def _shown_only(
+    evaluated: Sequence[tuple[Embeddings, list[TaskEvaluation]]],
+    settings: NossEvaluatorSettings,
+    teacher_report: str,
+) -> Mapping[str, str]:
+    """Which tasks do not decide: as it was found with the teacher, if it was measured before."""
+    if teacher_report:
+        teacher = next(one for one in NossReport.load(teacher_report).results if one.kind == "teacher")
+        return known_from(teacher)
+    results = {one.subject.model: [answer.result for answer in answers] for one, answers in evaluated}
+    any_model = next(iter(results.values()), [])
+    return shown_only(any_model, settings, results.get(FLOOR, ()))
+
+
+def _joined(teacher: Embeddings, floor: Embeddings) -> Embeddings:
+    """The teacher's embedding beside log-mel statistics, which a student's statistics skip hands it."""
+    subject = replace(
+        teacher.subject, model=f"{TEACHER}-with-{FLOOR}", kind="reference", variant="", networks=()
+    )
+    return Embeddings(
+        subject,
+        [np.concatenate([teacher.matrix, floor.matrix], axis=1)],
+        windows=teacher.windows,
+        seconds=teacher.seconds + floor.seconds,
+    )
 
 
 def evaluate_tasks(
@@ -244,9 +287,9 @@ def _robustness(benchmark: Benchmark, front_end: FrontEndSpec, model: _Model) ->
 
 
 def _result(benchmark: Benchmark, model: _Model) -> NossModelResult:
-    low, high = mean_interval([evaluation.samples for evaluation in model.evaluations])
+    low, high = mean_interval([evaluation.samples for evaluation in model.deciding])
     subject, matrix = model.embedded.subject, model.embedded.matrix
-    results = [evaluation.result for evaluation in model.evaluations]
+    results = marked([evaluation.result for evaluation in model.evaluations], model.shown_only)
     return NossModelResult(
         model=subject.model,
         kind=subject.kind,
@@ -257,7 +300,7 @@ def _result(benchmark: Benchmark, model: _Model) -> NossModelResult:
         mean=model.mean,
         mean_low=low,
         mean_high=high,
-        mean_d_prime=float(np.mean([result.d_prime for result in results])),
+        mean_d_prime=float(np.mean([result.d_prime for result in results if not result.shown_only])),
         clips=len(matrix),
         windows=model.embedded.windows,
         embed_seconds=model.embedded.seconds,

@@ -141,6 +141,18 @@ class NossEvaluatorSettings(Settings):
     metrics: dict[str, Metric] = Field(
         default_factory=dict, description="Another metric than the record's, by task."
     )
+    report_tasks: tuple[str, ...] = Field(
+        (), description="Tasks that are measured and shown, and do not enter the mean that decides."
+    )
+    min_deciding_clips: int = Field(
+        100, ge=1, description="A task of fewer tested clips is shown only, unless all tasks are so small."
+    )
+    saturated_at: float = Field(
+        0.97,
+        gt=0,
+        le=1,
+        description="A task whose validation clips log-mel statistics answer with this score is shown only.",
+    )
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples behind each 95 % interval.")
     baselines: tuple[Baseline, ...] = Field(
         ("logmel", "mfcc", "random"),

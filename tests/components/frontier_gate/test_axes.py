@@ -19,6 +19,7 @@ from schemas.verdicts import AxisInfo, FrontierPoint
 from tests.components.frontier_gate.judging import SMALL, device_of
 from tests.made_up_runs import Made, make_run
 
+TASKS = ["language", "speaker", "keyword"]
 QUALITY, LATENCY = AxisSettings(metric="quality"), AxisSettings(metric="latency")
 
 
@@ -169,8 +170,17 @@ def test_draws_are_read_by_point(tmp_path: Path) -> None:
     run = make_run({SMALL: [Made(0.7, 5.0), Made(0.7, 4.0, "wave-dynamic")]})
     folder = tmp_path / "samples"
     folder.mkdir()
-    scores = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
-    np.savez(folder / "wave-float32.npz", tasks=np.array(["speaker", "keyword"]), scores=scores)
+    scores = np.array([[0.1, 0.2], [0.3, 0.4], [0.8, 0.9]], np.float32)
+    np.savez(folder / "wave-float32.npz", tasks=np.array(["speaker", "keyword", "language"]), scores=scores)
+    # One of the three does not decide.
+    (first, *others) = run.noss[0].results
+    tasks = [
+        task.model_copy(update={"shown_only": "a smoke test" if task.task == "language" else ""})
+        for task in first.tasks
+    ]
+    run.noss[0] = run.noss[0].model_copy(
+        update={"results": [first.model_copy(update={"tasks": tasks}), *others]}
+    )
     found = read_draws([(run.noss[0], tmp_path)], ["keyword"])
     assert list(found) == [f"{SMALL.candidate_id}/wave-float32"]
     (draws,) = found.values()
@@ -182,7 +192,8 @@ def test_draws_are_read_by_point(tmp_path: Path) -> None:
     "content",
     [
         b"no archive",
-        {"tasks": np.array(["a"]), "scores": np.array([[np.nan, 1.0]])},
+        {"tasks": np.array(["a"]), "scores": np.array([[0.5, 1.0]])},
+        {"tasks": np.array(TASKS), "scores": np.array([[np.nan, 1.0]] * 3)},
         {"tasks": np.array(["a", "b"]), "scores": np.array([[0.5, 1.0]])},
         {"tasks": np.array(["a"])},
         {"tasks": np.array(["a"]), "scores": np.array([0.5, 1.0])},

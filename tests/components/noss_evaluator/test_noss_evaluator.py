@@ -443,7 +443,7 @@ def test_a_parameter_changes_only_for_those_whose_figures_it_decides(
         ),
         (
             {"subject": "baselines", "teacher_report": schemas.NossReport},
-            "a teacher_report goes with subject 'student' only, subject is 'baselines'",
+            "a teacher_report goes with every subject but 'teacher', which makes it",
         ),
         ({"subject": "mfcc"}, "subject is 'mfcc', accepted are student, teacher, reference, baselines"),
     ],

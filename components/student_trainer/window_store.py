@@ -156,7 +156,7 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
     target.flush()
 
 
-def _array(path: Path, shape: tuple[int, ...]) -> Array:
+def _array(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
     """A float16 array in a file, with its room on the disk: storing into a map may not run out of it.
 
     Raises:

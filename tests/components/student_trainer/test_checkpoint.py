@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.modeling.student import Weights
 from components.student_trainer import checkpoint
 from components.student_trainer.checkpoint import Checkpoints, Progress
 from schemas.training_reports import EpochMetrics
@@ -61,7 +62,7 @@ def test_whoever_is_killed_while_saving_leaves_a_whole_one(
     class Killed(BaseException):
         """No cleaning up in between: what a partial leaves is tested with SIGKILL elsewhere."""
 
-    def write(path: Path, arrays: list[np.ndarray]) -> None:  # type: ignore[type-arg]
+    def write(path: Path, arrays: Weights) -> None:
         if path.name == moment:
             path.write_bytes(b"half")
             raise Killed
@@ -97,9 +98,10 @@ def test_a_checkpoint_that_goes_while_it_is_read_gives_way_to_a_newer_one(
 ) -> None:
     checkpoints = Checkpoints.of(str(tmp_path), "key")
     _save(checkpoints, 1)
-    original, moved = checkpoint.read_arrays, []
+    original = checkpoint.read_arrays
+    moved: list[Path] = []
 
-    def read(path: Path) -> list[np.ndarray]:  # type: ignore[type-arg]
+    def read(path: Path) -> Weights:
         if not moved:
             moved.append(path)
             _save(checkpoints, 2)

@@ -17,15 +17,20 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-from pipeline.library_versions import versions
+from pipeline.library_versions import locked_versions, versions
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PROJECT = frozenset({"components", "infra", "pipeline", "schemas"})
 
 
 @cache
-def code_digest(component: str) -> str:
+def code_digest(component: str, in_image: bool = False) -> str:
     """Digest of what ``components/<component>`` is made of: 16 hexadecimal digits.
+
+    Args:
+      component: Name of its folder.
+      in_image: It will run in the image, whose libraries are those of ``requirements.lock``, and not with
+        those that are installed here.
 
     Raises:
       SyntaxError: If a module cannot be parsed; it names the file.
@@ -35,7 +40,9 @@ def code_digest(component: str) -> str:
         name = file.relative_to(_ROOT).as_posix()
         content = _module(file).digest if file.suffix == ".py" else _sha256(file.read_bytes())
         digest.update(json.dumps([name, content]).encode())
-    digest.update(json.dumps(sorted(versions(third_party(component)).items())).encode())
+    lock = _ROOT / "requirements.lock"
+    locked = locked_versions(lock.read_text(encoding="utf-8")) if in_image and lock.is_file() else None
+    digest.update(json.dumps(sorted(versions(third_party(component), locked).items())).encode())
     return digest.hexdigest()[:16]
 
 

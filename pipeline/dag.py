@@ -71,9 +71,18 @@ def create_pipeline(config: RunConfig, layout: RunLayout, digests: DataDigests) 
     )
 
 
-def create_nodes(config: RunConfig, layout: RunLayout, digests: DataDigests) -> list[BaseNode]:
-    """The pipeline's nodes in the order of the data; arguments as for :func:`create_pipeline`."""
-    return _Builder(config, layout, digests).nodes()
+def create_nodes(
+    config: RunConfig, layout: RunLayout, digests: DataDigests, in_image: bool = False
+) -> list[BaseNode]:
+    """The pipeline's nodes in the order of the data.
+
+    Args:
+      config: As for :func:`create_pipeline`.
+      layout: As there.
+      digests: As there.
+      in_image: They will run in the image, and not with the libraries that are installed here.
+    """
+    return _Builder(config, layout, digests, in_image).nodes()
 
 
 def beam_args(config: RunConfig) -> list[str]:
@@ -91,8 +100,11 @@ def beam_args(config: RunConfig) -> list[str]:
 class _Builder:
     """Makes the nodes in the order of the data."""
 
-    def __init__(self, config: RunConfig, layout: RunLayout, digests: DataDigests) -> None:
+    def __init__(
+        self, config: RunConfig, layout: RunLayout, digests: DataDigests, in_image: bool = False
+    ) -> None:
         self._config, self._layout, self._digests = config, layout, digests
+        self._in_image = in_image
         self._nodes: list[BaseNode] = []
 
     def nodes(self) -> list[BaseNode]:
@@ -102,7 +114,7 @@ class _Builder:
             AudioIngest(
                 settings=config.corpus,
                 corpus=sound,
-                code_digest=code_digest("audio_ingest"),
+                code_digest=self._code("audio_ingest"),
                 data_digest=self._digests.corpus,
                 scratch_dir=str(self._layout.scratch),
             )
@@ -111,7 +123,7 @@ class _Builder:
             NossIngest(
                 settings=config.noss,
                 corpus=sound,
-                code_digest=code_digest("noss_ingest"),
+                code_digest=self._code("noss_ingest"),
                 data_digest=self._digests.noss,
                 scratch_dir=str(self._layout.scratch),
             )
@@ -129,7 +141,7 @@ class _Builder:
                 report=corpus.outputs["report"],
                 noss=noss.outputs["examples"],
                 min_test_speakers=config.evaluation.strict.min_test_speakers,
-                code_digest=code_digest("teacher_embedder"),
+                code_digest=self._code("teacher_embedder"),
                 data_digest=self._digests.teacher,
                 scratch_dir=str(self._layout.scratch),
             )
@@ -156,7 +168,7 @@ class _Builder:
         if self._config.synthetic is None:
             return None
         node = CorpusSynthesizer(
-            settings=self._config.synthetic, code_digest=code_digest("corpus_synthesizer")
+            settings=self._config.synthetic, code_digest=self._code("corpus_synthesizer")
         )
         channel: BaseChannel = self._add(node).outputs["corpus"]
         return channel
@@ -180,7 +192,7 @@ class _Builder:
             examples=examples,
             settings=self._config.teacher_training,
             seed=self._config.seed,
-            code_digest=code_digest("teacher_trainer"),
+            code_digest=self._code("teacher_trainer"),
         )
         channel: BaseChannel = self._add(node).outputs["model"]
         return channel
@@ -203,7 +215,7 @@ class _Builder:
                 front_end=config.front_end,
                 seed=config.seed,
                 scratch_dir=str(self._layout.scratch),
-                code_digest=code_digest("student_trainer"),
+                code_digest=self._code("student_trainer"),
             ).with_id(f"StudentTrainer.{name}")
         )
         converter = self._add(
@@ -211,7 +223,7 @@ class _Builder:
                 model=trainer.outputs["model"],
                 windows=windows,
                 settings=config.conversion,
-                code_digest=code_digest("tflite_converter"),
+                code_digest=self._code("tflite_converter"),
             ).with_id(f"TfliteConverter.{name}")
         )
         evaluator = self._evaluator(
@@ -248,7 +260,7 @@ class _Builder:
             teacher_spec=spec,
             teacher_report=teacher_noss.outputs["report"] if teacher_noss else None,
             scratch_dir=str(self._layout.scratch),
-            code_digest=code_digest("noss_evaluator"),
+            code_digest=self._code("noss_evaluator"),
             data_digest=data_digest,
         )
         return self._add(node.with_id(f"NossEvaluator.{name}"))
@@ -275,7 +287,7 @@ class _Builder:
                     settings=config.latency.measurement(),
                     seed=config.seed,
                     scratch_dir=str(self._layout.scratch),
-                    code_digest=code_digest("latency_benchmark"),
+                    code_digest=self._code("latency_benchmark"),
                     data_digest=self._digests.devices.get(name, ""),
                 ).with_id(f"LatencyBenchmark.{name}")
             ).outputs["report"]
@@ -288,7 +300,7 @@ class _Builder:
                 references=[reference.outputs["report"] for reference in references],
                 examples=examples,
                 settings=config.comparison,
-                code_digest=code_digest("noss_comparison"),
+                code_digest=self._code("noss_comparison"),
             )
         ).outputs["comparison"]
         verdict = self._add(
@@ -303,7 +315,7 @@ class _Builder:
                 settings=config.gate,
                 run_name=config.name,
                 config_json=config.request(),
-                code_digest=code_digest("frontier_gate"),
+                code_digest=self._code("frontier_gate"),
                 registry_digest=self._digests.registry,
             )
         ).outputs["verdict"]
@@ -320,9 +332,12 @@ class _Builder:
                 settings=config.push,
                 run_name=config.name,
                 config_json=config.request(),
-                code_digest=code_digest("frontier_pusher"),
+                code_digest=self._code("frontier_pusher"),
             )
         )
+
+    def _code(self, component: str) -> str:
+        return code_digest(component, self._in_image)
 
     def _add(self, node: _Node) -> _Node:
         self._nodes.append(node)

@@ -34,26 +34,35 @@ _FOUNDATIONS = ("numpy", "scipy", "tensorflow", "tf-keras")
 # Native libraries that a package may find on the machine instead of bringing them.
 _NATIVE = {"av": "library_versions", "soundfile": "__libsndfile_version__", "soxr": "__libsoxr_version__"}
 _ABSENT = "absent"
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 
 
-def versions(imports: Mapping[str, Collection[str]]) -> dict[str, str]:
+def versions(
+    imports: Mapping[str, Collection[str]], locked: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """What is installed of the libraries that some modules compute with.
 
     Args:
       imports: Top-level names that they import, and for each the paths of the modules that do.
+      locked: What is installed where they will run, by distribution; None: they run here.
 
     Returns:
-      Version by distribution, as ``scikit-learn``, and by native library, as ``soundfile.library``;
-      'absent' for what is not installed.
+      Version by distribution, as ``scikit-learn``, and by native library that is found here, as
+      ``soundfile.library``; 'absent' for what is not installed.
     """
     found: dict[str, str] = {}
     for name in computing(imports):
         for distribution in _distributions(name):
-            found[distribution] = _version(distribution)
-            found |= {below: _version(below) for below in _foundations_of(distribution)}
-        if name in _NATIVE:
+            for each in (distribution, *_foundations_of(distribution)):
+                found[each] = _version(each) if locked is None else locked.get(each, _ABSENT)
+        if name in _NATIVE and locked is None:
             found[f"{name}.library"] = _native_version(name)
     return found
+
+
+def locked_versions(lock: str) -> dict[str, str]:
+    """Versions by distribution, as the text of a lock pins them."""
+    return {_normal(name): version for name, version in _PIN.findall(lock)}
 
 
 def computing(imports: Mapping[str, Collection[str]]) -> list[str]:

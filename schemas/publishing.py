@@ -28,6 +28,7 @@ _PARTIAL, _HELD = ".partial", ".held"
 # .<name>.<kernel>-<unique>.partial, and beside it .held, which its maker keeps locked.
 _TOKEN = re.compile(r"\.(?P<kernel>[0-9a-f]{8})-[0-9a-f]{32}(?:\.partial|\.held)$")
 _ABANDONED_S = 3600.0
+_UNUSED_S = 30 * 24 * 3600.0
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF})
 
 log = logging.getLogger("tinytrill.publishing")
@@ -115,6 +116,26 @@ def sweep(folder: Path, name: str = "") -> None:
             ours = path.name.startswith(".") and path.suffix in (_PARTIAL, _HELD)
             if ours and name in ("", _target_of(path)):
                 _remove_if_abandoned(path)
+
+
+def forget_unused(folder: Path, pattern: str) -> None:
+    """Removes folders that nobody has marked as used for 30 days: of code or sound that is no more.
+
+    Args:
+      folder: Where they lie; it need not be there.
+      pattern: Of their names.
+    """
+    for path in folder.glob(pattern):
+        with suppress(FileNotFoundError):
+            if path.is_dir() and time.time() - path.stat().st_mtime > _UNUSED_S:
+                log.info("removing %s: unused for 30 days", path)
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def mark_used(folder: Path) -> None:
+    """Says that a folder is used now, for :func:`forget_unused`."""
+    with suppress(OSError):
+        os.utime(folder)
 
 
 def _target_of(path: Path) -> str:

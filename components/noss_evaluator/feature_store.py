@@ -21,7 +21,7 @@ import numpy as np
 
 from components.noss_evaluator.clips import SPLITS, Array, ClipStream, Entry, Sound, WindowBatch, cut
 from components.noss_evaluator.sample_places import Place, find_places, map_samples
-from schemas.publishing import make_once
+from schemas.publishing import forget_unused, make_once, mark_used
 from schemas.records import list_shards
 from schemas.students import FrontEndSpec
 from schemas.tfrecord import framing_digest
@@ -112,6 +112,8 @@ def open_store(
         _make(partial, shape, stream, compute(stream), examples)
 
     try:
+        mark_used(folder)
+        forget_unused(folder.parent, "[0-9a-f]*")
         make_once(folder, make)
         return _load(folder, examples)
     except OSError as error:

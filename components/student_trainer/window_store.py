@@ -28,7 +28,7 @@ from components.audio.framing import to_float
 from components.modeling.frontend import LogMel
 from components.student_trainer.reading_order import mixed_places
 from schemas.distillation_reports import DistillationSetInfo
-from schemas.publishing import make_once
+from schemas.publishing import forget_unused, make_once, mark_used
 from schemas.records import DistillationWindow, iterate_examples, list_shards
 from schemas.students import FrontEndSpec
 from schemas.tfrecord import framing_digest
@@ -115,6 +115,8 @@ def open_store(
     if not info.windows.get(split):
         raise ValueError(f"split {split!r} of the distillation set holds no windows")
     folder = scratch / f"windows-{_digest(uri, split, info, front_end, code_digest)}" / split
+    mark_used(folder.parent)
+    forget_unused(scratch, "windows-*")
     make_once(folder, lambda partial: _compute(uri, split, info, front_end, partial))
     return WindowStore(
         np.load(folder / "log_mel.npy", mmap_mode="r"), np.load(folder / "target.npy", mmap_mode="r")
@@ -154,7 +156,7 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
     target.flush()  # type: ignore[attr-defined]
 
 
-def _array(path: Path, shape: tuple[int, ...]) -> Array:
+def _array(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
     """A float16 array in a file, with its room on the disk: storing into a map may not run out of it.
 
     Raises:

@@ -78,7 +78,7 @@ def compile_tasks(config: RunConfig, layout: RunLayout) -> list[Task]:
 
     from pipeline.dag import beam_args, create_nodes
 
-    nodes = create_nodes(config, layout, unknown_digests(config))
+    nodes = create_nodes(config, layout, unknown_digests(config), in_image=True)
     pipeline = tfx.dsl.Pipeline(
         pipeline_name=pipeline_name(config.name),
         pipeline_root="",

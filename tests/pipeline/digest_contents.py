@@ -13,44 +13,47 @@ MAY_HOLD: dict[str, dict[str, str]] = {
             "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
             "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
             "progress readers record_sum requests resample s3_store settings shard_writer "
-            "sounds"
+            "sounds streams"
         ),
-        "schemas": "artifacts corpus_statistics ingest_reports records settings tfrecord",
+        "schemas": "artifacts corpus_statistics ingest_reports publishing records settings tfrecord",
     },
     "corpus_synthesizer": {
         "components/audio": "resample",
-        "schemas": "artifacts noss_tasks settings strict_yaml",
+        "schemas": "artifacts bounded noss_tasks secrets settings strict_yaml",
     },
     "frontier_gate": {
         "components": "bootstrap fan_in input_keys templates",
-        "components/tracking": "faults names registered stores",
+        "components/tracking": "faults names registered sqlite_stores stores",
         "schemas": (
-            "architecture artifacts comparison_reports devices latency_reports noss_reports "
-            "noss_task_sets noss_tasks settings strict_yaml student_reports students tensors "
-            "tflite_reports training_reports verdicts"
+            "architecture artifacts bounded comparison_reports devices latency_reports "
+            "latency_validity noss_reports noss_task_sets noss_tasks secrets settings "
+            "strict_yaml student_reports students tensors tflite_reports training_reports "
+            "verdicts"
         ),
     },
     "frontier_pusher": {
         "components": "evidence fan_in input_keys markdown templates",
-        "components/tracking": "curves faults ledger names runs stores tracker",
+        "components/tracking": "curves faults ledger names runs seal sqlite_stores stores tracker",
         "schemas": (
-            "architecture artifacts distillation_reports ingest_reports latency_reports "
-            "noss_reports noss_tasks push_reports run_context run_records settings "
-            "strict_yaml student_reports students tensors tflite_reports training_reports "
-            "verdicts"
+            "architecture artifacts bounded distillation_reports ingest_reports "
+            "latency_reports noss_reports noss_tasks plain_text push_reports run_context "
+            "run_records secrets settings strict_yaml student_reports students tensors "
+            "tflite_reports training_reports verdicts"
         ),
     },
     "latency_benchmark": {
         "components": "bootstrap fan_in input_keys",
         "components/modeling": "flatbuffer",
         "schemas": (
-            "architecture artifacts devices latency_reports settings students tensors tflite_reports"
+            "architecture artifacts devices latency_reports latency_validity publishing "
+            "settings students tensors tflite_reports"
         ),
     },
     "noss_comparison": {
         "components": "bootstrap fan_in input_keys markdown templates",
         "schemas": (
-            "artifacts comparison_reports noss_reports noss_task_sets noss_tasks settings strict_yaml"
+            "artifacts bounded comparison_reports noss_reports noss_task_sets noss_tasks "
+            "secrets settings strict_yaml"
         ),
     },
     "noss_evaluator": {
@@ -61,9 +64,10 @@ MAY_HOLD: dict[str, dict[str, str]] = {
             "base concatenation hub huggingface litert_chain onnx saved_model trained wav2vec2"
         ),
         "schemas": (
-            "architecture artifacts ingest_reports noss_reports noss_task_sets noss_tasks "
-            "records resnet settings strict_yaml students teacher_sources teachers tensors "
-            "tflite_reports tfrecord trained_teacher training_reports"
+            "architecture artifacts bounded ingest_reports noss_reports noss_task_sets "
+            "noss_tasks publishing records resnet secrets settings strict_yaml students "
+            "teacher_sources teachers tensors tflite_reports tfrecord trained_teacher "
+            "training_reports"
         ),
     },
     "noss_ingest": {
@@ -72,11 +76,11 @@ MAY_HOLD: dict[str, dict[str, str]] = {
             "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
             "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
             "progress readers record_sum requests resample s3_store settings shard_writer "
-            "sounds"
+            "sounds streams"
         ),
         "schemas": (
-            "artifacts corpus_statistics ingest_reports noss_task_sets noss_tasks records "
-            "settings strict_yaml tfrecord"
+            "artifacts bounded corpus_statistics ingest_reports noss_task_sets noss_tasks "
+            "publishing records secrets settings strict_yaml tfrecord"
         ),
     },
     "record_validator": {
@@ -90,7 +94,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
         "components/modeling/architectures": "*",
         "schemas": (
-            "architecture artifacts distillation_reports records resnet settings "
+            "architecture artifacts distillation_reports publishing records resnet settings "
             "student_reports students tfrecord training_events training_reports"
         ),
     },
@@ -101,9 +105,9 @@ MAY_HOLD: dict[str, dict[str, str]] = {
             "base concatenation hub huggingface litert_chain onnx saved_model trained wav2vec2"
         ),
         "schemas": (
-            "architecture artifacts distillation_reports ingest_reports records resnet "
-            "settings students teacher_sources teachers tensors tfrecord trained_teacher "
-            "training_reports"
+            "architecture artifacts distillation_reports ingest_reports publishing records "
+            "resnet settings students teacher_sources teachers tensors tfrecord "
+            "trained_teacher training_reports"
         ),
     },
     "teacher_trainer": {
@@ -111,8 +115,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/modeling": "frontend layers resnet",
         "components/modeling/teachers": "base trained",
         "schemas": (
-            "architecture artifacts records resnet settings students teacher_sources teachers "
-            "tfrecord trained_teacher training_reports"
+            "architecture artifacts publishing records resnet settings students "
+            "teacher_sources teachers tfrecord trained_teacher training_reports"
         ),
     },
     "tflite_converter": {
@@ -123,8 +127,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
         "components/modeling/architectures": "*",
         "schemas": (
-            "architecture artifacts records resnet settings student_reports students tensors "
-            "tflite_reports tfrecord training_reports"
+            "architecture artifacts publishing records resnet settings student_reports "
+            "students tensors tflite_reports tfrecord training_reports"
         ),
     },
 }

@@ -12,7 +12,7 @@ import pytest
 from pipeline import code_digest as module
 from pipeline import library_versions
 from pipeline.code_digest import code_digest, sources, third_party
-from pipeline.library_versions import versions
+from pipeline.library_versions import locked_versions, versions
 from tests.pipeline.digest_contents import MAY_HOLD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -289,6 +289,32 @@ def test_an_upgrade_runs_those_again_that_compute_with_it(
         importlib.metadata, "version", lambda name: "99.0" if name == upgraded else installed(name)
     )
     assert {component for component in components if digest(component) != before[component]} == runs_again
+
+
+def test_what_runs_in_the_image_counts_the_versions_of_the_image(
+    copy: Path, digest: Digest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = copy / "requirements.lock"
+    shutil.copyfile(ROOT / "requirements.lock", lock)
+    before = code_digest("tflite_converter", in_image=True), digest("tflite_converter")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "99.0")  # on the machine that compiles
+    code_digest.cache_clear()
+    assert code_digest("tflite_converter", in_image=True) == before[0]
+    assert code_digest("tflite_converter") != before[1]
+    tensorflow = importlib.metadata.distribution("tensorflow").version
+    _change(lock, f"\ntensorflow=={tensorflow}", "\ntensorflow==98.0")
+    code_digest.cache_clear()
+    assert code_digest("tflite_converter", in_image=True) != before[0]
+
+
+def test_the_lock_pins_whatever_computes() -> None:
+    locked = locked_versions((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    for component in COMPONENTS:
+        assert "absent" not in versions(third_party(component), locked).values()
+    text = (
+        "av==17.0.0 \\\n    --hash=sha256:aa==\napache-beam[aws,gcp]==2.60 ; python_version > '3'\n# a==1\n"
+    )
+    assert locked_versions(text) == {"av": "17.0.0", "apache-beam": "2.60"}
 
 
 def test_another_ffmpeg_below_the_same_package_counts(

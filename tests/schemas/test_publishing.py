@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from schemas import publishing
-from schemas.publishing import locked, make_once, publish, sweep
+from schemas.publishing import forget_unused, locked, make_once, mark_used, publish, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -242,6 +242,19 @@ def test_a_failed_replacement_leaves_what_was_there(tmp_path: Path) -> None:
         partial.mkdir()
         raise KeyboardInterrupt
     assert (target / "old").exists() and not _partials(tmp_path)
+
+
+def test_what_nobody_uses_is_forgotten_after_a_month(tmp_path: Path) -> None:
+    long_ago = time.time() - 31 * 24 * 3600
+    for name in ("store-old", "store-used", "store-new", "other-old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+        if name != "store-new":
+            os.utime(tmp_path / name, (long_ago, long_ago))
+    mark_used(tmp_path / "store-used")
+    forget_unused(tmp_path, "store-*")
+    assert _visible(tmp_path) == ["other-old", "store-new", "store-used"]
+    forget_unused(tmp_path / "absent", "*")
 
 
 # --- the rules

@@ -14,6 +14,7 @@ import yaml
 
 from pipeline.config import RunConfig
 from pipeline.config_file import ConfigError, dump, load_config, validate
+from pipeline.ending import unforeseen
 from pipeline.kubeflow.run_values import RunValueError, parse_device, parse_teacher
 from pipeline.layout import RunLayout
 from pipeline.sources import resolve
@@ -195,6 +196,34 @@ def test_commands_refuse_secrets_without_showing_them(
     said = "".join(capfd.readouterr())
     assert "refused: " in said and CANARY not in said
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["validate", "--config", "demo", f"--s3_secret_access_key={CANARY}"],
+        ["status", "run", "--timeout", f"https://ann:{CANARY}@host"],
+        [f"https://ann:{CANARY}@host"],
+    ],
+)
+def test_a_wrong_option_does_not_show_its_secret(
+    arguments: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    said = "".join(capfd.readouterr())
+    assert "error: " in said and CANARY not in said
+
+
+def test_a_fault_that_nobody_foresaw_is_logged_without_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "log.txt").touch()
+    monkeypatch.setattr("sys.argv", ["pipeline_runner.py", "report", "--tracking-uri", ADDRESSES[0]])
+    said = unforeseen(RuntimeError(f"no answer from {ADDRESSES[1]}"), tmp_path)
+    logged = (tmp_path / "log.txt").read_text()
+    assert "no answer from https://host.invalid/x" in said and "report --tracking-uri" in logged
+    assert CANARY not in said + logged
 
 
 @pytest.fixture

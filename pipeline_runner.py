@@ -10,13 +10,23 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pipeline.commands import kubeflow, lineage, noss, promotion, pull, registry, runs
+from schemas.secrets import redact
 
 _DESCRIPTION = """\
 TinyTrill distils a big speech-embedding teacher into small TFLite students, measures each on the file
 that ships, and pushes the Pareto frontier of quality and latency to a folder and to MLflow.
 """
+
+
+class _Parser(argparse.ArgumentParser):
+    """One whose errors do not repeat a secret that was given to a wrong option."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with exit code 2."""
+        super().error(redact(message))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pipeline.ending import Terminated, ending_in_order, unforeseen
     from pipeline.kubeflow.faults import KubeflowFault
     from pipeline.local_runner import RunFailed
-    from schemas.secrets import redact
 
     try:
         with ending_in_order():
@@ -49,13 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.verbose:
             raise
-        print(f"failed: {unforeseen(error, getattr(options, 'output', None))}", file=sys.stderr)
+        print(redact(f"failed: {unforeseen(error, getattr(options, 'output', None))}"), file=sys.stderr)
         return 1
     return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pipeline_runner.py",
         description=_DESCRIPTION,
         epilog=runs.EXIT_CODES,

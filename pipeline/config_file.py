@@ -160,7 +160,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
     try:
         parsed = parse_yaml(value, f"--set {key}")
     except YamlError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(redact(error)) from None
     refuse_secrets({last: parsed}, f"--set {key}")
     if isinstance(node, list):
         node[_index(last, node, key)] = parsed

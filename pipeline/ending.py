@@ -17,6 +17,7 @@ from typing import NoReturn
 from pipeline.layout import RunLayout
 from pipeline.reason import reason
 from schemas.bounded import bounded_text
+from schemas.secrets import redact
 
 # A terminal that is closed, and a supervisor or a batch system that ends its jobs.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -98,8 +99,9 @@ def _log(error: Exception, output: Path | None) -> Path | None:
         if log is None or not log.is_file():
             return None
         with log.open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(sys.argv)} (process {os.getpid()})\n")
-            file.writelines(traceback.format_exception(error))
+            command = redact(" ".join(sys.argv))
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {command} (process {os.getpid()})\n")
+            file.write(redact("".join(traceback.format_exception(error))))
     except (OSError, ValueError):
         return None
     return log

@@ -30,6 +30,8 @@ _VALUE = r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s\"',;&}\])]+)"
 _ASSIGNMENT = re.compile(rf"(?<![\w$])(?P<name>-{{0,2}}[A-Za-z][\w.-]*)(?:\s*=\s*|[\"']\s*[=:]\s*){_VALUE}")
 _COLON = re.compile(rf"(?P<name>[A-Za-z][\w.-]*)\s*:\s*{_VALUE}")
 _OPTION = re.compile(rf"(?P<name>--[A-Za-z][\w.-]*)(?:\s+|[\"']\s*,\s*){_VALUE}")
+# An absolute path of two parts or more; the path of an address on the web is none.
+_PATH = re.compile(r"(?<![\w:/.~-])(?:file://)?~?/(?:[^/\s\"'<>]+/)+(?P<name>[^/\s\"'<>]*)")
 # Secrets that look like nothing else.
 _FORMS = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # Amazon's key ids
@@ -166,6 +168,11 @@ def _hide(match: re.Match[str]) -> str:
     return match[0][: start - match.start()] + HIDDEN + match[0][end - match.start() :]
 
 
+def without_folders(text: str) -> str:
+    """Text in which an absolute path is the name of its file only: it says nothing of a machine's folders."""
+    return _PATH.sub(lambda match: match["name"], text)
+
+
 def find_secrets(value: Any, place: str = "") -> Iterator[Found]:
     """The secrets of a configuration, or of a part of it, as it was read.
 
@@ -212,6 +219,11 @@ def _is_option(text: str) -> bool:
 
 
 def _in_text(text: str, place: str) -> Iterator[Found]:
+    if _FORMS.search(text):
+        yield Found(place, "it has the form of a key or a token")
+        return
+    if not any(mark in text for mark in ("://", "=", "--", ":")):
+        return
     address = text.strip()
     candidates = [address] if _SCHEME.match(address) else []
     for each in dict.fromkeys([*candidates, *_ADDRESS.findall(text)]):
@@ -224,8 +236,6 @@ def _in_text(text: str, place: str) -> Iterator[Found]:
             if _holds_secret(name, match["value"]) and (pattern is _PARAMETER or name != "key"):
                 yield Found(place, f"{name} holds a secret")
                 return
-    if _FORMS.search(text):
-        yield Found(place, "it has the form of a key or a token")
 
 
 def refusal(value: Any, place: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.push_reports import ModelDescription
+from schemas.secrets import without_folders
 
 NOT_STATED = "not stated; ask its publisher before you distribute the model"
 
@@ -38,5 +39,5 @@ def _entries(licences: Mapping[str, str]) -> list[str]:
 
 
 def _line(words: str) -> str:
-    """Words on one line: who wrote them cannot add entries."""
-    return " ".join(words.split())
+    """Words on one line, so that who wrote them cannot add entries, and without folders of this machine."""
+    return without_folders(" ".join(words.split()))

@@ -217,8 +217,10 @@ def _submit(options: argparse.Namespace) -> int:
 def _refuse_secrets(options: argparse.Namespace) -> None:
     """What a run is submitted with is stored on the server and shown to whoever may look at it."""
     from pipeline.kubeflow.faults import Refused
+    from pipeline.kubeflow.package import refuse_secrets
     from schemas.secrets import refusal
 
+    refuse_secrets(options.param)
     for name in ("run_name", "pipeline_root", "service_account", "experiment"):
         if said := refusal(getattr(options, name), f"--{name.replace('_', '-')}"):
             raise Refused(f"a run is stored with what it was submitted with:\n{said}")

@@ -119,11 +119,10 @@ def parameter_values(package: Package, given: Sequence[str]) -> dict[str, Any]:
     known = dict(inputs.parameters)
     values: dict[str, Any] = {}
     faults: list[str] = []
+    refuse_secrets(given)
     for text in given:
         name, equals, value = text.partition("=")
-        if said := refusal(_plain(value), f"--param {redact(name)}" if equals else "--param"):
-            faults.append(f"run-time parameters are stored with the run:\n{said}")
-        elif not equals or not name:
+        if not equals or not name:
             faults.append(f"--param {redact(text)!r} must have the form NAME=VALUE")
         elif name not in known:
             faults.append(_unknown(name, sorted(known), package))
@@ -141,6 +140,17 @@ def parameter_values(package: Package, given: Sequence[str]) -> dict[str, Any]:
     if faults:
         raise Refused(faults[0] if len(faults) == 1 else "\n  ".join(["run-time parameters:", *faults]))
     return values
+
+
+def refuse_secrets(given: Sequence[str]) -> None:
+    """Refuses run-time parameters that hold secrets: the server stores them and shows them.
+
+    Raises:
+      Refused: Naming the parameters, and where secrets belong.
+    """
+    values = {f"--param {name}": _plain(value) for name, _, value in (text.partition("=") for text in given)}
+    if said := refusal(values):
+        raise Refused(f"run-time parameters are stored with the run:\n{said}")
 
 
 def _plain(value: str) -> Any:

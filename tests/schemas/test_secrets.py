@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.secrets import find_secrets, is_secret_name, redact, refusal, split_credentials
+from schemas.secrets import find_secrets, is_secret_name, redact, refusal, split_credentials, without_folders
 
 CANARY = "Canary7Bird"
 
@@ -133,6 +133,24 @@ def test_what_an_address_says_of_its_user_is_taken_out_of_it() -> None:
     assert split_credentials("https://host/x?token=t").address == "https://host/x"
     assert split_credentials("https://host/x@y?a=b") == ("https://host/x@y?a=b", "", "", "")
     assert split_credentials("/folder/a:b@c") == ("/folder/a:b@c", "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/home/ann/models/trill", "trill"),
+        ("CC0, see /home/ann/LICENSE.txt, and ask", "CC0, see LICENSE.txt, and ask"),
+        ("file:///home/ann/models/trill", "trill"),
+        ("~/models/trill + /models/yamnet.tflite", "trill + yamnet.tflite"),
+        ("/home/ann/", ""),
+        ("https://tfhub.dev/google/trill/3", "https://tfhub.dev/google/trill/3"),
+        ("s3://bucket/models/trill", "s3://bucket/models/trill"),
+        ("facebook/wav2vec2-base", "facebook/wav2vec2-base"),
+        ("CC BY 4.0 / ODbL and/or MIT", "CC BY 4.0 / ODbL and/or MIT"),
+    ],
+)
+def test_folders_of_a_machine_are_left_out(text: str, shown: str) -> None:
+    assert without_folders(text) == shown
 
 
 def test_secrets_of_the_environment_are_hidden_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from components.markdown import plain
 from components.templates import environment
 from schemas.noss_tasks import SMALLER_IS_BETTER, Metric
 from schemas.push_reports import ModelDescription
+from schemas.secrets import without_folders
 
 if TYPE_CHECKING:
     pass
@@ -65,7 +66,7 @@ def _metric(name: Metric) -> str:
 
 
 FILTERS: dict[str, Callable[[Any], str]] = {
-    "words": plain,
+    "words": lambda text: plain(without_folders(str(text))),
     "mebibytes": lambda size: f"{size / 2**20:.2f}",
     "share": lambda value: f"{100 * value:.1f} %",
     "score": lambda value: f"{value:.3f}",

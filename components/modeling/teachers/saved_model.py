@@ -21,6 +21,12 @@ from schemas.teachers import SavedModelTeacher, TfHubTeacher
 _SAVED_MODEL = "saved_model.pb"
 
 
+def _name(folder: Path) -> str:
+    """Of a SavedModel: its folder, with the one above if it is a version's."""
+    folder = folder.absolute()
+    return f"{folder.parent.name}/{folder.name}" if folder.name.isdigit() else folder.name
+
+
 class SavedModelEmbedder(Teacher):
     """Calls a SavedModel and takes the mean of its output over time, where it has a time axis."""
 
@@ -38,7 +44,7 @@ class SavedModelEmbedder(Teacher):
             raise TeacherError(f"{folder} is not a SavedModel: it holds no {_SAVED_MODEL}")
         source = spec.handle if isinstance(spec, TfHubTeacher) else str(folder)
         super().__init__(
-            spec.name or source,
+            spec.name or (source if isinstance(spec, TfHubTeacher) else _name(Path(folder))),
             digest_files([folder]),
             spec.window_samples,
             spec.hop_samples,

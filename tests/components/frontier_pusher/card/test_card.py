@@ -7,6 +7,7 @@ import re
 import pytest
 
 from components.frontier_pusher.card import write_card, write_example
+from components.frontier_pusher.notice import write_notice
 from schemas.noss_reports import RobustnessResult
 from schemas.push_reports import Licences
 from schemas.tensors import TensorInfo
@@ -203,3 +204,16 @@ def test_other_types_than_float32_are_refused(write: object) -> None:
     description = make_description(inputs=[TensorInfo(name="waveform", shape=[1, 15600], dtype="int8")])
     with pytest.raises(ValueError, match="waveform is int8; a card can be written for float32"):
         write(description)
+
+
+def test_neither_card_nor_notice_names_folders_of_the_machine_that_made_them() -> None:
+    place = "/home/ann/private-sound"
+    description = make_description(
+        teacher=f"{place}/teachers/trill",
+        licences=Licences(
+            teacher=f"see {place}/LICENSE", corpus={f"{place}/corpus": f"file://{place}/terms.txt"}
+        ),
+    )
+    for text in (write_card(description), write_notice(description)):
+        assert "/home" not in text and "private-sound" not in text
+        assert "trill" in text and "corpus" in text and "terms.txt" in text

@@ -102,6 +102,14 @@ def test_names_an_index_that_is_not_there(level_model: Path) -> None:
         load_teacher(spec).embed(np.zeros((1, 400), np.float32))
 
 
+def test_a_folder_is_described_by_its_name_alone(level_model: Path, tmp_path: Path) -> None:
+    spec = SavedModelTeacher(path=str(level_model / "levels"), arguments={"gain": 1})
+    assert load_teacher(spec).description == "levels"
+    version = tmp_path / "trill" / "3"
+    shutil.copytree(level_model / "levels", version)
+    assert load_teacher(spec.model_copy(update={"path": str(version)})).description == "trill/3"
+
+
 def test_names_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(TeacherError, match=r"is not a SavedModel: it holds no saved_model\.pb"):
         load_teacher(SavedModelTeacher(path=str(tmp_path)))

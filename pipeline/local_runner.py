@@ -25,6 +25,7 @@ from pipeline.metadata import FINISHED, check_metadata, newest_run
 from pipeline.preflight import examine
 from pipeline.progress import Progress, listening, terminal
 from pipeline.reason import reason
+from pipeline.relocation import cached_anywhere, settle
 from pipeline.run_folder import exclusive, make_run_folder, temporary_files
 from pipeline.sources import DataDigests, check_sources, data_digests, resolve
 from pipeline.tracked_run import store_of_run, tracked
@@ -91,6 +92,7 @@ def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> 
     make_run_folder(layout)
     with exclusive(layout), temporary_files(layout), terminal(layout.log, verbose) as console:
         check_metadata(layout.metadata)
+        settle(layout, held=True)
         layout.config.write_text(dump(resolved), encoding="utf-8")
         examine(resolved, layout, lambda line: console.print(line, style="dim", markup=False, soft_wrap=True))
         digests = data_digests(resolved, layout)
@@ -125,7 +127,7 @@ def _run_pipeline(
     candidates = [candidate.candidate_id for candidate in config.students.expand()]
     progress = Progress(console, nodes, candidates)
     closed = None
-    with listening(progress, verbose):
+    with listening(progress, verbose), cached_anywhere(layout):
         try:
             LocalDagRunner().run(pipeline)
         except GateClosed as error:

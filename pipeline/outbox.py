@@ -16,7 +16,8 @@ from components.tracking.stores import Store
 from components.tracking.tracker import Tracker
 from pipeline.layout import RunLayout
 from pipeline.lineage.export import export_lineage
-from pipeline.run_folder import exclusive, run_folder
+from pipeline.relocation import open_folder
+from pipeline.run_folder import exclusive
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
 
@@ -51,7 +52,7 @@ def sync(output: Path, tracking_uri: str = "") -> list[Outcome]:
     Raises:
       FolderHeld: If a run, or another sync, is writing into the folder.
     """
-    layout = run_folder(output)
+    layout = open_folder(output)
     folders = outbox.waiting(layout.outbox)
     if not folders:
         return []

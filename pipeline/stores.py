@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from components.tracking.stores import SQLITE, TRACKING_URI, keep_credentials_aside, sqlite_file
 from pipeline.config_file import ConfigError
-from pipeline.run_folder import run_folder
+from pipeline.relocation import open_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,7 +25,7 @@ def store_of(tracking_uri: str, output: Path | None) -> str:
     if tracking_uri:
         return keep_credentials_aside(tracking_uri)
     if output is not None:
-        layout = run_folder(output)
+        layout = open_folder(output)
         if not layout.mlflow.is_file():
             raise ConfigError(f"--output {output}: {layout.mlflow} is absent; accepted: the folder of a run")
         return f"{SQLITE}{layout.mlflow}"

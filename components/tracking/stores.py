@@ -102,9 +102,11 @@ def _ask(uri: str) -> None:
 
         http_request(get_default_host_creds(uri), "/health", "GET", max_retries=0, timeout=_HEALTH_SECONDS)
     elif file := sqlite_file(uri):
+        from components.tracking.relocation import relocate_store
         from components.tracking.sqlite_stores import ensure_store
 
         ensure_store(file)
+        relocate_store(file)
     elif urlsplit(uri).scheme.partition("+")[0] in DATABASE_ENGINES:
         import sqlalchemy
 

@@ -135,10 +135,10 @@ def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from pipeline.local_runner import last_push, publish_report
-    from pipeline.run_folder import run_folder
+    from pipeline.relocation import open_folder
     from pipeline.summary import print_summary
 
-    layout = run_folder(options.output)
+    layout = open_folder(options.output)
     print_summary(Console(), layout, publish_report(layout), last_push(layout))
     return 0
 

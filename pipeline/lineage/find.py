@@ -32,6 +32,7 @@ from pipeline.lineage.parts import file_id, read_push, version_id
 from pipeline.lineage.registry_graph import versions_of_file
 from pipeline.lineage.search import find_file, find_push
 from pipeline.registry.versions import find_version
+from pipeline.relocation import open_folder, settle
 from pipeline.stores import opened, store_of
 from schemas.lineage import LineageGraph
 
@@ -66,7 +67,7 @@ class Finder:
           tracking_uri: Of the MLflow store; empty: that of the folder, else of the environment.
           output: A run's folder.
         """
-        self.layout = RunLayout(output.resolve()) if output else None
+        self.layout = open_folder(output) if output else None
         self._stack = ExitStack()
         self._client: Any = None
         self._uri, self._no_store = _store(tracking_uri, self.layout)
@@ -100,7 +101,7 @@ class Finder:
         if path.suffix == ".tflite" or (path / MODEL_FILE).is_file():
             return self._file(path if path.suffix == ".tflite" else path / MODEL_FILE)
         if path.is_dir():
-            return self._folder(RunLayout(path.resolve()))
+            return self._folder(open_folder(path))
         if _RUN_ID.fullmatch(what):
             return self._run(what)
         return self._version(what)
@@ -248,6 +249,7 @@ def _folders(layout: RunLayout | None, path: Path) -> Iterable[RunLayout]:
     for parent in path.resolve().parents:
         around = RunLayout(parent)
         if around.metadata.is_file() and around != layout:
+            settle(around)
             yield around
 
 

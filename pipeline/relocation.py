@@ -24,7 +24,7 @@ from components.tracking.stores import SQLITE
 from pipeline.layout import RunLayout
 from pipeline.metadata import check_metadata
 from pipeline.run_folder import exclusive, run_folder
-from schemas.reports import PushReport
+from schemas.push_reports import PushReport
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
 

@@ -152,8 +152,8 @@ def _compute(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEn
         start += len(batch)
     if start != count:
         raise ValueError(f"split {split!r} of {uri} should hold {count} windows, but holds {start}")
-    log_mel.flush()  # type: ignore[attr-defined]
-    target.flush()  # type: ignore[attr-defined]
+    log_mel.flush()
+    target.flush()
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, Any]:

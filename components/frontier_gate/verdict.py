@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.frontier_gate.axes import Entrant, misplaced
+from components.frontier_gate.champions import find_champions
 from components.frontier_gate.draws import read_draws
 from components.frontier_gate.effects import main_effects, why_no_effects
 from components.frontier_gate.goals import applicable, of_time
-from components.frontier_gate.incumbents import Measure, find_champions, find_incumbents
+from components.frontier_gate.incumbents import Measure, find_incumbents
 from components.frontier_gate.judge import judge, why_nothing
-from components.frontier_gate.points import find_points, point_id, reference_quality
+from components.frontier_gate.points import find_points, reference_quality
 from components.frontier_gate.recommendation import recommend
 from components.frontier_gate.scales import Floats
 from components.frontier_gate.settings import GateSettings
@@ -102,9 +103,13 @@ def reach_verdict(
 
 
 def benchmark_digest(teacher: NossModelResult, protocol: str) -> str:
-    """sha256 over all that decides a quality: rules, code, tasks and clips."""
+    """sha256 over all that decides a quality: rules, tasks and clips.
+
+    The rules' words hold the version of the measurement; the code itself is not in it, or a changed comment
+    would make every registered model incomparable.
+    """
     tasks = sorted((task.task, task.task_digest, task.data_digest) for task in teacher.tasks)
-    return hashlib.sha256(json.dumps([protocol, teacher.code_version, tasks]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([protocol, tasks]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -127,18 +132,15 @@ class _Run:
         no_figure = {p.point_id: reason for p in points if (reason := misplaced(p, settings.axes))}
         points = [point for point in points if point.point_id not in no_figure]
         refused += [RefusedVariant(point_id=name, reason=reason) for name, reason in no_figure.items()]
-        own_files = {
-            variant.sha256: point_id(report, variant)
-            for report in self.converted
-            for variant in report.variants
-        }
-        incumbents = find_incumbents(self.registered.get(device, ()), measure, own_files, settings.axes)
+        own_files = {point.sha256: point.point_id for point in points}
+        registered = self.registered.get(device, ())
+        incumbents = find_incumbents(registered, measure, own_files, settings.axes)
         yardsticks = Yardsticks(
             self.teacher,
             self.baselines,
             {point.point_id: point for point in points},
             {variant.point_id: variant.reason for variant in refused},
-            find_champions(incumbents),
+            find_champions(registered, incumbents, points),
             slices_of(self.comparison),
         )
         judgement = judge(points, self.draws, incumbents, yardsticks, settings, device)

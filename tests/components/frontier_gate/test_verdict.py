@@ -370,10 +370,10 @@ def test_the_benchmark_digest_is_of_all_that_decides_a_quality() -> None:
     teacher = make_run(TWO).teacher.results[0]
     first = benchmark_digest(teacher, "p")
     tasks = teacher.tasks
-    assert benchmark_digest(teacher.model_copy(update={"tasks": tasks[::-1], "mean": 0.1}), "p") == first
+    same = {"tasks": tasks[::-1], "mean": 0.1, "code_version": "a comment was changed"}
+    assert benchmark_digest(teacher.model_copy(update=same), "p") == first
     others = [
         benchmark_digest(teacher, "q"),
-        benchmark_digest(teacher.model_copy(update={"code_version": "x"}), "p"),
         benchmark_digest(teacher.model_copy(update={"tasks": tasks[1:]}), "p"),
         *(
             benchmark_digest(
@@ -382,4 +382,4 @@ def test_the_benchmark_digest_is_of_all_that_decides_a_quality() -> None:
             for change in ({"task": "x"}, {"task_digest": "x"}, {"data_digest": "x"})
         ),
     ]
-    assert len({first, *others}) == 7
+    assert len({first, *others}) == 6

@@ -19,15 +19,25 @@ class Champion:
 
     Attributes:
       name: As in 'tinytrill-host v3 (champion)'.
-      point: Its figures; None: there are none to compare with, and no goal against it is met.
-      why: Why there are none; empty if there are.
-      own: Whether it is a file of this run, and the figures are this run's.
+      registered: Its figures in the registry; None: they are not known, or do not compare.
+      why: Why there are none to compare with; empty if there are.
+      own: This run's point of the same file; None: the file is not of this run.
     """
 
     name: str
-    point: FrontierPoint | None
+    registered: FrontierPoint | None
     why: str = ""
-    own: bool = False
+    own: FrontierPoint | None = None
+
+    def figures_for(self, point: FrontierPoint) -> FrontierPoint | None:
+        """What a point is held against; None: nothing compares, and no goal against the champion is met.
+
+        Where the champion is a file of this run, this run's figures of it count, whatever the registry says.
+        Only that file itself is held against its registered figures: against its own it would always keep up.
+        """
+        if self.own is not None and self.own.sha256 != point.sha256:
+            return self.own
+        return self.registered
 
 
 def find_champions(
@@ -35,41 +45,37 @@ def find_champions(
 ) -> dict[VariantInput, Champion]:
     """The champion of each input.
 
-    A champion whose figures are not known may be one of either input. Where the champion is a file of this
-    run, this run's figures of it count, whatever its standing says.
+    A champion whose figures are not known may be one of either input.
 
     Args:
       registered: All registered versions of the device.
       incumbents: Those with figures, with why they do not compare.
       points: This run's on the device.
     """
-    reasons = {incumbent.name: incumbent.reason for incumbent in incumbents}
-    own = {point.sha256: point for point in reversed(points)}
+    known = {incumbent.name: incumbent for incumbent in incumbents}
     found: dict[VariantInput, Champion] = {}
     for version in registered:
         if CHAMPION not in version.aliases:
             continue
-        if version.standing is None:
-            champion = Champion(
-                version.name, None, f"the figures of {version.name} are not known: {version.fault}"
-            )
-            inputs = INPUT_KINDS
-        else:
-            champion = _known(
-                version.name, version.standing.point, own, reasons.get(version.name, "it was not judged")
-            )
-            inputs = ((champion.point or version.standing.point).input,)
+        inputs, champion = INPUT_KINDS, _unknown(version)
+        if incumbent := known.get(version.name):
+            inputs, champion = (incumbent.point.input,), _known(incumbent, points)
         for kind in inputs:
             found[kind] = _both(found[kind], champion) if kind in found else champion
     return found
 
 
-def _known(name: str, point: FrontierPoint, own: dict[str, FrontierPoint], reason: str) -> Champion:
-    if point.sha256 in own:
-        return Champion(name, own[point.sha256], own=True)
-    if reason:
-        return Champion(name, None, f"the figures of {name} do not compare: {reason}")
-    return Champion(name, point)
+def _unknown(version: RegisteredVersion) -> Champion:
+    return Champion(version.name, None, f"the figures of {version.name} are not known: {version.fault}")
+
+
+def _known(incumbent: Incumbent, points: Sequence[FrontierPoint]) -> Champion:
+    name, point = incumbent.name, incumbent.point
+    own = next((one for one in points if (one.sha256, one.input) == (point.sha256, point.input)), None)
+    if incumbent.incomparable:
+        why = f"the figures of {name} do not compare: {incumbent.incomparable}"
+        return Champion(name, None, why, own)
+    return Champion(name, point, own=own)
 
 
 def _both(one: Champion, other: Champion) -> Champion:

@@ -55,11 +55,13 @@ class Incumbent:
     Attributes:
       version: It.
       standing: Its figures.
+      incomparable: Why its figures do not compare; empty if they do.
       reason: Why it does not compete; empty if it does.
     """
 
     version: RegisteredVersion
     standing: Standing
+    incomparable: str
     reason: str
 
     @property
@@ -112,20 +114,15 @@ def find_incumbents(
       own_files: This run's points by sha256: a file does not compete with itself.
       axes: On what points compete.
     """
-
-    def reason(standing: Standing) -> str:
-        own = own_files.get(standing.point.sha256)
-        return (
-            measure.differs(standing)
-            or (f"the same file as {own} of this run" if own else "")
-            or misplaced(standing.point, axes)
-        )
-
-    return [
-        Incumbent(version, version.standing, reason(version.standing))
-        for version in registered
-        if version.standing
-    ]
+    found = []
+    for version in registered:
+        if version.standing is None:
+            continue
+        incomparable = measure.differs(version.standing) or misplaced(version.standing.point, axes)
+        own = own_files.get(version.standing.point.sha256)
+        reason = incomparable or (f"the same file as {own} of this run" if own else "")
+        found.append(Incumbent(version, version.standing, incomparable, reason))
+    return found
 
 
 def _words(machine: Machine) -> str:

@@ -22,7 +22,9 @@ from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.yardsticks import Yardsticks, check_names, slices_of
 from components.tracking.registered import RegisteredVersion
 from schemas.comparison_reports import NossComparison
+from schemas.latency_faults import report_faults
 from schemas.latency_reports import LatencyReport, Machine
+from schemas.noss_faults import beside_teacher
 from schemas.noss_reports import NossModelResult, NossReport
 from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RefusedVariant, Verdict
@@ -66,6 +68,10 @@ def reach_verdict(
             raise ValueError(
                 f"baseline {baseline.model!r} was evaluated on {sorted(t.task for t in baseline.tasks)}, "
                 f"the teacher on {sorted(tasks)}: their means cannot be compared"
+            )
+        if odd := beside_teacher(baseline, teacher):
+            raise ValueError(
+                f"baseline {baseline.model!r} cannot be compared with the teacher: {'; '.join(odd)}"
             )
     devices = _device_names(latencies)
     by_name = {baseline.name: baseline for baseline in baselines}
@@ -144,8 +150,10 @@ class _Run:
             slices_of(self.comparison),
         )
         judgement = judge(points, self.draws, incumbents, yardsticks, settings, device)
+        unsound = report_faults(latency)
         closed = [
-            *_without_points(latency, points, refused, self.noss),
+            *(f"the latency report cannot be believed: {words}" for words in unsound),
+            *([] if unsound else _without_points(latency, points, refused, self.noss)),
             *missing_tasks(settings, self.teacher),
             *([] if latency.failure else host_figures(latency.machine, settings)),
         ]

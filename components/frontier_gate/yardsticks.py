@@ -59,7 +59,7 @@ class Yardsticks:
             champion = self.champions.get(point.input)
             if champion is None:
                 return CHAMPION, Figure(None, "no champion is registered for this device and input")
-            return champion.name, self._of_champion(goal, champion)
+            return champion.name, self._of_champion(goal, champion, point)
         if goal.against == TEACHER:
             return "the teacher", self._of_model(goal, self.teacher)
         if goal.against in self.baselines:
@@ -77,13 +77,14 @@ class Yardsticks:
             return self._of_slice(goal, point.point_id)
         return of_point(goal, point)
 
-    def _of_champion(self, goal: Goal, champion: Champion) -> Figure:
-        if champion.point is None:
+    def _of_champion(self, goal: Goal, champion: Champion, point: FrontierPoint) -> Figure:
+        figures = champion.figures_for(point)
+        if figures is None:
             return Figure(None, champion.why)
         if not goal.slice:
-            return of_point(goal, champion.point)
-        if champion.own:
-            return self._of_slice(goal, champion.point.point_id)
+            return of_point(goal, figures)
+        if figures is champion.own:
+            return self._of_slice(goal, figures.point_id)
         return Figure(None, f"slices of {champion.name} are not kept in the registry")
 
     def _of_model(self, goal: Goal, model: NossModelResult) -> Figure:

@@ -152,7 +152,7 @@ def test_what_does_not_compare_does_not_compete(run: Run) -> None:
     cases = {
         "measured on host (Test CPU, LiteRT 2.3.0, XNNPACK, threads: 4, cores 2), not on "
         "host (Test CPU, LiteRT 2.3.0, XNNPACK, threads: 1)": other_machine(strong, threads=4, cores="2"),
-        "measured against another reference model: sha256 aaaaaaaaaaaa, not rrrrrrrrrrrr": other(
+        "measured against another reference model: sha256 aaaaaaaaaaaa, not ffffffffffff": other(
             strong, reference_sha256="a" * 64
         ),
         "its quality comes from other tasks, clips or rules: benchmark digest bbbbbbbbbbbb, not "

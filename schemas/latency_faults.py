@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from schemas import faults
 from schemas.latency_reports import LatencyMeasurement, LatencyReport, Machine, SessionConditions
+from schemas.latency_validity import busy
 
 # Tools that stop by the clock and not by the sum of their timings fall short by their own work.
 _SHORT_BY = 0.05
@@ -119,13 +120,12 @@ def faults_in_report(measured: LatencyMeasurement, report: LatencyReport) -> lis
         found.append("it is reported more than once")
     if measured.key in report.failures:
         found.append(f"it is also reported to have failed: {report.failures[measured.key]}")
-    attempts = _finished(report)
+    attempts, numbers = _finished(report), measured.session_numbers
     if not 1 <= measured.attempts <= len(attempts):
-        return [
-            *found,
-            f"{len(attempts)} attempts were finished, and not its attempt {measured.attempts}",
-        ]
+        return [*found, f"{len(attempts)} attempts were finished, and not its attempt {measured.attempts}"]
     sessions = attempts[measured.attempts - 1]
+    if numbers and numbers != [one.session for one in sessions]:
+        return [*found, f"its sessions {numbers} are not those of its attempt {measured.attempts}"]
     found += _attempt_faults(sessions, report)
     reference_ms = [one.reference_ms for one in sessions if one.reference_ms]
     if len(reference_ms) == len(measured.session_ms) and report.reference:
@@ -215,6 +215,10 @@ def _attempt_faults(sessions: Sequence[SessionConditions], report: LatencyReport
         if one.reference_ms is None:
             found.append(f"session {one.session}: the reference model has no figure")
         found += [f"session {one.session}: {reason}" for reason in one.reasons]
+        if one.reference_mean_ms is not None and not one.reasons:
+            told = one.reference_ms, one.reference_mean_ms, one.reference_p95_ms
+            reason = busy(*told, report.max_interruption)
+            found += [f"session {one.session}: {reason}"] if reason else []
     told = [one.reference_ms for one in sessions if one.reference_ms]
     apart = max(told) / min(told) - 1 if told else 0.0
     if not apart <= report.max_reference_drift:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from schemas import latency_faults, noss_faults, tflite_faults
+from schemas import faults, latency_faults, noss_faults, tflite_faults
 from schemas.comparison_reports import NossComparison, PairedDifference
-from schemas.faults import ROUNDING
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.latency_validity import measured_on_a_busy_host
 from schemas.noss_reports import NossModelResult, NossReport
@@ -200,6 +199,8 @@ def _refused_quality(
     if quality is None:
         reason = benchmark.refused.get(variant.name, "")
         return f"no NOSS result: {reason}" if reason else "no NOSS result"
+    if found := faults.malformed(quality):
+        return _told("NOSS", found)
     if quality.sha256 != variant.sha256:
         return f"NOSS was measured on another file: sha256 {quality.sha256[:12]}, not {variant.sha256[:12]}"
     if benchmark.protocol != comparison.protocol:
@@ -259,7 +260,10 @@ def _refused_latency(
     if reason := measured_on_a_busy_host(latency, timed):
         return f"latency is invalid: {reason}"
     found = latency_faults.faults_in_report(timed, latency)
-    if timed.sound_seconds and not abs(timed.sound_seconds - heard_seconds) <= ROUNDING * heard_seconds:
+    if (
+        timed.sound_seconds
+        and not abs(timed.sound_seconds - heard_seconds) <= faults.ROUNDING * heard_seconds
+    ):
         found.append(f"an invocation hears {timed.sound_seconds} s, but its front end {heard_seconds} s")
     if (timed.input, timed.bytes) != (variant.input, variant.bytes):
         found.append(

@@ -1,8 +1,8 @@
 """Figures of a small benchmark, pinned with the version of the measurement.
 
 They are of made-up embeddings with every kind of task: figures that change without a new
-``PROTOCOL_VERSION`` would let registered models compare that do not. Who means to change them raises the version
-and adds the new figures below, beside the old ones.
+``PROTOCOL_VERSION`` would let registered models compare that do not. Who means to change them raises the
+version and adds the new figures below, beside the old ones.
 """
 
 from __future__ import annotations

@@ -157,6 +157,9 @@ def _reference_faults(report: LatencyReport) -> list[str]:
     if reference is None:
         return ["the reference model was not timed: there is nothing to compare with"]
     found = measurement_faults(reference)
+    if not faults.malformed(reference):
+        told = reference.p50_ms, reference.mean_ms, reference.p95_ms
+        found += filter(None, [busy(*told, report.max_interruption)])
     if not found:
         found = _validity_faults(reference, report)
         if not reference.valid and not reference.reasons:

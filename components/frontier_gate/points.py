@@ -182,10 +182,9 @@ def _refused_variant(variant: TfliteVariant, report: TfliteReport) -> str:
     """Why the file cannot compete; empty if it can."""
     if not variant.accepted:
         return f"refused by the converter: {variant.reason or 'no reason given'}"
-    found = tflite_faults.variant_faults(variant, report)
-    if not found and (flaw := _flaw_in_parity(variant.parity)):
-        return f"parity: {flaw}"
-    return _told("the converter's report", found)
+    if found := tflite_faults.variant_faults(variant, report):
+        return _told("the converter's report", found)
+    return _told("parity", tflite_faults.parity_faults(variant.parity) or _flaw_in_parity(variant.parity))
 
 
 def _refused_quality(
@@ -277,11 +276,11 @@ def _told(source: str, found: Sequence[str]) -> str:
     return f"{source}: {'; '.join(found)}" if found else ""
 
 
-def _flaw_in_parity(parity: Parity | None) -> str:
+def _flaw_in_parity(parity: Parity | None) -> list[str]:
     """Why nobody can say that the file answers as its student does, whatever floor the converter held."""
     if parity and parity.n > 1 and parity.centred_cosine < LEAST_CENTRED_COSINE:
-        return (
+        return [
             f"without the mean embedding, the file agrees with its student by a cosine of "
             f"{parity.centred_cosine:.3f} only, below {LEAST_CENTRED_COSINE}"
-        )
-    return ""
+        ]
+    return []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -171,7 +170,7 @@ def make_latency(
         sessions=3,
         rounds=5,
         min_runs=50,
-        min_seconds=1.0,
+        min_seconds=0.05,
         reference=make_measurement("reference", Made(0, 10.0), REFERENCE_SHA256),
         measurements=[
             make_measurement(
@@ -278,8 +277,7 @@ def make_result(
 def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurement:
     """A measurement with intervals of ``made.spread``."""
     ms, low, high = made.latency_ms, 1 - made.spread, 1 + made.spread
-    # As many as take a second in each of the three sessions; sessions agree to 4 % and better.
-    n, apart = max(750, math.ceil(3e3 / ms)), min(made.spread, 0.02)
+    n, apart = 750, min(made.spread, 0.02)
     wave = made.name.startswith("wave")
     student = candidate != "reference"
     return LatencyMeasurement(

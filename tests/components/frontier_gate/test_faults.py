@@ -27,7 +27,9 @@ LARGE_LIMITS = {
 
 @pytest.fixture
 def run() -> Run:
-    return make_run({SMALL: [Made(0.75, 5.0), Made(0.74, 4.0, "wave-dynamic")]})
+    made = make_run({SMALL: [Made(0.75, 5.0), Made(0.74, 4.0, "wave-dynamic")]})
+    reported(made, min_seconds=1.0)
+    return made
 
 
 def timed(run: Run, index: int = 0, **changes: Any) -> None:

@@ -40,7 +40,9 @@ def result_faults(result: NossModelResult) -> list[str]:
     ]
     found += faults.no_shares({**mean, **scores})
     found += faults.outside("mean", result.mean, result.mean_low, result.mean_high)
-    together = sum(task.score for task in result.tasks) / len(result.tasks)
+    if not result.deciding:
+        return [*found, "none of its tasks enters the mean"]
+    together = sum(task.score for task in result.deciding) / len(result.deciding)
     found += faults.differs("mean", result.mean, together, "its tasks' scores have the mean")
     counts = {"embedding_dim": result.embedding_dim, "clips": result.clips, "windows": result.windows}
     found += faults.not_above_zero(counts)
@@ -76,7 +78,12 @@ def task_faults(task: TaskResult) -> list[str]:
 def beside_teacher(result: NossModelResult, teacher: NossModelResult) -> list[str]:
     """How a result's tasks differ from the teacher's, with which it is compared; empty if they do not."""
     theirs = {task.task: task for task in teacher.tasks}
-    return [
+    found = [
+        f"{task.task}: it enters the mean of one of the two and not that of the other"
+        for task in result.tasks
+        if task.task in theirs and bool(task.shown_only) != bool(theirs[task.task].shown_only)
+    ]
+    return found + [
         f"{task.task}: {name} is {getattr(task, name)!r}, the teacher's {getattr(theirs[task.task], name)!r}"
         for task in result.tasks
         if task.task in theirs

@@ -114,7 +114,9 @@ def benchmark_digest(teacher: NossModelResult, protocol: str) -> str:
     The rules' words hold the version of the measurement; the code itself is not in it, or a changed comment
     would make every registered model incomparable.
     """
-    tasks = sorted((task.task, task.task_digest, task.data_digest) for task in teacher.tasks)
+    tasks = sorted(
+        (task.task, task.task_digest, task.data_digest, bool(task.shown_only)) for task in teacher.tasks
+    )
     return hashlib.sha256(json.dumps([protocol, tasks]).encode()).hexdigest()
 
 

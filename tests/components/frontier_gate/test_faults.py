@@ -330,6 +330,7 @@ def test_a_result_that_contradicts_itself(run: Run, changes: dict[str, Any], wor
         ({"task_digest": "e" * 16}, "task_digest is 'eee"),
         ({"task_version": 2}, "task_version is 2, the teacher's 1"),
         ({"synthetic": False}, "synthetic is False, the teacher's True"),
+        ({"shown_only": "a speaker is in two splits"}, "enters the mean of one of the two and not that of"),
     ],
 )
 def test_a_task_that_contradicts_itself_or_the_teachers(

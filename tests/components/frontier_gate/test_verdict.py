@@ -379,7 +379,7 @@ def test_the_benchmark_digest_is_of_all_that_decides_a_quality() -> None:
             benchmark_digest(
                 teacher.model_copy(update={"tasks": [tasks[0].model_copy(update=change), *tasks[1:]]}), "p"
             )
-            for change in ({"task": "x"}, {"task_digest": "x"}, {"data_digest": "x"})
+            for change in ({"task": "x"}, {"task_digest": "x"}, {"data_digest": "x"}, {"shown_only": "x"})
         ),
     ]
-    assert len({first, *others}) == 6
+    assert len({first, *others}) == 7

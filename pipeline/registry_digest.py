@@ -33,7 +33,7 @@ def registry_digest(push: PusherSettings, run_name: str, devices: Iterable[str])
     for device in devices:
         for one in registered_versions(push.tracking_uri, model_name(push.registered_model, device)):
             name = f"{one.registered_model} {one.version}"
-            if one.standing.point.sha256 not in own:
+            if one.standing and one.standing.point.sha256 not in own:
                 rivals.append(f"{name} {one.standing.point.sha256}")
             if CHAMPION_ALIAS in one.aliases:
                 champions.append(f"champion {name}")

@@ -161,6 +161,12 @@ class LatencyReport(ReportFile):
         MAX_INTERRUPTION,
         description="Larger shares of its time that the reference model lost to interruptions are invalid.",
     )
+    max_disagreement: float = Field(
+        0.05, description="Sessions of a model that differ by more, beyond the common drift, are invalid."
+    )
+    max_reference_drift: float = Field(
+        0.25, description="Sessions between which the reference model differs by more are invalid."
+    )
     reference: LatencyMeasurement | None = Field(description="None: the device could not be measured at all.")
     measurements: list[LatencyMeasurement]
     failures: dict[str, str] = Field(

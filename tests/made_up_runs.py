@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from schemas.comparison_reports import LeftOut, ModelSlices, NossComparison, PairedDifference
 from schemas.distillation_reports import DistillationSetInfo
@@ -28,11 +29,12 @@ from schemas.noss_tasks import Obtain
 from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.tensors import TensorInfo
-from schemas.tflite_reports import Behaviour, LayerNoise, Parity, TfliteReport, TfliteVariant
+from schemas.tflite_reports import Behaviour, LayerNoise, Parity, Precision, TfliteReport, TfliteVariant
 from schemas.training_reports import EpochMetrics
 from tests.students import mobilenet
 
 TASKS = ("language", "speaker", "keyword")
+REFERENCE_SHA256 = "f" * 64
 PROTOCOL = "logistic regression, C chosen on validation"
 
 
@@ -168,11 +170,13 @@ def make_latency(
         sessions=3,
         rounds=5,
         min_runs=50,
-        min_seconds=1.0,
-        reference=make_measurement("reference", Made(0, 10.0), "r" * 64),
+        min_seconds=0.05,
+        reference=make_measurement("reference", Made(0, 10.0), REFERENCE_SHA256),
         measurements=[
             make_measurement(
-                report.candidate_id, replace(made, latency_ms=made.latency_ms * factor), variant.sha256
+                report.candidate_id,
+                replace(made, latency_ms=made.latency_ms * factor, size=variant.bytes),
+                variant.sha256,
             )
             for report, variants in zip(converted, candidates.values(), strict=True)
             for made, variant in zip(variants, report.variants, strict=True)
@@ -201,7 +205,7 @@ def make_variant(made: Made, content: bytes) -> TfliteVariant:
     return TfliteVariant(
         name=made.name,
         input="wave" if kind == "wave" else "core",
-        precision="dynamic" if precision == "dynamic" else "float32",
+        precision=TypeAdapter(Precision).validate_python(precision),
         file=f"{made.name}.tflite",
         golden=f"{made.name}.golden.npz",
         sha256=hashlib.sha256(content).hexdigest(),
@@ -243,6 +247,7 @@ def make_result(
         tasks=[
             TaskResult(
                 task=task,
+                task_digest=hashlib.sha256(f"record of {task}".encode()).hexdigest()[:16],
                 data_digest=hashlib.sha256(task.encode()).hexdigest(),
                 value=mean + offset,
                 low=mean + offset - 0.04,
@@ -272,6 +277,7 @@ def make_result(
 def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurement:
     """A measurement with intervals of ``made.spread``."""
     ms, low, high = made.latency_ms, 1 - made.spread, 1 + made.spread
+    n, apart = 750, min(made.spread, 0.02)
     wave = made.name.startswith("wave")
     student = candidate != "reference"
     return LatencyMeasurement(
@@ -281,8 +287,8 @@ def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurem
         sha256=sha256,
         bytes=made.size,
         sessions=3,
-        n=750,
-        seconds=750 * ms / 1e3,
+        n=n,
+        seconds=n * ms * 1.02 / 1e3,
         p50_ms=ms,
         p90_ms=ms * 1.1,
         p95_ms=ms * 1.2,
@@ -290,8 +296,8 @@ def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurem
         mean_ms=ms * 1.02,
         spread_low_ms=ms * low,
         spread_high_ms=ms * high,
-        session_ms=[ms * low, ms, ms * high],
-        disagreement=high / low - 1,
+        session_ms=[ms * (1 - apart), ms, ms * (1 + apart)] if student else [ms] * 3,
+        disagreement=(1 + apart) / (1 - apart) - 1 if student else 0.0,
         ratio=ms / 10,
         ratio_low=ms / 10 * low,
         ratio_high=ms / 10 * high,

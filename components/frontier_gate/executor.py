@@ -19,7 +19,7 @@ from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
 from components.tracking.faults import StoreUnreachable
 from components.tracking.names import model_name
-from components.tracking.registered import RegisteredVersion, registered_versions
+from components.tracking.registered import RegisteredVersion, registered_versions, unknown_champion
 from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
@@ -122,6 +122,8 @@ def competitors(
 ) -> tuple[dict[str, list[RegisteredVersion]], list[str]]:
     """By device what is registered for it, and what a reader must know of that.
 
+    A registry that does not answer may hold a champion: goals against it are not met then.
+
     Raises:
       TrackingFault: If the registry refuses to be read, or does not answer and may not be done without.
     """
@@ -137,4 +139,5 @@ def competitors(
             raise
         notice = f"Judged without what is registered as {', '.join(names.values())}: {fault}"
         logger.warning("%s", notice)
-        return {}, [notice]
+        silent = "the registry does not answer"
+        return {device: [unknown_champion(name, silent)] for device, name in names.items()}, [notice]

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.frontier_gate.axes import misplaced
-from components.frontier_gate.settings import CHAMPION, AxisSettings
+from components.frontier_gate.settings import AxisSettings
 from components.tracking.registered import RegisteredVersion
 from schemas.latency_reports import Machine
-from schemas.tensors import VariantInput
-from schemas.verdicts import FrontierPoint, RegisteredPoint
+from schemas.verdicts import FrontierPoint, RegisteredPoint, Standing
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,8 @@ class Measure:
     benchmark_digest: str
     synthetic: bool
 
-    def differs(self, version: RegisteredVersion) -> str:
+    def differs(self, standing: Standing) -> str:
         """Why a registered version's figures do not compare; empty if they do."""
-        standing = version.standing
         if standing.machine.identity != self.machine.identity:
             return f"measured on {_words(standing.machine)}, not on {_words(self.machine)}"
         if standing.reference_sha256 != self.reference_sha256:
@@ -52,25 +50,29 @@ class Measure:
 
 @dataclass(frozen=True)
 class Incumbent:
-    """A registered version on its device.
+    """A registered version on its device, whose figures are known.
 
     Attributes:
       version: It.
+      standing: Its figures.
+      incomparable: Why its figures do not compare; empty if they do.
       reason: Why it does not compete; empty if it does.
     """
 
     version: RegisteredVersion
+    standing: Standing
+    incomparable: str
     reason: str
 
     @property
     def point(self) -> FrontierPoint:
         """Its figures."""
-        return self.version.standing.point
+        return self.standing.point
 
     @property
     def name(self) -> str:
         """As in 'tinytrill-host v3 (champion)'."""
-        return self.reported().name
+        return self.version.name
 
     def reported(self, beaten_by: Sequence[str] = ()) -> RegisteredPoint:
         """The version as the verdict shows it."""
@@ -80,7 +82,7 @@ class Incumbent:
             version=self.version.version,
             aliases=list(self.version.aliases),
             point_id=point.point_id,
-            run_name=self.version.standing.run_name,
+            run_name=self.standing.run_name,
             input=point.input,
             sha256=point.sha256,
             quality=point.quality,
@@ -104,7 +106,7 @@ def find_incumbents(
     own_files: Mapping[str, str],
     axes: Sequence[AxisSettings],
 ) -> list[Incumbent]:
-    """The registered versions, each with why it does not compete, if it does not.
+    """The registered versions with figures, each with why it does not compete, if it does not.
 
     Args:
       registered: Of the device.
@@ -112,25 +114,15 @@ def find_incumbents(
       own_files: This run's points by sha256: a file does not compete with itself.
       axes: On what points compete.
     """
-
-    def reason(version: RegisteredVersion) -> str:
+    found = []
+    for version in registered:
+        if version.standing is None:
+            continue
+        incomparable = measure.differs(version.standing) or misplaced(version.standing.point, axes)
         own = own_files.get(version.standing.point.sha256)
-        return (
-            measure.differs(version)
-            or (f"the same file as {own} of this run" if own else "")
-            or misplaced(version.standing.point, axes)
-        )
-
-    return [Incumbent(version, reason(version)) for version in registered]
-
-
-def find_champions(incumbents: Sequence[Incumbent]) -> dict[VariantInput, Incumbent]:
-    """The champion of each input, if it competes."""
-    return {
-        incumbent.point.input: incumbent
-        for incumbent in incumbents
-        if not incumbent.reason and CHAMPION in incumbent.version.aliases
-    }
+        reason = incomparable or (f"the same file as {own} of this run" if own else "")
+        found.append(Incumbent(version, version.standing, incomparable, reason))
+    return found
 
 
 def _words(machine: Machine) -> str:

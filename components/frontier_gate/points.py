@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from schemas import faults, latency_faults, noss_faults, tflite_faults
 from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.latency_validity import measured_on_a_busy_host
@@ -49,16 +49,17 @@ def find_points(
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise ValueError(f"candidate ids must be unique, given more than once: {', '.join(twice)}")
+    unsound = "; ".join(latency_faults.report_faults(latency))
     measured = {measurement.key: measurement for measurement in latency.measurements}
     differences = {difference.model: difference for difference in comparison.against_teacher}
     left_out = {model.model: model.reason for model in comparison.not_comparable}
-    tasks = {task.task for task in teacher.tasks}
     points: list[FrontierPoint] = []
     refused: list[RefusedVariant] = []
     for report, benchmark in zip(converted, noss, strict=True):
         if not report.variants:
             reason = report.failure or "the converter made no variant"
             refused.append(RefusedVariant(point_id=report.candidate_id, reason=reason))
+        heard = report.front_end.frames * report.front_end.hop_samples / report.front_end.sample_rate
         qualities = {result.variant: result for result in benchmark.results if _of(report, result)}
         for variant in report.variants:
             name = point_id(report, variant)
@@ -68,9 +69,11 @@ def find_points(
                 differences.get(name),
             )
             reason = (
-                _refused_quality(variant, quality, benchmark, tasks)
-                or _refused_latency(variant, timed, latency, name)
+                _refused_variant(variant, report)
+                or _refused_quality(variant, quality, benchmark, teacher, comparison)
+                or _refused_latency(variant, timed, latency, name, unsound, heard)
                 or ("" if difference else f"not compared with the teacher: {_why(name, left_out)}")
+                or _refused_comparison(quality, teacher, comparison)
             )
             if reason or quality is None or timed is None or difference is None:
                 refused.append(RefusedVariant(point_id=name, reason=reason))
@@ -87,9 +90,8 @@ def reference_quality(result: NossModelResult) -> ReferenceQuality:
     """
     if result.kind in ("student", "control"):
         raise ValueError(f"{result.model!r} is a {result.kind}; it cannot stand beside the frontier")
-    flaw = _flaw_in_quality(result)
-    if flaw:
-        raise ValueError(f"the {result.kind} {result.model!r} cannot be a reference: {flaw}")
+    if found := noss_faults.result_faults(result):
+        raise ValueError(f"the {result.kind} {result.model!r} cannot be a reference: {'; '.join(found)}")
     return ReferenceQuality(
         model=result.model,
         kind=result.kind,
@@ -176,31 +178,73 @@ def _why(point: str, left_out: Mapping[str, str]) -> str:
     )
 
 
-def _refused_quality(
-    variant: TfliteVariant, quality: NossModelResult | None, benchmark: NossReport, tasks: Collection[str]
-) -> str:
-    """Why the file, or what the benchmark says of it, cannot compete; empty if it can."""
+def _refused_variant(variant: TfliteVariant, report: TfliteReport) -> str:
+    """Why the file cannot compete; empty if it can."""
     if not variant.accepted:
         return f"refused by the converter: {variant.reason or 'no reason given'}"
-    if flaw := _flaw_in_parity(variant.parity):
-        return f"parity: {flaw}"
+    if found := tflite_faults.variant_faults(variant, report):
+        return _told("the converter's report", found)
+    return _told("parity", tflite_faults.parity_faults(variant.parity) or _flaw_in_parity(variant.parity))
+
+
+def _refused_quality(
+    variant: TfliteVariant,
+    quality: NossModelResult | None,
+    benchmark: NossReport,
+    teacher: NossModelResult,
+    comparison: NossComparison,
+) -> str:
+    """Why what the benchmark says of the file cannot compete; empty if it can."""
     if quality is None:
         reason = benchmark.refused.get(variant.name, "")
         return f"no NOSS result: {reason}" if reason else "no NOSS result"
+    if found := faults.malformed(quality):
+        return _told("NOSS", found)
     if quality.sha256 != variant.sha256:
         return f"NOSS was measured on another file: sha256 {quality.sha256[:12]}, not {variant.sha256[:12]}"
-    evaluated = {task.task for task in quality.tasks}
+    if benchmark.protocol != comparison.protocol:
+        return (
+            f"NOSS was measured by another protocol than the teacher: {benchmark.protocol!r}, "
+            f"not {comparison.protocol!r}"
+        )
+    evaluated, tasks = ({task.task for task in result.tasks} for result in (quality, teacher))
     if evaluated != tasks:
-        missing, extra = sorted(set(tasks) - evaluated), sorted(evaluated - set(tasks))
+        missing, extra = sorted(tasks - evaluated), sorted(evaluated - tasks)
         return f"NOSS tasks differ from the teacher's: missing {missing or 'none'}, extra {extra or 'none'}"
-    flaw = _flaw_in_quality(quality)
-    return f"NOSS: {flaw}" if flaw else ""
+    found = noss_faults.result_faults(quality) or [
+        *noss_faults.faults_in_report(quality, benchmark),
+        *noss_faults.beside_teacher(quality, teacher),
+    ]
+    return _told("NOSS", found)
+
+
+def _refused_comparison(
+    quality: NossModelResult | None, teacher: NossModelResult, comparison: NossComparison
+) -> str:
+    """How the comparison contradicts the result; empty if it does not."""
+    if quality is None:
+        return ""
+    return _told("the comparison", noss_faults.comparison_faults(quality, teacher, comparison))
 
 
 def _refused_latency(
-    variant: TfliteVariant, timed: LatencyMeasurement | None, latency: LatencyReport, name: str
+    variant: TfliteVariant,
+    timed: LatencyMeasurement | None,
+    latency: LatencyReport,
+    name: str,
+    unsound: str,
+    heard_seconds: float,
 ) -> str:
-    """Why the measurement cannot compete; empty if it can."""
+    """Why the measurement cannot compete; empty if it can.
+
+    Args:
+      variant: The file.
+      timed: Its measurement.
+      latency: The report of it.
+      name: Of the point.
+      unsound: Why nothing in the report can be believed; empty if it can.
+      heard_seconds: Sound that one invocation of the file hears anew.
+    """
     if timed is None:
         reason = latency.failures.get(name) or latency.failure
         return f"no latency measurement: {reason}" if reason else "no latency measurement"
@@ -208,50 +252,35 @@ def _refused_latency(
         return f"latency was measured on another file: sha256 {timed.sha256[:12]}, not {variant.sha256[:12]}"
     if not timed.valid:
         return f"latency is invalid: {'; '.join(timed.reasons) or 'no reason given'}"
+    if unsound:
+        return f"the latency report: {unsound}"
+    if found := latency_faults.measurement_faults(timed):
+        return _told("latency", found)
     if reason := measured_on_a_busy_host(latency, timed):
         return f"latency is invalid: {reason}"
-    flaw = _flaw_in_latency(timed)
-    return f"latency: {flaw}" if flaw else ""
+    found = latency_faults.faults_in_report(timed, latency)
+    if (
+        timed.sound_seconds
+        and not abs(timed.sound_seconds - heard_seconds) <= faults.ROUNDING * heard_seconds
+    ):
+        found.append(f"an invocation hears {timed.sound_seconds} s, but its front end {heard_seconds} s")
+    if (timed.input, timed.bytes) != (variant.input, variant.bytes):
+        found.append(
+            f"it timed a {timed.input} file of {timed.bytes} bytes, not this {variant.input} file of "
+            f"{variant.bytes}"
+        )
+    return _told("latency", found)
 
 
-def _flaw_in_parity(parity: Parity | None) -> str:
+def _told(source: str, found: Sequence[str]) -> str:
+    return f"{source}: {'; '.join(found)}" if found else ""
+
+
+def _flaw_in_parity(parity: Parity | None) -> list[str]:
     """Why nobody can say that the file answers as its student does, whatever floor the converter held."""
-    if parity is None or parity.n < 1:
-        return "the file was not compared with its student"
-    figures = {name: getattr(parity, name) for name in ("cosine_mean", "cosine_min", "centred_cosine")}
-    wrong = [f"{name} = {value}" for name, value in figures.items() if not -1 <= value <= 1]
-    if wrong:
-        return f"no cosine: {', '.join(wrong)}"
-    if parity.n > 1 and parity.centred_cosine < LEAST_CENTRED_COSINE:
-        return (
+    if parity and parity.n > 1 and parity.centred_cosine < LEAST_CENTRED_COSINE:
+        return [
             f"without the mean embedding, the file agrees with its student by a cosine of "
             f"{parity.centred_cosine:.3f} only, below {LEAST_CENTRED_COSINE}"
-        )
-    return ""
-
-
-def _flaw_in_quality(result: NossModelResult) -> str:
-    figures = {"mean": result.mean, "mean_low": result.mean_low, "mean_high": result.mean_high}
-    figures |= {task.task: task.score for task in result.tasks}
-    if not result.tasks:
-        return "evaluated on no task"
-    wrong = [f"{name} = {value}" for name, value in figures.items() if not math.isfinite(value)]
-    return f"not a finite number: {', '.join(wrong)}" if wrong else ""
-
-
-def _flaw_in_latency(timed: LatencyMeasurement) -> str:
-    if timed.n < 1:
-        return "no timed invocation"
-    names = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "mean_ms", "spread_low_ms", "spread_high_ms", "ratio")
-    told = {name: getattr(timed, name) for name in (*names, "ratio_low", "ratio_high", "init_ms", "peak_mib")}
-    figures = {name: float(value) for name, value in told.items() if value is not None}
-    wrong = [f"{name} = {value}" for name, value in figures.items() if not math.isfinite(value)]
-    if wrong:
-        return f"not a finite number: {', '.join(wrong)}"
-    may_be_zero = ("init_ms", "peak_mib")
-    wrong = [f"{name} = {value}" for name, value in figures.items() if value <= 0 and name not in may_be_zero]
-    if wrong:
-        return f"not above zero: {', '.join(wrong)}"
-    if not timed.ratio_low <= timed.ratio <= timed.ratio_high:
-        return f"ratio {timed.ratio} outside its interval {timed.ratio_low} to {timed.ratio_high}"
-    return ""
+        ]
+    return []

@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.frontier_gate.axes import Entrant, misplaced
+from components.frontier_gate.champions import find_champions
 from components.frontier_gate.draws import read_draws
 from components.frontier_gate.effects import main_effects, why_no_effects
 from components.frontier_gate.goals import applicable, of_time
-from components.frontier_gate.incumbents import Measure, find_champions, find_incumbents
+from components.frontier_gate.incumbents import Measure, find_incumbents
 from components.frontier_gate.judge import judge, why_nothing
-from components.frontier_gate.points import find_points, point_id, reference_quality
+from components.frontier_gate.points import find_points, reference_quality
 from components.frontier_gate.recommendation import recommend
 from components.frontier_gate.scales import Floats
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.yardsticks import Yardsticks, check_names, slices_of
 from components.tracking.registered import RegisteredVersion
 from schemas.comparison_reports import NossComparison
+from schemas.latency_faults import report_faults
 from schemas.latency_reports import LatencyReport, Machine
+from schemas.noss_faults import beside_teacher
 from schemas.noss_reports import NossModelResult, NossReport
 from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RefusedVariant, Verdict
@@ -66,6 +69,10 @@ def reach_verdict(
                 f"baseline {baseline.model!r} was evaluated on {sorted(t.task for t in baseline.tasks)}, "
                 f"the teacher on {sorted(tasks)}: their means cannot be compared"
             )
+        if odd := beside_teacher(baseline, teacher):
+            raise ValueError(
+                f"baseline {baseline.model!r} cannot be compared with the teacher: {'; '.join(odd)}"
+            )
     devices = _device_names(latencies)
     by_name = {baseline.name: baseline for baseline in baselines}
     unavailable = {task.name for task in comparison.unavailable}
@@ -102,9 +109,15 @@ def reach_verdict(
 
 
 def benchmark_digest(teacher: NossModelResult, protocol: str) -> str:
-    """sha256 over all that decides a quality: rules, code, tasks and clips."""
-    tasks = sorted((task.task, task.task_digest, task.data_digest) for task in teacher.tasks)
-    return hashlib.sha256(json.dumps([protocol, teacher.code_version, tasks]).encode()).hexdigest()
+    """sha256 over all that decides a quality: rules, tasks and clips.
+
+    The rules' words hold the version of the measurement; the code itself is not in it, or a changed comment
+    would make every registered model incomparable.
+    """
+    tasks = sorted(
+        (task.task, task.task_digest, task.data_digest, bool(task.shown_only)) for task in teacher.tasks
+    )
+    return hashlib.sha256(json.dumps([protocol, tasks]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -127,23 +140,22 @@ class _Run:
         no_figure = {p.point_id: reason for p in points if (reason := misplaced(p, settings.axes))}
         points = [point for point in points if point.point_id not in no_figure]
         refused += [RefusedVariant(point_id=name, reason=reason) for name, reason in no_figure.items()]
-        own_files = {
-            variant.sha256: point_id(report, variant)
-            for report in self.converted
-            for variant in report.variants
-        }
-        incumbents = find_incumbents(self.registered.get(device, ()), measure, own_files, settings.axes)
+        own_files = {point.sha256: point.point_id for point in points}
+        registered = self.registered.get(device, ())
+        incumbents = find_incumbents(registered, measure, own_files, settings.axes)
         yardsticks = Yardsticks(
             self.teacher,
             self.baselines,
             {point.point_id: point for point in points},
             {variant.point_id: variant.reason for variant in refused},
-            find_champions(incumbents),
+            find_champions(registered, incumbents, points),
             slices_of(self.comparison),
         )
         judgement = judge(points, self.draws, incumbents, yardsticks, settings, device)
+        unsound = report_faults(latency)
         closed = [
-            *_without_points(latency, points, refused, self.noss),
+            *(f"the latency report cannot be believed: {words}" for words in unsound),
+            *([] if unsound else _without_points(latency, points, refused, self.noss)),
             *missing_tasks(settings, self.teacher),
             *([] if latency.failure else host_figures(latency.machine, settings)),
         ]

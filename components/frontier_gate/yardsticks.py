@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from components.frontier_gate.incumbents import Incumbent
+from components.frontier_gate.champions import Champion
 from components.frontier_gate.settings import CHAMPION, TEACHER, GateSettings, Goal, GoalMetric
 from schemas.comparison_reports import NossComparison
 from schemas.devices import Percentile
@@ -42,7 +42,7 @@ class Yardsticks:
       baselines: Results of baselines and reference models, by name.
       points: This run's points on the device, by id.
       refused: Why the run's other variants are no points, by id; of a failed candidate by its id.
-      champions: The registered champion of each input, where there is one.
+      champions: The registered champion of each input, where there is one, comparable or not.
       slices: By model, task, feature and value.
     """
 
@@ -50,7 +50,7 @@ class Yardsticks:
     baselines: Mapping[str, NossModelResult]
     points: Mapping[str, FrontierPoint]
     refused: Mapping[str, str]
-    champions: Mapping[VariantInput, Incumbent]
+    champions: Mapping[VariantInput, Champion]
     slices: Mapping[tuple[str, str, str, str], SliceFigure] = field(default_factory=dict)
 
     def other(self, goal: Goal, point: FrontierPoint) -> tuple[str, Figure]:
@@ -59,10 +59,7 @@ class Yardsticks:
             champion = self.champions.get(point.input)
             if champion is None:
                 return CHAMPION, Figure(None, "no champion is registered for this device and input")
-            name = champion.name
-            if goal.slice:
-                return name, Figure(None, f"slices of {name} are not kept in the registry")
-            return name, of_point(goal, champion.point)
+            return champion.name, self._of_champion(goal, champion, point)
         if goal.against == TEACHER:
             return "the teacher", self._of_model(goal, self.teacher)
         if goal.against in self.baselines:
@@ -79,6 +76,16 @@ class Yardsticks:
         if goal.slice:
             return self._of_slice(goal, point.point_id)
         return of_point(goal, point)
+
+    def _of_champion(self, goal: Goal, champion: Champion, point: FrontierPoint) -> Figure:
+        figures = champion.figures_for(point)
+        if figures is None:
+            return Figure(None, champion.why)
+        if not goal.slice:
+            return of_point(goal, figures)
+        if figures is champion.own:
+            return self._of_slice(goal, figures.point_id)
+        return Figure(None, f"slices of {champion.name} are not kept in the registry")
 
     def _of_model(self, goal: Goal, model: NossModelResult) -> Figure:
         if goal.slice:

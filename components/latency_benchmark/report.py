@@ -61,6 +61,8 @@ def make_report(
         min_runs=settings.min_runs,
         min_seconds=settings.min_seconds,
         max_interruption=settings.max_interruption,
+        max_disagreement=settings.max_disagreement,
+        max_reference_drift=settings.max_reference_drift,
         reference=_measurement(reference, measured, seed, []) if found else None,
         measurements=[
             _measurement(subject, measured, seed, operators.get(subject.key, [])) for subject in timed

@@ -203,15 +203,16 @@ def _samples(model: _Model, tasks: Sequence[str]) -> Samples:
 
 
 def _difference(one: _Compared, other: _Compared, tasks: Sequence[str]) -> PairedDifference:
+    apart = one.result.mean - other.result.mean
     deciding = [tasks.index(task.task) for task in other.result.deciding]
     low, high = paired_interval(one.samples[deciding].mean(axis=0), other.samples[deciding].mean(axis=0))
     scores = [{task.task: task.score for task in each.result.tasks} for each in (one, other)]
     return PairedDifference(
         model=one.result.name,
         against=other.result.name,
-        difference=one.result.mean - other.result.mean,
-        low=low,
-        high=high,
+        difference=apart,
+        low=min(low, apart),
+        high=max(high, apart),
         tasks={
             task: (scores[0][task] - scores[1][task], *paired_interval(one.samples[i], other.samples[i]))
             for i, task in enumerate(tasks)

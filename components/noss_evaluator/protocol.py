@@ -7,6 +7,14 @@ from collections.abc import Sequence
 from components.noss_evaluator.intervals import MIN_SPEAKERS
 from components.noss_evaluator.settings import NossEvaluatorSettings
 
+PROTOCOL_VERSION = 1
+"""Version of the measurement, raised by hand with every change of code that changes a figure.
+
+It stands in the words of the protocol, so figures of different versions are never compared, and registered
+models stay comparable through every other change of the code. ``test_golden_figures.py`` holds figures of
+each version and fails if they change without it.
+"""
+
 
 def describe_protocol(settings: NossEvaluatorSettings, seed: int) -> str:
     """The deciding protocol in words; models whose words differ are not compared.
@@ -21,7 +29,8 @@ def describe_protocol(settings: NossEvaluatorSettings, seed: int) -> str:
     }
     normalised = " (of each speaker)" if strict.speaker_normalisation == "train" else ""
     return (
-        f"strict: standardised on train{normalised}; {', '.join(kinds[kind] for kind in strict.probes)}, "
+        f"strict {PROTOCOL_VERSION}: standardised on train{normalised}; "
+        f"{', '.join(kinds[kind] for kind in strict.probes)}, "
         "fitted on train, the linear one up to "
         f"{strict.linear_limit:g} clips x dimensions x classes; chosen on validation by the task's metric, "
         f"within a standard error by log loss; test read once; {strict.seeds} draws of train and validation, "

@@ -173,8 +173,8 @@ def _result(task: NossTask, runs: Sequence[_Run], tested: Sequence[Entry], sampl
         data_digest=ingested.data_digest,
         metric=task.metric,
         value=value,
-        low=low,
-        high=high,
+        low=min(low, value),
+        high=max(high, value),
         score=to_score(task.metric, value),
         metrics={
             metric: mean(measure(metric, run.answers) for run in runs)

@@ -21,7 +21,7 @@ from pipeline.promotion.parity import check_parity
 from pipeline.promotion.policy import Policy, policy_of_run
 from pipeline.promotion.wanted import Person
 from pipeline.registry.versions import find_version
-from schemas.verdicts import Standing
+from schemas.verdicts import FrontierPoint, Standing
 
 # Today's policy, and that of the version's run if it can be read.
 Policies = Callable[[Evidence], tuple[Policy, Policy | None]]
@@ -102,6 +102,11 @@ def rival(client: Any, name: str, champion: str, folder: Path) -> tuple[Register
     except Failed as failed:
         return known, f"the figures of the champion, version {champion}, cannot be believed: {failed}"
     return known, ""
+
+
+def figures_of(champion: RegisteredVersion | None) -> FrontierPoint | None:
+    """The figures of a champion, if there is one and they are known."""
+    return champion.standing.point if champion and champion.standing else None
 
 
 def examine_rollback(

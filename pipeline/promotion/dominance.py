@@ -26,14 +26,16 @@ def as_incumbent(
       gate: Today's policy, for its axes.
       fault: Why the champion's figures cannot be believed; empty: they can.
     """
-    verdict, own, other = evidence.verdict, evidence.point, champion.standing.point
+    standing = champion.standing
+    assert standing is not None, "a champion without figures is told apart before"
+    verdict, own, other = evidence.verdict, evidence.point, standing.point
     measure = Measure(
         evidence.judged.machine, verdict.reference_sha256, verdict.benchmark_digest, verdict.synthetic
     )
-    reason = fault or measure.differs(champion) or misplaced(other, gate.axes) or misplaced(own, gate.axes)
+    reason = fault or measure.differs(standing) or misplaced(other, gate.axes) or misplaced(own, gate.axes)
     if not reason and other.input != own.input:
         reason = f"it hears {_HEARS[other.input]}, {own.point_id} {_HEARS[own.input]}"
-    return Incumbent(champion, reason)
+    return Incumbent(champion, standing, reason)
 
 
 def check_dominance(

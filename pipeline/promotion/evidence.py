@@ -18,7 +18,7 @@ from components.tracking.names import (
     POINT_TAG,
     VERDICT_SHA256_TAG,
 )
-from components.tracking.registered import RegisteredVersion
+from components.tracking.registered import RegisteredVersion, read_standing
 from components.tracking.seal import SEALED_TAGS, seal, seal_parameter
 from pipeline.promotion.checked import Checked, Failed
 from pipeline.registry.files import SHA256, Tampered, fetch_files
@@ -121,9 +121,8 @@ def gather(client: Any, version: Any, folder: Path) -> tuple[Evidence, list[Chec
 
 def standing_of(version: Any) -> RegisteredVersion | None:
     """A version with the figures that were kept with it; None if they are not there or cannot be read."""
-    try:
-        standing = Standing.model_validate_json(version.tags.get(Standing.TAG, ""))
-    except ValidationError:
+    standing, _ = read_standing(version.tags.get(Standing.TAG, ""))
+    if standing is None:
         return None
     return RegisteredVersion(version.name, str(version.version), tuple(version.aliases), standing)
 

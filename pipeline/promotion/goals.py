@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from components.frontier_gate.champions import find_champions
 from components.frontier_gate.goals import applicable, check_goals
-from components.frontier_gate.incumbents import Incumbent, find_champions
+from components.frontier_gate.incumbents import Incumbent
 from components.frontier_gate.judge import missed
 from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import host_figures, missing_tasks
@@ -35,13 +36,18 @@ def check_demands(evidence: Evidence, gate: GateSettings, champion: Incumbent | 
 
 
 def yardsticks_of(evidence: Evidence, champion: Incumbent | None) -> Yardsticks:
-    """What goals are held against: what the version's run measured, and the champion if there is one."""
+    """What goals are held against: what the version's run measured, and the champion if there is one.
+
+    The gate's rule holds: a champion whose figures do not compare meets no goal, and where it is a file of
+    the version's own run, the figures of that run count.
+    """
     device, models = evidence.judged, evidence.comparison.models
+    registered, incumbents = ([champion.version], [champion]) if champion else ([], [])
     return Yardsticks(
         teacher=evidence.teacher,
         baselines={model.name: model for model in models if model.kind in ("baseline", "reference")},
         points={point.point_id: point for point in device.points},
         refused={variant.point_id: variant.reason for variant in device.refused},
-        champions=find_champions([champion] if champion else []),
+        champions=find_champions(registered, incumbents, device.points),
         slices=slices_of(evidence.comparison),
     )

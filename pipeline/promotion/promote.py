@@ -22,7 +22,7 @@ from pipeline.promotion.champion import (
     reconcile,
 )
 from pipeline.promotion.checked import Checked, Failed, Refused, refuse_failed
-from pipeline.promotion.checks import examine, examine_rollback, policy_if_readable, rival
+from pipeline.promotion.checks import examine, examine_rollback, figures_of, policy_if_readable, rival
 from pipeline.promotion.evidence import Evidence
 from pipeline.promotion.interrupted import objection
 from pipeline.promotion.policy import Policy, policy_of_config, policy_of_run
@@ -64,7 +64,7 @@ def promote(client: Any, wanted: Promotion, person: Person) -> Entry | None:
             client, version, wanted.name, state.champion, partial(_policies, wanted), Path(folder)
         )
     waived = [*refuse_failed(found.checks, wanted.waive, what), *found.dropped]
-    table = rows(found.champion.standing.point if found.champion else None, found.evidence.point)
+    table = rows(figures_of(found.champion), found.evidence.point)
     proposal = Proposal(
         wanted.name, state.champion, number, found.policy, found.judged_by, found.checks, waived, table
     )
@@ -106,7 +106,7 @@ def rollback(client: Any, name: str, why: str, person: Person) -> Entry:
         evidence, policy, checks = examine_rollback(client, version, person, Path(folder, "version"))
         known, fault = rival(client, name, state.champion, Path(folder, "champion"))
     refuse_failed(checks, (), what)
-    table = rows(known.standing.point if known and not fault else None, evidence.point)
+    table = rows(figures_of(None if fault else known), evidence.point)
     proposal = Proposal(name, state.champion, number, policy, policy, checks, [], table)
     return _change(client, state, proposal, person, "rollback", why)
 

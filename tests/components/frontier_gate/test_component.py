@@ -166,6 +166,21 @@ def test_if_so_configured_it_is_decided_without_the_registry_and_said(
     assert notice in [record.message for record in caplog.records if record.levelname == "WARNING"]
 
 
+def test_a_registry_that_does_not_answer_meets_no_goal_against_its_champion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "registered_versions", silent)
+    where = {"tracking_uri": "http://models", "registered_model": "tinytrill", "without_registry": True}
+    goal = Goal(metric="bytes", kind="max_degradation", against="champion", limit=1)
+    out = gate(make_run({SMALL: [Made(0.7, 2.0)]}), tmp_path, goals=(goal,), **where)
+    (device,) = Verdict.load(out).devices
+    (judged,) = device.points[0].goals
+    assert (judged.met, judged.note) == (
+        False,
+        "the figures of tinytrill-host (champion) are not known: the registry does not answer",
+    )
+
+
 def test_a_registry_that_refuses_is_never_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.frontier_gate.settings import Goal, Slice
+from components.tracking.registered import RegisteredVersion, unknown_champion
 from schemas.comparison_reports import ModelSlices, NossComparison
 from schemas.devices import Budget
 from schemas.noss_reports import SliceFigure, TfmaSummary
@@ -284,21 +285,88 @@ def test_against_the_champion(run: Run) -> None:
 def test_without_a_champion_the_setting_decides(run: Run, without: str, met: bool) -> None:
     goal = Goal(metric="bytes", kind="max_degradation", against="champion", limit=0, without_champion=without)
     challenger = registered_from(make_run({LARGE: [Made(0.74, 4.0)]}), "3", ("candidate",))
-    elsewhere = registered_from(make_run({LARGE: [Made(0.74, 4.0)]}, devices={"p": 1}), "4", ("champion",))
     core = registered_from(make_run({LARGE: [Made(0.74, 4.0, "core-float32")]}), "5", ("champion",))
-    for registered in ((), (challenger,), (elsewhere,), (core,)):
+    for registered in ((), (challenger,), (core,)):
         for result in results(run, goal, registered=registered):
             assert (result.met, result.limit, result.value) == (met, None, 1e6)
             assert result.goal == "file size at most 0 bytes worse than that of champion"
             assert result.note == "no champion is registered for this device and input"
 
 
+@pytest.mark.parametrize("without", ["pass", "fail"])
+def test_a_champion_that_does_not_compare_is_not_absent(run: Run, without: str) -> None:
+    goal = Goal(metric="bytes", kind="max_degradation", against="champion", limit=0, without_champion=without)
+    champion = registered_from(make_run({LARGE: [Made(0.74, 4.0)]}), "3", ("champion",))
+    assert champion.standing is not None
+    machine = champion.standing.machine
+    phone = make_run({LARGE: [Made(0.74, 4.0)]}, devices={"p": 1})
+    cases = {
+        "measured on adb": registered_from(phone, "4", ("champion",)),
+        "measured on host": other(champion, machine=machine.model_copy(update={"runtime": "LiteRT 2.4.0"})),
+        "measured against another reference model": other(champion, reference_sha256="a" * 64),
+        "other tasks, clips or rules": other(champion, benchmark_digest="b" * 64),
+        "judged by recorded sound": other(champion, synthetic=False),
+    }
+    for reason, registered in cases.items():
+        for result in results(run, goal, registered=(registered,)):
+            assert not result.met
+            assert result.goal.endswith(f"worse than that of {registered.name}")
+            assert result.note.startswith(f"the figures of {registered.name} do not compare: ")
+            assert reason in result.note
+
+
+def test_a_champion_whose_figures_are_not_known_is_not_absent(run: Run) -> None:
+    goal = Goal(metric="bytes", kind="max_degradation", against="champion", limit=0)
+    unknown = unknown_champion("tinytrill-host", "its tag cannot be read", "3")
+    for result in results(run, goal, registered=(unknown,)):
+        assert not result.met
+        assert result.note == (
+            "the figures of tinytrill-host v3 (champion) are not known: its tag cannot be read"
+        )
+
+
+def test_a_champion_of_this_runs_own_files_is_compared_by_this_runs_figures(run: Run) -> None:
+    # TINY's file is champion; its standing is of another runtime and says 1 ms, this run measured 2 ms.
+    old = registered_from(make_run({TINY: [Made(0.7, 1.0)]}), "3", ("champion",))
+    assert old.standing is not None
+    champion = other(old, machine=old.standing.machine.model_copy(update={"runtime": "LiteRT 2.2.0"}))
+    goal = Goal(metric="latency", kind="max_degradation", against="champion", limit=1.0)
+    small, tiny = results(run, goal, registered=(champion,))
+    assert (small.limit, small.value, small.met) == (3.0, 5.0, False)
+    # The file itself has nothing to be held against: against its own figures it would always keep up.
+    assert (tiny.limit, tiny.met) == (None, False)
+    assert "do not compare: measured on host" in tiny.note
+
+
+def test_the_champions_own_file_is_held_against_its_registered_figures(run: Run) -> None:
+    champion = registered_from(make_run({TINY: [Made(0.7, 1.0)]}), "3", ("champion",))
+    goal = Goal(metric="latency", kind="max_degradation", against="champion", limit=2.0)
+    small, tiny = results(run, goal, registered=(champion,))
+    assert (small.limit, small.met, tiny.limit, tiny.met) == (4.0, False, 3.0, True)
+
+
+def test_two_champions_of_one_input_are_nobodys_yardstick(run: Run) -> None:
+    fast, slow = (
+        registered_from(make_run({LARGE: [Made(0.74, ms)]}), number, ("champion",))
+        for ms, number in ((1.0, "3"), (9.0, "4"))
+    )
+    goal = Goal(metric="latency", kind="max_degradation", against="champion", limit=1.0)
+    for registered in ((fast, slow), (slow, fast)):
+        assert [result.met for result in results(run, goal, registered=registered)] == [False, False]
+
+
+def other(version: RegisteredVersion, **changes: Any) -> RegisteredVersion:
+    """The version with another standing."""
+    assert version.standing is not None
+    return replace(version, standing=version.standing.model_copy(update=changes))
+
+
 def test_a_champion_without_the_figure_is_no_missing_champion(run: Run) -> None:
     champion = registered_from(make_run({LARGE: [Made(0.74, 4.0)]}), "3", ("champion",))
+    assert champion.standing is not None
     mute = champion.standing.point.model_copy(update={"peak_mib": None})
-    standing = champion.standing.model_copy(update={"point": mute})
     goal = Goal(metric="peak_mib", kind="max_degradation", against="champion", limit=1)
-    found = results(run, goal, registered=(replace(champion, standing=standing),))
+    found = results(run, goal, registered=(other(champion, point=mute),))
     assert [(result.met, result.note) for result in found] == [
         (False, "the device does not tell peak memory")
     ] * 2

@@ -12,7 +12,7 @@ from components.frontier_gate.settings import AxisSettings
 from schemas.comparison_reports import LeftOut
 from schemas.noss_reports import NossReport
 from tests.components.frontier_gate.judging import SMALL, TINY, device_of, point_of, verdict_of
-from tests.made_up_runs import Made, Run, make_comparison, make_result, make_run
+from tests.made_up_runs import PROTOCOL, Made, Run, make_comparison, make_result, make_run
 
 
 @pytest.fixture
@@ -118,36 +118,36 @@ def test_a_failed_candidate_says_why_and_the_others_are_judged() -> None:
 
 def test_refused_without_noss(run: Run) -> None:
     first = run.noss[0].results[:1]
-    run.noss[0] = NossReport(protocol="p", results=first)
+    run.noss[0] = NossReport(protocol=PROTOCOL, results=first)
     assert refused_reason(run) == "no NOSS result"
-    run.noss[0] = NossReport(protocol="p", results=first, refused={"wave-dynamic": "it answers nan"})
+    run.noss[0] = NossReport(protocol=PROTOCOL, results=first, refused={"wave-dynamic": "it answers nan"})
     assert refused_reason(run) == "no NOSS result: it answers nan"
 
 
 def test_refused_if_noss_heard_another_file(run: Run) -> None:
     keep, drop = run.noss[0].results
-    run.noss[0] = NossReport(protocol="p", results=[keep, drop.model_copy(update={"sha256": "a" * 64})])
+    run.noss[0] = NossReport(protocol=PROTOCOL, results=[keep, drop.model_copy(update={"sha256": "a" * 64})])
     assert refused_reason(run).startswith("NOSS was measured on another file: sha256 aaaaaaaaaaaa, not ")
 
 
 @pytest.mark.parametrize("field", ["mean", "mean_low", "mean_high"])
 def test_refused_if_quality_is_nan(run: Run, field: str) -> None:
     keep, drop = run.noss[0].results
-    run.noss[0] = NossReport(protocol="p", results=[keep, drop.model_copy(update={field: math.nan})])
+    run.noss[0] = NossReport(protocol=PROTOCOL, results=[keep, drop.model_copy(update={field: math.nan})])
     assert refused_reason(run) == f"NOSS: not a finite number: {field} = nan"
 
 
 def test_refused_if_a_score_is_nan(run: Run) -> None:
     keep, drop = run.noss[0].results
     tasks = [drop.tasks[0].model_copy(update={"score": math.nan}), *drop.tasks[1:]]
-    run.noss[0] = NossReport(protocol="p", results=[keep, drop.model_copy(update={"tasks": tasks})])
+    run.noss[0] = NossReport(protocol=PROTOCOL, results=[keep, drop.model_copy(update={"tasks": tasks})])
     assert refused_reason(run) == "NOSS: not a finite number: language = nan"
 
 
 def test_refused_if_evaluated_on_other_tasks(run: Run) -> None:
     keep, drop = run.noss[0].results
     other = make_result(drop.model, drop.mean, drop.variant, drop.sha256, tasks=("language", "speaker"))
-    run.noss[0] = NossReport(protocol="p", results=[keep, other])
+    run.noss[0] = NossReport(protocol=PROTOCOL, results=[keep, other])
     assert refused_reason(run) == "NOSS tasks differ from the teacher's: missing ['keyword'], extra none"
 
 

@@ -23,7 +23,7 @@ from tests.components.frontier_gate.judging import (
     registered_from,
     verdict_of,
 )
-from tests.made_up_runs import Made, Run, demo_run, make_run
+from tests.made_up_runs import REFERENCE_SHA256, Made, Run, demo_run, make_measurement, make_run
 
 TWO = {SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]}
 
@@ -36,7 +36,7 @@ def test_frontier_and_losers() -> None:
     loser = point_of(device, LARGE)
     assert loser.dominated_by == [point_of(device, SMALL).point_id]
     assert loser.reasons == [f"beaten by {SMALL.candidate_id}/wave-float32"]
-    assert verdict.synthetic and verdict.run_name == "test" and verdict.reference_sha256 == "r" * 64
+    assert verdict.synthetic and verdict.run_name == "test" and verdict.reference_sha256 == REFERENCE_SHA256
     assert verdict.summary == device.summary
     assert device.summary == "host: 2 blessed (3 points, 2 on the frontier, 0 variants refused)."
     assert [(one.model, one.quality) for one in (verdict.teacher, *verdict.baselines)] == [
@@ -49,9 +49,9 @@ def test_each_device_has_its_own_frontier() -> None:
     run = make_run(TWO, devices={"pixel": 1.0, "watch": 1.0})
     pixel, watch = run.latencies
     # On the watch the small student is faster than the tiny one.
-    slow = [measured.model_copy(update={"ratio": 0.6, "ratio_low": 0.59, "ratio_high": 0.61})
-            for measured in watch.measurements]  # fmt: skip
-    run.latencies = [pixel, watch.model_copy(update={"measurements": [watch.measurements[0], slow[1]]})]
+    small, tiny = watch.measurements
+    slow = make_measurement(TINY.candidate_id, Made(0, 6.0), tiny.sha256)
+    run.latencies = [pixel, watch.model_copy(update={"measurements": [small, slow]})]
     verdict = verdict_of(run)
     assert [device.device for device in verdict.devices] == ["pixel", "watch"]
     assert [[p.blessed for p in device.points] for device in verdict.devices] == [[True, True], [True, False]]
@@ -218,7 +218,7 @@ def test_closed_where_nothing_could_be_measured_while_other_devices_go_on() -> N
     assert pixel.points == [] and len(pixel.refused) == 2
     assert pixel.refused[0].reason == "no latency measurement: device 8A1X is gone"
     assert len(watch.blessed) == 2 and watch.closed == []
-    assert verdict.reference_sha256 == "r" * 64
+    assert verdict.reference_sha256 == REFERENCE_SHA256
     assert verdict.closed == ["pixel: nothing could be measured: device 8A1X is gone"]
 
     run.latencies = run.latencies[:1]
@@ -351,7 +351,7 @@ def test_devices_must_time_the_same_reference() -> None:
     other = watch.reference.model_copy(update={"sha256": "c" * 64})
     run.latencies = [pixel, watch.model_copy(update={"reference": other})]
     with pytest.raises(
-        ValueError, match=r"the same reference model.*pixel: rrrrrrrrrrrr, watch: cccccccccccc"
+        ValueError, match=r"the same reference model.*pixel: ffffffffffff, watch: cccccccccccc"
     ):
         verdict_of(run)
 
@@ -370,16 +370,16 @@ def test_the_benchmark_digest_is_of_all_that_decides_a_quality() -> None:
     teacher = make_run(TWO).teacher.results[0]
     first = benchmark_digest(teacher, "p")
     tasks = teacher.tasks
-    assert benchmark_digest(teacher.model_copy(update={"tasks": tasks[::-1], "mean": 0.1}), "p") == first
+    same = {"tasks": tasks[::-1], "mean": 0.1, "code_version": "a comment was changed"}
+    assert benchmark_digest(teacher.model_copy(update=same), "p") == first
     others = [
         benchmark_digest(teacher, "q"),
-        benchmark_digest(teacher.model_copy(update={"code_version": "x"}), "p"),
         benchmark_digest(teacher.model_copy(update={"tasks": tasks[1:]}), "p"),
         *(
             benchmark_digest(
                 teacher.model_copy(update={"tasks": [tasks[0].model_copy(update=change), *tasks[1:]]}), "p"
             )
-            for change in ({"task": "x"}, {"task_digest": "x"}, {"data_digest": "x"})
+            for change in ({"task": "x"}, {"task_digest": "x"}, {"data_digest": "x"}, {"shown_only": "x"})
         ),
     ]
     assert len({first, *others}) == 7

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,6 +96,33 @@ def test_a_tag_that_cannot_be_read_is_told_and_left_out(
     registered_versions(client.tracking_uri, MODEL)
     (message,) = [record.getMessage() for record in caplog.records if record.name == "tinytrill.registered"]
     assert message.startswith("tinytrill-host v4 does not compete: its tag tinytrill.standing cannot be read")
+
+
+@pytest.mark.parametrize(("version", "fault"), [("2", "it has no tag"), ("4", "its tag .* cannot be read")])
+def test_a_champion_without_figures_is_there_all_the_same(client: Any, version: str, fault: str) -> None:
+    client.set_registered_model_alias(MODEL, "champion", version)
+    try:
+        found = {one.version: one for one in registered_versions(client.tracking_uri, MODEL)}
+    finally:
+        client.set_registered_model_alias(MODEL, "champion", "1")
+    champion = found[version]
+    assert (champion.standing, champion.aliases) == (None, ("champion",))
+    assert re.match(fault, champion.fault)
+    assert champion.name == f"tinytrill-host v{version} (champion)"
+
+
+def test_an_alias_of_a_deleted_version_is_no_missing_champion(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = type(client).get_registered_model
+
+    def dangling(self: Any, name: str) -> Any:
+        return SimpleNamespace(aliases={**made(self, name).aliases, "champion": "9"})
+
+    monkeypatch.setattr(type(client), "get_registered_model", dangling)
+    champion = registered_versions(client.tracking_uri, MODEL)[-1]
+    assert (champion.version, champion.standing, champion.aliases) == ("9", None, ("champion",))
+    assert champion.fault == "the alias names a version that is gone"
 
 
 def test_an_unknown_model_has_no_versions(client: Any) -> None:

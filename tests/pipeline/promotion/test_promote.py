@@ -316,6 +316,14 @@ def test_a_goal_against_the_champion_is_held_against_the_present_one(registry: A
     )
 
 
+def test_a_goal_against_a_champion_that_does_not_compare_is_not_met(registry: Any) -> None:
+    demand = goals("{metric: bytes, kind: max_degradation, against: champion, limit: 1000000}")
+    make_champion(registry, SMALL)
+    refused(registry, OTHER, "goals: misses: file size .* do not compare: ", waive=["dominance"], **demand)
+    registry.set_model_version_tag(NAME, number(registry, SMALL), Standing.TAG, "{}")
+    refused(registry, STRONG, "goals: misses: file size .* are not known: ", waive=["dominance"], **demand)
+
+
 def test_the_budgets_of_todays_configuration_are_demands(registry: Any) -> None:
     devices = "latency.devices={host: {backend: host, budgets: [{milliseconds: 3}]}}"
     wanted: dict[str, Any] = {"config": "demo", "overrides": [devices, "gate.host_may_bless=true"]}

@@ -172,8 +172,13 @@ def test_goals_and_budgets_stand_on_their_axes() -> None:
 
 def test_a_real_time_factor_is_no_time_where_files_hear_unequal_lengths() -> None:
     unequal = run()
-    first, *others = unequal.latencies[0].measurements
-    measurements = [first.model_copy(update={"sound_seconds": 1.92}), *others]
+    longer = unequal.converted[0]
+    front_end = longer.front_end.model_copy(update={"frames": 2 * longer.front_end.frames})
+    unequal.converted[0] = longer.model_copy(update={"front_end": front_end})
+    measurements = [
+        one.model_copy(update={"sound_seconds": 1.92}) if one.candidate_id == longer.candidate_id else one
+        for one in unequal.latencies[0].measurements
+    ]
     unequal.latencies[0] = unequal.latencies[0].model_copy(update={"measurements": measurements})
     settings = GateSettings(budgets={"host": (Budget(real_time_factor=0.005),)}, host_may_bless=True)
     chart = chart_of(unequal, settings)

@@ -31,6 +31,7 @@ from pipeline.sources import DataDigests, check_sources, data_digests, resolve
 from pipeline.tracked_run import store_of_run, tracked
 from schemas.corpus_statistics import CorpusStatistics
 from schemas.lineage import LineageGraph
+from schemas.publishing import publish, sweep
 from schemas.push_reports import PushReport
 from schemas.secrets import redact
 from schemas.settings import Report
@@ -151,9 +152,6 @@ def publish_report(layout: RunLayout) -> Verdict:
     if gate is None or gate.state not in FINISHED:
         raise RunFailed(f"{layout.root} holds no finished run; start one with: pipeline_runner.py run")
     source = Path(gate.outputs["verdict"])
-    fresh = layout.report.with_name(".report.partial")
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(source, fresh)
     kept = [layout.report / name for name in (RunTimes.FILE, LineageGraph.FILE, LineageGraph.PAGE)]
     if pusher is not None and pusher.state in FINISHED:
         kept.append(Path(pusher.outputs["pushed"]) / Verdict.LINKS)
@@ -162,11 +160,12 @@ def publish_report(layout: RunLayout) -> Verdict:
         kept.append(layout.report / Verdict.LINKS)
     if ingest is not None and ingest.state in FINISHED:
         kept.append(Path(ingest.outputs["report"]) / CorpusStatistics.PAGE)
-    for file in kept:
-        if file.is_file():
-            shutil.copy(file, fresh)
-    shutil.rmtree(layout.report, ignore_errors=True)
-    fresh.rename(layout.report)
+    sweep(layout.report.parent, layout.report.name)
+    with publish(layout.report, replace=True) as fresh:
+        shutil.copytree(source, fresh)
+        for file in kept:
+            if file.is_file():
+                shutil.copy(file, fresh)
     return Verdict.load(str(layout.report))
 
 

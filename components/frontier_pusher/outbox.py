@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 from components.frontier_pusher.folders import SAFE_NAME
+from schemas.publishing import publish, sweep
 from schemas.run_records import RecordedRun, RunRecord
 
 WHY_FILE = "why.txt"
 FILES_FOLDER = "files"
 MODELS_FOLDER = "models"
+_SENT = ".sent"
 
 
 def keep(record: RunRecord, outbox: Path, why: str) -> Path:
@@ -40,14 +42,14 @@ def keep(record: RunRecord, outbox: Path, why: str) -> Path:
     final = outbox / f"{verdict}-{content}"
     if final.is_dir():
         return final
-    for leftover in outbox.glob(f".{verdict}-*"):
-        shutil.rmtree(leftover)
-    aside = outbox / f".{final.name}"
-    aside.mkdir(parents=True)
-    _copied(record, aside).model_copy(update={"kept_at": time.time()}).save(aside)
-    (aside / WHY_FILE).write_text(f"{why}\n", encoding="utf-8")
-    earlier = kept(record, outbox)
-    aside.rename(final)
+    sweep(outbox)
+    for sent in outbox.glob(f".{verdict}-*{_SENT}"):
+        shutil.rmtree(sent, ignore_errors=True)
+    with publish(final) as aside:
+        aside.mkdir()
+        _copied(record, aside).model_copy(update={"kept_at": time.time()}).save(aside)
+        (aside / WHY_FILE).write_text(f"{why}\n", encoding="utf-8")
+        earlier = kept(record, outbox)
     for folder in earlier:
         release(folder)
     return final
@@ -68,7 +70,7 @@ def kept(record: RunRecord, outbox: Path) -> list[Path]:
 
 def release(folder: Path) -> None:
     """Removes a record that was sent; a kill leaves nothing that waits by half."""
-    aside = folder.with_name(f".{folder.name}.sent")
+    aside = folder.with_name(f".{folder.name}{_SENT}")
     shutil.rmtree(aside, ignore_errors=True)
     folder.rename(aside)
     shutil.rmtree(aside)

@@ -13,13 +13,13 @@ import os
 import shutil
 import stat
 import tarfile
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 from components.modeling.teachers.base import TeacherError
+from schemas.publishing import publish, sweep
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
 
@@ -116,9 +116,9 @@ def _check_owner(folder: Path) -> None:
 def _download(handle: str, folder: Path) -> None:
     address = urllib.parse.urlsplit(handle)
     query = "&".join(part for part in (address.query, "tf-hub-format=compressed") if part)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    sweep(folder.parent, folder.name)
+    with publish(folder) as partial:
+        partial.mkdir(mode=0o700)
         url = urllib.parse.urlunsplit(address._replace(query=query))
         with (
             urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response,
@@ -127,10 +127,8 @@ def _download(handle: str, folder: Path) -> None:
             _unpack(archive, partial)
         if not (partial / "saved_model.pb").is_file():
             raise OSError("the archive holds no saved_model.pb")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if not (folder / "saved_model.pb").is_file():  # left by whoever unpacked it by half
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(archive: tarfile.TarFile, folder: Path) -> None:

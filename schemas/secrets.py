@@ -22,26 +22,29 @@ ADVICE = (
 )
 
 # An address up to the next white space, quotation mark or bracket.
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'`<>]+", re.IGNORECASE)
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+# Names have a longest length here: without one, a long text without blanks takes the square of its time.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^\s\"'`<>]+", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
 _PARAMETER = re.compile(r"(?P<before>[?&;#])(?P<name>[^=&;#?\s\"'<>]+)=(?P<value>[^&;#\s\"'<>]+)")
 _VALUE = r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s\"',;&}\])]+)"
 # --name=value, NAME=value, "name": "value"; a colon without quotation marks is prose.
-_ASSIGNMENT = re.compile(rf"(?<![\w$])(?P<name>-{{0,2}}[A-Za-z][\w.-]*)(?:\s*=\s*|[\"']\s*[=:]\s*){_VALUE}")
-_COLON = re.compile(rf"(?P<name>[A-Za-z][\w.-]*)\s*:\s*{_VALUE}")
-_OPTION = re.compile(rf"(?P<name>--[A-Za-z][\w.-]*)(?:\s+|[\"']\s*,\s*){_VALUE}")
+_ASSIGNMENT = re.compile(
+    rf"(?<![\w$])(?P<name>-{{0,2}}[A-Za-z][\w.-]{{0,80}})(?:\s*=\s*|[\"']\s*[=:]\s*){_VALUE}"
+)
+_COLON = re.compile(rf"(?P<name>[A-Za-z][\w.-]{{0,80}})\s*:\s*{_VALUE}")
+_OPTION = re.compile(rf"(?P<name>--[A-Za-z][\w.-]{{0,80}})(?:\s+|[\"']\s*,\s*){_VALUE}")
 # An absolute path of two parts or more; the path of an address on the web is none.
 _PATH = re.compile(r"(?<![\w:/.~-])(?:file://)?~?/(?:[^/\s\"'<>]+/)+(?P<name>[^/\s\"'<>]*)")
 # Secrets that look like nothing else.
 _FORMS = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # Amazon's key ids
-    r"|\bgh[opsur]_[A-Za-z0-9]{30,}\b|\bgithub_pat_\w{30,}"
+    r"|\bgh[opsur]_[A-Za-z0-9]{30,}\b|\bgithub_pat_\w{30,255}"
     r"|\bhf_[A-Za-z0-9]{30,}\b"
     r"|\bAIza[\w-]{35}"
     r"|\bxox[abprs]-[\w-]{10,}"
     r"|\bya29\.[\w-]{20,}"
-    r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"  # JSON web tokens
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
+    r"|\beyJ[\w-]{10,2000}\.[\w-]{10,}\.[\w-]*"  # JSON web tokens
+    r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)",
     re.DOTALL,
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from schemas.secrets import find_secrets, is_secret_name, redact, refusal, split_credentials, without_folders
@@ -158,3 +160,11 @@ def test_secrets_of_the_environment_are_hidden_wherever_they_stand(monkeypatch: 
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "abc")
     monkeypatch.setenv("SHORT_KEY", "the")
     assert redact(f"the server said {CANARY} to abc") == "the server said *** to ***"
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "a-" * 50_000, "--a" * 30_000, "eyJ-" * 25_000])
+def test_long_text_takes_time_in_proportion(text: str) -> None:
+    # Names without a longest length took minutes: from each letter the text was read to its end.
+    started = time.process_time()
+    assert CANARY not in redact(f"{text} https://ann:{CANARY}@host")
+    assert time.process_time() - started < 15

@@ -20,7 +20,7 @@ from components.tracking.stores import open_client
 from pipeline.layout import RunLayout
 from pipeline.relocation import cached_anywhere, settle
 from pipeline.run_folder import FolderHeld, exclusive
-from schemas.reports import PushReport
+from schemas.push_reports import PushReport
 from tests.pushed_runs import make_scene
 
 MODEL = "tinytrill-host"

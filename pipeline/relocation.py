@@ -132,7 +132,7 @@ def _relocate_text(file: Path, moves: list[Move]) -> None:
         return
     old = new = file.read_text(encoding="utf-8")
     for move in moves:
-        new = move(new)
+        new = _in_yaml(new, move) if file.suffix == ".yaml" else move(new)
     if new == old:
         return
     times = file.stat()
@@ -140,6 +140,22 @@ def _relocate_text(file: Path, moves: list[Move]) -> None:
     aside.write_text(new, encoding="utf-8")
     os.utime(aside, ns=(times.st_atime_ns, times.st_mtime_ns))
     aside.rename(file)
+
+
+def _in_yaml(text: str, move: Move) -> str:
+    """YAML with the places in it anew: a name may need quotes there."""
+
+    def anew(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: anew(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [anew(part) for part in value]
+        return move(value) if isinstance(value, str) else value
+
+    try:
+        return str(yaml.safe_dump(anew(yaml.safe_load(text)), sort_keys=False, allow_unicode=True))
+    except yaml.YAMLError:
+        return text  # nobody can have read it; the next run writes it anew
 
 
 def _read_json(file: Path) -> Any:

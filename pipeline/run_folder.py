@@ -15,8 +15,8 @@ from pipeline.layout import RunLayout
 from schemas.bounded import bounded
 
 # TFX and Beam take the first three for patterns of file names, the address of a SQLite store ends at '?', and
-# that of MLflow's artifacts at '#'; a '%' begins an escape in both.
-_REFUSED = "*?[]{}#%\\"
+# that of MLflow's artifacts at '#'; a '%' begins an escape in both, and quotes end the strings of JSON.
+_REFUSED = '*?[]{}#%\\"'
 _PROBE_BYTES = 1 << 20
 
 

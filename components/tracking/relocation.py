@@ -38,25 +38,33 @@ class Move:
 
     def __init__(self, old: Path | str, new: Path | str) -> None:
         self.old, self.new = str(old), str(new)
-        forms = (str, quote, lambda text: json.dumps(text)[1:-1])
-        self._forms = {form(self.old): form(self.new) for form in forms}
+        self._spellings = {self.old, quote(self.old), json.dumps(self.old)[1:-1]}
         end = r"""(?=$|[/"'\s<>&?,;)\]}\\])"""
         # A folder that was moved into its own old place is not moved twice.
-        done = "|".join(
-            re.escape(new.removeprefix(old)) for old, new in self._forms.items() if new.startswith(f"{old}/")
-        )
-        unless = f"(?!(?:{done}){end})" if done else ""
-        old_forms = "|".join(map(re.escape, sorted(self._forms, key=len, reverse=True)))
-        self._pattern = re.compile(rf"(?<![\w.~%-])(?:{old_forms}){end}{unless}")
+        unless = ""
+        if self.new.startswith(f"{self.old}/"):
+            rest = self.new.removeprefix(self.old)
+            unless = f"(?!(?:{re.escape(rest)}|{re.escape(quote(rest))}){end})"
+        spellings = "|".join(map(re.escape, sorted(self._spellings, key=len, reverse=True)))
+        # Not the end of another path, nor the host and the path of a URI.
+        self._pattern = re.compile(rf"(file://)?(?<![\w.~%-])(?<!:/)({spellings}){end}{unless}")
 
     def __call__(self, text: str) -> str:
-        """The text with the folder's new name."""
-        return self._pattern.sub(lambda found: self._forms[found[0]], text)
+        """The text with the folder's new name, written as the text writes it."""
+        is_json = text.startswith(("{", "["))
+
+        def anew(found: re.Match[str]) -> str:
+            scheme, old = found[1] or "", found[2]
+            if scheme or old == quote(self.old) != self.old:
+                return scheme + quote(self.new)
+            return json.dumps(self.new, ensure_ascii=False)[1:-1] if is_json else self.new
+
+        return self._pattern.sub(anew, text)
 
     @property
     def spellings(self) -> Collection[str]:
         """What a text that names the folder holds one of."""
-        return self._forms.keys()
+        return self._spellings
 
 
 def relocate_database(file: Path, moves: Iterable[Move]) -> None:

@@ -83,9 +83,12 @@ def open_client(uri: str) -> MlflowClient:
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
+    from mlflow.tracking._tracking_service import utils
 
     with telling(uri):
         _ask(uri)
+        # By the id of a run or model alone: of a store and its copy, one would get the other's files.
+        utils._artifact_repos_cache.clear()
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 

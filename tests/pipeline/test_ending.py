@@ -28,7 +28,7 @@ def wait(options):
     finally:
         print("let go", flush=True)
 
-runs._doctor = wait  # looked up when the parser is made
+runs._doctor = wait
 sys.exit(pipeline_runner.main(["doctor"]))
 """
 

@@ -25,7 +25,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said.err
 
 
-@pytest.mark.parametrize("name", ["a?b", "a*", "[a]", "a#b", "50%", "a\nb", "a\x1b[31mb", "a\udcffb", "{a}"])
+@pytest.mark.parametrize(
+    "name", ["a?b", "a*", "[a]", "a#b", "50%", "a\nb", "a\x1b[31mb", "a\udcffb", "{a}", 'a"b']
+)
 @pytest.mark.parametrize("command", ["demo", "report", "registry"])
 def test_names_that_a_library_cannot_take_are_refused_before_anything_is_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, command: str
@@ -36,7 +38,7 @@ def test_names_that_a_library_cannot_take_are_refused_before_anything_is_made(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["a b", "o'clock", 'a"b', "ä-語", "a&b;c$d", "a@1", "-a", "a+b=c,d", "~a"])
+@pytest.mark.parametrize("name", ["a b", "o'clock", "ä-語", "a&b;c$d", "a@1", "-a", "a+b=c,d", "~a"])
 def test_other_names_are_taken(tmp_path: Path, name: str) -> None:
     layout = run_folder(tmp_path / name)
     make_run_folder(layout)

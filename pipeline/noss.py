@@ -12,8 +12,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.noss_ingest.choice import folder_records
-from components.noss_ingest.places import Places, check_place, describe, how_to_obtain, locate, read_rows
-from components.noss_ingest.rows import SPLITS, SourceMissing, TaskRow
+from components.noss_ingest.places import (
+    Places,
+    check_place,
+    describe,
+    how_to_obtain,
+    locate,
+    place_of,
+    read_rows,
+)
+from components.noss_ingest.rows import SPLITS, SourceError, SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
 from components.noss_ingest.tfds_prepare import prepare
@@ -92,8 +100,13 @@ def list_tasks(where: Places) -> list[TaskLine]:
     for record in known_tasks(where).values():
         try:
             source, obtain = describe(locate(record, where)), ""
-        except SourceMissing:
+        except SourceMissing as error:
             source, obtain = "", how_to_obtain(record.obtain.model_copy(update={"note": ""}))
+            found = [place_of(one, where) for one in record.sources]
+            if any(place is not None and place.exists() for place in found):
+                obtain = f"something is here, but {error}; {obtain}"
+        except SourceError as error:
+            source, obtain = "", f"cannot be read: {error}"
         lines.append(
             TaskLine(
                 name=record.name,

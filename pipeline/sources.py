@@ -13,6 +13,7 @@ from components.audio.fingerprint import fingerprint
 from components.audio.intake_report import IngestError
 from components.audio.places import is_url, join, use_beam_options
 from components.audio_ingest import sources as corpus_sources
+from components.audio_ingest.name_match import match_names
 from components.noss_ingest import sources as noss_sources
 from components.noss_ingest.rows import SourceError
 from components.tracking.faults import StoreUnreachable, TrackingFault
@@ -124,6 +125,19 @@ def check_sources(config: RunConfig) -> None:
     except (IngestError, ValueError) as error:
         raise ConfigError(f"{error}\n  {_where(config)}") from error
     check_devices(config.latency.devices, key="latency.devices")
+
+
+def describe_corpus(config: RunConfig) -> str:
+    """How a sample of the clips of a resolved configuration's corpus fits its rows.
+
+    Raises:
+      ConfigError: If a row is malformed, or no clip fits any.
+    """
+    try:
+        _reach(config)
+        return f"corpus: {match_names(config.corpus, key='corpus')}"
+    except ValueError as error:
+        raise ConfigError(f"{error}\n  {_where(config)}") from error
 
 
 def data_digests(config: RunConfig, layout: RunLayout) -> DataDigests:

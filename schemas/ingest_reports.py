@@ -10,11 +10,11 @@ from schemas.settings import Report, ReportFile
 
 
 class QuarantinedClip(Report):
-    """A clip that was left out; one line of ``quarantine.jsonl``."""
+    """A clip that was left out, or taken with a note; one line of ``quarantine.jsonl`` or ``noted.jsonl``."""
 
     clip_id: str = Field(description="Clip id or, for a task, the manifest's file entry.")
     source: str = Field(description="File, or CSV and line, it would have come from.")
-    reason: str = Field(description="One of the reasons counted in the report.")
+    reason: str = Field(description="One of the reasons, or notes, counted in the report.")
     detail: str = Field("", description="What the decoder or the check said.")
 
 
@@ -39,6 +39,10 @@ class CorpusLayout(Report):
     examples: list[str] = Field(description="Some of these.")
     containers: int = Field(0, description="Shards that hold the clips; 0 where each clip is a file.")
     entries: int = Field(0, description="Clips found, whether asked for or not.")
+    files_hold: Literal["segments", "recordings"] = Field(
+        "segments",
+        description="What a clip held whose name says no start: its segment, or the whole recording.",
+    )
     strays: dict[str, int] = Field(default_factory=dict, description="What is no such clip, by what it is.")
     stray_examples: dict[str, list[str]] = Field(default_factory=dict, description="Some of each.")
 
@@ -62,10 +66,16 @@ class IngestReport(ReportFile):
 
     FILE: ClassVar[str] = "ingest_report.json"
     QUARANTINE: ClassVar[str] = "quarantine.jsonl"
+    NOTED: ClassVar[str] = "noted.jsonl"
 
     source: str = Field(description="Where the sound came from.")
     synthetic: bool = Field(description="Whether the sound was synthesised.")
     splits: dict[str, SplitCounts] = Field(description="Counts by split (corpus) or task/split (NOSS).")
+    noted: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="Clips written of which something is worth knowing, by split and by what; they are "
+        "listed in noted.jsonl.",
+    )
     licences: dict[str, str] = Field(default_factory=dict, description="Licence of each source, where known.")
     digest: str = Field(
         "", description="Of all records written and their splits, whatever their order and their shards."

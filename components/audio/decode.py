@@ -14,11 +14,15 @@ import hashlib
 import math
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from components.audio.downmix import Downmix, MonoSound
-from components.audio.errors import AudioError, Reason
+from components.audio.errors import AudioError, Note, Reason, Remark
+from components.audio.pointers import HEAD_BYTES, pointer
 from components.audio.readers import StoppedEarly, UnknownFormat, read_ffmpeg, read_soundfile, read_to_end
 from components.audio.readers import frame_count as frame_count
 from components.audio.resample import TARGET_RATE, FloatAudio, Pcm, resample, to_pcm
@@ -32,6 +36,11 @@ AUDIO_EXTENSIONS = SOUNDFILE_EXTENSIONS | PYAV_EXTENSIONS
 # steps of 16 bits. Quiet room noise is louder; digital silence, dithered or with an offset, is not.
 SILENCE_PEAK = 1e-4
 
+# Of full scale: louder floats are no overdriven sound (24 dB), but integers that nobody divided.
+LOUDEST_FLOAT = 16.0
+_INTEGER_BITS = (16, 24, 32)
+_APPLE_DOUBLE = b"\x00\x05\x16\x07"
+
 
 @dataclass(frozen=True)
 class DecodedAudio:
@@ -41,11 +50,13 @@ class DecodedAudio:
       samples: int16 ``(n,)``, mono, 16 kHz.
       source_rate: Sample rate of the file in Hz.
       source_channels: Channels of the file.
+      remarks: What is worth knowing of how it was made.
     """
 
     samples: Pcm
     source_rate: int
     source_channels: int
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -82,10 +93,10 @@ def decode(
     path = Path(path)
     _check_file(path)
     try:
-        sound = _read(path, path.suffix, start_seconds, max_seconds)
+        sound, remarks = _read(path, path.suffix, start_seconds, max_seconds)
     except UnknownFormat as error:
         raise _why_refused(path, str(error)) from error
-    return _checked(sound, min_seconds, silence_peak)
+    return _checked(sound, min_seconds, silence_peak, remarks)
 
 
 def decode_bytes(
@@ -113,10 +124,10 @@ def decode_bytes(
     if not data:
         raise AudioError(Reason.EMPTY, "the file has 0 bytes")
     try:
-        sound = _read(data, os.path.splitext(name)[1], start_seconds, max_seconds)
+        sound, remarks = _read(data, os.path.splitext(name)[1], start_seconds, max_seconds)
     except UnknownFormat as error:
-        raise AudioError(Reason.UNDECODABLE, str(error)) from error
-    return _checked(sound, min_seconds, silence_peak)
+        raise _unknown(data[:HEAD_BYTES], str(error)) from error
+    return _checked(sound, min_seconds, silence_peak, remarks)
 
 
 def from_samples(
@@ -133,12 +144,49 @@ def from_samples(
     Raises:
       AudioError: With the reason, if the clip cannot be used.
     """
-    downmix = Downmix()
-    downmix.add(data)
-    return _checked(downmix.sound(rate), min_seconds, silence_peak)
+
+    def mixed(channel: int | None) -> MonoSound:
+        downmix = Downmix(channel)
+        downmix.add(data)
+        return downmix.sound(rate)
+
+    sound, remarks = _without_cancelling(mixed)
+    return _checked(sound, min_seconds, silence_peak, remarks)
 
 
-def _checked(sound: MonoSound, min_seconds: float, silence_peak: float) -> DecodedAudio:
+def _without_cancelling(read: Callable[[int | None], MonoSound]) -> tuple[MonoSound, list[Remark]]:
+    """The mean of the channels; where they take each other away, the loudest of them."""
+    sound = read(None)
+    if not sound.cancels:
+        return sound, []
+    share = sound.mix_power / max(sound.channel_powers)
+    detail = (
+        f"of {sound.channels} channels {share:.1e} of the power is left when they are mixed; channel "
+        f"{sound.loudest + 1} is taken"
+    )
+    return replace(read(sound.loudest), channels=sound.channels), [Remark(Note.OPPOSITE_CHANNELS, detail)]
+
+
+def _at_full_scale(samples: FloatAudio) -> tuple[FloatAudio, list[Remark]]:
+    """Samples in [-1, 1]; floats that were integers before, and never divided, are divided now.
+
+    Raises:
+      AudioError: If no integers of sound are so large.
+    """
+    peak = float(max(samples.max(), -samples.min()))
+    if peak <= LOUDEST_FLOAT:
+        return samples, []
+    bits = next((bits for bits in _INTEGER_BITS if peak <= 2.0 ** (bits - 1)), 0)
+    if not bits:
+        detail = f"samples reach {peak:.3g}; accepted are floats within 1, or at the scale of integers"
+        raise AudioError(Reason.UNDECODABLE, detail)
+    remark = Remark(Note.INTEGER_SCALE, f"samples reach {peak:.6g}; divided by 2^{bits - 1}")
+    return samples * np.float32(2.0 ** (1 - bits)), [remark]
+
+
+def _checked(
+    sound: MonoSound, min_seconds: float, silence_peak: float, remarks: Sequence[Remark]
+) -> DecodedAudio:
     if not len(sound.samples):
         raise AudioError(Reason.EMPTY, "there are no samples")
     if sound.non_finite:
@@ -147,7 +195,8 @@ def _checked(sound: MonoSound, min_seconds: float, silence_peak: float) -> Decod
     seconds = len(sound.samples) / sound.rate
     if seconds < min_seconds:
         raise AudioError(Reason.TOO_SHORT, f"{seconds:.3f} s, at least {min_seconds:g} s are needed")
-    samples = to_pcm(resample(sound.samples, sound.rate))
+    scaled, more = _at_full_scale(sound.samples)
+    samples = to_pcm(resample(scaled, sound.rate))
     if not len(samples):
         raise AudioError(Reason.TOO_SHORT, f"{seconds:.6f} s is less than one sample at {TARGET_RATE} Hz")
     peak = (int(samples.max()) - int(samples.min())) / 2 / 32768
@@ -155,7 +204,7 @@ def _checked(sound: MonoSound, min_seconds: float, silence_peak: float) -> Decod
         raise AudioError(
             Reason.SILENT, f"peak {peak:.6f} of full scale, more than {silence_peak:g} is needed"
         )
-    return DecodedAudio(samples, sound.rate, sound.channels)
+    return DecodedAudio(samples, sound.rate, sound.channels, (*remarks, *more))
 
 
 def _check_file(path: Path) -> None:
@@ -184,18 +233,28 @@ _KINDS = {
 }
 
 
-def _read(source: Source, suffix: str, start_seconds: float, max_seconds: float) -> MonoSound:
+def _read(
+    source: Source, suffix: str, start_seconds: float, max_seconds: float
+) -> tuple[MonoSound, list[Remark]]:
+    return _without_cancelling(
+        lambda channel: _read_channel(source, suffix, start_seconds, max_seconds, channel)
+    )
+
+
+def _read_channel(
+    source: Source, suffix: str, start_seconds: float, max_seconds: float, channel: int | None
+) -> MonoSound:
     readers = [read_soundfile, read_ffmpeg]
     if suffix.lower() in PYAV_EXTENSIONS:
         readers.reverse()
     refusals = []
     for reader in readers:
         try:
-            return reader(source, start_seconds, max_seconds)
+            return reader(source, start_seconds, max_seconds, channel)
         except UnknownFormat as error:
             refusals.append(str(error))
         except StoppedEarly as early:
-            return read_to_end(source, early, start_seconds, max_seconds)
+            return read_to_end(source, early, start_seconds, max_seconds, channel)
     raise UnknownFormat("; ".join(refusals))
 
 
@@ -203,7 +262,14 @@ def _why_refused(path: Path, refusals: str) -> AudioError:
     """Tells a file that nobody knows from one that nobody may read."""
     try:
         with path.open("rb") as file:
-            file.read(1)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         return AudioError(Reason.UNREADABLE, str(error))
-    return AudioError(Reason.UNDECODABLE, refusals)
+    return _unknown(head, refusals)
+
+
+def _unknown(head: bytes, refusals: str) -> AudioError:
+    stands_for = pointer(head)
+    if head.startswith(_APPLE_DOUBLE):
+        refusals = "what macOS keeps beside a file (AppleDouble, named ._*), and no sound"
+    return AudioError(Reason.POINTER, stands_for) if stands_for else AudioError(Reason.UNDECODABLE, refusals)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from components.audio.decode import SILENCE_PEAK, DecodedAudio, decode, decode_bytes
-from components.audio.errors import AudioError, Reason
+from components.audio.errors import AudioError, Note, Reason, Remark
 
 # Bytes of the head, bytes of what follows it.
 PREFIX = struct.Struct("<IQ")
@@ -88,7 +88,8 @@ def answer(outcome: DecodedAudio | AudioError) -> Frame:
     """The frame that tells the outcome of a job."""
     if isinstance(outcome, AudioError):
         return frame({"reason": str(outcome.reason), "detail": outcome.detail}, b"")
-    head = {"rate": outcome.source_rate, "channels": outcome.source_channels}
+    remarks = [[str(remark.note), remark.detail] for remark in outcome.remarks]
+    head = {"rate": outcome.source_rate, "channels": outcome.source_channels, "remarks": remarks}
     return frame(head, np.ascontiguousarray(outcome.samples, "<i2"))
 
 
@@ -96,7 +97,8 @@ def outcome_of(head: dict[str, Any], body: bytearray) -> DecodedAudio | AudioErr
     """Reads what :func:`answer` made."""
     if "reason" in head:
         return AudioError(Reason(head["reason"]), head["detail"])
-    return DecodedAudio(np.frombuffer(body, "<i2"), head["rate"], head["channels"])
+    remarks = tuple(Remark(Note(note), detail) for note, detail in head["remarks"])
+    return DecodedAudio(np.frombuffer(body, "<i2"), head["rate"], head["channels"], remarks)
 
 
 def write_all(file: int, parts: Frame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -25,6 +26,28 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     UNSAFE = "unsafe"
     HELD_OUT = "held_out"
+    POINTER = "pointer"
+
+
+class Note(StrEnum):
+    """What is worth knowing of a clip that is taken; ``docs/audioset_scale.md`` explains each."""
+
+    SHORTER = "shorter_than_segment"
+    OPPOSITE_CHANNELS = "opposite_channels"
+    INTEGER_SCALE = "integer_scale"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A note on a clip.
+
+    Attributes:
+      note: Which of the known notes.
+      detail: The figures behind it.
+    """
+
+    note: Note
+    detail: str
 
 
 class AudioError(Exception):

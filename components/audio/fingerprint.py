@@ -25,7 +25,7 @@ def fingerprint(paths: Iterable[str | Path]) -> str:
     """
     digest = hashlib.blake2b(digest_size=_DIGITS)
     for place in sorted({str(path) for path in paths}):
-        digest.update(f"{place}\n".encode())
+        digest.update(f"{place}\n".encode(errors="surrogateescape"))
         digest.update(_of_place(place))
     return digest.hexdigest()
 
@@ -39,6 +39,6 @@ def _sum(files: Iterable[FoundFile]) -> bytes:
     """Digest of files in whichever order they come."""
     total = 0
     for file in files:
-        said = f"{file.path}\0{file.size}\0{file.modified!r}".encode()
+        said = f"{file.path}\0{file.size}\0{file.modified!r}".encode(errors="surrogateescape")
         total += int.from_bytes(hashlib.blake2b(said, digest_size=_DIGITS).digest(), "big")
     return (total % (1 << 8 * _DIGITS)).to_bytes(_DIGITS, "big")

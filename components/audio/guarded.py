@@ -20,6 +20,7 @@ from components.audio.decode import DecodedAudio
 from components.audio.decode_job import DecodeJob
 from components.audio.decoder_process import WORKER, DecoderEnded, DecoderProcess
 from components.audio.errors import AudioError, Reason
+from components.audio.places import printable
 
 # Clips asked for before the first is answered, and bytes of them if they are held in memory.
 _AHEAD = 4
@@ -101,7 +102,7 @@ def _receive(
         failure = AudioError(Reason.TIMED_OUT, f"decoding took longer than {timeout_s:g} s")
     else:
         failure = AudioError(Reason.CRASHED, f"the decoder crashed ({ended})")
-    _logger.warning("%s: %s; a new decoding process goes on", head.name, failure)
+    _logger.warning("%s: %s; a new decoding process goes on", printable(head.name), failure)
     return failure, process
 
 

@@ -53,11 +53,29 @@ def merge_counts(
             filtered=filtered.get(group, 0),
             clips=clips[group],
             hours=samples[group] / TARGET_RATE / 3600,
-            quarantined=dict(sorted(Counter(clip.reason for clip in bad[group]).items())),
+            quarantined=_by_reason(bad[group]),
         )
         for group in rows
     }
     return counts, bad
+
+
+def noted_clips(summaries: Sequence[ShardSummary]) -> dict[str, list[QuarantinedClip]]:
+    """Clips that were taken with a note, by group."""
+    found: dict[str, list[QuarantinedClip]] = {}
+    for summary in summaries:
+        for group, clips in summary.noted.items():
+            found.setdefault(group, []).extend(clips)
+    return found
+
+
+def count_noted(summaries: Sequence[ShardSummary]) -> dict[str, dict[str, int]]:
+    """How many clips were taken with which note, by group."""
+    return {group: _by_reason(clips) for group, clips in sorted(noted_clips(summaries).items())}
+
+
+def _by_reason(clips: Sequence[QuarantinedClip]) -> dict[str, int]:
+    return dict(sorted(Counter(clip.reason for clip in clips).items()))
 
 
 def check_counts(counts: Mapping[str, SplitCounts]) -> None:
@@ -75,12 +93,21 @@ def check_counts(counts: Mapping[str, SplitCounts]) -> None:
             )
 
 
-def save_report(folder: str, report: IngestReport, bad: Mapping[str, Sequence[QuarantinedClip]]) -> None:
-    """Writes the report and the quarantine file."""
+def save_report(
+    folder: str,
+    report: IngestReport,
+    bad: Mapping[str, Sequence[QuarantinedClip]],
+    summaries: Sequence[ShardSummary] = (),
+) -> None:
+    """Writes the report, the quarantine file, and the list of clips that were taken with a note."""
     report.save(folder)
-    with (Path(folder) / IngestReport.QUARANTINE).open("w", encoding="utf-8") as file:
-        for clips in bad.values():
-            file.writelines(clip.model_dump_json() + "\n" for clip in clips)
+    noted = noted_clips(summaries)
+    for name, listed in ((IngestReport.QUARANTINE, bad), (IngestReport.NOTED, noted)):
+        if listed is noted and not noted:
+            continue
+        with (Path(folder) / name).open("w", encoding="utf-8") as file:
+            for clips in listed.values():
+                file.writelines(clip.model_dump_json() + "\n" for clip in clips)
 
 
 def refusal(

@@ -17,10 +17,14 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _S3, _GCS = "s3://", "gs://"
 _KNOCK_SECONDS = 5.0
 _GZIPPED = (".gz", ".tgz")
+_BYTES = "\0"  # no name of a file holds it
 
 
 class PlaceError(ValueError):
     """A place that cannot be reached; the message has the place and what the file system said."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class FoundFile(NamedTuple):
@@ -42,6 +46,25 @@ class FoundFile(NamedTuple):
     def path(self) -> str:
         """Path or URL of the file."""
         return f"{self.folder.rstrip('/')}/{self.name}"
+
+
+def printable(text: str) -> str:
+    r"""Text that can be written as UTF-8: bytes of a file's name that are none stand as ``\xe9``."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def to_text(name: str) -> str:
+    """A file's name as text that can be written as UTF-8, whatever its bytes; :func:`from_text` undoes it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return _BYTES + os.fsencode(name).decode("latin-1")
+    return name
+
+
+def from_text(text: str) -> str:
+    """The name of which :func:`to_text` made this text."""
+    return os.fsdecode(text[1:].encode("latin-1")) if text.startswith(_BYTES) else text
 
 
 def is_url(place: str | Path) -> bool:

@@ -67,7 +67,7 @@ class Progress:
         words = [
             f"{done.total} of {self._total} clips ({100 * done.total / max(self._total, 1):.0f} %)",
             f"{rate:.3g} clips/s" if rate < 100 else f"{rate:.0f} clips/s",
-            f"{100 * done.bad / max(done.total, 1):.2g} % bad",
+            f"{_percent(100 * done.bad / max(done.total, 1))} % bad",
         ]
         if done.resumed:
             words.append(f"{done.resumed} of an earlier run")
@@ -75,6 +75,11 @@ class Progress:
         if left and fresh:
             words.append(f"{duration(left / rate)} left")
         self._logger.info("%s: %s", self._what, ", ".join(words))
+
+
+def _percent(value: float) -> str:
+    """Two digits of what is small, and all of what is not."""
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +76,9 @@ class StoppedEarly(Exception):
         return self.sound
 
 
-def read_soundfile(source: Source, start_seconds: float, max_seconds: float) -> MonoSound:
+def read_soundfile(
+    source: Source, start_seconds: float, max_seconds: float, channel: int | None = None
+) -> MonoSound:
     """Reads by libsndfile.
 
     libsndfile believes the header's count of frames, and reads only the first part of a chained file. It is
@@ -85,6 +88,7 @@ def read_soundfile(source: Source, start_seconds: float, max_seconds: float) -> 
       source: A file, or its bytes.
       start_seconds: Where the clip begins.
       max_seconds: What comes after, counted from the start, is not read; may be infinite.
+      channel: The only channel to take; None: the mean of all.
 
     Raises:
       UnknownFormat: If libsndfile does not know the format.
@@ -92,7 +96,7 @@ def read_soundfile(source: Source, start_seconds: float, max_seconds: float) -> 
       AudioError: If the file holds nothing of the clip.
     """
     with _stream(source) as stream:
-        return _read_stream(stream, start_seconds, max_seconds)
+        return _read_stream(stream, start_seconds, max_seconds, channel)
 
 
 @contextmanager
@@ -108,7 +112,9 @@ def _stream(source: Source) -> Iterator[Any]:
         yield file
 
 
-def _read_stream(stream: Any, start_seconds: float, max_seconds: float, seeks: bool = True) -> MonoSound:
+def _read_stream(
+    stream: Any, start_seconds: float, max_seconds: float, channel: int | None, seeks: bool = True
+) -> MonoSound:
     import soundfile
 
     descriptor = stream.fileno() if isinstance(stream, io.FileIO) else stream
@@ -123,7 +129,7 @@ def _read_stream(stream: Any, start_seconds: float, max_seconds: float, seeks: b
             raise StoppedEarly(_ends_before(start_seconds, file.frames / rate))
         lead_in = min(first, _LEAD_IN) if seeks else first
         wanted = math.inf if math.isinf(max_seconds) else lead_in + frame_count(max_seconds, rate)
-        downmix = Downmix()
+        downmix = Downmix(channel)
         left: float = wanted
         try:
             if first > lead_in:
@@ -131,7 +137,7 @@ def _read_stream(stream: Any, start_seconds: float, max_seconds: float, seeks: b
                     file.seek(first - lead_in)
                 except soundfile.SoundFileError:
                     stream.seek(0)  # GSM and G.721 in WAV cannot be sought in
-                    return _read_stream(stream, start_seconds, max_seconds, seeks=False)
+                    return _read_stream(stream, start_seconds, max_seconds, channel, seeks=False)
             for block in _blocks(file, wanted):
                 downmix.add(block[lead_in:])
                 lead_in = max(0, lead_in - len(block))
@@ -169,7 +175,9 @@ def _blocks(file: soundfile.SoundFile, frames: float) -> Iterator[FloatAudio | P
         frames -= len(block)
 
 
-def read_to_end(source: Source, early: StoppedEarly, start_seconds: float, max_seconds: float) -> MonoSound:
+def read_to_end(
+    source: Source, early: StoppedEarly, start_seconds: float, max_seconds: float, channel: int | None = None
+) -> MonoSound:
     """Reads what libsndfile left of a file, by whoever can.
 
     Args:
@@ -177,6 +185,7 @@ def read_to_end(source: Source, early: StoppedEarly, start_seconds: float, max_s
       early: What libsndfile said.
       start_seconds: Where the clip begins.
       max_seconds: What comes after, counted from the start, is not read; may be infinite.
+      channel: The only channel to take; None: the mean of all.
 
     Raises:
       AudioError: If there is nothing of the clip in it, or it is damaged.
@@ -184,19 +193,19 @@ def read_to_end(source: Source, early: StoppedEarly, start_seconds: float, max_s
     with content_of(source) as content:
         links = ogg_links(content)
         if len(links) > 1:
-            return _read_links(links, start_seconds, max_seconds)
+            return _read_links(links, start_seconds, max_seconds, channel)
         mended = mend_size(content)
         if mended is not None:
             if not mended:
                 return early.outcome()
             try:
-                return _read_stream(as_file(content), start_seconds, max_seconds)
+                return _read_stream(as_file(content), start_seconds, max_seconds, channel)
             except StoppedEarly as again:
                 return again.outcome()
             except UnknownFormat:
                 return early.outcome()
     try:
-        sound = read_ffmpeg(source, start_seconds, max_seconds)
+        sound = read_ffmpeg(source, start_seconds, max_seconds, channel)
     except UnknownFormat:
         return early.outcome()
     except AudioError as error:
@@ -209,13 +218,15 @@ def read_to_end(source: Source, early: StoppedEarly, start_seconds: float, max_s
     return sound if longer or early.sound is None else early.outcome()
 
 
-def _read_links(links: Sequence[bytes], start_seconds: float, max_seconds: float) -> MonoSound:
+def _read_links(
+    links: Sequence[bytes], start_seconds: float, max_seconds: float, channel: int | None
+) -> MonoSound:
     """The links of a chained Ogg, one after the other at the rate of the first."""
     parts: list[MonoSound] = []
     passed = taken = 0.0
     for link in links:
         whole = start_seconds > passed
-        sound = _read_link(link, math.inf if whole else max_seconds - taken)
+        sound = _read_link(link, math.inf if whole else max_seconds - taken, channel)
         seconds = len(sound.samples) / sound.rate
         skipped = round(max(0.0, start_seconds - passed) * sound.rate)
         passed += seconds
@@ -236,28 +247,34 @@ def _read_links(links: Sequence[bytes], start_seconds: float, max_seconds: float
         channels=max(part.channels for part in parts),
         values=sum(part.values for part in parts),
         non_finite=sum(part.non_finite for part in parts),
+        mix_power=sum(part.mix_power for part in parts),
+        channel_powers=tuple(
+            sum(powers) for powers in zip_longest(*(part.channel_powers for part in parts), fillvalue=0.0)
+        ),
     )
 
 
-def _read_link(link: bytes, max_seconds: float) -> MonoSound:
+def _read_link(link: bytes, max_seconds: float, channel: int | None) -> MonoSound:
     try:
-        return read_soundfile(link, 0.0, max_seconds)
+        return read_soundfile(link, 0.0, max_seconds, channel)
     except StoppedEarly as early:
         return early.outcome()
     except UnknownFormat:
         try:
-            return read_ffmpeg(link, 0.0, max_seconds)
+            return read_ffmpeg(link, 0.0, max_seconds, channel)
         except UnknownFormat as error:
             raise AudioError(Reason.UNDECODABLE, f"a part of a chained Ogg: {error}") from error
 
 
-def read_ffmpeg(source: Source, start_seconds: float, max_seconds: float) -> MonoSound:
+def read_ffmpeg(
+    source: Source, start_seconds: float, max_seconds: float, channel: int | None = None
+) -> MonoSound:
     """Reads by FFmpeg's libraries; arguments and errors as in :func:`read_soundfile`."""
     import av
 
     try:
         container = av.open(
-            io.BytesIO(source) if isinstance(source, bytes) else f"file:{source}",
+            _for_ffmpeg(source),
             options=_OPTIONS,
             metadata_errors="replace",
         )
@@ -267,12 +284,24 @@ def read_ffmpeg(source: Source, start_seconds: float, max_seconds: float) -> Mon
         if not container.streams.audio:
             raise AudioError(Reason.NO_AUDIO, "FFmpeg: the file has no audio stream")
         try:
-            return _decode(container, start_seconds, max_seconds)
+            return _decode(container, start_seconds, max_seconds, channel)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             raise AudioError(Reason.UNDECODABLE, _of_ffmpeg(error)) from error
 
 
-def _decode(container: Any, start_seconds: float, max_seconds: float) -> MonoSound:
+def _for_ffmpeg(source: Source) -> Any:
+    """What FFmpeg opens: a name with its protocol, or a file where PyAV cannot write the name as UTF-8."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    name = f"file:{source}"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return source.open("rb")
+    return name
+
+
+def _decode(container: Any, start_seconds: float, max_seconds: float, channel: int | None) -> MonoSound:
     import av
 
     stream = container.streams.audio[0]
@@ -280,7 +309,7 @@ def _decode(container: Any, start_seconds: float, max_seconds: float) -> MonoSou
     if jumped:
         container.seek(round((start_seconds - _JUMP_BEFORE_SECONDS) * av.time_base))
     resamplers: dict[tuple[str, str, int], Any] = {}
-    downmix = Downmix()
+    downmix = Downmix(channel)
     rate, position, taken = 0, 0, 0
     first, end = 0, math.inf
     for frame in _frames(container, stream):

@@ -13,7 +13,8 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from components.audio.errors import Reason
+from components.audio.errors import Note, Reason
+from components.audio.places import printable
 from schemas.ingest_reports import QuarantinedClip
 
 
@@ -41,6 +42,11 @@ class ClipRequest:
     start_seconds: float = field(default=0.0, kw_only=True)
     pack: str = field(default="", kw_only=True)
     version: str = field(default="", kw_only=True)
+
+    @property
+    def expected_seconds(self) -> float:
+        """How long the clip should be, in seconds; 0: nobody says."""
+        return 0.0
 
     @property
     def key(self) -> str:
@@ -164,6 +170,11 @@ def _take(requests: Sequence[RequestT], rows: Sequence[int]) -> Sequence[Request
     return tuple(requests[row] for row in rows)
 
 
-def quarantined(clip_id: str, source: str, reason: Reason, detail: str) -> QuarantinedClip:
-    """A line of the quarantine file."""
-    return QuarantinedClip(clip_id=clip_id, source=source, reason=str(reason), detail=detail)
+def quarantined(clip_id: str, source: str, reason: Reason | Note, detail: str) -> QuarantinedClip:
+    """A line of the quarantine file, or of the list of clips that are taken with a note."""
+    return QuarantinedClip(
+        clip_id=printable(clip_id),
+        source=printable(source),
+        reason=str(reason),
+        detail=printable(detail),
+    )

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from components.audio.clip_statistics import CorpusTally, ShardStatistics, ShardTally
 from components.audio.decode import DecodedAudio
-from components.audio.errors import AudioError, Reason
+from components.audio.errors import AudioError, Note, Reason, Remark
 from components.audio.kept_shards import KeptShards, key_of
 from components.audio.record_sum import RecordSum
 from components.audio.requests import (
@@ -35,6 +35,9 @@ from components.audio.sounds import Sounds, decode_files
 from schemas.ingest_reports import QuarantinedClip
 from schemas.publishing import publish
 from schemas.settings import Report
+
+# Copies of AudioSet are a little shorter than their segments, as encoders' frames have it.
+SHORT_SHARE = 0.9
 
 # Namespace of Beam's counters; what they count is also in the report of the run.
 COUNTERS = "tinytrill.ingest"
@@ -62,6 +65,9 @@ class ShardSummary(Report):
     clips: dict[str, int] = Field(description="Clips written, by group.")
     samples: dict[str, int] = Field(description="Samples written, by group.")
     quarantined: dict[str, list[QuarantinedClip]] = Field(description="Clips left out, by group.")
+    noted: dict[str, list[QuarantinedClip]] = Field(
+        default_factory=dict, description="Clips written of which something is worth knowing, by group."
+    )
     digests: list[ContentDigest] = Field(description="Of the clips written, where asked for.")
     statistics: ShardStatistics | None = Field(None, description="Of the clips written, where asked for.")
     record_sum: str = Field(description="Of the records written.")
@@ -150,6 +156,13 @@ class ShardWriter(beam.DoFn):
             begun = ended
 
 
+def _shorter(request: ClipRequest, sound: DecodedAudio) -> list[Remark]:
+    """A remark if a clip is clearly shorter than it should be."""
+    if sound.duration_s >= SHORT_SHARE * request.expected_seconds:
+        return []
+    return [Remark(Note.SHORTER, f"{sound.duration_s:.3f} s of {request.expected_seconds:g} s")]
+
+
 def _count(sound: DecodedAudio | AudioError, seconds: float) -> None:
     """Tells Beam what became of a clip."""
     if isinstance(sound, AudioError):
@@ -170,6 +183,7 @@ class _Tally:
         self._clips: Counter[str] = Counter()
         self._samples: Counter[str] = Counter()
         self._quarantined: dict[str, list[QuarantinedClip]] = {}
+        self._noted: dict[str, list[QuarantinedClip]] = {}
         self._digests: list[ContentDigest] = []
 
     @property
@@ -184,6 +198,9 @@ class _Tally:
             left_out = quarantined(request.clip_id, request.source, sound.reason, sound.detail)
             self._quarantined.setdefault(request.group, []).append(left_out)
             return
+        for remark in (*sound.remarks, *_shorter(request, sound)):
+            clip = quarantined(request.clip_id, request.source, remark.note, remark.detail)
+            self._noted.setdefault(request.group, []).append(clip)
         self._clips[request.group] += 1
         self._samples[request.group] += len(sound.samples)
         if self._labels_of is not None:
@@ -203,6 +220,7 @@ class _Tally:
             clips=dict(self._clips),
             samples=dict(self._samples),
             quarantined=self._quarantined,
+            noted=self._noted,
             digests=self._digests,
             record_sum=self.records.text,
         )
@@ -211,13 +229,22 @@ class _Tally:
 def _resumed(summary: ShardSummary, shard: Shard[ClipRequest]) -> ShardSummary:
     """The summary of a kept shard, with the place that it has and those where its clips are asked for now."""
     places = {(request.group, request.clip_id): request.source for request in shard.requests}
-    left_out = {
-        group: [clip.model_copy(update={"source": places[group, clip.clip_id]}) for clip in clips]
-        for group, clips in summary.quarantined.items()
-    }
+    left_out, noted = (
+        {
+            group: [clip.model_copy(update={"source": places[group, clip.clip_id]}) for clip in clips]
+            for group, clips in listed.items()
+        }
+        for listed in (summary.quarantined, summary.noted)
+    )
     digests = [one.model_copy(update={"source": places[one.group, one.clip_id]}) for one in summary.digests]
     statistics = summary.statistics and summary.statistics.model_copy(update={"shard": shard.index})
-    changes = {"quarantined": left_out, "digests": digests, "statistics": statistics, "resumed": True}
+    changes = {
+        "quarantined": left_out,
+        "noted": noted,
+        "digests": digests,
+        "statistics": statistics,
+        "resumed": True,
+    }
     return summary.model_copy(update=changes)
 
 

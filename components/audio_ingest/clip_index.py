@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.audio.errors import Reason
-from components.audio.places import list_files
+from components.audio.places import list_files, to_text
 from components.audio_ingest.layouts.base import UNKNOWN_START, Entry, FileLayout, Strays
 
 ABSENT = -1
@@ -34,6 +35,12 @@ SCHEMA = pa.schema(
 )
 _FLAWS = [str(reason) for reason in Reason]
 _FLUSH_AT = 1 << 16
+# What names' starts are multiplied by. Some are in seconds where their layout says milliseconds, or the other
+# way round.
+_AS_NAMED, _THOUSANDFOLD, _THOUSANDTH = 1, 1000, 0.001
+_NO_START = -2
+
+_logger = logging.getLogger("tinytrill.audio_ingest")
 
 
 class EntryColumns:
@@ -48,7 +55,7 @@ class EntryColumns:
         self._ytids.append(entry.ytid)
         self._starts.append(entry.start_ms)
         self._containers.append(container)
-        self._members.append(entry.member)
+        self._members.append(to_text(entry.member))
         self._positions.append(entry.position)
         self._sizes.append(entry.size)
         self._modified.append(modified)
@@ -89,7 +96,7 @@ class ClipIndex:
 
     Attributes:
       table: A row for each, with the columns of ``SCHEMA``, in the order in which they lie.
-      containers: Folders, or shards, by number.
+      containers: Folders, or shards, by number; as the members in the table, by ``places.to_text``.
       versions: Of each shard; empty where clips are files.
       strays: What lies there and is no clip.
     """
@@ -131,6 +138,50 @@ class ClipIndex:
                 hit = matched != ABSENT
                 found[open_ends[hit]] = rows[matched[hit]]
         return found
+
+    def untimed(self, places: Rows) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Whether the names of the clips at these rows, ``ABSENT`` among them, say no start."""
+        starts = np.append(self.table["start_ms"].to_numpy(), 0)  # ABSENT is the last
+        return np.asarray(starts[places] == UNKNOWN_START)
+
+    def in_unit_of(self, tables: Iterable[pa.Table]) -> ClipIndex:
+        """The index with the starts of its names in the unit in which most of them are asked for.
+
+        ``<id>_30_40`` and ``<id>_30000_40000`` mean the same ten seconds; only the rows tell.
+
+        Args:
+          tables: What is asked for, with the columns ytid and start_ms.
+        """
+        starts = self.table["start_ms"].to_numpy()
+        timed = np.flatnonzero(starts != UNKNOWN_START)
+        if not len(timed):
+            return self
+        asked = pa.concat_arrays(
+            [_keys(_whole(table["ytid"]), table["start_ms"].to_numpy()) for table in tables]
+        )
+        ytids = self.table["ytid"].take(pa.array(timed))
+        best, most = starts, -1
+        for unit in (_AS_NAMED, _THOUSANDFOLD, _THOUSANDTH):
+            scaled = np.where(starts == UNKNOWN_START, starts, _in_unit(starts, unit))
+            fitting = pc.sum(pc.is_in(_keys(ytids, scaled[timed]), value_set=asked)).as_py() or 0
+            if fitting > most:
+                best, most = scaled, fitting
+        if best is starts or np.array_equal(best, starts):
+            return self
+        _logger.info("the starts in names of clips are read in another unit: %d of %d fit", most, len(timed))
+        column = SCHEMA.get_field_index("start_ms")
+        return replace(self, table=self.table.set_column(column, "start_ms", pa.array(best)))
+
+    def fitting(self, tables: Iterable[pa.Table]) -> int:
+        """Clips that rows ask for; see :meth:`in_unit_of`."""
+        asked = pa.concat_tables(table.select(["ytid", "start_ms"]) for table in tables)
+        starts = self.table["start_ms"].to_numpy()
+        untimed = starts == UNKNOWN_START
+        ytids, wanted = _whole(self.table["ytid"]), _whole(asked["ytid"])
+        here = pc.is_in(ytids, value_set=wanted).to_numpy(zero_copy_only=False)
+        keys = _keys(wanted, asked["start_ms"].to_numpy())
+        timed = pc.is_in(_keys(ytids, starts), value_set=keys).to_numpy(zero_copy_only=False)
+        return int(np.count_nonzero(np.where(untimed, here, timed)))
 
     def doubles(self) -> int:
         """Clips that lie there more than once, apart from the first of each."""
@@ -179,11 +230,21 @@ def index_tables(
 def _finished(
     table: pa.Table, containers: Iterable[str], versions: Iterable[str], strays: Strays
 ) -> ClipIndex:
-    index = ClipIndex(table.combine_chunks(), tuple(containers), tuple(versions), strays)
+    index = ClipIndex(table.combine_chunks(), tuple(map(to_text, containers)), tuple(versions), strays)
     doubles = index.doubles()
     if doubles:
         strays.add("second clip of a name", "", doubles)
     return index
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
+
+
+def _in_unit(starts_ms: Rows, unit: float) -> Rows:
+    if unit != _THOUSANDTH:
+        return starts_ms * round(unit)
+    return np.where(starts_ms % 1000 == 0, starts_ms // 1000, _NO_START)
 
 
 def _keys(ytids: pa.Array, starts_ms: Rows) -> pa.Array:

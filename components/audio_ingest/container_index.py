@@ -10,7 +10,7 @@ from pathlib import Path
 import apache_beam as beam
 import pyarrow as pa
 
-from components.audio.places import FoundFile, PlaceError, list_files
+from components.audio.places import FoundFile, PlaceError, from_text, list_files, to_text
 from components.audio_ingest.clip_index import ClipIndex, EntryColumns, index_tables
 from components.audio_ingest.layouts import LAYOUTS
 from components.audio_ingest.layouts.base import ContainerLayout, LayoutError, Strays
@@ -19,7 +19,7 @@ from schemas.publishing import publish, sweep
 _STRAYS, _SUFFIX = b"tinytrill.strays", ".arrow"
 
 # Goes up when a list would be another one for the same shard.
-_EDITION = 1
+_EDITION = 2
 
 
 def index_containers(
@@ -44,7 +44,7 @@ def index_containers(
         with make_pipeline() as pipeline:
             _ = (
                 pipeline
-                | "Shards" >> beam.Create(waiting, reshuffle=True)
+                | "Shards" >> beam.Create([_written(shard) for shard in waiting], reshuffle=True)
                 | "List" >> beam.ParDo(_ListShard(layout.name, str(lists)))
             )
     strays = Strays()
@@ -65,7 +65,7 @@ class _ListShard(beam.DoFn):
         self._layout, self._lists = layout, lists
 
     def process(self, element: FoundFile) -> None:
-        layout = LAYOUTS[self._layout]
+        layout, element = LAYOUTS[self._layout], _read(element)
         assert isinstance(layout, ContainerLayout)
         columns, strays = EntryColumns(), Strays()
         try:
@@ -85,10 +85,19 @@ class _ListShard(beam.DoFn):
             writer.write_table(table)
 
 
+def _written(shard: FoundFile) -> FoundFile:
+    """A shard whose name Beam can write as UTF-8."""
+    return shard._replace(folder=to_text(shard.folder), name=to_text(shard.name))
+
+
+def _read(shard: FoundFile) -> FoundFile:
+    return shard._replace(folder=from_text(shard.folder), name=from_text(shard.name))
+
+
 def _list_name(shard: FoundFile, layout: ContainerLayout) -> str:
     """Of the list of a shard: another one if the shard changed."""
     facts = f"{_EDITION}\n{layout.name}\n{shard.path}\n{shard.size}\n{shard.modified}"
-    return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest() + _SUFFIX
+    return hashlib.blake2b(facts.encode(errors="surrogateescape"), digest_size=16).hexdigest() + _SUFFIX
 
 
 def _forget(lists: Path, used: set[str]) -> None:

@@ -8,15 +8,17 @@ from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from components.audio.places import is_url
+from components.audio.places import from_text, is_url
 from components.audio.requests import ClipRequest
 from components.audio_ingest.clip_index import ClipIndex, Rows
+from components.audio_ingest.layouts.base import UNKNOWN_START
 
 _CHUNK = 4_096
-_OF_SEGMENT = ("clip_id", "duration_ms", "labels", "file", "line")
+_OF_SEGMENT = ("clip_id", "start_ms", "duration_ms", "labels", "file", "line")
 _OF_PLACE = ("member", "position", "size", "modified")
-_COLUMNS = (*_OF_SEGMENT, *_OF_PLACE, "container", "version")
+_COLUMNS = (*_OF_SEGMENT, *_OF_PLACE, "container", "version", "recording")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class CorpusRequest(ClipRequest):
     position: int = field(default=0, kw_only=True)
     size: int = field(default=0, kw_only=True)
 
+    @property
+    def expected_seconds(self) -> float:
+        """Length of the row's segment, in seconds."""
+        return self.max_seconds
+
 
 class CorpusRequests(Sequence[CorpusRequest]):
     """Requests of one split.
@@ -45,14 +52,17 @@ class CorpusRequests(Sequence[CorpusRequest]):
         self._split, self._table = split, table
 
     @classmethod
-    def of(cls, split: str, segments: pa.Table, index: ClipIndex, places: Rows) -> CorpusRequests:
+    def of(
+        cls, split: str, segments: pa.Table, index: ClipIndex, places: Rows, recordings: bool = False
+    ) -> CorpusRequests:
         """The requests of segments whose sound was found.
 
         Args:
           split: Of the segments.
-          segments: With the columns clip_id, duration_ms, labels, file and line.
+          segments: With the columns clip_id, start_ms, duration_ms, labels, file and line.
           index: Where the sound lies.
           places: Row of each segment's clip in the index.
+          recordings: Whether sounds whose names say no start are whole recordings.
         """
         found = index.table.take(pa.array(places))
         columns = {name: segments[name] for name in _OF_SEGMENT}
@@ -63,6 +73,9 @@ class CorpusRequests(Sequence[CorpusRequest]):
         )
         versions = index.versions or [""] * len(index.containers)
         columns["version"] = pa.DictionaryArray.from_arrays(numbers, pa.array(versions, pa.string()))
+        untimed = pc.equal(found["start_ms"], UNKNOWN_START)
+        columns["untimed"] = untimed
+        columns["recording"] = pc.and_(untimed, pa.scalar(recordings))
         return cls(split, pa.table(columns))
 
     def __len__(self) -> int:
@@ -88,6 +101,14 @@ class CorpusRequests(Sequence[CorpusRequest]):
     def take(self, rows: Rows) -> CorpusRequests:
         """The requests at these places, in this order."""
         return CorpusRequests(self._split, self._table.take(pa.array(rows)))
+
+    def segment_starts_s(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Where the segments begin in their videos, in seconds."""
+        return np.asarray(self._table["start_ms"].to_numpy() / 1000)
+
+    def untimed(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Whether the names of the sounds say no start."""
+        return np.asarray(self._table["untimed"].to_numpy(), bool)
 
     def clip_ids(self) -> Iterator[str]:
         """Ids of all requests, without making the requests."""
@@ -115,6 +136,7 @@ class CorpusRequests(Sequence[CorpusRequest]):
     def _request(
         self,
         clip_id: str,
+        start_ms: int,
         duration_ms: int,
         labels: str,
         file: str,
@@ -125,7 +147,9 @@ class CorpusRequests(Sequence[CorpusRequest]):
         modified: float,
         container: str,
         version: str,
+        recording: bool,
     ) -> CorpusRequest:
+        member, container = from_text(member), from_text(container)
         path, pack = member, container
         if not version:  # a file in a folder
             path, pack = f"{container.rstrip('/')}/{member}", ""
@@ -137,6 +161,7 @@ class CorpusRequests(Sequence[CorpusRequest]):
             f"{file}:{line}",
             duration_ms / 1000,
             tuple(labels.split(",")),
+            start_seconds=start_ms / 1000 if recording else 0.0,
             pack=pack,
             version=version,
             position=position,

@@ -14,7 +14,14 @@ from tfx.types import artifact_utils
 from components.audio.clip_statistics import CorpusTally
 from components.audio.decode import DecodedAudio
 from components.audio.ingest_run import tell_artifacts, write_shards
-from components.audio.intake_report import IngestError, check_counts, merge_counts, refusal, save_report
+from components.audio.intake_report import (
+    IngestError,
+    check_counts,
+    count_noted,
+    merge_counts,
+    refusal,
+    save_report,
+)
 from components.audio.kept_shards import KeptShards
 from components.audio.places import use_beam_options
 from components.audio.record_sum import digest_of
@@ -23,6 +30,7 @@ from components.audio_ingest.clip_index import ClipIndex, index_files
 from components.audio_ingest.container_index import index_containers
 from components.audio_ingest.corpus_requests import CorpusRequest
 from components.audio_ingest.duplicates import find_duplicates
+from components.audio_ingest.holdings import what_files_hold
 from components.audio_ingest.label_names import display_names
 from components.audio_ingest.layouts import LAYOUTS, find_layout
 from components.audio_ingest.layouts.base import ContainerLayout, FileLayout
@@ -89,6 +97,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             shutil.rmtree(lists, ignore_errors=True)
         labels = sources.label_filter(settings)
         plans = plan_ingestion(settings, sources, labels, index)
+        holding = what_files_hold(settings, plans)
+        if holding != settings.files_hold and holding == "recordings":
+            settings = settings.model_copy(update={"files_hold": holding})
+            plans = plan_ingestion(settings, sources, labels, index)
+        layout = layout.model_copy(update={"files_hold": holding})
         del index  # what is to be read of it is in the plans
         for split, plan in plans.items():
             _logger.info(
@@ -110,8 +123,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             raise IngestError(f"{problem}; all in {keep_evidence(report_uri) / IngestReport.QUARANTINE}")
         for split, count in report.splits.items():
             _logger.info(
-                "%s: %d clips, %.2f h, left out: %s", split, count.clips, count.hours, count.quarantined
-            )
+                "%s: %d clips, %.2f h, left out: %s, taken with a note: %s",
+                split, count.clips, count.hours, count.quarantined, report.noted.get(split) or "none",
+            )  # fmt: skip
 
     def _find_clips(
         self, settings: AudioIngestSettings, sources: CorpusSources, lists: Path
@@ -209,9 +223,10 @@ def _report(
         synthetic=synthetic,
         splits=counts,
         licences={"corpus": licence} if licence else {},
+        noted=count_noted(summaries),
         digest=digest_of(summary.record_sum for summary in summaries),
         layout=layout,
         work=work,
     )
-    save_report(report_uri, report, bad)
+    save_report(report_uri, report, bad, summaries)
     return report, refusal(counts, bad, settings)

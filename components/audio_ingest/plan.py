@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.audio.errors import Reason
+from components.audio.places import from_text, printable
 from components.audio.requests import quarantined
 from components.audio_ingest.clip_index import ABSENT, ClipIndex, Rows
 from components.audio_ingest.corpus_requests import CorpusRequests
@@ -87,23 +88,33 @@ def plan_ingestion(
     """
     others = [file for split, files in sources.segments.items() if split != TRAIN for file in files]
     held_out = videos([*others, *sources.held_out])
+    rows = {split: ask(files, labels, settings.limit) for split, files in sources.segments.items()}
+    index = index.in_unit_of([asked.table for asked in rows.values()])
+    recordings = settings.files_hold == "recordings"
     plans = {}
-    for split, files in sources.segments.items():
-        asked = ask(files, labels, settings.limit)
+    for split, asked in rows.items():
         known = among(asked.table, held_out) if split == TRAIN else np.zeros(len(asked.table), bool)
-        plans[split] = _plan(split, asked, known, index, sources.audio)
+        plans[split] = _plan(split, asked, known, index, sources.audio, recordings)
     return plans
 
 
 def _plan(
-    split: str, asked: AskedRows, held_out: np.ndarray[Any, np.dtype[np.bool_]], index: ClipIndex, audio: str
+    split: str,
+    asked: AskedRows,
+    held_out: np.ndarray[Any, np.dtype[np.bool_]],
+    index: ClipIndex,
+    audio: str,
+    recordings: bool,
 ) -> SplitPlan:
     table = asked.table
     own = np.arange(len(table))
     places = index.find(table["ytid"].combine_chunks(), table["start_ms"].to_numpy())
     first = first_of(table["clip_id"])
     # Rows without sound are not the same clip for that; each has a number of its own.
-    first = np.minimum(first, first_of(np.where(places == ABSENT, -own - 1, places)))
+    same = np.where(places == ABSENT, -own - 1, places)
+    if recordings:  # several segments lie in one file
+        same = np.where(index.untimed(places), -own - 1, same)
+    first = np.minimum(first, first_of(same))
     flaws = _flaws(index, places)
     reasons = np.select(
         [held_out, first < own, places == ABSENT, flaws != ""],
@@ -113,7 +124,7 @@ def _plan(
     taken = np.flatnonzero(reasons == "")
     if index.versions:  # containers are read from front to back
         taken = taken[np.argsort(places[taken], kind="stable")]
-    requests = CorpusRequests.of(split, table.take(pa.array(taken)), index, places[taken])
+    requests = CorpusRequests.of(split, table.take(pa.array(taken)), index, places[taken], recordings)
     out = np.flatnonzero(reasons != "")
     details = _details(table, reasons, first, audio, index, places, out)
     columns = {name: table[name].take(pa.array(out)) for name in ("clip_id", "file", "line")}
@@ -152,5 +163,6 @@ def _details(
             details.append(f"the same clip as {table['file'][at].as_py()}:{table['line'][at].as_py()}")
         else:
             place = index.table.slice(places[row], 1).to_pylist()[0]
-            details.append(f"{index.containers[place['container']]}: {place['member']}")
+            container, member = index.containers[place["container"]], place["member"]
+            details.append(printable(f"{from_text(container)}: {from_text(member)}"))
     return details

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,14 @@ class AskedRows:
     filtered: int
 
 
-def ask(files: Sequence[str], labels: LabelFilter, limit: int = 0) -> AskedRows:
+def ask(files: Sequence[str], labels: LabelFilter, limit: int = 0, first: int | None = None) -> AskedRows:
     """Reads the rows of a split.
 
     Args:
       files: Segments files, as paths or URLs, in the order in which they count.
       labels: Which labels are wanted.
       limit: How many rows at most, chosen by a stable hash; 0: all.
+      first: How many rows of each file are looked at; None: all.
 
     Raises:
       SegmentsError: If a file is malformed.
@@ -47,7 +49,7 @@ def ask(files: Sequence[str], labels: LabelFilter, limit: int = 0) -> AskedRows:
     passes: dict[tuple[str, ...], bool] = {}
     filtered = 0
     for number, file in enumerate(files):
-        for segment in read_segments(file):
+        for segment in islice(read_segments(file), first):
             passing = passes.get(segment.labels)
             if passing is None:
                 passing = passes[segment.labels] = labels.passes(segment.labels)

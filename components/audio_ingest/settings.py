@@ -49,6 +49,12 @@ class AudioIngestSettings(IntakeSettings):
     layout: LayoutName = Field(
         "auto", description="How clips lie in that folder; 'auto': it is told from a sample, and said."
     )
+    files_hold: Literal["detect", "segments", "recordings"] = Field(
+        "detect",
+        description="What a file holds whose name says no start: its row's segment alone, or the whole "
+        "recording, of which the segment is cut out; 'detect': it is told from the lengths of a sample, and "
+        "said.",
+    )
     ontology: str = Field(
         "ontology.json",
         description="AudioSet's ontology, relative to the root; where it is absent, labels have no children.",

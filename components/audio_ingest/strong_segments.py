@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TextIO
 
-from components.audio_ingest.segments import YTID, Segment, SegmentsError, check_mid, seconds
+from components.audio_ingest.segments import YTID, Segment, SegmentsError, check_id, check_mid, seconds
 
 HEADER = ("segment_id", "start_time_seconds", "end_time_seconds", "label")
 SEGMENT_S = 10.0
@@ -59,6 +59,8 @@ def _event(fields: list[str], place: str) -> tuple[str, str]:
     segment, start, end, mid = (field.strip() for field in fields)
     found = _SEGMENT_ID.fullmatch(segment)
     if found is None or not YTID.fullmatch(found["ytid"]):
+        if segment.startswith("#"):
+            check_id(segment, place)
         raise SegmentsError(f"{place}: {segment!r} is no segment; accepted is <YouTube id>_<start in ms>")
     if seconds(end, "end", place) < seconds(start, "start", place):
         raise SegmentsError(f"{place}: the event ends at {end} s, before its start at {start} s")

@@ -123,6 +123,10 @@ def folder_record(folder: Path) -> TaskRecord:
         return TaskRecord(name=folder.name, speaker_disjoint="auto", sources=(source,))
     except ValidationError as error:
         raise SourceError(f"{folder}: {error.errors()[0]['msg']}, as the name of a task") from error
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            f"{folder}: the name is not UTF-8; accepted is another name of the folder"
+        ) from error
 
 
 def _look_up(name: str, known: dict[str, TaskRecord], key: str) -> TaskRecord:

@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 
 from components.audio.decode import DecodedAudio
 from components.audio.ingest_run import tell_artifacts, write_shards
-from components.audio.intake_report import IngestError, merge_counts, refusal, save_report
+from components.audio.intake_report import IngestError, count_noted, merge_counts, refusal, save_report
 from components.audio.kept_shards import KeptShards
 from components.audio.record_sum import digest_of
 from components.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
@@ -136,10 +136,11 @@ def _report(
         synthetic=synthetic or any(task.record.synthetic for task in tasks),
         splits=counts,
         licences={task.record.name: task.record.licence for task in tasks if task.record.licence},
+        noted=count_noted(summaries),
         digest=digest_of(summary.record_sum for summary in summaries),
         work=work,
     )
-    save_report(report_uri, report, bad)
+    save_report(report_uri, report, bad, summaries)
     check_contents(
         (digest for summary in summaries for digest in summary.digests),
         {

@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from components.audio.places import printable
+from components.audio.pointers import pointer
 from components.noss_ingest.rows import SPLITS, SourceError, SourceMissing, TaskRow
 
 COLUMNS = ("file", "label", "speaker_id", "split", "fold")
@@ -53,9 +55,13 @@ def scan_manifest(path: str | Path) -> tuple[list[TaskRow], list[str]]:
 
 def _parse(path: Path) -> Iterator[TaskRow | str]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.DictReader(file, skipinitialspace=True, strict=True)
             given = [name.strip() for name in reader.fieldnames or ()]
+            stands_for = pointer(",".join(given).encode(errors="surrogateescape"))
+            if stands_for or not _is_text(given):
+                yield f"{path}: {stands_for or 'not UTF-8 text: its first line is none'}"
+                return
             missing = [name for name in COLUMNS if name not in given]
             if missing:
                 yield (
@@ -71,8 +77,6 @@ def _parse(path: Path) -> Iterator[TaskRow | str]:
                     yield str(error)
     except csv.Error as error:
         yield f"{path}:{reader.reader.line_num}: not a CSV row: {error}"
-    except UnicodeDecodeError as error:
-        yield f"{path}: not UTF-8 text: {error}"
 
 
 def _row(row: dict[str, str | None], path: Path, line: int) -> TaskRow:
@@ -80,6 +84,15 @@ def _row(row: dict[str, str | None], path: Path, line: int) -> TaskRow:
     if None in row or None in row.values():
         raise SourceError(f"{place}: not as many fields as the header has columns")
     values = {name: (row.get(name) or "").strip() for name in (*COLUMNS, *OPTIONAL_COLUMNS)}
+    sound = path.parent.absolute() / values["file"]
+    # A file's name may be any bytes, as long as there is such a file.
+    wrong = [
+        text
+        for name, text in values.items()
+        if not _is_text([text]) and not (name == "file" and sound.is_file())
+    ]
+    if wrong:
+        raise SourceError(f"{path}: not UTF-8 text: line {line}, {printable(wrong[0])!r}")
     for name in ("file", "label"):
         if not values[name]:
             raise SourceError(f"{place}: the {name} is empty")
@@ -92,7 +105,7 @@ def _row(row: dict[str, str | None], path: Path, line: int) -> TaskRow:
     part = f"#{values['start_s'] or 0}+{values['seconds']}" if start or seconds else ""
     return TaskRow(
         file=values["file"] + part,
-        path=os.path.normpath(path.parent.absolute() / values["file"]),
+        path=os.path.normpath(sound),
         label=values["label"],
         place=place,
         speaker_id=values["speaker_id"],
@@ -103,6 +116,14 @@ def _row(row: dict[str, str | None], path: Path, line: int) -> TaskRow:
         start_s=start,
         seconds=seconds or None,
     )
+
+
+def _is_text(texts: Sequence[str]) -> bool:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _seconds(text: str, place: str, column: str) -> float:

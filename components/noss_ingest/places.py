@@ -55,15 +55,18 @@ def read_rows(record: TaskRecord, places: Places) -> tuple[list[TaskRow], str]:
 
 
 def locate(record: TaskRecord, places: Places) -> TaskSourceSpec:
-    """The first of a task's sources that seems to be there, by a look at its place only.
+    """The first of a task's sources that is there; of a publisher's folder the clips are listed.
 
     Raises:
       SourceMissing: If none is, saying what was looked for.
+      SourceError: If such a folder is malformed.
     """
     reasons = []
     for source in record.sources:
         try:
             check_place(source, places)
+            if isinstance(source, LayoutSource):  # a folder that is there may hold something else
+                read_layout(source.layout, places.root / source.folder)
             return source
         except SourceMissing as error:
             reasons.append(str(error))

@@ -27,6 +27,12 @@ class NossRequest(ClipRequest):
     sex: str
     age: str
     tfds: TfdsClip | None
+    seconds: float | None = field(default=None, kw_only=True)
+
+    @property
+    def expected_seconds(self) -> float:
+        """Length of the part that the row asks for, in seconds; 0: it asks for the whole file."""
+        return 0.0 if self.seconds is None else self.max_seconds
 
 
 @dataclass
@@ -88,4 +94,5 @@ def _request(row: TaskRow, task: str, max_seconds: float) -> NossRequest:
         sex=row.sex,
         age=row.age,
         tfds=row.tfds,
+        seconds=row.seconds,
     )

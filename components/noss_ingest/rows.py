@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from components.audio.places import printable
+
 SPLITS = ("train", "validation", "test")
 
 
 class SourceMissing(ValueError):
     """The files of a source are not there; the message says what was looked for."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
 
 class SourceError(ValueError):
     """The files of a source are there and malformed; the message has the place and what is accepted."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)
@@ -65,3 +73,10 @@ class TaskRow:
     start_s: float = 0.0
     seconds: float | None = None
     tfds: TfdsClip | None = None
+
+    def __post_init__(self) -> None:
+        """All but the path is written into records and reports, and a file's name may be no UTF-8."""
+        for name in ("file", "place", "speaker_id"):
+            text = getattr(self, name)
+            if not text.isascii():
+                object.__setattr__(self, name, printable(text))

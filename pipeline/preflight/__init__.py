@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pipeline.config import RunConfig
 from pipeline.layout import RunLayout
 from pipeline.preflight import corpus, cost, tasks, teacher
+from pipeline.sources import describe_corpus
 
 Say = Callable[[str], None]
 
@@ -31,6 +32,7 @@ def examine(config: RunConfig, layout: RunLayout, say: Say) -> None:
         tables = corpus.read_tables(config.corpus)
         for table in tables:
             say(table.in_words())
+        say(describe_corpus(config))
         found = tasks.read_tasks(config.noss)
         for line in tasks.in_words(found):
             say(line)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from components.audio.decode import AUDIO_EXTENSIONS
-from components.audio.places import FoundFile, first_files
+from components.audio.places import FoundFile, first_files, printable
 from components.audio_ingest.layouts.base import ContainerLayout, FileLayout, Layout, LayoutError
 from components.audio_ingest.layouts.files import FILE_LAYOUTS, layout_of
 from components.audio_ingest.layouts.parquet import Parquet
@@ -108,7 +108,7 @@ def _of_containers(
         if layout is None:
             faults.append(f"{file.path} holds no sound under a known name")
         else:
-            votes[layout].append(f"{file.name}: {example}")
+            votes[layout].append(printable(f"{file.name}: {example}"))
     if len(votes) != 1:
         seen = "; ".join(f"{layout.name} ({some[0]})" for layout, some in votes.items())
         raise LayoutError(
@@ -147,7 +147,7 @@ def _some(files: Sequence[FoundFile]) -> str:
 
 
 def _short(file: FoundFile) -> str:
-    return f"{os.path.basename(file.folder.rstrip('/'))}/{file.name}"
+    return printable(f"{os.path.basename(file.folder.rstrip('/'))}/{file.name}")
 
 
 def _of(files: Sequence[FoundFile]) -> str:

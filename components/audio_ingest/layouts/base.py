@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from components.audio.errors import AudioError, Reason
-from components.audio.places import FoundFile
+from components.audio.places import FoundFile, printable
 
 UNKNOWN_START = -1
 
@@ -16,8 +16,20 @@ UNKNOWN_START = -1
 MOST_BYTES = 1 << 30
 
 
+# What compressed bytes may unpack to. Sound hardly shrinks; what shrinks more is made to fill the memory.
+_UNPACKS_ANYWAY, _MOST_RATIO = 64 << 20, 20
+
+
+def allowance(compressed: int) -> int:
+    """Bytes that so many compressed bytes may unpack to."""
+    return max(_UNPACKS_ANYWAY, _MOST_RATIO * compressed)
+
+
 class LayoutError(ValueError):
     """A file that does not follow its layout at all; the message has the file and what is accepted."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,7 @@ class Strays:
         self.counts[what] = self.counts.get(what, 0) + number
         known = self.examples.setdefault(what, [])
         if len(known) < self.MOST:
-            known.append(example)
+            known.append(printable(example))
 
     def merge(self, other: Strays) -> None:
         """Counts what another part of the corpus holds."""

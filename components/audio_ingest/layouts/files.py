@@ -35,7 +35,7 @@ class _Named(FileLayout):
         start = found.groupdict().get("start")
         if start is None:
             return found["ytid"], UNKNOWN_START
-        return found["ytid"], round(float(start) * self.start_unit_ms)
+        return found["ytid"], round(float(start) * (1000 if "." in start else self.start_unit_ms))
 
 
 class Panns(_Named):
@@ -70,11 +70,11 @@ class StartEnd(_Named):
 
 
 class StartEndMs(_Named):
-    """Id, start and end in milliseconds."""
+    """Id, start and end in milliseconds; in seconds where they have a point, or where the rows say so."""
 
     name = "start_end_ms"
     form = "<id>_<start ms>_<end ms>.<ext>"
-    suffix = r"_(?P<start>\d+)_\d+"
+    suffix = rf"_(?P<start>{_SECONDS})_{_SECONDS}"
     start_unit_ms = 1
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from components.audio.errors import AudioError, Reason
 from components.audio.places import FoundFile, PlaceError, open_binary
+from components.audio.pointers import HEAD_BYTES, pointer
 from components.audio_ingest.layouts.base import MOST_BYTES, ContainerLayout, Entry, LayoutError, Strays
 from components.audio_ingest.layouts.files import parse_any
+from components.audio_ingest.layouts.parquet_pages import check_rows, rows_at_once
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +25,7 @@ _BYTES = "bytes"
 # Sounds held at once: a clip of ten seconds is up to two megabytes.
 _TOGETHER = 16
 _BUFFER = 1 << 20
+_LONGEST_ID = 256
 
 
 class Parquet(ContainerLayout):
@@ -38,9 +42,11 @@ class Parquet(ContainerLayout):
         try:
             with _opened(path) as file:
                 names = _columns(file.schema_arrow, path)
-                for batch in file.iter_batches(1, columns=[names.ident]):
-                    return f"{names.ident}={batch.column(0)[0].as_py()!r}"
-        except PlaceError as error:
+                for idents in _idents(file, names.ident, path):
+                    return f"{names.ident}={idents[0]!r}"
+        except (PlaceError, *_faults()) as error:
+            if isinstance(error, LayoutError):
+                raise
             raise LayoutError(str(error)) from error
         return f"{names.ident}, no row"
 
@@ -51,8 +57,8 @@ class Parquet(ContainerLayout):
         try:
             with _opened(path) as file:
                 names = _columns(file.schema_arrow, path)
-                for batch in file.iter_batches(columns=[names.ident]):
-                    for ident in batch.column(0).to_pylist():
+                for idents in _idents(file, names.ident, path):
+                    for ident in idents:
                         row += 1
                         parsed = parse_any(str(ident)) if ident is not None else None
                         if parsed is None:
@@ -80,6 +86,33 @@ class Parquet(ContainerLayout):
                     yield AudioError(Reason.UNDECODABLE, f"{path} has {first} rows, row {row} is asked for")
 
 
+def _idents(file: pq.ParquetFile, column: str, path: str) -> Iterator[list[Any]]:
+    """The ids of all rows, some at a time; an id that stands in many rows is unpacked once.
+
+    Raises:
+      ParquetBomb: If it would unpack to far more than there is.
+    """
+    import pyarrow as pa
+
+    with open_binary(path) as raw:
+        for group in range(file.metadata.num_row_groups):
+            rows_at_once(raw, file.metadata, group, column, 1, path)
+            for batch in file.iter_batches(row_groups=[group], columns=[column]):
+                values = batch.column(0)
+                if isinstance(values, pa.DictionaryArray):
+                    known = [_short(value) for value in values.dictionary]
+                    codes = values.indices.to_pylist()
+                    yield [None if code is None else known[code] for code in codes]
+                else:
+                    yield values.to_pylist()
+
+
+def _short(value: Any) -> Any:
+    """An id; of one that is none, its beginning."""
+    ident = value.as_py()
+    return ident[:_LONGEST_ID] if isinstance(ident, str | bytes) else ident
+
+
 def _sounds(
     file: pq.ParquetFile, group: int, wanted: Sequence[int], column: str, path: str
 ) -> Iterator[bytes | AudioError]:
@@ -87,7 +120,9 @@ def _sounds(
     left = list(reversed(wanted))
     first = 0
     try:
-        for batch in file.iter_batches(_TOGETHER, row_groups=[group], columns=[column]):
+        with open_binary(path) as raw:
+            together = rows_at_once(raw, file.metadata, group, column, _TOGETHER, path)
+        for batch in file.iter_batches(together, row_groups=[group], columns=[column]):
             values = batch.column(0)
             while left and left[-1] < first + len(batch):
                 yield _sound(values[left.pop() - first].as_py())
@@ -149,9 +184,20 @@ def _opened(path: str) -> Iterator[pq.ParquetFile]:
     with open_binary(path) as file:
         try:
             # Not buffered ahead: a row group of sounds may be larger than the memory.
-            opened = pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER)
+            footer = pq.ParquetFile(file, pre_buffer=False).metadata
+            ident = next((name for name in ID_COLUMNS if name in footer.schema.names), None)
+            opened = pq.ParquetFile(
+                file,
+                metadata=footer,
+                read_dictionary=[ident] if ident else None,
+                pre_buffer=False,
+                buffer_size=_BUFFER,
+            )
+            check_rows(footer, file.seek(0, os.SEEK_END), path)
         except _faults() as error:
-            raise PlaceError(f"{path} is no parquet file: {error}") from error
+            file.seek(0)
+            fault = pointer(file.read(HEAD_BYTES)) or f"no parquet file: {error}"
+            raise PlaceError(f"{path} is {fault}") from error
         with opened:
             yield opened
 

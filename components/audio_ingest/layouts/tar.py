@@ -6,14 +6,22 @@ import json
 import os
 import tarfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from components.audio.decode import AUDIO_EXTENSIONS
 from components.audio.errors import AudioError, Reason
-from components.audio.places import FoundFile, PlaceError, open_binary
-from components.audio_ingest.layouts.base import MOST_BYTES, ContainerLayout, Entry, LayoutError, Strays
+from components.audio.places import FoundFile, PlaceError, file_status, open_binary, read_bytes
+from components.audio.pointers import HEAD_BYTES, pointer
+from components.audio_ingest.layouts.base import (
+    MOST_BYTES,
+    ContainerLayout,
+    Entry,
+    LayoutError,
+    Strays,
+    allowance,
+)
 from components.audio_ingest.layouts.files import parse_any
 
 TAR_EXTENSIONS = frozenset({".tar", ".tgz", ".tar.gz"})
@@ -23,6 +31,8 @@ ID_FIELDS = ("video_id", "ytid", "youtube_id", "id")
 _JSON = ".json"
 _MOST_JSON_BYTES = 1 << 20
 _LOOKED_AT = 64
+# A long name or its attributes; what has to be gone over after damage until there is another member.
+_MOST_HEADER_BYTES, _MOST_WITHOUT_MEMBER = 1 << 20, 32 << 20
 
 
 class Tar(ContainerLayout):
@@ -42,7 +52,7 @@ class Tar(ContainerLayout):
 
     def entries(self, container: FoundFile, strays: Strays) -> Iterator[Entry]:
         """See :meth:`ContainerLayout.entries`."""
-        with open_binary(container.path, unzip=True) as file:
+        with _opened(container.path) as file:
             for member in _members(file, container.path, strays):
                 entry = _entry(member, container.path, strays)
                 if entry is not None:
@@ -51,7 +61,7 @@ class Tar(ContainerLayout):
     def read(self, path: str, places: Sequence[tuple[int, int]]) -> Iterator[bytes | AudioError]:
         """See :meth:`ContainerLayout.read`."""
         fault = ""
-        with open_binary(path, unzip=True) as file:
+        with _opened(path) as file:
             for position, size in places:
                 if fault:
                     yield AudioError(Reason.UNDECODABLE, fault)
@@ -88,7 +98,7 @@ class WebDataset(Tar):
     def entries(self, container: FoundFile, strays: Strays) -> Iterator[Entry]:
         """See :meth:`ContainerLayout.entries`."""
         path = container.path
-        with open_binary(path, unzip=True) as file:
+        with _opened(path) as file:
             sounds: list[tarfile.TarInfo] = []
             named = ""
             key = ""
@@ -121,19 +131,81 @@ def _entry(member: tarfile.TarInfo, path: str, strays: Strays, named: str = "") 
     if parsed is None:
         strays.add("unknown name", f"{path}: {member.name}")
         return None
-    flaw = Reason.UNSAFE if not member.isreg() or _climbs_out(member.name) else None
+    plain = member.isreg() and not member.issparse() and member.size >= 0
+    flaw = None if plain and not _climbs_out(member.name) else Reason.UNSAFE
     if flaw is not None:
         strays.add("unsafe member", f"{path}: {member.name}")
     return Entry(*parsed, member.name, member.offset_data, member.size, flaw)
 
 
-def _members(file: BinaryIO, path: str, strays: Strays) -> Iterator[tarfile.TarInfo]:
+class _Bounded:
+    """A tar while it is read: a file that gives no more than it may.
+
+    Args:
+      file: The file, unpacked while it is read.
+      path: For messages.
+      most: Bytes that may come out of it; None: it is not compressed.
+    """
+
+    def __init__(self, file: BinaryIO, path: str, most: int | None) -> None:
+        self._file, self._path, self._most = file, path, most
+        self._since_member = 0
+
+    def found_member(self) -> None:
+        """Tells that what was read since the last time was worth it."""
+        self._since_member = 0
+
+    def read(self, size: int) -> bytes:
+        """Reads so many bytes."""
+        if size > MOST_BYTES:
+            raise OSError(f"{size} bytes at once, at most {MOST_BYTES} are held")
+        self._check(self._file.tell() + size)
+        return self._file.read(size)
+
+    def read_header(self, size: int) -> bytes:
+        """Reads what tarfile reads: headers, and the long names and attributes that belong to them."""
+        self._since_member += size
+        if size > _MOST_HEADER_BYTES or self._since_member > _MOST_WITHOUT_MEMBER:
+            raise OSError(f"no member in {self._since_member} bytes")
+        return self.read(size)
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        """Goes to a place from the beginning, or from where it is."""
+        self._check(position if whence == os.SEEK_SET else self._file.tell() + position)
+        return self._file.seek(position, whence)
+
+    def tell(self) -> int:
+        """Where it is."""
+        return self._file.tell()
+
+    def _check(self, position: int) -> None:
+        if self._most is not None and position > self._most:
+            raise OSError(f"{self._path} unpacks to more than {self._most} bytes, which no sounds do")
+
+
+class _Headers:
+    """What tarfile sees of it."""
+
+    def __init__(self, file: _Bounded) -> None:
+        self.read, self.seek, self.tell = file.read_header, file.seek, file.tell
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[_Bounded]:
+    """Raises: PlaceError: if it cannot be opened."""
+    status = file_status(path) if path.lower().endswith((".gz", ".tgz")) else None
+    with open_binary(path, unzip=True) as file:
+        yield _Bounded(file, path, None if status is None else allowance(status.size))
+
+
+def _members(file: _Bounded, path: str, strays: Strays) -> Iterator[tarfile.TarInfo]:
     """All members but folders and hidden files; damage between members is jumped over."""
     any_members = False
     with ExitStack() as opened:
         try:
             # ignore_zeros: go on at the next header after a damaged one, and with archives put end to end.
-            archive = opened.enter_context(tarfile.open(fileobj=file, mode="r:", ignore_zeros=True))
+            headers = cast(IO[bytes], _Headers(file))
+            archive = opened.enter_context(tarfile.open(fileobj=headers, mode="r:", ignore_zeros=True))
         except (tarfile.TarError, OSError, EOFError) as error:
             strays.add("unreadable tar", f"{path}: {error}")
             return
@@ -148,6 +220,7 @@ def _members(file: BinaryIO, path: str, strays: Strays) -> Iterator[tarfile.TarI
                     strays.add("no tar, or an empty one", path)
                 return
             any_members = True
+            file.found_member()
             vars(archive)["members"].clear()  # it keeps all of them otherwise
             if not member.isdir() and not _base(member.name).startswith("."):
                 yield member
@@ -162,13 +235,17 @@ def _first_names(path: str) -> list[str]:
     names: list[str] = []
     strays = Strays()
     try:
-        with open_binary(path, unzip=True) as file:
+        with _opened(path) as file:
             for member in _members(file, path, strays):
                 names.append(member.name)
                 if len(names) >= _LOOKED_AT:
                     break
     except (PlaceError, OSError) as error:
         raise LayoutError(f"{path} cannot be read: {error}") from error
+    if not names:
+        stands_for = pointer(read_bytes(path, HEAD_BYTES))
+        if stands_for:
+            raise LayoutError(f"{path} is {stands_for}")
     if strays.counts and not names:
         raise LayoutError(f"{path} cannot be used: {'; '.join(strays.counts)}")
     return names
@@ -199,7 +276,7 @@ def _climbs_out(name: str) -> bool:
     return path.is_absolute() or ".." in path.parts
 
 
-def _id_of(file: BinaryIO, member: tarfile.TarInfo, path: str, strays: Strays) -> str:
+def _id_of(file: _Bounded, member: tarfile.TarInfo, path: str, strays: Strays) -> str:
     """The video that a JSON names; "" if it names none."""
     if not member.isreg() or member.size > _MOST_JSON_BYTES:
         strays.add("unreadable JSON", f"{path}: {member.name}")

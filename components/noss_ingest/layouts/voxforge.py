@@ -64,7 +64,7 @@ def _clips(language: str, home: Path, folder: Path) -> list[TaskRow]:
         said = _said(Path(submission, "etc", "README"))
         for kind in sounds:
             for clip in sorted(os.listdir(Path(submission, kind))):
-                if clip.endswith(f".{kind}"):
+                if clip.endswith(f".{kind}") and not clip.startswith("."):
                     path = f"{submission}/{kind}/{clip}"
                     found.append(
                         TaskRow(

@@ -19,11 +19,21 @@ def encoded(samples: Samples, rate: int, form: str, subtype: str) -> bytes:
     return file.getvalue()
 
 
-def by_ffmpeg(samples: Samples, rate: int, codec: str, container: str, **options: str) -> bytes:
-    """A mono file of FFmpeg's; the container's options are its muxer's."""
+VARIABLE = {"flags": "+qscale", "global_quality": "236"}
+
+
+def by_ffmpeg(
+    samples: Samples,
+    rate: int,
+    codec: str,
+    container: str,
+    coding: dict[str, str] | None = None,
+    **options: str,
+) -> bytes:
+    """A mono file of FFmpeg's; ``coding`` are options of the encoder, the others of the container."""
     file = io.BytesIO()
     with av.open(file, "w", format=container, container_options=options) as output:
-        stream = output.add_stream(codec, rate=rate, layout="mono")
+        stream = output.add_stream(codec, rate=rate, layout="mono", options=coding)
         stream.codec_context.open()
         convert = av.AudioResampler(format=stream.codec_context.format)
         size = stream.codec_context.frame_size or 1024
@@ -59,7 +69,7 @@ def variable_mp3() -> bytes:
     """An MP3 of variable rate without the header that counts its frames; a quiet beginning misleads."""
     loud = np.random.default_rng(0).normal(0, 0.2, (8 * 16_000, 1)).astype(np.float32)
     samples = np.concatenate([sine(4.0, 16_000, amplitude=0.01), loud])
-    return by_ffmpeg(samples, 16_000, "libmp3lame", "mp3", write_xing="0")
+    return by_ffmpeg(samples, 16_000, "libmp3lame", "mp3", VARIABLE, write_xing="0")
 
 
 def joined_mp3() -> bytes:

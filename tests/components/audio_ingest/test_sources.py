@@ -58,6 +58,81 @@ def test_malformed_segments(tmp_path: Path, line: str, message: str) -> None:
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "ruined",
+    [
+        *(
+            "#NAME?",
+            "#REF!",
+            "#VALUE!",
+            "#DIV/0!",
+            "#N/A",
+            "#NUM!",
+            "#NULL!",
+            "#SPILL!",
+            "#BEZUG!",
+            "# a note",
+        ),
+        *(
+            "=-abc",
+            "-2.3E+05",
+            "2,30E+11",
+            "1E+11",
+            "-12345",
+            "2026-03-01",
+            "01.03.2026",
+            "3/1/2026",
+            "1-Mar",
+        ),
+        *("Mar-01", "TRUE", "1234567,5"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_rows_that_a_spreadsheet_ruined_are_no_comments(ruined: str, ending: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    rows = [
+        'abcdefghijk,30,40,"/m/09x0r,/t/dd00088"',
+        f'"{ruined}",30,40,/m/09x0r',
+        "zbcdefghijk,0,10,/m/09x0r",
+    ]
+    text = HEADER + ending.join(rows) + ending
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    with pytest.raises(SegmentsError) as caught:
+        list(read_segments(path))
+    assert f"{path}:5: {ruined!r} is " in str(caught.value)
+
+
+@pytest.mark.parametrize("ruined", ["#NAME?", "#REF!", "#N/A"])
+def test_a_ruined_first_row_is_no_comment_either(ruined: str, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(HEADER + f"{ruined},30,40,/m/09x0r\nabcdefghijk,0,10,/m/09x0r\n")
+    with pytest.raises(SegmentsError, match=r"s\.csv:4: '#.* is what a spreadsheet makes of an id"):
+        list(read_segments(tmp_path / "s.csv"))
+
+
+@pytest.mark.parametrize(
+    "ytid", ["-12345678901"[:11], "2026-03-01x", "12345678901", "--PJHxphWEs", "TRUE_______"]
+)
+def test_ids_that_look_like_something_else_are_taken(ytid: str, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(HEADER + f"abcdefghijk,0,10,/m/09x0r\n{ytid},0,10,/m/09x0r\n")
+    assert [segment.ytid for segment in read_segments(tmp_path / "s.csv")] == ["abcdefghijk", ytid]
+
+
+def test_other_separators_are_named(tmp_path: Path) -> None:
+    for separator, called in ((";", "semicolons"), ("\t", "tabs")):
+        row = separator.join(["abcdefghijk", "30", "40", '"/m/09x0r,/m/04rlf"'])
+        (tmp_path / "s.csv").write_text(HEADER + row + "\n")
+        with pytest.raises(
+            SegmentsError, match=rf"s\.csv:4: {called} separate the fields, commas are needed"
+        ):
+            list(read_segments(tmp_path / "s.csv"))
+
+
+def test_a_table_that_was_not_fetched_is_named(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    with pytest.raises(SegmentsError, match=r"s\.csv: a Git LFS pointer"):
+        list(read_segments(tmp_path / "s.csv"))
+
+
 def test_segments_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SegmentsError, match=r"s\.csv: not UTF-8 text"):

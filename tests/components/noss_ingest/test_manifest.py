@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -87,4 +88,31 @@ def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
 
 def test_an_absent_manifest_is_a_missing_source(tmp_path: Path) -> None:
     with pytest.raises(SourceMissing, match=r"there is no file .*m\.csv"):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_a_file_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.wav")
+    (tmp_path / name).write_bytes(b"")
+    (tmp_path / "m.csv").write_bytes(HEADER.encode() + b"caf\xe9.wav,x,,train,\n")
+    (row,) = read_manifest(tmp_path / "m.csv")
+    assert Path(row.path).is_file()
+    assert row.file == r"caf\xe9.wav"
+
+
+@pytest.mark.parametrize(
+    "line", [b"a.wav,caf\xe9,,train,", b"a.wav,x,caf\xe9,train,", b"gone\xe9.wav,x,,train,"]
+)
+def test_what_else_is_not_utf_8_is_said_with_its_line(line: bytes, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes(HEADER.encode() + b"a.wav,x,,train,\n" + line + b"\n")
+    with pytest.raises(SourceError, match=r"m\.csv: not UTF-8 text: line 3, '.*\\xe9"):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_a_manifest_in_another_encoding_or_not_fetched(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes((HEADER + "a.wav,x,,train,\n").encode("utf-16"))
+    with pytest.raises(SourceError, match=r"m\.csv: not UTF-8 text"):
+        read_manifest(tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(SourceError, match=r"m\.csv: a Git LFS pointer"):
         read_manifest(tmp_path / "m.csv")

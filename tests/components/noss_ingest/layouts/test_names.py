@@ -63,6 +63,32 @@ def test_savee_without_one_of_its_speakers_is_not_there(tmp_path: Path) -> None:
         read_layout("savee", tmp_path)
 
 
+@pytest.mark.parametrize("folder", ["ALL", "."])
+def test_savee_in_one_folder_has_the_same_clips(folder: str, tmp_path: Path) -> None:
+    trees.savee(tmp_path / "a")
+    for path in (tmp_path / "a/AudioData").rglob("*.wav"):
+        target = tmp_path / "b" / folder / f"{path.parent.name}_{path.name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    (tmp_path / "b" / folder / "._DC_a01.wav").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "b" / folder / ".DS_Store").write_bytes(b"")
+
+    usual, found = (read_layout("savee", tmp_path / name) for name in "ab")
+
+    facts = [[(row.file, row.label, row.speaker_id) for row in rows] for rows in (usual, found)]
+    assert facts[0] == facts[1] and len(found) == 28
+    assert all(Path(row.path).is_file() for row in found)
+    (tmp_path / "b" / folder / "KL_x01.wav").write_bytes(b"")
+    with pytest.raises(SourceError, match=r"unknown file 'KL_x01\.wav'"):
+        read_layout("savee", tmp_path / "b")
+
+
+def test_savee_in_one_folder_without_a_speaker_is_not_there(tmp_path: Path) -> None:
+    trees.sound(tmp_path / "ALL/DC_a01.wav")
+    with pytest.raises(SourceMissing, match=r"ALL has no clip of JE, JK, KL"):
+        read_layout("savee", tmp_path)
+
+
 def test_savee_refuses_other_names(tmp_path: Path) -> None:
     trees.sound(trees.savee(tmp_path) / "AudioData/JK/x01.wav")
     with pytest.raises(SourceError, match=r"AudioData/JK: unknown file 'x01\.wav'; accepted are names"):
@@ -134,6 +160,14 @@ def test_voxforge_has_language_and_user_in_the_folders(tmp_path: Path) -> None:
     ]
     assert rows[3].file == "es/maria-2-20081231-bbb/wav/a0001.wav"
     assert rows[5].file.endswith("flac/it-0001.flac")
+
+
+def test_what_macos_leaves_beside_a_clip_is_none(tmp_path: Path) -> None:
+    trees.voxforge(tmp_path)
+    before = read_layout("voxforge", tmp_path)
+    for row in before:
+        Path(row.path).with_name(f"._{Path(row.path).name}").write_bytes(b"\0\5\x16\7")
+    assert read_layout("voxforge", tmp_path) == before
 
 
 def test_voxforge_is_found_below_the_path_of_its_site(tmp_path: Path) -> None:

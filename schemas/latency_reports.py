@@ -104,6 +104,10 @@ class LatencyMeasurement(Report):
     p95_ms: float | None
     p99_ms: float | None
     mean_ms: float
+    intervals_ms: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description="95 % intervals over the sessions, of p50, p90, p95, p99 and mean where they are told.",
+    )
     spread_low_ms: float = Field(description="Lower end of the typical latency's 95 % interval.")
     spread_high_ms: float = Field(description="Upper end of the typical latency's 95 % interval.")
     session_ms: list[float] = Field(default_factory=list, description="Typical latency, session by session.")

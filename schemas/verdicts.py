@@ -56,6 +56,9 @@ class FrontierPoint(Report):
     p95_ms: float | None = None
     p99_ms: float | None = None
     mean_ms: float | None = None
+    latency_intervals_ms: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="Their 95 % intervals over the sessions, by name."
+    )
     latency_ratio: float = Field(description="Latency over the reference model's.")
     latency_ratio_low: float = Field(0.0, description="Lower end of the ratio's interval.")
     latency_ratio_high: float = Field(0.0, description="Upper end of the ratio's interval.")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from components.frontier_gate.settings import CHAMPION, Goal, GoalMetric
 from components.frontier_gate.yardsticks import METRIC_NAMES, Yardsticks, milliseconds
-from schemas.devices import Budget
+from components.session_statistics import MOST_SESSIONS, sessions_to_tell
+from schemas.devices import Budget, Percentile
 from schemas.verdicts import FrontierPoint, GoalResult
 
 _OF_TIME: tuple[GoalMetric, ...] = ("latency", "real_time_factor", "init_ms")
@@ -73,6 +74,11 @@ def _check(point: FrontierPoint, goal: Goal, yardsticks: Yardsticks) -> GoalResu
     if own.value is None:
         return GoalResult(goal=words, value=None, limit=limit, met=False, note=own.why)
     met = excused or (limit is not None and _keeps(own.value, limit, larger=goal.metric == "quality"))
+    if met and not excused and limit is not None and goal.metric in ("latency", "real_time_factor"):
+        scale = 1.0 if goal.metric == "latency" else own.value / point.latency_ms
+        percentile: Percentile = goal.percentile if goal.metric == "latency" else _typical(point)
+        if goal.kind == "threshold" and (why := _undecided(point, percentile, scale, limit)):
+            return GoalResult(goal=words, value=own.value, limit=limit, met=False, note=why)
     return GoalResult(goal=words, value=own.value, limit=limit, met=met, note=note)
 
 
@@ -87,8 +93,39 @@ def _check_budget(point: FrontierPoint, budget: Budget) -> list[GoalResult]:
             why = "the measurement does not tell how much sound an invocation hears"
         met = value is not None and _keeps(value, limit, larger=False)
         note = why if value is None else ""
-        results.append(GoalResult(goal=words, value=value, limit=limit, met=met, note=note))
+        if value is not None and met:
+            scale = value / told.value if told.value else 1.0
+            note = _undecided(point, budget.percentile, scale, limit)
+        results.append(GoalResult(goal=words, value=value, limit=limit, met=met and not note, note=note))
     return results
+
+
+def _undecided(point: FrontierPoint, percentile: Percentile, scale: float, limit: float) -> str:
+    """Why a latency that keeps to a limit may not do so in truth, and how long would tell; empty if it does.
+
+    Args:
+      point: Whose latency.
+      percentile: Which one.
+      scale: Of the limit's unit against milliseconds.
+      limit: In its own unit.
+    """
+    own, (_, high) = milliseconds(point, percentile).value, point.latency_intervals_ms.get(percentile, (0, 0))
+    if own is None or _keeps(high * scale, limit, larger=False):
+        return ""
+    wanted = sessions_to_tell(own, high, point.latency_sessions, limit / scale)
+    longer = (
+        f"with the spread of these {point.latency_sessions} sessions, {wanted} would tell (latency.sessions)"
+        if wanted
+        else f"it is so close to the limit that not even {MOST_SESSIONS} sessions would tell"
+    )
+    return (
+        f"undecided, measure longer: it has {own * scale:.4g}, and its 95 % interval reaches "
+        f"{high * scale:.4g}; {longer}"
+    )
+
+
+def _typical(point: FrontierPoint) -> Percentile:
+    return "p50" if point.statistic == "median" else "mean"
 
 
 def _limits(budget: Budget) -> list[tuple[str, bool, float]]:

@@ -147,6 +147,7 @@ def _point(
         p95_ms=timed.p95_ms,
         p99_ms=timed.p99_ms,
         mean_ms=timed.mean_ms,
+        latency_intervals_ms=timed.intervals_ms,
         latency_ratio=timed.ratio,
         latency_ratio_low=timed.ratio_low,
         latency_ratio_high=timed.ratio_high,

@@ -8,6 +8,7 @@ from components.latency_benchmark import figures
 from components.latency_benchmark.attempts import Measured, partner
 from components.latency_benchmark.backends.base import Subject
 from components.latency_benchmark.settings import MeasurementSettings
+from components.session_statistics import Interval
 from schemas.devices import AdbDevice, Device, ReplayDevice
 from schemas.latency_reports import LatencyMeasurement, LatencyReport, Machine, OperatorTime
 
@@ -113,6 +114,7 @@ def _measurement(
         p95_ms=summary.p95_ms,
         p99_ms=summary.p99_ms,
         mean_ms=summary.mean_ms,
+        intervals_ms=figures.intervals_ms(timings, seed),
         spread_low_ms=typical.low,
         spread_high_ms=typical.high,
         session_ms=list(figures.session_ms(timings).values()),
@@ -131,7 +133,7 @@ def _measurement(
     )
 
 
-def _front_end(subject: Subject, measured: Measured, seed: int) -> figures.Interval | None:
+def _front_end(subject: Subject, measured: Measured, seed: int) -> Interval | None:
     """What a wave file takes beyond its core file, in all believed sessions that timed both.
 
     Those in which one was measured along for the other's sake count where there are not enough without. None

@@ -111,6 +111,11 @@ class LatencyMeasurement(Report):
     spread_low_ms: float = Field(description="Lower end of the typical latency's 95 % interval.")
     spread_high_ms: float = Field(description="Upper end of the typical latency's 95 % interval.")
     session_ms: list[float] = Field(default_factory=list, description="Typical latency, session by session.")
+    round_ms: list[list[float]] = Field(
+        default_factory=list,
+        description="Typical latency of each round, a list a session of session_numbers, in their order: two "
+        "models of a report are compared round by round.",
+    )
     disagreement: float = Field(
         0.0,
         description="Largest over least session of the ratio to the reference model, minus 1.",

@@ -132,6 +132,11 @@ def session_ms(timings: Timings) -> dict[int, float]:
     }
 
 
+def round_ms(timings: Timings) -> list[list[float]]:
+    """Typical latency of each round, to the nanosecond: a list a session, in their order."""
+    return [[round(one, 6) for one in rounds] for rounds in _by_session(_typical_ms(timings)).values()]
+
+
 def typical_ms(timings: Timings, seed: int) -> Interval:
     """The typical latency over all samples; the interval is widened to hold it should it lie beside."""
     value = summary(timings).typical_ms

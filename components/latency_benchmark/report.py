@@ -118,6 +118,7 @@ def _measurement(
         spread_low_ms=typical.low,
         spread_high_ms=typical.high,
         session_ms=list(figures.session_ms(timings).values()),
+        round_ms=figures.round_ms(timings),
         disagreement=pooled.disagreement,
         ratio=ratio.value,
         ratio_low=ratio.low,

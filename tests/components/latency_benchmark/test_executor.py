@@ -114,6 +114,10 @@ def test_do_times_every_variant_of_every_candidate(tmp_path: Path) -> None:
         assert measured.ratio_low <= measured.ratio <= measured.ratio_high
         assert len(measured.session_ms) == measured.sessions == 3
         assert measured.valid, measured.reasons
+        assert [np.median(rounds) for rounds in measured.round_ms] == pytest.approx(
+            measured.session_ms, abs=1e-5
+        )
+        assert measured.session_numbers == [1, 2, 3]
         assert measured.init_ms > 0
         assert measured.first_ms > 0
         # The file is 4 MB of weights and the runtime packs a copy of them; TensorFlow would be hundreds.

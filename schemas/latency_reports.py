@@ -81,6 +81,14 @@ class SessionConditions(Report):
     reasons: list[str] = Field(default_factory=list, description="Why nothing measured in it is valid.")
 
 
+class ColdStart(Report):
+    """What a model cost in a process of its own before it ran warm."""
+
+    init_ms: float = Field(description="Load, allocate and prepare.")
+    first_ms: float = Field(description="First invocation.")
+    peak_mib: float | None = Field(description="Peak memory above an idle runtime's; none: not told.")
+
+
 class LatencyMeasurement(Report):
     """One TFLite file, timed on one device."""
 
@@ -124,10 +132,18 @@ class LatencyMeasurement(Report):
     ratio_low: float = Field(description="Lower end of its 95 % interval.")
     ratio_high: float = Field(description="Upper end of its 95 % interval.")
     sound_seconds: float = Field(0.0, description="Sound that one invocation hears.")
-    init_ms: float = Field(description="Load, allocate and prepare.")
-    first_ms: float = Field(description="First invocation.")
+    init_ms: float = Field(description="Load, allocate and prepare: middle of the sessions' cold starts.")
+    first_ms: float = Field(description="First invocation: middle of the sessions' cold starts.")
     peak_mib: float | None = Field(
-        description="Peak memory of the process above an idle runtime's; none: not told."
+        description="Peak memory of the process above an idle runtime's: middle of the sessions' cold "
+        "starts; none: not told."
+    )
+    init_low_ms: float | None = Field(None, description="Lower end of init_ms' 95 % interval.")
+    init_high_ms: float | None = Field(None, description="Upper end of init_ms' 95 % interval.")
+    peak_low_mib: float | None = Field(None, description="Lower end of peak_mib's 95 % interval.")
+    peak_high_mib: float | None = Field(None, description="Upper end of peak_mib's 95 % interval.")
+    cold_starts: dict[int, ColdStart] = Field(
+        default_factory=dict, description="Of every session that it started in, by its number."
     )
     front_end_ms: float | None = Field(
         None, description="Of a wave file: typical latency minus that of its core file, round by round."

@@ -65,6 +65,10 @@ class FrontierPoint(Report):
     real_time_factor: float | None = Field(None, description="Seconds of computing for a second of sound.")
     init_ms: float = Field(0.0, description="Load, allocate and prepare.")
     peak_mib: float | None = Field(description="None: the device does not tell.")
+    init_low_ms: float | None = Field(None, description="Lower end of its 95 % interval over the sessions.")
+    init_high_ms: float | None = Field(None, description="Upper end.")
+    peak_low_mib: float | None = Field(None, description="Lower end of its 95 % interval over the sessions.")
+    peak_high_mib: float | None = Field(None, description="Upper end.")
     bytes: int
     parameters: int
     goals: list[GoalResult]

@@ -74,10 +74,9 @@ def _check(point: FrontierPoint, goal: Goal, yardsticks: Yardsticks) -> GoalResu
     if own.value is None:
         return GoalResult(goal=words, value=None, limit=limit, met=False, note=own.why)
     met = excused or (limit is not None and _keeps(own.value, limit, larger=goal.metric == "quality"))
-    if met and not excused and limit is not None and goal.metric in ("latency", "real_time_factor"):
-        scale = 1.0 if goal.metric == "latency" else own.value / point.latency_ms
-        percentile: Percentile = goal.percentile if goal.metric == "latency" else _typical(point)
-        if goal.kind == "threshold" and (why := _undecided(point, percentile, scale, limit)):
+    if met and goal.kind == "threshold":
+        reach = _reach(point, goal.metric, goal.percentile)
+        if why := _undecided(own.value, reach, point.latency_sessions, goal.limit):
             return GoalResult(goal=words, value=own.value, limit=limit, met=False, note=why)
     return GoalResult(goal=words, value=own.value, limit=limit, met=met, note=note)
 
@@ -94,38 +93,42 @@ def _check_budget(point: FrontierPoint, budget: Budget) -> list[GoalResult]:
         met = value is not None and _keeps(value, limit, larger=False)
         note = why if value is None else ""
         if value is not None and met:
-            scale = value / told.value if told.value else 1.0
-            note = _undecided(point, budget.percentile, scale, limit)
+            reach = _reach(point, "real_time_factor" if of_sound else "latency", budget.percentile)
+            note = _undecided(value, reach, point.latency_sessions, limit)
         results.append(GoalResult(goal=words, value=value, limit=limit, met=met and not note, note=note))
     return results
 
 
-def _undecided(point: FrontierPoint, percentile: Percentile, scale: float, limit: float) -> str:
-    """Why a latency that keeps to a limit may not do so in truth, and how long would tell; empty if it does.
+def _reach(point: FrontierPoint, metric: GoalMetric, percentile: Percentile) -> float | None:
+    """Upper end of the interval of what was measured in sessions; None for others, or where not told."""
+    _, high_ms = point.latency_intervals_ms.get(percentile, (None, None))
+    if metric == "latency":
+        return high_ms
+    if metric == "real_time_factor" and high_ms is not None and point.real_time_factor is not None:
+        return high_ms * point.real_time_factor / point.latency_ms
+    return {"init_ms": point.init_high_ms, "peak_mib": point.peak_high_mib}.get(metric)
+
+
+def _undecided(value: float, reach: float | None, sessions: int, limit: float) -> str:
+    """Why a figure that keeps to a limit may not do so in truth, and how long would tell; empty if it does.
 
     Args:
-      point: Whose latency.
-      percentile: Which one.
-      scale: Of the limit's unit against milliseconds.
-      limit: In its own unit.
+      value: The figure.
+      reach: Upper end of its interval; None: it has none.
+      sessions: That it comes from.
+      limit: The most it may be.
     """
-    own, (_, high) = milliseconds(point, percentile).value, point.latency_intervals_ms.get(percentile, (0, 0))
-    if own is None or _keeps(high * scale, limit, larger=False):
+    if reach is None or _keeps(reach, limit, larger=False):
         return ""
-    wanted = sessions_to_tell(own, high, point.latency_sessions, limit / scale)
+    wanted = sessions_to_tell(value, reach, sessions, limit)
     longer = (
-        f"with the spread of these {point.latency_sessions} sessions, {wanted} would tell (latency.sessions)"
+        f"with the spread of these {sessions} sessions, {wanted} would tell (latency.sessions)"
         if wanted
         else f"it is so close to the limit that not even {MOST_SESSIONS} sessions would tell"
     )
     return (
-        f"undecided, measure longer: it has {own * scale:.4g}, and its 95 % interval reaches "
-        f"{high * scale:.4g}; {longer}"
+        f"undecided, measure longer: it has {value:.4g}, and its 95 % interval reaches {reach:.4g}; {longer}"
     )
-
-
-def _typical(point: FrontierPoint) -> Percentile:
-    return "p50" if point.statistic == "median" else "mean"
 
 
 def _limits(budget: Budget) -> list[tuple[str, bool, float]]:

@@ -132,6 +132,22 @@ def session_ms(timings: Timings) -> dict[int, float]:
     }
 
 
+def of_starts(told: Sequence[float | None]) -> Interval | None:
+    """The middle of the sessions' cold starts, with Student's t on logarithms; None where one is not told.
+
+    The interval is widened to hold the middle. Memory that did not grow at all has no logarithm: then the
+    least and the greatest are its ends.
+    """
+    figures = [one for one in told if one is not None]
+    if len(figures) < len(told):
+        return None
+    value = float(np.median(figures))
+    if min(figures) <= 0:
+        return Interval(value, min(figures), max(figures))
+    spread = exponential(over_sessions([float(np.log(one)) for one in figures]))
+    return Interval(value, min(value, spread.low), max(value, spread.high))
+
+
 def round_ms(timings: Timings) -> list[list[float]]:
     """Typical latency of each round, to the nanosecond: a list a session, in their order."""
     return [[round(one, 6) for one in rounds] for rounds in _by_session(_typical_ms(timings)).values()]

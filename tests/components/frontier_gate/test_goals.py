@@ -331,6 +331,18 @@ def test_a_goal_in_seconds_is_a_budget_too(run: Run, metric: str) -> None:
     assert small.note.startswith("undecided, measure longer")
 
 
+@pytest.mark.parametrize(("metric", "figure"), [("init_ms", 2.0), ("peak_mib", 6.0)])
+def test_a_limit_on_cold_starts_is_kept_by_their_upper_end(run: Run, metric: str, figure: float) -> None:
+    (latency,) = run.latencies
+    ends = {"init_low_ms": 1.9, "init_high_ms": 2.3, "peak_low_mib": 5.9, "peak_high_mib": 6.9}
+    measurements = [one.model_copy(update={"peak_mib": 6.0, **ends}) for one in latency.measurements]
+    run.latencies[0] = latency.model_copy(update={"measurements": measurements})
+    for share, met in ((1.2, True), (1.1, False)):
+        goal = Goal.model_validate({"metric": metric, "limit": figure * share})
+        assert [one.met for one in results(run, goal)] == [met, met]
+    assert "undecided, measure longer" in results(run, goal)[0].note
+
+
 def test_against_the_champion(run: Run) -> None:
     # The champion takes 4 ms and has 0.74; its file is none of this run's.
     champion = registered_from(make_run({LARGE: [Made(0.74, 4.0)]}), "3", ("champion",))

@@ -81,6 +81,14 @@ class SessionConditions(Report):
     reasons: list[str] = Field(default_factory=list, description="Why nothing measured in it is valid.")
 
 
+class ColdStart(Report):
+    """What a model cost in a process of its own before it ran warm."""
+
+    init_ms: float = Field(description="Load, allocate and prepare.")
+    first_ms: float = Field(description="First invocation.")
+    peak_mib: float | None = Field(description="Peak memory above an idle runtime's; none: not told.")
+
+
 class LatencyMeasurement(Report):
     """One TFLite file, timed on one device."""
 
@@ -104,9 +112,18 @@ class LatencyMeasurement(Report):
     p95_ms: float | None
     p99_ms: float | None
     mean_ms: float
+    intervals_ms: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description="95 % intervals over the sessions, of p50, p90, p95, p99 and mean where they are told.",
+    )
     spread_low_ms: float = Field(description="Lower end of the typical latency's 95 % interval.")
     spread_high_ms: float = Field(description="Upper end of the typical latency's 95 % interval.")
     session_ms: list[float] = Field(default_factory=list, description="Typical latency, session by session.")
+    round_ms: list[list[float]] = Field(
+        default_factory=list,
+        description="Typical latency of each round, a list a session of session_numbers, in their order: two "
+        "models of a report are compared round by round.",
+    )
     disagreement: float = Field(
         0.0,
         description="Largest over least session of the ratio to the reference model, minus 1.",
@@ -115,10 +132,18 @@ class LatencyMeasurement(Report):
     ratio_low: float = Field(description="Lower end of its 95 % interval.")
     ratio_high: float = Field(description="Upper end of its 95 % interval.")
     sound_seconds: float = Field(0.0, description="Sound that one invocation hears.")
-    init_ms: float = Field(description="Load, allocate and prepare.")
-    first_ms: float = Field(description="First invocation.")
+    init_ms: float = Field(description="Load, allocate and prepare: middle of the sessions' cold starts.")
+    first_ms: float = Field(description="First invocation: middle of the sessions' cold starts.")
     peak_mib: float | None = Field(
-        description="Peak memory of the process above an idle runtime's; none: not told."
+        description="Peak memory of the process above an idle runtime's: middle of the sessions' cold "
+        "starts; none: not told."
+    )
+    init_low_ms: float | None = Field(None, description="Lower end of init_ms' 95 % interval.")
+    init_high_ms: float | None = Field(None, description="Upper end of init_ms' 95 % interval.")
+    peak_low_mib: float | None = Field(None, description="Lower end of peak_mib's 95 % interval.")
+    peak_high_mib: float | None = Field(None, description="Upper end of peak_mib's 95 % interval.")
+    cold_starts: dict[int, ColdStart] = Field(
+        default_factory=dict, description="Of every session that it started in, by its number."
     )
     front_end_ms: float | None = Field(
         None, description="Of a wave file: typical latency minus that of its core file, round by round."

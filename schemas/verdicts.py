@@ -56,12 +56,19 @@ class FrontierPoint(Report):
     p95_ms: float | None = None
     p99_ms: float | None = None
     mean_ms: float | None = None
+    latency_intervals_ms: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="Their 95 % intervals over the sessions, by name."
+    )
     latency_ratio: float = Field(description="Latency over the reference model's.")
     latency_ratio_low: float = Field(0.0, description="Lower end of the ratio's interval.")
     latency_ratio_high: float = Field(0.0, description="Upper end of the ratio's interval.")
     real_time_factor: float | None = Field(None, description="Seconds of computing for a second of sound.")
     init_ms: float = Field(0.0, description="Load, allocate and prepare.")
     peak_mib: float | None = Field(description="None: the device does not tell.")
+    init_low_ms: float | None = Field(None, description="Lower end of its 95 % interval over the sessions.")
+    init_high_ms: float | None = Field(None, description="Upper end.")
+    peak_low_mib: float | None = Field(None, description="Lower end of its 95 % interval over the sessions.")
+    peak_high_mib: float | None = Field(None, description="Upper end.")
     bytes: int
     parameters: int
     goals: list[GoalResult]

@@ -56,10 +56,8 @@ def misplaced(point: FrontierPoint, axes: Sequence[AxisSettings]) -> str:
         value = _figure(point, axis)
         if value is None:
             return f"{_name(axis)} is an axis, and there is no figure of it"
-        low, high = value, value
-        if axis.metric == "latency":
-            low, high = point.latency_ratio_low, point.latency_ratio_high
-        elif axis.metric == "quality":
+        low, high = _interval(point, axis.metric, value)
+        if axis.metric == "quality":
             low, high = point.quality_low, point.quality_high
         finite = all(math.isfinite(figure) for figure in (low, value, high))
         if not finite or (axis.metric != "quality" and not 0 < low <= value <= high):
@@ -108,10 +106,10 @@ def _place(axis: AxisSettings, info: AxisInfo, entrants: Sequence[Entrant]) -> A
     values = np.array([_figure(entrant.point, axis) for entrant in entrants], dtype=np.float64)
     low, high = values, values
     draws: Floats | None = None
-    if axis.metric == "latency":
-        low = np.array([entrant.point.latency_ratio_low for entrant in entrants])
-        high = np.array([entrant.point.latency_ratio_high for entrant in entrants])
-    elif axis.metric == "quality":
+    if axis.metric != "quality":
+        ends = [_interval(e.point, axis.metric, value) for e, value in zip(entrants, values, strict=True)]
+        low, high = (np.array(end, dtype=np.float64) for end in zip(*ends, strict=True))
+    if axis.metric == "quality":
         # The mean's interval is narrower than one task's by the root of the number of tasks.
         wider = np.array([len(e.point.tasks) ** 0.5 if axis.task else 1.0 for e in entrants])
         below = np.array([entrant.point.quality - entrant.point.quality_low for entrant in entrants])
@@ -151,6 +149,17 @@ def _figure(point: FrontierPoint, axis: AxisSettings) -> float | None:
         "init_ms": point.init_ms,
     }
     return figures[axis.metric]
+
+
+def _interval(point: FrontierPoint, metric: AxisMetric, value: float) -> tuple[float, float]:
+    """Lower and upper end of what was measured in sessions; the value itself where none is told."""
+    ends: dict[AxisMetric, tuple[float | None, float | None]] = {
+        "latency": (point.latency_ratio_low, point.latency_ratio_high),
+        "peak_mib": (point.peak_low_mib, point.peak_high_mib),
+        "init_ms": (point.init_low_ms, point.init_high_ms),
+    }
+    low, high = ends.get(metric, (None, None))
+    return (value, value) if low is None or high is None else (low, high)
 
 
 def _name(axis: AxisSettings) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from components.frontier_gate.settings import CHAMPION, Goal, GoalMetric
 from components.frontier_gate.yardsticks import METRIC_NAMES, Yardsticks, milliseconds
-from schemas.devices import Budget
+from components.session_statistics import MOST_SESSIONS, sessions_to_tell
+from schemas.devices import Budget, Percentile
 from schemas.verdicts import FrontierPoint, GoalResult
 
 _OF_TIME: tuple[GoalMetric, ...] = ("latency", "real_time_factor", "init_ms")
@@ -73,6 +74,10 @@ def _check(point: FrontierPoint, goal: Goal, yardsticks: Yardsticks) -> GoalResu
     if own.value is None:
         return GoalResult(goal=words, value=None, limit=limit, met=False, note=own.why)
     met = excused or (limit is not None and _keeps(own.value, limit, larger=goal.metric == "quality"))
+    if met and goal.kind == "threshold":
+        reach = _reach(point, goal.metric, goal.percentile)
+        if why := _undecided(own.value, reach, point.latency_sessions, goal.limit):
+            return GoalResult(goal=words, value=own.value, limit=limit, met=False, note=why)
     return GoalResult(goal=words, value=own.value, limit=limit, met=met, note=note)
 
 
@@ -87,8 +92,43 @@ def _check_budget(point: FrontierPoint, budget: Budget) -> list[GoalResult]:
             why = "the measurement does not tell how much sound an invocation hears"
         met = value is not None and _keeps(value, limit, larger=False)
         note = why if value is None else ""
-        results.append(GoalResult(goal=words, value=value, limit=limit, met=met, note=note))
+        if value is not None and met:
+            reach = _reach(point, "real_time_factor" if of_sound else "latency", budget.percentile)
+            note = _undecided(value, reach, point.latency_sessions, limit)
+        results.append(GoalResult(goal=words, value=value, limit=limit, met=met and not note, note=note))
     return results
+
+
+def _reach(point: FrontierPoint, metric: GoalMetric, percentile: Percentile) -> float | None:
+    """Upper end of the interval of what was measured in sessions; None for others, or where not told."""
+    _, high_ms = point.latency_intervals_ms.get(percentile, (None, None))
+    if metric == "latency":
+        return high_ms
+    if metric == "real_time_factor" and high_ms is not None and point.real_time_factor is not None:
+        return high_ms * point.real_time_factor / point.latency_ms
+    return {"init_ms": point.init_high_ms, "peak_mib": point.peak_high_mib}.get(metric)
+
+
+def _undecided(value: float, reach: float | None, sessions: int, limit: float) -> str:
+    """Why a figure that keeps to a limit may not do so in truth, and how long would tell; empty if it does.
+
+    Args:
+      value: The figure.
+      reach: Upper end of its interval; None: it has none.
+      sessions: That it comes from.
+      limit: The most it may be.
+    """
+    if reach is None or _keeps(reach, limit, larger=False):
+        return ""
+    wanted = sessions_to_tell(value, reach, sessions, limit)
+    longer = (
+        f"with the spread of these {sessions} sessions, {wanted} would tell (latency.sessions)"
+        if wanted
+        else f"it is so close to the limit that not even {MOST_SESSIONS} sessions would tell"
+    )
+    return (
+        f"undecided, measure longer: it has {value:.4g}, and its 95 % interval reaches {reach:.4g}; {longer}"
+    )
 
 
 def _limits(budget: Budget) -> list[tuple[str, bool, float]]:

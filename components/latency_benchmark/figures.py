@@ -27,24 +27,15 @@ from typing import Any
 
 import numpy as np
 
-from components.bootstrap import interval_95
 from components.latency_benchmark.backends.base import Burst
+from components.session_statistics import Interval, exponential, interval, over_sessions
 from schemas.latency_reports import Statistic
 
-RESAMPLES = 1000
+_SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Timings = Mapping[tuple[int, int], Burst]
 """What one model took, by session and round."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,7 @@ class Summary:
 
 
 def summary(timings: Timings) -> Summary:
-    """Percentiles over all samples; of summaries, the median of the rounds' medians and 95th percentiles.
+    """Percentiles over all samples; of a tool's summaries those that it tells, over all rounds alike.
 
     Raises:
       ValueError: If nothing was timed.
@@ -81,12 +72,13 @@ def summary(timings: Timings) -> Summary:
     p90: float | None
     p95: float | None
     p99: float | None
-    if all(burst.samples_us for burst in bursts):
-        pooled = np.concatenate([burst.samples_us for burst in bursts]) / 1e3
-        p50, p90, p95, p99 = (float(value) for value in np.percentile(pooled, (50, 90, 95, 99)))
-    else:
-        p50, p90 = _median_ms([burst.median_us for burst in bursts]), None
-        p95, p99 = _median_ms([burst.p95_us for burst in bursts]), None
+    p50, p90, p95, p99 = (float(value) for value in np.percentile(_pooled_ms(bursts), (50, 90, 95, 99)))
+    if not all(burst.samples_us for burst in bursts):
+        p90 = p99 = None
+    if any(burst.median_us is None for burst in bursts):
+        p50 = None
+    if any(burst.p95_us is None for burst in bursts):
+        p95 = None
     return Summary(
         n=n,
         seconds=sum(burst.seconds for burst in bursts),
@@ -108,6 +100,31 @@ def session_summaries(timings: Timings) -> dict[int, Summary]:
     }
 
 
+def intervals_ms(timings: Timings, seed: int) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the figures of :class:`Summary` that are told, by name: of the sessions' own figures.
+
+    A percentile far out is as uncertain as its sessions differ, and at least as its rank in one sample is:
+    three sessions that all miss a rare interruption agree well. What is typical has the interval of
+    :func:`typical_ms`. Each is widened to hold the figure over all sessions.
+    """
+    pooled, sessions = summary(timings), list(session_summaries(timings).values())
+    typical, all_ms = typical_ms(timings, seed), _pooled_ms(list(timings.values()))
+    found = {}
+    for name in ("p50", "p90", "p95", "p99", "mean"):
+        value: float | None = getattr(pooled, f"{name}_ms")
+        if value is None:
+            continue
+        told = [getattr(one, f"{name}_ms") for one in sessions]
+        spread = exponential(over_sessions([float(np.log(one)) for one in told]))
+        if name in _SHARES:
+            low, high = _of_ranks(all_ms, _SHARES[name])
+            spread = Interval(value, min(spread.low, low), max(spread.high, high))
+        if name == ("mean" if pooled.p50_ms is None else "p50"):
+            spread = typical
+        found[name] = min(value, spread.low), max(value, spread.high)
+    return found
+
+
 def session_ms(timings: Timings) -> dict[int, float]:
     """Typical latency of each session: the median of its rounds."""
     return {
@@ -115,10 +132,31 @@ def session_ms(timings: Timings) -> dict[int, float]:
     }
 
 
+def of_starts(told: Sequence[float | None]) -> Interval | None:
+    """The middle of the sessions' cold starts, with Student's t on logarithms; None where one is not told.
+
+    The interval is widened to hold the middle. Memory that did not grow at all has no logarithm: then the
+    least and the greatest are its ends.
+    """
+    figures = [one for one in told if one is not None]
+    if len(figures) < len(told):
+        return None
+    value = float(np.median(figures))
+    if min(figures) <= 0:
+        return Interval(value, min(figures), max(figures))
+    spread = exponential(over_sessions([float(np.log(one)) for one in figures]))
+    return Interval(value, min(value, spread.low), max(value, spread.high))
+
+
+def round_ms(timings: Timings) -> list[list[float]]:
+    """Typical latency of each round, to the nanosecond: a list a session, in their order."""
+    return [[round(one, 6) for one in rounds] for rounds in _by_session(_typical_ms(timings)).values()]
+
+
 def typical_ms(timings: Timings, seed: int) -> Interval:
     """The typical latency over all samples; the interval is widened to hold it should it lie beside."""
     value = summary(timings).typical_ms
-    spread = _exp(interval(_logarithms(_typical_ms(timings)), seed))
+    spread = exponential(interval(_logarithms(_typical_ms(timings)), seed))
     return Interval(value, min(value, spread.low), max(value, spread.high))
 
 
@@ -129,7 +167,7 @@ def ratio(timings: Timings, against: Timings, seed: int) -> Interval:
       ValueError: If the two were not timed in the same rounds.
     """
     own, other = _paired(timings, against)
-    return _exp(interval(_logarithms({place: own[place] / other[place] for place in own}), seed))
+    return exponential(interval(_logarithms({place: own[place] / other[place] for place in own}), seed))
 
 
 def difference_ms(timings: Timings, against: Timings, seed: int) -> Interval:
@@ -141,36 +179,6 @@ def difference_ms(timings: Timings, against: Timings, seed: int) -> Interval:
     own, other = _paired(timings, against)
     apart = _by_session({place: own[place] - other[place] for place in own})
     return interval(list(apart.values()), seed)
-
-
-def interval(sessions: Sequence[Array], seed: int) -> Interval:
-    """Mean of the sessions' medians, with the interval that the top of this module describes.
-
-    Args:
-      sessions: A value a round, ``(rounds,)``, for each session.
-      seed: Of the bootstrap.
-
-    Raises:
-      ValueError: If there are fewer than two sessions: they say nothing of their spread.
-    """
-    from scipy import special
-
-    if len(sessions) < 2:
-        raise ValueError(f"an interval takes at least 2 sessions, got {len(sessions)}")
-    medians = np.array([np.median(rounds) for rounds in sessions])
-    value = float(medians.mean())
-    half = float(special.stdtrit(len(medians) - 1, 0.975) * medians.std(ddof=1) / np.sqrt(len(medians)))
-    low, high = interval_95(_redrawn(sessions, np.random.default_rng(seed)))
-    return Interval(value, min(value - half, low), max(value + half, high))
-
-
-def _redrawn(sessions: Sequence[Array], random: np.random.Generator) -> Array:
-    """The estimate with the rounds of each session drawn anew, ``(RESAMPLES,)``."""
-    medians = [
-        np.median(rounds[random.integers(0, len(rounds), (RESAMPLES, len(rounds)))], axis=1)
-        for rounds in sessions
-    ]
-    return np.asarray(np.mean(medians, axis=0), dtype=np.float64)
 
 
 def _typical_ms(timings: Timings) -> dict[tuple[int, int], float]:
@@ -199,10 +207,27 @@ def _logarithms(values: Mapping[tuple[int, int], float]) -> list[Array]:
     return [np.log(rounds) for rounds in _by_session(values).values()]
 
 
-def _exp(logarithms: Interval) -> Interval:
-    return Interval(*(float(np.exp(end)) for end in (logarithms.value, logarithms.low, logarithms.high)))
+def _of_ranks(sample: Array, share: float) -> tuple[float, float]:
+    """The 95 % interval of a percentile by the ranks between which it lies, of independent values."""
+    apart = 1.96 * np.sqrt(share * (1 - share) / len(sample))
+    low, high = np.quantile(sample, np.clip((share - apart, share + apart), 0, 1))
+    return float(low), float(high)
 
 
-def _median_ms(values_us: Sequence[float | None]) -> float | None:
-    told = [value for value in values_us if value is not None]
-    return float(np.median(told)) / 1e3 if len(told) == len(values_us) else None
+def _pooled_ms(bursts: Sequence[Burst]) -> Array:
+    """Latencies of all rounds in one sample; of a tool's summaries as many as it counts, between its figures.
+
+    A round that tells its least, median, 95th percentile and greatest tells its distribution well enough
+    that all rounds together have a 95th percentile as raw samples have one; the rounds' middle one has not:
+    30 % of rounds at 16 ms and the rest at 8 make 16, not 8.
+    """
+    samples = []
+    for burst in bursts:
+        if burst.samples_us:
+            samples.append(np.asarray(burst.samples_us, dtype=np.float64))
+            continue
+        told = {0.0: burst.min_us, 0.5: burst.median_us, 0.95: burst.p95_us, 1.0: burst.max_us}
+        known = {share: value for share, value in told.items() if value is not None}
+        places = (np.arange(burst.count) + 0.5) / burst.count
+        samples.append(np.interp(places, list(known), list(known.values())))
+    return np.concatenate(samples) / 1e3

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
 
 from components.latency_benchmark import figures
 from components.latency_benchmark.attempts import Measured, partner
 from components.latency_benchmark.backends.base import Subject
 from components.latency_benchmark.settings import MeasurementSettings
+from components.session_statistics import Interval
 from schemas.devices import AdbDevice, Device, ReplayDevice
-from schemas.latency_reports import LatencyMeasurement, LatencyReport, Machine, OperatorTime
+from schemas.latency_reports import ColdStart, LatencyMeasurement, LatencyReport, Machine, OperatorTime
 
 
 def not_reached(name: str, device: Device) -> Machine:
@@ -86,7 +90,10 @@ def _measurement(
 ) -> LatencyMeasurement:
     pooled = measured.pooled[subject.key]
     timings = pooled.timings
-    start = next(iter(pooled.starts.values()))
+    starts = list(pooled.starts.values())
+    init_ms = figures.of_starts([start.init_ms for start in starts])
+    peak_mib = figures.of_starts([start.peak_mib for start in starts])
+    assert init_ms is not None, "every start tells it"
     summary = figures.summary(timings)
     typical = figures.typical_ms(timings, seed)
     ratio = figures.ratio(timings, pooled.reference, seed)
@@ -115,17 +122,28 @@ def _measurement(
         p95_ms=summary.p95_ms,
         p99_ms=summary.p99_ms,
         mean_ms=summary.mean_ms,
+        intervals_ms=figures.intervals_ms(timings, seed),
         spread_low_ms=typical.low,
         spread_high_ms=typical.high,
         session_ms=list(figures.session_ms(timings).values()),
+        round_ms=figures.round_ms(timings),
         disagreement=pooled.disagreement,
         ratio=ratio.value,
         ratio_low=ratio.low,
         ratio_high=ratio.high,
         sound_seconds=subject.sound_seconds,
-        init_ms=start.init_ms,
-        first_ms=start.first_ms,
-        peak_mib=start.peak_mib,
+        init_ms=init_ms.value,
+        init_low_ms=init_ms.low,
+        init_high_ms=init_ms.high,
+        first_ms=float(np.median([start.first_ms for start in starts])),
+        peak_mib=peak_mib.value if peak_mib else None,
+        peak_low_mib=peak_mib.low if peak_mib else None,
+        peak_high_mib=peak_mib.high if peak_mib else None,
+        cold_starts={
+            session.conditions.session: ColdStart(**asdict(session.starts[subject.key]))
+            for session in measured.sessions
+            if subject.key in session.starts
+        },
         front_end_ms=front_end.value if front_end else None,
         front_end_low_ms=front_end.low if front_end else None,
         front_end_high_ms=front_end.high if front_end else None,
@@ -133,7 +151,7 @@ def _measurement(
     )
 
 
-def _front_end(subject: Subject, measured: Measured, seed: int) -> figures.Interval | None:
+def _front_end(subject: Subject, measured: Measured, seed: int) -> Interval | None:
     """What a wave file takes beyond its core file, in all believed sessions that timed both.
 
     Those in which one was measured along for the other's sake count where there are not enough without. None

@@ -22,7 +22,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "schemas": "artifacts bounded noss_tasks secrets settings strict_yaml",
     },
     "frontier_gate": {
-        "components": "bootstrap fan_in input_keys templates",
+        "components": "bootstrap fan_in input_keys session_statistics templates",
         "components/tracking": "faults names registered sqlite_stores stores",
         "schemas": (
             "architecture artifacts bounded comparison_reports devices latency_reports "
@@ -42,7 +42,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "latency_benchmark": {
-        "components": "bootstrap fan_in input_keys",
+        "components": "bootstrap fan_in input_keys session_statistics",
         "components/modeling": "flatbuffer",
         "schemas": (
             "architecture artifacts devices latency_reports latency_validity publishing "

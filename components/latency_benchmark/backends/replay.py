@@ -100,9 +100,15 @@ class ReplayBackend(Backend):
         )
 
     def start(self, subject: Subject) -> Start:
-        """The recorded cold start."""
+        """The recorded cold start of this session; of a record that has one only, that."""
         measured = self._measured(subject)
-        return Start(measured.init_ms, measured.first_ms, measured.peak_mib)
+        if not measured.cold_starts:
+            return Start(measured.init_ms, measured.first_ms, measured.peak_mib)
+        if self._session not in measured.cold_starts:
+            raise MeasurementFailed(
+                f"no recorded cold start of {subject.key} in session {self._session}, record {self._folder}"
+            )
+        return Start(**measured.cold_starts[self._session].model_dump())
 
     def time(
         self,

@@ -209,3 +209,19 @@ def test_draws_that_cannot_be_read(tmp_path: Path, content: bytes | dict[str, An
         np.savez(path, **content)
     with pytest.raises(ValueError, match=r"wave-float32.npz: bootstrap draws"):
         read_draws([(run.noss[0], tmp_path)], [])
+
+
+def test_cold_starts_have_their_sessions_interval() -> None:
+    first, second = entrant("told", 0.75).point, entrant("untold", 0.7).point
+    told = first.model_copy(
+        update={"init_ms": 2.0, "init_low_ms": 1.5, "init_high_ms": 2.5, "peak_mib": 6.0, "peak_low_mib": 5.0}
+    )
+    entrants = [Entrant(name, point, {}) for name, point in (("told", told), ("untold", second))]
+    for metric, low, high in (("init_ms", 1.5, 2.5), ("peak_mib", 6.0, 6.0)):
+        axes = [AxisSettings.model_validate({"metric": metric})]
+        (axis,) = place(axes, measure_axes(axes, entrants), entrants)
+        assert axis.low is not None
+        assert axis.high is not None
+        assert (axis.low[0], axis.high[0]) == (low, high)
+        assert axis.low[1] == axis.values[1] == axis.high[1]
+        assert misplaced(told, axes) == ""

@@ -265,6 +265,85 @@ def test_a_budget_of_sound_needs_the_length_of_a_window() -> None:
     assert point.goals[0].note == "the measurement does not tell how much sound an invocation hears"
 
 
+def with_intervals(run: Run, high: float) -> Run:
+    """Every percentile's interval reaches so many times its figure."""
+    (latency,) = run.latencies
+    measurements = [
+        one.model_copy(
+            update={
+                "intervals_ms": {
+                    name: (figure * 0.9, figure * high)
+                    for name in ("p50", "p90", "p95", "p99", "mean")
+                    if (figure := getattr(one, f"{name}_ms"))
+                }
+            }
+        )
+        for one in latency.measurements
+    ]
+    run.latencies[0] = latency.model_copy(update={"measurements": measurements})
+    return run
+
+
+@pytest.mark.parametrize(
+    ("budget", "met", "reaches"),
+    [
+        # The small one has p95 6 ms, its interval reaches 7.2; as 0.96 s of sound 0.00625 and 0.0075.
+        (Budget(percentile="p95", milliseconds=7.3), True, ""),
+        (Budget(percentile="p95", milliseconds=7.1), False, "it has 6, and its 95 % interval reaches 7.2"),
+        (Budget(percentile="p95", real_time_factor=0.0076), True, ""),
+        (Budget(percentile="p95", real_time_factor=0.0074), False, "interval reaches 0.0075"),
+        (Budget(percentile="p50", milliseconds=5.5), False, "it has 5, and its 95 % interval reaches 6"),
+        (Budget(percentile="mean", milliseconds=6.0), False, "interval reaches 6.12"),
+    ],
+)
+def test_a_budget_is_kept_by_the_upper_end(run: Run, budget: Budget, met: bool, reaches: str) -> None:
+    device = device_of(with_intervals(run, 1.2), budgets={"host": (budget,)}, host_may_bless=True)
+    (goal,) = point_of(device, SMALL).goals
+    assert goal.met is met
+    assert reaches in goal.note
+    if not met:
+        assert goal.note.startswith("undecided, measure longer: ")
+        assert "would tell (latency.sessions)" in goal.note
+
+
+def test_how_much_longer_is_told(run: Run) -> None:
+    """log 1.2 = t(2) s / root 3 makes s 0.0734; t(3) s / 2 = 0.1168, and 6.74 / 6 = exp 0.1163 is less."""
+    for limit, words in (
+        (6.75, "with the spread of these 3 sessions, 4 would tell"),
+        (6.74, "5 would tell"),
+        (6.0001, "not even 100 sessions would tell"),
+    ):
+        budget = Budget(percentile="p95", milliseconds=limit)
+        device = device_of(with_intervals(run, 1.2), budgets={"host": (budget,)}, host_may_bless=True)
+        assert words in point_of(device, SMALL).goals[0].note
+    missed = device_of(
+        with_intervals(run, 1.2),
+        budgets={"host": (Budget(percentile="p95", milliseconds=5.9),)},
+        host_may_bless=True,
+    )
+    assert point_of(missed, SMALL).goals[0].note == "", "more than the budget already: plainly missed"
+
+
+@pytest.mark.parametrize("metric", ["latency", "real_time_factor"])
+def test_a_goal_in_seconds_is_a_budget_too(run: Run, metric: str) -> None:
+    limit = 5.5 if metric == "latency" else 5.5 / 960
+    small, tiny = results(with_intervals(run, 1.2), Goal.model_validate({"metric": metric, "limit": limit}))
+    assert (small.met, tiny.met) == (False, True)
+    assert small.note.startswith("undecided, measure longer")
+
+
+@pytest.mark.parametrize(("metric", "figure"), [("init_ms", 2.0), ("peak_mib", 6.0)])
+def test_a_limit_on_cold_starts_is_kept_by_their_upper_end(run: Run, metric: str, figure: float) -> None:
+    (latency,) = run.latencies
+    ends = {"init_low_ms": 1.9, "init_high_ms": 2.3, "peak_low_mib": 5.9, "peak_high_mib": 6.9}
+    measurements = [one.model_copy(update={"peak_mib": 6.0, **ends}) for one in latency.measurements]
+    run.latencies[0] = latency.model_copy(update={"measurements": measurements})
+    for share, met in ((1.2, True), (1.1, False)):
+        goal = Goal.model_validate({"metric": metric, "limit": figure * share})
+        assert [one.met for one in results(run, goal)] == [met, met]
+    assert "undecided, measure longer" in results(run, goal)[0].note
+
+
 def test_against_the_champion(run: Run) -> None:
     # The champion takes 4 ms and has 0.74; its file is none of this run's.
     champion = registered_from(make_run({LARGE: [Made(0.74, 4.0)]}), "3", ("champion",))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from components.input_keys import input_key
 from components.latency_benchmark import executor, figures
-from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed, Sensors, Subject
+from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed, Sensors, Start, Subject
 from components.latency_benchmark.executor import Executor, benchmark
 from components.latency_benchmark.figures import Timings
 from components.latency_benchmark.reference import CANDIDATE_ID, FILE, VARIANT
@@ -114,6 +115,10 @@ def test_do_times_every_variant_of_every_candidate(tmp_path: Path) -> None:
         assert measured.ratio_low <= measured.ratio <= measured.ratio_high
         assert len(measured.session_ms) == measured.sessions == 3
         assert measured.valid, measured.reasons
+        assert [np.median(rounds) for rounds in measured.round_ms] == pytest.approx(
+            measured.session_ms, abs=1e-5
+        )
+        assert measured.session_numbers == [1, 2, 3]
         assert measured.init_ms > 0
         assert measured.first_ms > 0
         # The file is 4 MB of weights and the runtime packs a copy of them; TensorFlow would be hundreds.
@@ -389,6 +394,47 @@ def test_a_replay_gives_the_same_figures(
     assert replayed.reference == recorded.reference
     assert replayed.machine.replayed_from == str(tmp_path / "r")
     assert read_samples(tmp_path / "again") == read_samples(tmp_path / "r")
+
+
+def test_a_cold_start_of_every_session_counts(
+    tmp_path: Path, student: str, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10, 11 and 30 ms: on logarithms the mean is 2.7005, s = 0.6084, and t(2) s / root 3 = 1.5113."""
+    started: Counter[str] = Counter()
+
+    def start(key: str) -> Start:
+        started[key] += 1
+        return Start([10.0, 11.0, 30.0][started[key] - 1], 1.0, [5.0, 5.5, 6.0][started[key] - 1])
+
+    use(Scripted(start=start))
+    report = benchmark([student], str(tmp_path / "r"), "made-up", HOST, SETTINGS)
+    (wave, _) = report.measurements
+    assert wave.init_ms == 11.0
+    assert (wave.init_low_ms, wave.init_high_ms) == pytest.approx(
+        (np.exp(2.7005 - 1.5113), np.exp(2.7005 + 1.5113)), rel=1e-3
+    )
+    assert wave.peak_mib == 5.5
+    assert wave.peak_low_mib is not None
+    assert wave.peak_high_mib is not None
+    assert 4 < wave.peak_low_mib < 5 < 6 < wave.peak_high_mib < 7.5
+    assert {number: one.init_ms for number, one in wave.cold_starts.items()} == {1: 10.0, 2: 11.0, 3: 30.0}
+
+    monkeypatch.undo()
+    device = ReplayDevice(report=str(tmp_path / "r"))
+    replayed = benchmark([student], str(tmp_path / "again"), "phone", device, SETTINGS)
+    assert replayed.measurements == report.measurements
+
+
+def test_memory_that_one_session_does_not_tell_is_not_told(tmp_path: Path, student: str, use: Use) -> None:
+    started: Counter[str] = Counter()
+
+    def start(key: str) -> Start:
+        started[key] += 1
+        return Start(1.0, 1.0, None if started[key] == 2 else 5.0)
+
+    use(Scripted(start=start))
+    (wave, _) = benchmark([student], str(tmp_path / "r"), "made-up", HOST, SETTINGS).measurements
+    assert (wave.peak_mib, wave.peak_low_mib, wave.peak_high_mib) == (None, None, None)
 
 
 def test_what_cannot_be_profiled_is_measured_all_the_same(tmp_path: Path, student: str, use: Use) -> None:

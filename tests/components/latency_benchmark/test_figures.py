@@ -8,6 +8,7 @@ import pytest
 from components.latency_benchmark import figures
 from components.latency_benchmark.backends.base import Burst
 from components.latency_benchmark.figures import Timings
+from components.session_statistics import Interval, interval
 
 SESSIONS, ROUNDS = 3, 10
 
@@ -60,7 +61,8 @@ def test_of_summaries_only_what_they_tell() -> None:
         }
     )
     found = figures.summary(told)
-    assert (found.p50_ms, found.p95_ms, found.p90_ms, found.p99_ms) == (2.0, 2.0, None, None)
+    # Of 80 invocations a quarter took 3 ms.
+    assert (found.p50_ms, found.p95_ms, found.p90_ms, found.p99_ms) == (2.0, 3.0, None, None)
     assert (found.statistic, found.n, found.mean_ms) == ("median", 80, 2.0)
 
     found = figures.summary(means(told))
@@ -76,6 +78,53 @@ def test_a_figure_that_not_every_round_tells_is_not_told() -> None:
     assert (figures.summary(some).p50_ms, figures.summary(some).p90_ms) == (2.0, None)
 
 
+def test_a_tool_that_tells_summaries_gets_the_95th_percentile_of_raw_samples() -> None:
+    """30 % of the rounds at 16 ms, the others at 8: the middle round's 95th percentile is 8.2."""
+    rng = np.random.default_rng(3)
+    told = {
+        (session, number): Burst.of_samples((16e3 if number > 7 else 8e3) * rng.normal(1, 0.01, 60))
+        for session in (1, 2, 3)
+        for number in range(1, 11)
+    }
+    raw, of_tool = figures.summary(told), figures.summary(summaries(told))
+    assert raw.p95_ms is not None
+    assert raw.p95_ms > 16
+    assert of_tool.p95_ms == pytest.approx(raw.p95_ms, rel=0.01)
+    assert of_tool.p50_ms == pytest.approx(raw.p50_ms, rel=0.01)
+    own, other = figures.intervals_ms(told, 0)["p95"], figures.intervals_ms(summaries(told), 0)["p95"]
+    assert other == pytest.approx(own, rel=0.01)
+
+
+def test_percentiles_have_the_interval_of_their_sessions() -> None:
+    """Sessions at 10, 11 and 12 ms: on logarithms s = 0.0912, t(2) s / root 3 = 0.2266 about 10.970."""
+    told = {(session, 1): Burst.of_samples([1e3 * (9 + session)] * 20) for session in (1, 2, 3)}
+    found = figures.intervals_ms(told, 0)
+    assert list(found) == ["p50", "p90", "p95", "p99", "mean"]
+    assert found["mean"] == pytest.approx((10.970 * np.exp(-0.2266), 10.970 * np.exp(0.2266)), rel=1e-3)
+    assert found["p95"][1] == pytest.approx(found["mean"][1])
+    assert found["p95"][0] <= 12, "widened to hold the percentile over all sessions, which is 12"
+    assert list(figures.intervals_ms(summaries(told), 0)) == ["p50", "p95", "mean"]
+    assert list(figures.intervals_ms(means(told), 0)) == ["mean"]
+
+
+def test_the_upper_end_of_a_95th_percentile_is_rarely_too_low() -> None:
+    """200 invocations a session at 8 ms, 6 % of them interrupted for some 3 ms; 300 times."""
+    rng = np.random.default_rng(5)
+
+    def samples(n: int) -> np.ndarray:
+        return rng.normal(8, 0.1, n) + (rng.random(n) < 0.06) * rng.exponential(3, n)
+
+    truth = np.percentile(samples(400_000), 95)
+    above = point = 0
+    for _ in range(300):
+        told = {(session, 1): Burst.of_samples(1e3 * samples(200)) for session in (1, 2, 3)}
+        above += figures.intervals_ms(told, 0)["p95"][1] >= truth
+        p95 = figures.summary(told).p95_ms
+        point += p95 is not None and p95 >= truth
+    assert above >= 0.93 * 300
+    assert point < 0.7 * 300, "the figure alone is as likely below as above"
+
+
 def test_nothing_timed_has_no_figures() -> None:
     with pytest.raises(ValueError, match="not timed"):
         figures.summary({})
@@ -87,7 +136,7 @@ def test_a_session_is_the_median_of_its_rounds() -> None:
 
 def test_the_interval_by_hand() -> None:
     """Sessions whose rounds are equal leave Student's t alone: 10, 11, 12 have s = 1, t(2) = 4.303."""
-    found = figures.interval([np.full(5, 10.0), np.full(5, 11.0), np.full(5, 12.0)], seed=0)
+    found = interval([np.full(5, 10.0), np.full(5, 11.0), np.full(5, 12.0)], seed=0)
     assert found.value == 11
     assert found.low == pytest.approx(11 - 4.3027 / np.sqrt(3), abs=1e-3)
     assert found.high == pytest.approx(11 + 4.3027 / np.sqrt(3), abs=1e-3)
@@ -95,7 +144,7 @@ def test_the_interval_by_hand() -> None:
 
 def test_sessions_that_agree_by_chance_promise_no_more_than_their_rounds() -> None:
     rounds = np.array([9.0, 9.5, 10.0, 10.5, 11.0])
-    found = figures.interval([rounds, rounds, rounds], seed=0)
+    found = interval([rounds, rounds, rounds], seed=0)
     assert found.value == 10
     assert 9 < found.low < 9.9
     assert 10.1 < found.high < 11
@@ -103,7 +152,7 @@ def test_sessions_that_agree_by_chance_promise_no_more_than_their_rounds() -> No
 
 def test_one_session_has_no_interval() -> None:
     with pytest.raises(ValueError, match="at least 2 sessions, got 1"):
-        figures.interval([np.ones(5)], seed=0)
+        interval([np.ones(5)], seed=0)
 
 
 def test_the_ratio_is_free_of_what_slows_both() -> None:
@@ -117,7 +166,7 @@ def test_the_ratio_is_free_of_what_slows_both() -> None:
 
 def test_a_model_is_once_as_fast_as_itself() -> None:
     told = timings(np.random.default_rng(0).lognormal(0, 0.3, (SESSIONS, ROUNDS)))
-    assert figures.ratio(told, told, seed=0) == figures.Interval(1, 1, 1)
+    assert figures.ratio(told, told, seed=0) == Interval(1, 1, 1)
 
 
 def test_only_the_same_rounds_compare() -> None:

@@ -154,7 +154,7 @@ def write(client: Any, **params: str) -> None:
         ("promotion.0002", entry(2).model_copy(update={"over": "-1"}).model_dump_json()),
         ("settled.0002", "yes"),
         ("settled.x", "yes"),
-        ("promotion.9999999", entry(9999999).model_dump_json()),
+        ("promotion.9999999", entry(2).model_copy(update={"n": 9999999}).model_dump_json()),
     ],
 )
 def test_what_is_no_entry_is_told_and_the_ledger_goes_on(client: Any, name: str, value: str) -> None:

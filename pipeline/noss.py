@@ -20,6 +20,7 @@ from pipeline.config_file import ConfigError
 from pipeline.rich_text import cell, cell_lines, tell
 from pipeline.sources import DATA_ROOT, refusing_sources, root_of
 from schemas.noss_tasks import TaskRecord, TfdsSource, catalogue
+from schemas.plain_text import plain
 
 _MEASURED_FILES = 2000
 _SHOWN_LABELS = 50
@@ -215,7 +216,7 @@ def print_counts(console: Console, counts: TaskCounts) -> None:
     labels = sorted(counts.labels.items())
     shown = ", ".join(f"{label} {clips:,}" for label, clips in labels[:_SHOWN_LABELS])
     more = f" and {len(labels) - _SHOWN_LABELS:,} more" if len(labels) > _SHOWN_LABELS else ""
-    _print_text(console, f"{hours} hours; {len(labels):,} labels: {shown}{more}")
+    _print_text(console, plain(f"{hours} hours; {len(labels):,} labels: {shown}{more}"))
 
 
 def _task(name: str, where: Places) -> TaskRecord:

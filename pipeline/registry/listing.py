@@ -236,4 +236,4 @@ def _named(model: ListedModel) -> list[str]:
 
 def _warn(console: Console, warnings: Sequence[str]) -> None:
     for words in warnings:
-        tell(console, f"WARNING: {words}")
+        tell(console, plain(f"WARNING: {words}"))

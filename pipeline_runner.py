@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pipeline.commands import kubeflow, lineage, noss, promotion, pull, registry, runs
+from pipeline.commands.shared import say
+from pipeline.log_text import make_logs_plain
+from schemas.plain_text import plain_lines
 from schemas.secrets import redact
 
 _DESCRIPTION = """\
@@ -22,15 +25,16 @@ that ships, and pushes the Pareto frontier of quality and latency to a folder an
 
 
 class _Parser(argparse.ArgumentParser):
-    """One whose errors do not repeat a secret that was given to a wrong option."""
+    """One whose errors repeat no secret that was given to a wrong option, and nothing a terminal obeys."""
 
     def error(self, message: str) -> NoReturn:
         """Ends with exit code 2."""
-        super().error(redact(message))
+        super().error(plain_lines(redact(message)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code, as ``--help`` lists them."""
+    make_logs_plain()
     options = _parser().parse_args(arguments)
 
     from components.tracking.faults import TrackingFault
@@ -43,13 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ending_in_order():
             code: int = options.command(options)
     except ConfigError as error:
-        print(redact(f"refused: {error}"), file=sys.stderr)
+        say(redact(f"refused: {error}"), sys.stderr)
         return 2
     except (RunFailed, TrackingFault, KubeflowFault) as error:
-        print(redact(f"failed: {error}"), file=sys.stderr)
+        say(redact(f"failed: {error}"), sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        say("interrupted; the same command goes on from here", sys.stderr)
         return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)
     except BrokenPipeError:
         # Whoever reads the output, as head does, has read enough.
@@ -58,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.verbose:
             raise
-        print(redact(f"failed: {unforeseen(error, getattr(options, 'output', None))}"), file=sys.stderr)
+        say(redact(f"failed: {unforeseen(error, getattr(options, 'output', None))}"), sys.stderr)
         return 1
     return code
 

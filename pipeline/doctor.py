@@ -74,13 +74,17 @@ def render(checks: Sequence[Check]) -> Table:
     """The checks as a table for the terminal."""
     from rich.table import Table
 
+    from pipeline.rich_text import cell_lines
+
     table = Table(box=None, pad_edge=False)
     for column in ("", "what", "found", "what to do"):
         table.add_column(column, overflow="fold")
     for check in checks:
         style = _STYLES[check.status]
         status = check.status if check.required or check.status == "ok" else f"{check.status} (optional)"
-        table.add_row(f"[{style}]{status}[/{style}]", check.name, _plain(check.detail), _plain(check.advice))
+        table.add_row(
+            f"[{style}]{status}[/{style}]", *map(cell_lines, (check.name, check.detail, check.advice))
+        )
     return table
 
 
@@ -330,9 +334,3 @@ def _broken(name: str, error: Exception) -> Check:
 
 def _reinstall() -> str:
     return "make clean install"
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

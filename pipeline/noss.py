@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from components.noss_ingest.choice import folder_records
@@ -26,8 +25,10 @@ from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
 from components.noss_ingest.tfds_prepare import prepare
 from pipeline.config_file import ConfigError
+from pipeline.rich_text import cell, cell_lines, tell
 from pipeline.sources import DATA_ROOT, refusing_sources, root_of
 from schemas.noss_tasks import TaskRecord, TfdsSource, catalogue
+from schemas.plain_text import plain
 
 _MEASURED_FILES = 2000
 _SHOWN_LABELS = 50
@@ -125,7 +126,7 @@ def as_json(lines: Sequence[TaskLine]) -> str:
     """The list for programs."""
     import json
 
-    return json.dumps([asdict(line) for line in lines], indent=1, ensure_ascii=False)
+    return json.dumps([asdict(line) for line in lines], indent=1)
 
 
 def print_list(console: Console, lines: Sequence[TaskLine]) -> None:
@@ -141,7 +142,7 @@ def print_list(console: Console, lines: Sequence[TaskLine]) -> None:
         asks = column[0] == "asks"
         table.add_column(column[0], no_wrap=True, min_width=None if asks else max(map(len, column)))
     for row in rows[1:]:
-        table.add_row(*map(escape, row[:shown]))
+        table.add_row(*map(cell, row[:shown]))
     console.print(table)
     absent = [line for line in lines if not line.source]
     if absent:
@@ -228,7 +229,7 @@ def print_counts(console: Console, counts: TaskCounts) -> None:
     labels = sorted(counts.labels.items())
     shown = ", ".join(f"{label} {clips:,}" for label, clips in labels[:_SHOWN_LABELS])
     more = f" and {len(labels) - _SHOWN_LABELS:,} more" if len(labels) > _SHOWN_LABELS else ""
-    _print_text(console, f"{hours} hours; {len(labels):,} labels: {shown}{more}")
+    _print_text(console, plain(f"{hours} hours; {len(labels):,} labels: {shown}{more}"))
 
 
 def _task(name: str, where: Places) -> TaskRecord:
@@ -268,7 +269,7 @@ def _record_table(record: TaskRecord, where: Places) -> Table:
     }
     for name, text in rows.items():
         if text:
-            table.add_row(name, escape(text))
+            table.add_row(name, cell_lines(text))
     return table
 
 
@@ -276,13 +277,13 @@ def _published_table(record: TaskRecord) -> Table:
     table = _table("published", "figure", "metric", "source", "note")
     for figure in record.published:
         table.add_row(
-            *map(escape, (figure.model, f"{figure.value:.1%}", figure.metric, figure.source, figure.note))
+            *map(cell, (figure.model, f"{figure.value:.1%}", figure.metric, figure.source, figure.note))
         )
     return table
 
 
 def _print_text(console: Console, text: str) -> None:
-    console.print(text, soft_wrap=True, markup=False, highlight=False)
+    tell(console, text)
 
 
 def _table(*headings: str) -> Table:

@@ -27,11 +27,13 @@ from pipeline.layout import RunLayout
 from pipeline.local_runner import RunFailed
 from pipeline.noss_models import NamedModel, find_model, find_teacher
 from pipeline.progress import Progress, listening, terminal
+from pipeline.rich_text import cell, tell
 from pipeline.run_folder import exclusive, make_run_folder, run_folder, temporary_files
 from pipeline.sources import DATA_ROOT, refusing_sources, root_of
 from schemas.comparison_reports import NossComparison
 from schemas.noss_reports import NossReport
 from schemas.noss_task_sets import NossTaskSet
+from schemas.plain_text import plain
 from schemas.publishing import publish, sweep
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
@@ -222,19 +224,19 @@ def print_comparison(console: Console, comparison: NossComparison, output: Path)
     table = Table(title="score and 95 % interval", title_justify="left")
     table.add_column("task", overflow="fold")
     for model in comparison.models:
-        table.add_column(Text(model.name), justify="right", overflow="fold")
+        table.add_column(Text(plain(model.name)), justify="right", overflow="fold")
     means = (_figure(one.mean, one.mean_low, one.mean_high) for one in comparison.models)
     table.add_row("mean", *means, end_section=True)
     for task in comparison.models[0].tasks:
         answers = [next(each for each in one.tasks if each.task == task.task) for one in comparison.models]
         metric = "" if task.metric == "accuracy" else f" ({task.metric})"
         figures = (_figure(each.value, each.low, each.high) for each in answers)
-        table.add_row(f"{task.task}{metric}", *figures)
+        table.add_row(cell(f"{task.task}{metric}"), *figures)
     console.print(table)
     for left_out in comparison.not_comparable:
-        console.print(f"{left_out.model} {left_out.reason}", markup=False, soft_wrap=True)
+        tell(console, plain(f"{left_out.model} {left_out.reason}"))
     for what, place in (("table, heat map", comparison_folder(output)), ("reports", output / "models")):
-        console.print(f"{what + ':':17}{place}", soft_wrap=True, highlight=False, markup=False)
+        tell(console, plain(f"{what + ':':17}{place}"))
 
 
 def _figure(value: float, low: float, high: float) -> Text:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.rich_text import tell
 from schemas.secrets import redact
 
 _RUNNING = re.compile(r"Component (\S+) is running\.")
@@ -55,7 +56,8 @@ class Progress(logging.Handler):
         message = record.getMessage()
         if record.name.startswith("tinytrill"):
             style = "yellow" if record.levelno >= logging.WARNING else "dim"
-            self._print(f"    {redact(message)}", style)
+            # Further lines of a message cannot pass for lines of the progress.
+            self._print("    " + redact(message).replace("\n", "\n    "), style)
         elif match := _RUNNING.fullmatch(message):
             self._node, self._node_begun, self._from_cache = match[1], time.monotonic(), False
             self._print(f"{self._position()} {self._node}{self._candidate()} ...", "bold")
@@ -78,7 +80,7 @@ class Progress(logging.Handler):
         return f" (candidate {index} of {len(self._candidates)})" if index else ""
 
     def _print(self, text: str, style: str) -> None:
-        self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        tell(self._console, text, style)
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.layout import RunLayout
 from pipeline.lineage.export import LINEAGE_PAGE
+from pipeline.rich_text import cell, tell
+from schemas.plain_text import plain
 from schemas.push_reports import PushReport
 from schemas.verdicts import DeviceVerdict, Verdict
 
@@ -35,14 +36,12 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
         places.append(("MLflow store", pushed.tracking_uri))
         places += [("registered", words) for words in _registered(pushed)]
     for name, place in places:
-        console.print(f"{name + ':':14}{place}", soft_wrap=True, highlight=False)
+        tell(console, plain(f"{name + ':':14}{place}"))
     if pushed and pushed.kept:
-        console.print(
+        tell(
+            console,
             f"MLflow was not told: {pushed.unsent}\nnot registered: all is kept in {pushed.kept}; send it "
             f"with: pipeline_runner.py lineage sync --output {layout.root}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
             style="yellow",
         )
 
@@ -63,7 +62,7 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
     measured = "synthetic speech" if verdict.synthetic else "real sound"
     where = "device" if device.machine.is_device else "host"
     table = Table(
-        title=escape(
+        title=cell(
             f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
             f"({measured}, {where} latency)"
         ),
@@ -77,12 +76,12 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
     for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms)):
         reasons = point.reasons or ["the gate is closed"]
         table.add_row(
-            point.point_id,
+            cell(point.point_id),
             f"{point.quality:.3f}",
             f"{point.quality_of_teacher:.1%}",
             f"{point.latency_ms:.3f}",
             f"{point.bytes / 1e6:.2f}",
-            "yes" if point.point_id in pushed else "no: " + escape("; ".join(reasons)),
+            "yes" if point.point_id in pushed else "no: " + cell("; ".join(reasons)),
         )
     console.print(table)
     beaten = len(device.points) - len(frontier)
@@ -95,4 +94,4 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
     ]
     lines += [f"the gate is closed for {device.device}: {reason}" for reason in device.closed]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        tell(console, line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from schemas.plain_text import plain
 from schemas.push_reports import ModelDescription
 from schemas.secrets import without_folders
 
@@ -15,11 +16,11 @@ def write_notice(description: ModelDescription) -> str:
     licences = description.licences
     judges = {task.task: licences.tasks.get(task.task, "") for task in description.quality.tasks}
     lines = [
-        f"{description.point_id} was distilled by TinyTrill.",
+        f"{_line(description.point_id)} was distilled by TinyTrill.",
         f"sha256 of model.tflite: {description.sha256}",
         "",
         f"Teacher, whose outputs it was trained to give: {_line(description.teacher)}",
-        f"  sha256 over its files: {description.teacher_digest}",
+        f"  sha256 over its files: {_line(description.teacher_digest)}",
         f"  licence: {_line(licences.teacher) or NOT_STATED}",
         "",
         "Sound it learnt from:",
@@ -40,4 +41,4 @@ def _entries(licences: Mapping[str, str]) -> list[str]:
 
 def _line(words: str) -> str:
     """Words on one line, so that who wrote them cannot add entries, and without folders of this machine."""
-    return without_folders(" ".join(words.split()))
+    return plain(without_folders(" ".join(words.split())))

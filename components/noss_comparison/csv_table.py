@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator
 
 from components.noss_comparison.rows import PAPER_TITLE, direction, published, rows
 from schemas.comparison_reports import NossComparison
 from schemas.noss_reports import NossModelResult, TaskResult
 from schemas.noss_tasks import PublishedFigure
+from schemas.plain_text import csv_cell
 
 CSV_FIELDS = (
     "row", "model", "variant", "kind", "sha256", "embedding_dim", "licence",
@@ -22,8 +22,6 @@ CSV_FIELDS = (
     "difference_to_teacher", "difference_low", "difference_high",
     "n_test", "n_classes", "n_speakers_test", "synthetic", "source", "note",
 )  # fmt: skip
-
-_FORMULA = re.compile(r"^\s*[=+\-@\t\r\n]")
 
 
 def as_csv(comparison: NossComparison) -> str:
@@ -41,9 +39,7 @@ def _csv_cell(value: object) -> object:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.6g}"
-    if isinstance(value, str) and _FORMULA.match(value):
-        return f"'{value}"
-    return value
+    return csv_cell(value)
 
 
 def _csv_lines(comparison: NossComparison) -> Iterator[dict[str, object]]:

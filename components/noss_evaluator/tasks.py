@@ -22,6 +22,7 @@ from components.noss_evaluator.settings import NossEvaluatorSettings
 from schemas.noss_reports import ProbeRun, TaskResult
 from schemas.noss_task_sets import IngestedTask, NossTaskSet
 from schemas.noss_tasks import Metric
+from schemas.plain_text import csv_cell
 
 PREDICTION_FIELDS = ("clip_id", "speaker_id", "label", "predicted", "probability")
 
@@ -192,4 +193,5 @@ def write_predictions(folder: Path, evaluation: TaskEvaluation) -> None:
         rows = zip(evaluation.tested, evaluation.predicted, evaluation.probabilities, strict=True)
         for entry, index, row in rows:
             predicted = task.classes[index]
-            writer.writerow([entry.clip_id, entry.speaker_id, entry.label, predicted, f"{row[index]:.6f}"])
+            words = (entry.clip_id, entry.speaker_id, entry.label, predicted)
+            writer.writerow([*map(csv_cell, words), f"{row[index]:.6f}"])

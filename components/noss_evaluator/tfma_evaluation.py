@@ -30,6 +30,7 @@ from components.noss_evaluator.settings import TfmaSettings
 from components.noss_evaluator.tasks import TaskEvaluation
 from components.noss_evaluator.tfma_summary import ACCURACY, TASK, TEACHER, summarise
 from schemas.noss_reports import SliceFeature, TfmaSummary
+from schemas.plain_text import csv_cell
 
 FEATURES: tuple[SliceFeature, ...] = get_args(SliceFeature)
 DURATION_EDGES_S = (1, 2, 5, 10)
@@ -110,6 +111,8 @@ def write_tfma_evaluation(
 def read_predictions(folder: Path) -> dict[str, str]:
     """Predicted label by clip id, of all tasks of one model: ``predictions/<model>/*.csv``.
 
+    Both are as they stand in the file: as :func:`schemas.plain_text.csv_cell` writes them.
+
     Raises:
       ValueError: If there is no such file.
     """
@@ -130,6 +133,7 @@ def _columns(
     columns: dict[str, list[list[str]]] = {key: [] for key in (TASK, *FEATURES, _LABEL, *models)}
     for evaluation in evaluations:
         task = evaluation.task
+        labels = {csv_cell(label): label for label in task.classes}
         speaker_is_asked = task.ingested.record.speaker == "label"
         for clip, predicted in zip(evaluation.tested, evaluation.predicted, strict=True):
             columns[TASK].append([task.name])
@@ -141,11 +145,12 @@ def _columns(
             columns[_LABEL].append([clip.label])
             columns[_MODEL].append([task.classes[predicted]])
             if teacher_predictions is not None:
-                if clip.clip_id not in teacher_predictions:
+                predicted_by_teacher = teacher_predictions.get(csv_cell(clip.clip_id))
+                if predicted_by_teacher is None:
                     raise ValueError(
                         f"the teacher's predictions lack clip {clip.clip_id!r}: it was measured on others"
                     )
-                columns[TEACHER].append([teacher_predictions[clip.clip_id]])
+                columns[TEACHER].append([labels.get(predicted_by_teacher, predicted_by_teacher)])
     return columns
 
 

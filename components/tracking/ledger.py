@@ -13,7 +13,6 @@ form is reported and passed over; its place is not used, so places may be missin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -33,7 +32,6 @@ MOST_CHARACTERS = 6000
 
 _ENTRY = "promotion."
 _SETTLED = "settled."
-_KEY = re.compile(rf"(?:{re.escape(_ENTRY)}|{re.escape(_SETTLED)})(\d{{4,6}})")
 
 # A version's number; empty: none.
 Number = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8})?$")]
@@ -42,7 +40,7 @@ Number = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8})?$")]
 class Entry(Report):
     """A change of the champion."""
 
-    n: int = Field(ge=1, description="Its place in the ledger.")
+    n: int = Field(ge=1, le=999_999, description="Its place in the ledger.")
     action: Action = Field(description="undo: takes back the entry before, whose version is gone.")
     version: Number = Field(description="Champion from now on; empty: none.")
     over: Number = Field(description="Champion before; empty: there was none.")
@@ -215,7 +213,6 @@ def settle(client: Any, name: str, entry: Entry) -> None:
 def _parse(params: Mapping[str, str]) -> Ledger:
     entries: list[Entry] = []
     foreign: list[str] = []
-    taken = {int(match[1]) for key in params if (match := _KEY.fullmatch(key))}
     for key, text in params.items():
         if not key.startswith(_SETTLED) and (entry := _entry(key, text)):
             entries.append(entry.model_copy(update={"settled": _settled(entry.n) in params}))
@@ -225,7 +222,7 @@ def _parse(params: Mapping[str, str]) -> Ledger:
     places = {_settled(entry.n) for entry in entries}
     foreign += [key for key in params if key.startswith(_SETTLED) and key not in places]
     place = entries[-1].n + 1 if entries else 1
-    while place in taken:
+    while _place(place) in params or _settled(place) in params:
         place += 1
     return Ledger(entries, sorted(foreign), place)
 
@@ -236,7 +233,7 @@ def _entry(key: str, text: str) -> Entry | None:
         entry = Entry.model_validate_json(text)
     except ValidationError:
         return None
-    return entry if key == _place(entry.n) and _KEY.fullmatch(key) and not entry.settled else None
+    return entry if key == _place(entry.n) and not entry.settled else None
 
 
 def _place(n: int) -> str:

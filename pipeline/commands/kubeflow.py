@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands.shared import add_config, add_json, add_set
+from pipeline.commands.shared import add_config, add_json, add_set, say, say_json
+from schemas.plain_text import plain
 
 if TYPE_CHECKING:
     from pipeline.kubeflow.client import PipelinesServer, Submitted
@@ -151,7 +152,7 @@ def _compile(options: argparse.Namespace) -> int:
         from pipeline.kubeflow.compile import compile_pipeline
 
         compiled = compile_pipeline(config, options.output)
-    print(f"{options.output}: {compiled.size}")
+    say(f"{options.output}: {compiled.size}")
     return 0
 
 
@@ -200,15 +201,15 @@ def _submit(options: argparse.Namespace) -> int:
     try:
         submitted = server.submit(submission)
     except KeyboardInterrupt:
-        print(
+        say(
             f"interrupted while the run {submission.run_name!r} was being submitted: see at "
             f"{connection.page} whether it is there before you submit it again",
-            file=sys.stderr,
+            sys.stderr,
         )
         return _INTERRUPTED
     _show_submitted(submitted)
     if not options.wait:
-        print(f"  to look at it: {_again(options, submitted.run_id)}")
+        say(f"  to look at it: {_again(options, submitted.run_id)}")
         return 0
     run = _wait(options, server, submitted.run_id)
     return run if isinstance(run, int) else _show_end(run)
@@ -236,11 +237,11 @@ def _status(options: argparse.Namespace) -> int:
     if isinstance(run, int):
         return run
     if options.json:
-        print(run.model_dump_json(indent=2))
+        say_json(run.model_dump(mode="json"))
     elif options.wait:
         return _show_end(run)
     else:
-        print("\n".join(status_lines(run)))
+        say("\n".join(map(plain, status_lines(run))))
     return 1 if run.finished and not run.succeeded else 0
 
 
@@ -286,14 +287,12 @@ def _wait(options: argparse.Namespace, server: PipelinesServer, run_id: str) -> 
     stream = sys.stderr if getattr(options, "json", False) else sys.stdout
     again = f"the run goes on; to look at it: {_again(options, run_id)} --wait"
     try:
-        return follow(
-            server, run_id, Lines(lambda line: print(line, file=stream, flush=True)), options.timeout
-        )
+        return follow(server, run_id, Lines(lambda line: say(plain(line), stream)), options.timeout)
     except StillRunning as fault:
-        print(f"{fault}: {again}", file=sys.stderr)
+        say(f"{fault}: {again}", sys.stderr)
         return _TIME_OVER
     except KeyboardInterrupt:
-        print(f"interrupted; {again}", file=sys.stderr)
+        say(f"interrupted; {again}", sys.stderr)
         return _INTERRUPTED
     except NotFound:
         raise
@@ -304,14 +303,14 @@ def _wait(options: argparse.Namespace, server: PipelinesServer, run_id: str) -> 
 
 
 def _show_submitted(submitted: Submitted) -> None:
-    print(f"run {submitted.run_id}: {submitted.name}, experiment {submitted.experiment}")
-    print(f"  {submitted.page}", flush=True)
+    say(plain(f"run {submitted.run_id}: {submitted.name}, experiment {submitted.experiment}"))
+    say(f"  {submitted.page}")
 
 
 def _show_end(run: RunState) -> int:
     from pipeline.kubeflow.run_text import overall_lines
 
-    print("\n".join(overall_lines(run)))
+    say("\n".join(map(plain, overall_lines(run))))
     return 0 if run.succeeded else 1
 
 

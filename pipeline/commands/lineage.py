@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands.shared import add_json, add_store
+from pipeline.commands.shared import add_json, add_store, say, say_json
+from schemas.plain_text import plain
 
 if TYPE_CHECKING:
     from pipeline.lineage.find import Found
@@ -68,14 +68,14 @@ def _lineage(options: argparse.Namespace) -> int:
     if options.draw:
         _draw(found, options.draw)
     if options.json:
-        print(json.dumps(_as_json(found, clips), indent=1, ensure_ascii=False))
+        say_json(_as_json(found, clips))
         return 0
     print_ways(Console(), found)
     for split, names in clips.items():
         for name in names:
-            print(f"{split} {name}")
+            say(plain(f"{split} {name}"))
     if options.draw:
-        print(f"drawn: {options.draw}")
+        say(f"drawn: {options.draw}")
     return 0
 
 
@@ -118,9 +118,9 @@ def _sync(options: argparse.Namespace) -> int:
     outcomes = sync(options.output, keep_credentials_aside(options.tracking_uri))
     for outcome in outcomes:
         if outcome.fault:
-            print(f"{outcome.folder}: not sent: {outcome.fault}", file=sys.stderr)
+            say(f"{outcome.folder}: not sent: {outcome.fault}", sys.stderr)
         else:
-            print(f"{outcome.run_name}: sent, MLflow run {outcome.parent_run_id}")
+            say(f"{outcome.run_name}: sent, MLflow run {outcome.parent_run_id}")
     if not outcomes:
-        print(f"{options.output}: nothing waits to be sent")
+        say(f"{options.output}: nothing waits to be sent")
     return 1 if any(outcome.fault for outcome in outcomes) else 0

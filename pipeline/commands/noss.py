@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.shared import add_json, add_set
+from pipeline.commands.shared import add_json, add_set, say
+from schemas.plain_text import plain
 
 _NOSS_HELP = """\
 The tasks that measure quality: those of the catalogue (schemas/noss), and every folder of the tasks' root
@@ -113,7 +114,7 @@ def _noss_ls(options: argparse.Namespace) -> int:
 
     lines = list_tasks(places(options.root, options.tfds_dir))
     if options.json:
-        print(as_json(lines))
+        say(as_json(lines))
     else:
         print_list(Console(), lines)
     return 0
@@ -153,12 +154,12 @@ def _noss_validate(options: argparse.Namespace) -> int:
         ),
     )
     for problem in found.problems:
-        print(problem)
+        say(plain(str(problem)))
     if found.problems or found.record is None:
-        print(f"{options.folder}: {len(found.problems)} problems", file=sys.stderr)
+        say(f"{options.folder}: {len(found.problems)} problems", sys.stderr)
         return 2
     print_counts(Console(), count(found.rows))
-    print(f"{found.record.name}: valid; {found.decoded} of {len(found.rows)} clips were decoded and compared")
+    say(f"{found.record.name}: valid; {found.decoded} of {len(found.rows)} clips were decoded and compared")
     return 0
 
 

@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands.shared import add_set, add_store
+from pipeline.commands.shared import add_set, add_store, say
+from schemas.plain_text import plain
 
 if TYPE_CHECKING:
     from pipeline.promotion.wanted import Proposal
@@ -91,7 +92,7 @@ class _Terminal:
 
     def tell(self, words: str) -> None:
         """Warns, before anything is asked."""
-        print(f"WARNING: {words}", file=sys.stderr)
+        say(f"WARNING: {words}", sys.stderr)
 
     def agrees(self, proposal: Proposal) -> bool:
         """Shows all, and asks unless it was said before.
@@ -109,7 +110,7 @@ class _Terminal:
                 f"the champion of {proposal.name} stays as it is: there is no terminal to ask at; say --yes"
             )
         try:
-            answer = input(f"make version {proposal.version} champion of {proposal.name}? [y/N] ")
+            answer = input(plain(f"make version {proposal.version} champion of {proposal.name}? [y/N] "))
         except EOFError:
             return False
         return answer.strip().lower() in ("y", "yes")
@@ -131,9 +132,9 @@ def _promote(options: argparse.Namespace) -> int:
     with opened(options.tracking_uri, options.output) as client:
         entry = promote(client, wanted, _Terminal(options.yes))
     if entry is None:
-        print(f"{options.name} version {options.version} is champion already")
+        say(f"{options.name} version {options.version} is champion already")
     else:
-        print(f"{options.name} version {entry.version} is champion{_over(entry.over)}")
+        say(f"{options.name} version {entry.version} is champion{_over(entry.over)}")
     return 0
 
 
@@ -143,7 +144,7 @@ def _rollback(options: argparse.Namespace) -> int:
 
     with opened(options.tracking_uri, options.output) as client:
         entry = rollback(client, options.name, options.why, _Terminal(options.yes))
-    print(f"{options.name} version {entry.version} is champion again{_over(entry.over)}")
+    say(f"{options.name} version {entry.version} is champion again{_over(entry.over)}")
     return 0
 
 
@@ -151,17 +152,18 @@ def _show(proposal: Proposal) -> None:
     from rich.console import Console
 
     from pipeline.promotion.table import draw
+    from pipeline.rich_text import tell
 
     console = Console()
     now = f"champion v{proposal.champion}" if proposal.champion else "no champion"
     console.print(draw(proposal.name, (now, f"v{proposal.version}"), proposal.rows))
     for check in proposal.checks:
         mark = "passed" if check.passed else "WAIVED"
-        console.print(
-            f"{check.name + ':':11}{mark}: {check.words}", soft_wrap=True, markup=False, highlight=False
-        )
-    policy = f"policy: {proposal.policy.source} (sha256 {proposal.policy.sha256[:12]})"
-    console.print(policy, soft_wrap=True, markup=False, highlight=False)
+        tell(console, plain(f"{check.name + ':':11}{mark}: {check.words}"))
+    for words in proposal.waived:
+        if words not in {check.name for check in proposal.checks}:
+            tell(console, plain(f"{'policy:':11}{words}"))
+    tell(console, plain(f"policy: {proposal.policy.source} (sha256 {proposal.policy.sha256[:12]})"))
 
 
 def _over(champion: str) -> str:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.shared import add_store
+from pipeline.commands.shared import add_store, say
+from schemas.plain_text import plain
 
 _HELP = """\
 Fetches the files of a registered version into a folder: model.tflite, its golden vectors, description, card,
@@ -56,16 +57,14 @@ def _pull(options: argparse.Namespace) -> int:
         with opened(options.tracking_uri, options.output) as client:
             pulled = pull(client, options.what, options.folder, options.served)
     except Tampered as error:
-        print(f"refused: {error}", file=sys.stderr)
+        say(f"refused: {error}", sys.stderr)
         return 2
     aliases = f" ({', '.join(pulled.aliases)})" if pulled.aliases else ""
-    print(
-        f"{pulled.version}{aliases}: {pulled.description.point_id}, {len(pulled.files)} files, all verified"
-    )
+    say(f"{pulled.version}{aliases}: {pulled.description.point_id}, {len(pulled.files)} files, all verified")
     for name, digest in pulled.files.items():
-        print(f"  {digest[:12]}  {pulled.folder / name}")
+        say(f"  {digest[:12]}  {pulled.folder / name}")
     if pulled.description.synthetic:
-        print("its quality was measured on synthetic sound: it says nothing of real recordings")
+        say("its quality was measured on synthetic sound: it says nothing of real recordings")
     if pulled.served:
-        print(f"recorded at the version: for {pulled.served}")
+        say(plain(f"recorded at the version: for {pulled.served}"))
     return 0

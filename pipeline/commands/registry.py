@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pipeline.commands.shared import add_json, add_store
+from pipeline.commands.shared import add_json, add_store, say_json
 
 _HELP = """\
 What the MLflow registry holds: a registered model for each device, a version for each file blessed for it.
@@ -41,9 +41,7 @@ def _ls(options: argparse.Namespace) -> int:
     with opened(options.tracking_uri, options.output) as client:
         listed = list_models(client)
     if options.json:
-        import json
-
-        print(json.dumps([model.model_dump(mode="json") for model in listed], indent=1))
+        say_json([model.model_dump(mode="json") for model in listed])
     else:
         print_models(Console(), listed)
     return 0
@@ -61,13 +59,13 @@ def _show(options: argparse.Namespace) -> int:
         if version or alias:
             one = show_version(client, options.what)
             if options.json:
-                print(one.model_dump_json(indent=1))
+                say_json(one.model_dump(mode="json"))
             else:
                 print_version(Console(), one)
         else:
             model = show_model(client, split_name(options.what)[0])
             if options.json:
-                print(model.model_dump_json(indent=1))
+                say_json(model.model_dump(mode="json"))
             else:
                 print_model(Console(), model)
     return 0

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.shared import add_config, add_output
+from pipeline.commands.shared import add_config, add_output, say
 
 _RUN_HELP = """\
 Runs the pipeline on this machine. Everything a run makes lies in one folder (--output): the same command
@@ -106,7 +106,7 @@ def _run(options: argparse.Namespace) -> int:
     result = run_locally(config, layout, options.verbose)
     print_summary(Console(), result.layout, result.verdict, result.pushed)
     if result.closed:
-        print(result.closed, file=sys.stderr)
+        say(str(result.closed), sys.stderr)
         return 3
     return 4 if result.pushed.kept else 0
 
@@ -123,11 +123,11 @@ def _validate(options: argparse.Namespace) -> int:
     resolved = resolve(config, layout)
     check_sources(resolved)
     with terminal(Path(os.devnull), options.verbose):
-        examine(resolved, layout, lambda line: print(f"  {line}", flush=True))
+        examine(resolved, layout, lambda line: say(f"  {line}"))
     candidates = config.students.expand()
-    print(f"{config.name}: valid, {len(candidates)} candidate{'' if len(candidates) == 1 else 's'}")
+    say(f"{config.name}: valid, {len(candidates)} candidate{'' if len(candidates) == 1 else 's'}")
     for candidate in candidates:
-        print(f"  {candidate.candidate_id}")
+        say(f"  {candidate.candidate_id}")
     return 0
 
 

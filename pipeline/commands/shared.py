@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from pathlib import Path
+from typing import TextIO
+
+from schemas.plain_text import plain_lines
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -49,3 +54,18 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """For programs that read the answer."""
     parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Prints words of one or several lines; what others put into them is shown, not obeyed.
+
+    Args:
+      text: The words.
+      stream: Where to; standard output unless another is given.
+    """
+    print(plain_lines(text), file=stream or sys.stdout, flush=True)
+
+
+def say_json(values: object) -> None:
+    """Prints values as JSON for programs; characters beyond ASCII are escaped, so a terminal is safe too."""
+    print(json.dumps(values, indent=1).replace("\x7f", "\\u007f"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import groupby
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.lineage.cards import Card, seconds, way_of
 from pipeline.lineage.find import Found
 from pipeline.lineage.stages import TITLES
+from pipeline.rich_text import cell, cell_lines, tell
 from schemas.lineage import LineageGraph
+from schemas.plain_text import plain
 
 _MOST_WAYS = 3
 
@@ -25,11 +26,11 @@ def print_ways(console: Console, found: Found) -> None:
     rest = found.focuses[_MOST_WAYS:]
     if rest:
         names = ", ".join(way_of(graph, focus).name for focus in rest)
-        console.print(f"and {len(rest)} more: {names}", markup=False, highlight=False)
+        tell(console, plain(f"and {len(rest)} more: {names}"))
     if not found.focuses:
         console.print("no file was judged", highlight=False)
     for line in graph.missing:
-        console.print(f"missing: {line}", markup=False, highlight=False, soft_wrap=True)
+        tell(console, f"missing: {line}")
 
 
 def _print_run(console: Console, graph: LineageGraph) -> None:
@@ -47,13 +48,13 @@ def _print_run(console: Console, graph: LineageGraph) -> None:
     if graph.parent_run_id:
         lines.append(("MLflow run", f"{graph.parent_run_id} in {graph.tracking_uri}"))
     for name, value in lines:
-        console.print(f"{name + ':':12}{value}", markup=False, highlight=False, soft_wrap=True)
+        tell(console, plain(f"{name + ':':12}{value}"))
 
 
 def _print_way(console: Console, graph: LineageGraph, focus: str) -> None:
     way = way_of(graph, focus)
     table = Table(
-        title=escape(way.name + (f": {way.focus.point}" if way.focus.kind == "version" else "")),
+        title=cell(way.name + (f": {way.focus.point}" if way.focus.kind == "version" else "")),
         title_justify="left",
         show_header=False,
     )
@@ -61,8 +62,8 @@ def _print_way(console: Console, graph: LineageGraph, focus: str) -> None:
         table.add_column(overflow="fold")
     for stage, cards in groupby(way.cards, key=lambda card: card.stage):
         for index, card in enumerate(cards):
-            said = "\n".join([card.title, *card.lines, *([card.footer] if card.footer else [])])
-            table.add_row(TITLES[stage] if index == 0 else "", escape(said), escape(_made_by(card)))
+            said = "\n".join(map(plain, [card.title, *card.lines, *([card.footer] if card.footer else [])]))
+            table.add_row(TITLES[stage] if index == 0 else "", cell_lines(said), cell_lines(_made_by(card)))
         table.add_section()
     console.print(table)
 

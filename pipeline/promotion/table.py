@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.markup import escape
 from rich.table import Table
 
+from pipeline.rich_text import cell
 from schemas.verdicts import FrontierPoint
 
 NONE = "-"
@@ -53,11 +53,11 @@ def draw(title: str, names: tuple[str, str], found: list[Row]) -> Table:
       names: Of the champion and of the version.
       found: The rows.
     """
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=cell(title), title_justify="left")
     for heading in ("", *names, "difference"):
-        table.add_column(escape(heading), justify="left" if not heading else "right", overflow="fold")
+        table.add_column(cell(heading), justify="left" if not heading else "right", overflow="fold")
     for row in found:
-        table.add_row(*(escape(cell) for cell in (row.figure, row.before, row.after, row.difference)))
+        table.add_row(*(cell(text) for text in (row.figure, row.before, row.after, row.difference)))
     return table
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import Field
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from components.tracking import ledger
@@ -25,6 +24,8 @@ from components.tracking.names import (
 from pipeline.promotion.champion import look
 from pipeline.promotion.evidence import standing_of
 from pipeline.registry.versions import find_model, find_version, models, split_name, versions_of
+from pipeline.rich_text import cell, tell
+from schemas.plain_text import plain
 from schemas.settings import Report
 from schemas.verdicts import Standing
 
@@ -102,28 +103,28 @@ def print_models(console: Console, listed: Sequence[ListedModel]) -> None:
     for model in listed:
         numbers = [model.aliases.get(a, "-") for a in (CANDIDATE_ALIAS, CHAMPION_ALIAS, PREVIOUS_ALIAS)]
         figures = _figures(model.champion.standing if model.champion else None)
-        table.add_row(escape(model.name), str(model.versions), *numbers, *figures)
+        table.add_row(cell(model.name), str(model.versions), *map(cell, numbers), *figures)
     console.print(table)
     _warn(console, [words for model in listed for words in _named(model)])
 
 
 def print_model(console: Console, shown: ShownModel) -> None:
     """One line a version, then the ledger."""
-    console.print(shown.description, markup=False, highlight=False, soft_wrap=True)
+    tell(console, plain(shown.description))
     table = _table("version", "point", *_FIGURES, "aliases", "run")
     for one in shown.versions:
         standing = one.standing
         table.add_row(
-            one.version,
-            escape(standing.point.point_id if standing else "-"),
+            cell(one.version),
+            cell(standing.point.point_id if standing else "-"),
             *_figures(standing),
-            escape(", ".join(one.aliases)),
-            escape(standing.run_name if standing else "-"),
+            cell(", ".join(one.aliases)),
+            cell(standing.run_name if standing else "-"),
         )
     console.print(table)
     for entry in shown.ledger:
         waived = f"; waived: {', '.join(entry.waived)}" if entry.waived else ""
-        console.print(f"{entry.n:4}  {entry.words}{waived}", markup=False, highlight=False, soft_wrap=True)
+        tell(console, plain(f"{entry.n:4}  {entry.words}{waived}"))
     _warn(console, shown.warnings)
 
 
@@ -152,7 +153,7 @@ def print_version(console: Console, one: ListedVersion) -> None:
         **{f"served, {slug}": _served(told) for slug, told in one.served.items()},
     }
     for name, words in lines.items():
-        console.print(f"{name + ':':14} {words}", markup=False, highlight=False, soft_wrap=True)
+        tell(console, plain(f"{name + ':':14} {words}"))
 
 
 _FIGURES = ("NOSS", "of teacher", "ms", "MiB")
@@ -235,4 +236,4 @@ def _named(model: ListedModel) -> list[str]:
 
 def _warn(console: Console, warnings: Sequence[str]) -> None:
     for words in warnings:
-        console.print(f"WARNING: {words}", markup=False, highlight=False, soft_wrap=True)
+        tell(console, plain(f"WARNING: {words}"))

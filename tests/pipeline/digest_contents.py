@@ -53,7 +53,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components": "bootstrap fan_in input_keys markdown templates",
         "schemas": (
             "artifacts bounded comparison_reports noss_reports noss_task_sets noss_tasks "
-            "secrets settings strict_yaml"
+            "plain_text secrets settings strict_yaml"
         ),
     },
     "noss_evaluator": {
@@ -65,7 +65,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
         "schemas": (
             "architecture artifacts bounded ingest_reports noss_reports noss_task_sets "
-            "noss_tasks publishing records resnet secrets settings strict_yaml students "
+            "noss_tasks plain_text publishing records resnet secrets settings strict_yaml students "
             "teacher_sources teachers tensors tflite_reports tfrecord trained_teacher "
             "training_reports"
         ),

@@ -35,3 +35,12 @@ def test_words_of_others_add_no_lines() -> None:
     assert "  licence: a b" in evil.splitlines()
     assert not any(line == "  licence: MIT" for line in evil.splitlines())
     assert len(evil.splitlines()) == len(usual)
+
+
+def test_words_of_others_hold_nothing_that_a_terminal_obeys() -> None:
+    evil = "a\x1b[2J\x9b1m\u202eb"
+    text = write_notice(
+        make_description(teacher=evil, licences=Licences(teacher=evil, corpus={evil: evil}, tasks={}))
+    )
+    assert not set("\x1b\x9b\u202e") & set(text)
+    assert text.count(r"a\x1b[2J\x9b1m\u202eb") == 4

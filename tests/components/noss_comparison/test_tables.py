@@ -19,6 +19,7 @@ from components.noss_comparison.rows import columns, published
 from components.noss_comparison.write import write_comparison
 from schemas.comparison_reports import LeftOut, ModelSlices, NossComparison
 from schemas.noss_reports import SliceFigure, TfmaSummary
+from schemas.plain_text import plain
 from tests.components.noss_comparison.made_up import make_model, make_task_set, write_report
 
 EVIL = '=cmd|<b onload="x">`*_[a](b)\x1b[31m'
@@ -69,7 +70,7 @@ def test_csv_holds_every_figure_and_no_formula(comparison: NossComparison) -> No
         for key, cell in line.items():
             assert cell is not None and not re.match(r"[=+@\t\r]", cell)
             assert not cell.startswith("-") or float(cell) < 0, key
-    by_model = {model.name: model for model in comparison.models}
+    by_model = {plain(model.name): model for model in comparison.models}
     tasks = [line for line in lines if line["row"] == "task"]
     assert len(tasks) == 5 * 2
     for line in tasks:
@@ -79,7 +80,8 @@ def test_csv_holds_every_figure_and_no_formula(comparison: NossComparison) -> No
         assert float(line["high"]) == pytest.approx(task.high, rel=1e-5)
         assert line["better"] == ("lower" if task.task == "spoof" else "higher")
         assert (line["n_test"], line["task_digest"]) == (str(task.n_test), task.task_digest)
-    assert {line["model"] for line in tasks if "cmd" in line["model"]} == {f"'{EVIL}"}
+    assert {line["model"] for line in tasks if "cmd" in line["model"]} == {f"'{plain(EVIL)}"}
+    assert "\x1b" in EVIL and "\x1b" not in as_csv(comparison)
     against = {difference.model: difference for difference in comparison.against_teacher}
     for line in lines:
         if line["row"] == "mean" and line["model"] == "logmel":

@@ -125,3 +125,74 @@ def test_a_ledger_that_is_deleted_or_gone_is_named(client: Any) -> None:
     client.set_registered_model_tag(NAME, LEDGER_TAG, "0" * 32)
     with pytest.raises(TrackingFault, match="is gone: MLflow has no run 0000"):
         ledger.read(client, NAME)
+
+
+# --- what others wrote there ---------------------------------------------------------------------
+
+
+def write(client: Any, **params: str) -> None:
+    run_id = client.get_registered_model(NAME).tags[LEDGER_TAG]
+    for name, value in params.items():
+        client.log_param(run_id, name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("note", "hello"),
+        ("promotion.next", "7"),
+        ("promotion.0002", "not JSON"),
+        ("promotion.0002", "{}"),
+        # At another's place, at a place of another form, and one that says itself that it is settled.
+        ("promotion.0002", entry(3).model_dump_json()),
+        ("promotion.2", entry(2).model_dump_json()),
+        ("promotion.00002", entry(2).model_dump_json()),
+        ("promotion.0002", entry(2).model_copy(update={"settled": True}).model_dump_json()),
+        # Versions that are none: to set an alias to them fails for ever.
+        ("promotion.0002", entry(2).model_copy(update={"version": "a b"}).model_dump_json()),
+        ("promotion.0002", entry(2).model_copy(update={"version": ""}).model_dump_json()),
+        ("promotion.0002", entry(2).model_copy(update={"over": "-1"}).model_dump_json()),
+        ("settled.0002", "yes"),
+        ("settled.x", "yes"),
+        ("promotion.9999999", entry(2).model_copy(update={"n": 9999999}).model_dump_json()),
+    ],
+)
+def test_what_is_no_entry_is_told_and_the_ledger_goes_on(client: Any, name: str, value: str) -> None:
+    ledger.ensure_model(client, NAME, "0", "")
+    first = entry(1)
+    ledger.append(client, NAME, first)
+    write(client, **{name: value})
+    found = ledger.inspect(client, NAME)
+    assert (found.entries, found.foreign) == ([first], [name])
+    following = entry(found.next_place, version="4")
+    assert following.n == (3 if name in ("promotion.0002", "settled.0002") else 2)
+    ledger.append(client, NAME, following)
+    found = ledger.inspect(client, NAME)
+    assert (found.entries, found.foreign) == ([first, following], [name])
+    ledger.settle(client, NAME, following)
+    assert [one.settled for one in ledger.read(client, NAME)] == [False, True]
+
+
+def test_places_may_be_missing(client: Any) -> None:
+    ledger.ensure_model(client, NAME, "0", "")
+    ledger.append(client, NAME, entry(1))
+    ledger.append(client, NAME, entry(5, version="4"))
+    found = ledger.inspect(client, NAME)
+    assert ([one.n for one in found.entries], found.next_place) == ([1, 5], 6)
+
+
+def test_a_place_that_is_taken_meanwhile_by_something_else_is_told(client: Any) -> None:
+    ledger.ensure_model(client, NAME, "0", "")
+    place = ledger.inspect(client, NAME).next_place
+    write(client, **{"promotion.0001": "garbage"})
+    with pytest.raises(TrackingFault, match=r"promotion.0001 of run .* the same command again goes on"):
+        ledger.append(client, NAME, entry(place))
+    assert ledger.inspect(client, NAME).next_place == 2
+
+
+def test_words_of_an_entry_are_one_line_without_control_characters() -> None:
+    words = entry(why="fine\n   2  anna promoted version 9", by="\x1b[31m\u202eanna").words
+    assert words == (
+        r"\x1b[31m\u202eanna promoted version 3 at 2026-03-01T12:00:00+00:00 "
+        r"(fine\n   2  anna promoted version 9)"
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -12,7 +15,14 @@ import numpy as np
 import pytest
 
 from components.frontier_gate.settings import GateSettings
-from components.tracking.names import FILES_TAG, PARENT_RUN_TAG, VERDICT_SHA256_TAG
+from components.tracking.names import (
+    EVIDENCE_TAG,
+    FILES_TAG,
+    PARENT_RUN_TAG,
+    SHA256_TAG,
+    VERDICT_SHA256_TAG,
+)
+from components.tracking.seal import seal, seal_parameter
 from pipeline.config_file import ConfigError
 from pipeline.promotion.champion import POLICY_TAG, WAIVED_TAG, look
 from pipeline.promotion.checked import Refused
@@ -162,6 +172,26 @@ def of_run(client: Any, spec: StudentSpec, file: str) -> Path:
     return Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://")) / file
 
 
+def reseal(client: Any, spec: StudentSpec) -> None:
+    """Records a version's run anew as it is now, in the database itself: no client of MLflow can do that."""
+    version = client.get_model_version(NAME, number(client, spec))
+    evidence = json.loads(version.tags[EVIDENCE_TAG])
+    for place in evidence:
+        evidence[place] = hashlib.sha256(of_run(client, spec, place).read_bytes()).hexdigest()
+    tags = {EVIDENCE_TAG: json.dumps(evidence), VERDICT_SHA256_TAG: evidence["verdict/verdict.json"]}
+    for tag, value in tags.items():
+        client.set_model_version_tag(NAME, version.version, tag, value)
+    with sqlite3.connect(client.tracking_uri.removeprefix("sqlite:///")) as database:
+        database.execute(
+            "update logged_model_params set param_value = ? where model_id = ? and param_key = ?",
+            (
+                seal(NAME, {**version.tags, **tags}),
+                version.source.removeprefix("models:/"),
+                seal_parameter("host"),
+            ),
+        )
+
+
 def refused(client: Any, spec: StudentSpec, words: str, **wanted: Any) -> None:
     """A promotion that is refused without anything having happened."""
     person, before = Somebody(), champion(client)
@@ -180,11 +210,6 @@ def test_a_tampered_file_is_refused_and_cannot_be_waived(registry: Any) -> None:
 
 def test_a_file_changed_along_with_its_tags_is_not_the_one_that_was_judged(registry: Any) -> None:
     """Whoever may write tags and files still cannot change what the verdict judged."""
-    import hashlib
-    import json
-
-    from components.tracking.names import SHA256_TAG
-
     model, card = (stored(registry, SMALL, name) for name in ("model.tflite", "model.json"))
     other = model.read_bytes() + b"!"
     sha256 = hashlib.sha256(other).hexdigest()
@@ -221,22 +246,22 @@ def test_a_comparison_of_other_tasks_is_refused(registry: Any) -> None:
     other = comparison.read_bytes().replace(b'"protocol": "logistic', b'"protocol": "other')
     assert other != comparison.read_bytes()
     with changed(comparison, other):
+        reseal(registry, SMALL)
         refused(
             registry, SMALL, "files: verdict/noss/comparison.json of run .* is not of the verdict's tasks"
         )
     with changed(comparison, b"{}"):
+        reseal(registry, SMALL)
         refused(registry, SMALL, "files: verdict/noss/comparison.json of run .* cannot be read")
 
 
-@pytest.mark.parametrize("tag", [PARENT_RUN_TAG, VERDICT_SHA256_TAG])
+@pytest.mark.parametrize("tag", [PARENT_RUN_TAG, VERDICT_SHA256_TAG, EVIDENCE_TAG])
 def test_a_version_without_its_tags_was_registered_by_hand(registry: Any, tag: str) -> None:
     registry.delete_model_version_tag(NAME, number(registry, SMALL), tag)
-    refused(registry, SMALL, f"files: the version has no tag {tag}: no run of this pipeline registered it")
+    refused(registry, SMALL, f"files: the version has no tag {tag}: no")
 
 
 def test_a_point_that_the_verdict_does_not_bless_is_refused(registry: Any) -> None:
-    import hashlib
-
     path = of_run(registry, SMALL, "verdict/verdict.json")
     other = path.read_bytes().replace(b'"blessed": true', b'"blessed": false')
     version = number(registry, SMALL)
@@ -244,8 +269,8 @@ def test_a_point_that_the_verdict_does_not_bless_is_refused(registry: Any) -> No
     registry.set_model_version_tag(
         NAME, version, Standing.TAG, standing.replace('"blessed":true', '"blessed":false')
     )
-    registry.set_model_version_tag(NAME, version, VERDICT_SHA256_TAG, hashlib.sha256(other).hexdigest())
     with changed(path, other):
+        reseal(registry, SMALL)
         refused(
             registry, SMALL, "blessed: the verdict of run .* does not bless small-w1-gap-e64/wave-float32"
         )
@@ -360,9 +385,12 @@ def test_overrides_need_a_configuration(registry: Any) -> None:
 def test_a_run_whose_configuration_is_of_another_release_asks_for_one(registry: Any) -> None:
     config = of_run(registry, SMALL, "config.json")
     with changed(config, b'{"gate": {"no_such_key": 1}, "conversion": {}}'):
+        reseal(registry, SMALL)
         with pytest.raises(ConfigError, match=r"cannot be read by this release.*no_such_key.*--config"):
             make_champion(registry, SMALL)
         make_champion(registry, SMALL, config="demo")
+    (entry,) = look(registry, NAME).entries
+    assert entry.waived == ["unknown demands: the configuration of its run cannot be read by this release"]
 
 
 # --- parity ------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ SETTINGS = NossEvaluatorSettings(
     resamples=100,
     batch_windows=20,
     tfma=TfmaSettings(results="off"),
+    strict=StrictProtocol(min_test_speakers=4),
     synthetic=True,
     require_tasks=("pitch", "voice"),
 )
@@ -194,7 +195,7 @@ def test_every_model_has_its_own_file_and_what_its_intervals_come_from(
         with np.load(output / "samples" / f"{result.variant}.npz") as samples:
             assert samples["tasks"].tolist() == ["pitch", "voice"]
             assert samples["scores"].shape == (2, SETTINGS.resamples)
-            low, high = np.percentile(samples["scores"].mean(axis=0), [2.5, 97.5])
+            low, high = np.percentile(samples["scores"].mean(axis=0), [2.5, 97.5]).clip(0, 1)
         assert (low, high) == pytest.approx((result.mean_low, result.mean_high), abs=1e-6)
 
 
@@ -270,8 +271,12 @@ def test_a_file_that_changed_is_refused(examples: Path, tmp_path: Path) -> None:
 
 def test_the_teacher_is_asked(teacher: tuple[Path, NossReport]) -> None:
     folder, report = teacher
-    (result,) = report.results
+    result, joined = report.results
     assert (result.model, result.kind, result.variant) == ("teacher", "teacher", "")
+    # 64 means and 64 deviations of the mel bands stand beside the teacher's own dimensions.
+    assert (joined.model, joined.kind) == ("teacher-with-logmel", "reference")
+    assert joined.embedding_dim == result.embedding_dim + 128
+    assert (folder / "samples" / "teacher-with-logmel.npz").is_file()
     assert (result.licence, result.fidelity) == ("Apache-2.0", None)
     assert len(result.sha256) == 64
     assert result.tasks[0].value == 1.0
@@ -442,7 +447,11 @@ def test_a_parameter_changes_only_for_those_whose_figures_it_decides(
             "a teacher model goes with subject 'teacher' or 'reference' only, subject is 'baselines'",
         ),
         (
-            {"subject": "baselines", "teacher_report": schemas.NossReport},
+            {
+                "subject": "teacher",
+                "teacher_report": schemas.NossReport,
+                "teacher_spec": TfliteTeacher(stages=(TfliteStage(file="x.tflite"),)),
+            },
             "a teacher_report goes with every subject but 'teacher', which makes it",
         ),
         ({"subject": "mfcc"}, "subject is 'mfcc', accepted are student, teacher, reference, baselines"),
@@ -450,7 +459,7 @@ def test_a_parameter_changes_only_for_those_whose_figures_it_decides(
 )
 def test_construct_fails(arguments: dict[str, Any], message: str) -> None:
     given: dict[str, Any] = {
-        key: value if isinstance(value, str) else _channel(value) for key, value in arguments.items()
+        key: _channel(value) if isinstance(value, type) else value for key, value in arguments.items()
     }
     with pytest.raises(ValueError, match=message):
         NossEvaluator(examples=_channel(standard_artifacts.Examples), settings=SETTINGS, seed=1, **given)

@@ -330,7 +330,6 @@ def test_a_result_that_contradicts_itself(run: Run, changes: dict[str, Any], wor
         ({"task_digest": "e" * 16}, "task_digest is 'eee"),
         ({"task_version": 2}, "task_version is 2, the teacher's 1"),
         ({"synthetic": False}, "synthetic is False, the teacher's True"),
-        ({"shown_only": "a speaker is in two splits"}, "enters the mean of one of the two and not that of"),
     ],
 )
 def test_a_task_that_contradicts_itself_or_the_teachers(
@@ -338,6 +337,12 @@ def test_a_task_that_contradicts_itself_or_the_teachers(
 ) -> None:
     on_task(run, **changes)
     assert words in refused(run)
+
+
+def test_a_task_that_decides_for_one_model_only(run: Run) -> None:
+    on_task(run, shown_only="a speaker is in two splits")
+    judged(run, mean=0.775, mean_high=0.8)  # of the other two tasks, 0.75 and 0.80
+    assert "language: it enters the mean of one of the two and not that of the other" in refused(run)
 
 
 def test_the_runs_of_a_task_have_its_value_for_a_mean(run: Run) -> None:

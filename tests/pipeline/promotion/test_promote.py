@@ -346,7 +346,9 @@ def test_a_goal_against_a_champion_that_does_not_compare_is_not_met(registry: An
     make_champion(registry, SMALL)
     refused(registry, OTHER, "goals: misses: file size .* do not compare: ", waive=["dominance"], **demand)
     registry.set_model_version_tag(NAME, number(registry, SMALL), Standing.TAG, "{}")
-    refused(registry, STRONG, "goals: misses: file size .* are not known: ", waive=["dominance"], **demand)
+    refused(
+        registry, STRONG, r"goals: the champion, version \d, has no figures", waive=["dominance"], **demand
+    )
 
 
 def test_the_budgets_of_todays_configuration_are_demands(registry: Any) -> None:

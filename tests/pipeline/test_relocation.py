@@ -36,16 +36,18 @@ def unpacked(old: Path, new: Path) -> None:
     (new.parent / "unpacked" / "run").rename(new)
 
 
+def into_its_old_place(old: Path, new: Path) -> None:
+    aside = old.with_name("aside")
+    old.rename(aside)
+    old.mkdir()
+    aside.rename(new)
+
+
 WAYS: dict[str, Callable[[Path, Path], object]] = {
     "moved": lambda old, new: old.rename(new),
     "copied": lambda old, new: shutil.copytree(old, new, symlinks=True),
     "unpacked": unpacked,
-    # As a folder below what was the folder itself.
-    "moved into its old place": lambda old, new: (
-        old.rename(old.with_name("aside")),
-        old.mkdir(),
-        old.with_name("aside").rename(new),
-    ),
+    "moved into its old place": into_its_old_place,
 }
 
 

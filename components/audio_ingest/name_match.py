@@ -11,7 +11,7 @@ from components.audio.places import first_files, from_text, list_files, printabl
 from components.audio_ingest.clip_index import ClipIndex, EntryColumns, index_tables
 from components.audio_ingest.labels import label_filter
 from components.audio_ingest.layouts import LAYOUTS, find_layout
-from components.audio_ingest.layouts.base import ContainerLayout, Entry, FileLayout, Strays
+from components.audio_ingest.layouts.base import ContainerLayout, Entry, FileLayout, Layout, Strays
 from components.audio_ingest.segment_columns import ask
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
@@ -80,7 +80,7 @@ def match_names(settings: AudioIngestSettings, key: str = "audio_ingest") -> Nam
     return match
 
 
-def _sample(folder: str, layout: FileLayout | ContainerLayout) -> ClipIndex:
+def _sample(folder: str, layout: Layout) -> ClipIndex:
     columns, strays = EntryColumns(), Strays()
     if isinstance(layout, FileLayout):
         for file in first_files(folder, _MOST, _OF_ONE_FOLDER):
@@ -89,6 +89,7 @@ def _sample(folder: str, layout: FileLayout | ContainerLayout) -> ClipIndex:
             if parsed is not None:
                 columns.add(0, Entry(*parsed, file.name))
         return index_tables([folder], (), [columns.table()], strays)
+    assert isinstance(layout, ContainerLayout)
     shard = next(list_files(folder, layout.extensions, status=True))
     for entry in islice(layout.entries(shard, strays), _OF_ONE_FOLDER):
         columns.add(0, entry)

@@ -74,8 +74,8 @@ def find_tasks(
     if unavailable:
         names = ", ".join(task.name for task in unavailable)
         _logger.info("not here: %s (pipeline_runner.py noss show TASK says how to get it)", names)
-        for task in unavailable:
-            _logger.info("not here: %s: %s", task.name, task.reason)
+        for absent in unavailable:
+            _logger.info("not here: %s: %s", absent.name, absent.reason)
     return found, unavailable
 
 

@@ -44,9 +44,9 @@ class Parquet(ContainerLayout):
                 names = _columns(file.schema_arrow, path)
                 for idents in _idents(file, names.ident, path):
                     return f"{names.ident}={idents[0]!r}"
-        except (PlaceError, *_faults()) as error:
-            if isinstance(error, LayoutError):
-                raise
+        except LayoutError:
+            raise
+        except _faults() as error:  # a PlaceError is one of them
             raise LayoutError(str(error)) from error
         return f"{names.ident}, no row"
 

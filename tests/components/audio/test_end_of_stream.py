@@ -104,7 +104,7 @@ def test_a_tag_after_the_sound_is_no_sound() -> None:
     ],
 )
 def test_of_a_cut_file_the_rest_is_taken(name: str, container: str, options: dict[str, str]) -> None:
-    data = make.by_ffmpeg(sine(6.0, 16_000), 16_000, "aac", container, **options)
+    data = make.by_ffmpeg(sine(6.0, 16_000), 16_000, "aac", container, None, **options)
     found = decode_bytes(data[: len(data) * 2 // 3], name)
     assert 2.5 < found.duration_s < 4.5
     assert dominant_hertz(found.samples) == pytest.approx(440, abs=2)

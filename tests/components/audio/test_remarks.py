@@ -10,13 +10,13 @@ import pytest
 from components.audio.decode import decode, decode_bytes, from_samples
 from components.audio.errors import AudioError, Note, Reason
 from tests.components.audio import wrong_headers as make
-from tests.components.audio.sounds import dominant_hertz, sine, write_pyav, write_soundfile
+from tests.components.audio.sounds import Samples, dominant_hertz, sine, write_pyav, write_soundfile
 
 
-def opposite(left_over: float = 0.0, right: float = -1.0) -> np.ndarray:
+def opposite(left_over: float = 0.0, right: float = -1.0) -> Samples:
     tone = sine(1.5, 16_000, amplitude=0.3)
     noise = np.random.default_rng(0).normal(0, left_over, tone.shape).astype(np.float32)
-    return np.hstack([tone, right * tone + noise]).astype(np.float32)
+    return np.hstack([tone, np.float32(right) * tone + noise])
 
 
 @pytest.mark.parametrize("left_over", [0.0, 0.01])
@@ -55,7 +55,7 @@ def test_one_of_many_channels_is_mixed() -> None:
 @pytest.mark.parametrize(("scale", "bits"), [(127.0, 16), (32767.0, 16), (2.0**23 - 1, 24), (2.0**31, 32)])
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 def test_floats_at_the_scale_of_integers(scale: float, bits: int, subtype: str, tmp_path: Path) -> None:
-    tone = sine(1.5, 16_000, amplitude=1.0) * np.float32(scale)
+    tone = np.multiply(sine(1.5, 16_000, amplitude=1.0), scale, dtype=np.float32)
     found = decode(write_soundfile(tmp_path / "a.wav", tone, 16_000, subtype=subtype))
     assert [remark.note for remark in found.remarks] == [Note.INTEGER_SCALE]
     peak = scale / 2.0 ** (bits - 1) * 32768

@@ -82,7 +82,9 @@ def test_a_tool_that_tells_summaries_gets_the_95th_percentile_of_raw_samples() -
     """30 % of the rounds at 16 ms, the others at 8: the middle round's 95th percentile is 8.2."""
     rng = np.random.default_rng(3)
     told = {
-        (session, number): Burst.of_samples((16e3 if number > 7 else 8e3) * rng.normal(1, 0.01, 60))
+        (session, number): Burst.of_samples(
+            ((16e3 if number > 7 else 8e3) * rng.normal(1, 0.01, 60)).tolist()
+        )
         for session in (1, 2, 3)
         for number in range(1, 11)
     }
@@ -117,7 +119,7 @@ def test_the_upper_end_of_a_95th_percentile_is_rarely_too_low() -> None:
     truth = np.percentile(samples(400_000), 95)
     above = point = 0
     for _ in range(300):
-        told = {(session, 1): Burst.of_samples(1e3 * samples(200)) for session in (1, 2, 3)}
+        told = {(session, 1): Burst.of_samples((1e3 * samples(200)).tolist()) for session in (1, 2, 3)}
         above += figures.intervals_ms(told, 0)["p95"][1] >= truth
         p95 = figures.summary(told).p95_ms
         point += p95 is not None and p95 >= truth

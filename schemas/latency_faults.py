@@ -219,8 +219,9 @@ def _attempt_faults(sessions: Sequence[SessionConditions], report: LatencyReport
             found.append(f"session {one.session}: the reference model has no figure")
         found += [f"session {one.session}: {reason}" for reason in one.reasons]
         if one.reference_mean_ms is not None and not one.reasons:
-            told = one.reference_ms, one.reference_mean_ms, one.reference_p95_ms
-            reason = busy(*told, report.max_interruption)
+            reason = busy(
+                one.reference_ms, one.reference_mean_ms, one.reference_p95_ms, report.max_interruption
+            )
             found += [f"session {one.session}: {reason}"] if reason else []
     told = [one.reference_ms for one in sessions if one.reference_ms]
     apart = max(told) / min(told) - 1 if told else 0.0

@@ -35,7 +35,7 @@ def as_incumbent(
     reason = fault or measure.differs(standing) or misplaced(other, gate.axes) or misplaced(own, gate.axes)
     if not reason and other.input != own.input:
         reason = f"it hears {_HEARS[other.input]}, {own.point_id} {_HEARS[own.input]}"
-    return Incumbent(champion, standing, reason)
+    return Incumbent(champion, standing, reason, reason)
 
 
 def check_dominance(

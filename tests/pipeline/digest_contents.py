@@ -23,7 +23,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     },
     "frontier_gate": {
         "components": "bootstrap fan_in input_keys session_statistics templates",
-        "components/tracking": "faults names registered sqlite_stores stores",
+        "components/tracking": "faults names registered relocation sqlite_stores stores",
         "schemas": (
             "architecture artifacts bounded comparison_reports devices latency_reports "
             "latency_validity noss_reports noss_task_sets noss_tasks secrets settings "
@@ -33,12 +33,12 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     },
     "frontier_pusher": {
         "components": "evidence fan_in input_keys markdown templates",
-        "components/tracking": "curves faults ledger names runs seal sqlite_stores stores tracker",
+        "components/tracking": "curves faults ledger names relocation runs seal sqlite_stores stores tracker",
         "schemas": (
             "architecture artifacts bounded distillation_reports ingest_reports "
-            "latency_reports noss_reports noss_tasks plain_text push_reports run_context "
-            "run_records secrets settings strict_yaml student_reports students tensors "
-            "tflite_reports training_reports verdicts"
+            "latency_reports noss_reports noss_tasks plain_text publishing push_reports "
+            "run_context run_records secrets settings strict_yaml student_reports students "
+            "tensors tflite_reports training_reports verdicts"
         ),
     },
     "latency_benchmark": {

@@ -17,7 +17,7 @@ def test_the_same_file_is_not_beaten_by_itself(registry: Any, tmp_path: Path) ->
     version = registry.get_model_version(NAME, number(registry, SMALL))
     evidence, _ = gather(registry, version, tmp_path)
     known = standing_of(version)
-    assert known is not None
+    assert known is not None and known.standing is not None
     again = replace(known, standing=known.standing.model_copy(update={"reference_sha256": "o" * 64}))
     champion = as_incumbent(evidence, again, GateSettings())
     assert champion.reason

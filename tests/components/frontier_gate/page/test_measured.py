@@ -97,7 +97,7 @@ def test_a_device_that_tells_little() -> None:
         measured.model_copy(update={**little, "statistic": "mean", "operators": [], "sound_seconds": 0.0})
         for measured in run.latencies[0].measurements
     ]
-    untold = {"temperatures_c": {}, "throttled": None}
+    untold: dict[str, Any] = {"temperatures_c": {}, "throttled": None}
     conditions = [one.model_copy(update=untold) for one in run.latencies[0].conditions]
     change(run, measurements=measurements, conditions=conditions)
     outline = page_of(run)

@@ -187,7 +187,7 @@ class LatencyReport(ReportFile):
         description="Larger shares of its time that the reference model lost to interruptions are invalid.",
     )
     max_disagreement: float = Field(
-        0.05, description="Sessions of a model that differ by more, beyond the common drift, are invalid."
+        0.1, description="Ratios that are more uncertain either way, as a share, are invalid."
     )
     max_reference_drift: float = Field(
         0.25, description="Sessions between which the reference model differs by more are invalid."

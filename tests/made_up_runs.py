@@ -171,6 +171,7 @@ def make_latency(
         rounds=5,
         min_runs=50,
         min_seconds=0.05,
+        max_disagreement=1.0,
         reference=make_measurement("reference", Made(0, 10.0), REFERENCE_SHA256),
         measurements=[
             make_measurement(

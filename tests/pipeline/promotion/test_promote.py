@@ -616,6 +616,7 @@ def test_rollback_to_a_run_of_another_release_takes_the_default_floors(registry:
     make_champion(registry, STRONG)
     person = Somebody()
     with changed(of_run(registry, SMALL, "config.json"), b"{}"):
+        reseal(registry, SMALL)
         rollback(registry, NAME, "", person)
     assert person.told[0].startswith("the default floors of parity hold: the configuration stored with run")
     assert champion(registry) == number(registry, SMALL)

@@ -15,7 +15,7 @@ from tests.components.audio.sounds import Samples, dominant_hertz, sine, write_p
 
 def opposite(left_over: float = 0.0, right: float = -1.0) -> Samples:
     tone = sine(1.5, 16_000, amplitude=0.3)
-    noise = (np.random.default_rng(0).standard_normal(tone.shape) * left_over).astype(np.float32)
+    noise = np.asarray(np.random.default_rng(0).normal(0, left_over, tone.shape), np.float32)
     return np.hstack([tone, np.float32(right) * tone + noise])
 
 

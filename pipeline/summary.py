@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from pipeline.layout import RunLayout
 from pipeline.lineage.export import LINEAGE_PAGE
+from pipeline.words import counted, print_table
 from schemas.push_reports import PushReport
 from schemas.verdicts import DeviceVerdict, Verdict
 
@@ -62,31 +61,36 @@ def _registered(pushed: PushReport) -> list[str]:
 def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> None:
     measured = "synthetic speech" if verdict.synthetic else "real sound"
     where = "device" if device.machine.is_device else "host"
-    table = Table(
-        title=escape(
-            f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
-            f"({measured}, {where} latency)"
-        ),
-        title_justify="left",
+    title = (
+        f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
+        f"({measured}, {where} latency)"
     )
     typical = "mean" if any(point.statistic == "mean" for point in device.points) else "p50"
-    for heading in ("point", "NOSS mean", "of teacher", f"{where} {typical} (ms)", "size (MB)", "pushed"):
-        table.add_column(heading, justify="left" if heading == "point" else "right", overflow="fold")
+    headings = ("point", "NOSS mean", "of teacher", f"{where} {typical} (ms)", "size (MiB)", "pushed")
     frontier = [point for point in device.points if point.on_frontier]
     pushed = {point.point_id for point in device.blessed}
+    rows, kept_back = [], []
     for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms)):
-        reasons = point.reasons or ["the gate is closed"]
-        table.add_row(
-            point.point_id,
-            f"{point.quality:.3f}",
-            f"{point.quality_of_teacher:.1%}",
-            f"{point.latency_ms:.3f}",
-            f"{point.bytes / 1e6:.2f}",
-            "yes" if point.point_id in pushed else "no: " + escape("; ".join(reasons)),
+        rows.append(
+            (
+                point.point_id,
+                f"{point.quality:.3f}",
+                f"{point.quality_of_teacher:.1%}",
+                f"{point.latency_ms:.3f}",
+                f"{point.bytes / 2**20:.2f}",
+                "yes" if point.point_id in pushed else "no",
+            )
         )
-    console.print(table)
+        if point.point_id not in pushed:
+            reasons = "; ".join(point.reasons or ["the gate is closed"])
+            kept_back.append(f"{point.point_id} is not pushed: {reasons}")
+    print_table(console, headings, rows, title)
     beaten = len(device.points) - len(frontier)
-    lines = [f"{beaten} variants are beaten, {len(device.refused)} were refused"]
+    lines = [
+        *kept_back,
+        f"{counted(beaten, 'variant')} {'is' if beaten == 1 else 'are'} beaten, "
+        f"{len(device.refused)} {'was' if len(device.refused) == 1 else 'were'} refused",
+    ]
     lines += [f"recommended ({one.input}): {one.point_id}" for one in device.recommendations]
     lines += [
         f"registered {model.name} is beaten by {', '.join(model.beaten_by)}"

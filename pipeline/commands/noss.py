@@ -143,6 +143,7 @@ def _noss_validate(options: argparse.Namespace) -> int:
 
     from pipeline.noss import count, print_counts
     from pipeline.noss_validation import validate_task
+    from pipeline.words import counted
 
     progress = Console(stderr=True)
     found = validate_task(
@@ -155,10 +156,12 @@ def _noss_validate(options: argparse.Namespace) -> int:
     for problem in found.problems:
         print(problem)
     if found.problems or found.record is None:
-        print(f"{options.folder}: {len(found.problems)} problems", file=sys.stderr)
+        print(f"{options.folder}: {counted(len(found.problems), 'problem')}", file=sys.stderr)
         return 2
     print_counts(Console(), count(found.rows))
-    print(f"{found.record.name}: valid; {found.decoded} of {len(found.rows)} clips were decoded and compared")
+    were = "was" if len(found.rows) == 1 else "were"
+    clips = counted(len(found.rows), "clip")
+    print(f"{found.record.name}: valid; {found.decoded} of {clips} {were} decoded and compared")
     return 0
 
 

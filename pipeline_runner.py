@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if first_line := getattr(options, "first_line", ""):
         # What follows imports TensorFlow and TFX, which takes long enough to look like nothing.
-        print(redact(first_line.format(**vars(options))), file=sys.stderr, flush=True)
+        print(redact(first_line.format(**vars(options))), flush=True)
 
     from components.tracking.faults import TrackingFault
     from pipeline.config_file import ConfigError

@@ -191,13 +191,13 @@ def _describe(fault: Any, kind: Any) -> str:
     if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
         key = fault["ctx"]["discriminator"].strip("'")
         accepted = _values_of(found, key)
-        place = key if place == "the configuration" else f"{place}.{key}"
+        words = ", ".join(map(repr, accepted))
         if fault["type"] == "union_tag_not_found":
-            return f"{place}: is required; accepted are {', '.join(accepted)}"
+            return f"{place}: {key} is required; accepted are {words}"
         tag = bounded_text(str(fault["ctx"]["tag"]))
         near = difflib.get_close_matches(tag[:_LONGEST_KEY], accepted, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{place}: {tag!r} is refused: accepted are {', '.join(accepted)}{hint}"
+        return f"{place}: {key} {tag!r} is refused: accepted are {words}{hint}"
     if fault["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return f"{place}: {bounded(fault['input'])} is refused: accepted is a mapping, as in 'key: value'"
     if fault["type"] == "extra_forbidden":

@@ -125,7 +125,7 @@ def print_list(console: Console, lines: Sequence[TaskLine]) -> None:
         rows.append((line.name, classes, line.metric, line.split, here, line.title))
     shown = 6 if console.width >= _WIDE or not console.is_terminal else 5
     headings, *told = (row[:shown] for row in rows)
-    print_table(console, headings, told, left=shown)
+    print_table(console, headings, told, words=range(shown))
     absent = [line for line in lines if not line.source]
     if absent:
         _print_text(console, "To get what is not here (more by: noss show TASK):")
@@ -262,7 +262,7 @@ def _print_published(console: Console, record: TaskRecord) -> None:
         (figure.model, f"{figure.value:.1%}", figure.metric, figure.source, figure.note)
         for figure in record.published
     ]
-    print_table(console, headings, rows, left=len(headings))
+    print_table(console, headings, rows, words=range(len(headings)))
 
 
 def _print_text(console: Console, text: str) -> None:

@@ -69,8 +69,9 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
     headings = ("point", "NOSS mean", "of teacher", f"{where} {typical} (ms)", "size (MiB)", "pushed")
     frontier = [point for point in device.points if point.on_frontier]
     pushed = {point.point_id for point in device.blessed}
-    rows, kept_back = [], []
+    rows = []
     for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms)):
+        reasons = point.reasons or ["the gate is closed"]
         rows.append(
             (
                 point.point_id,
@@ -78,16 +79,12 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
                 f"{point.quality_of_teacher:.1%}",
                 f"{point.latency_ms:.3f}",
                 f"{point.bytes / 2**20:.2f}",
-                "yes" if point.point_id in pushed else "no",
+                "yes" if point.point_id in pushed else f"no: {'; '.join(reasons)}",
             )
         )
-        if point.point_id not in pushed:
-            reasons = "; ".join(point.reasons or ["the gate is closed"])
-            kept_back.append(f"{point.point_id} is not pushed: {reasons}")
-    print_table(console, headings, rows, title)
+    print_table(console, headings, rows, title, words=(0, 5))
     beaten = len(device.points) - len(frontier)
     lines = [
-        *kept_back,
         f"{counted(beaten, 'variant')} {'is' if beaten == 1 else 'are'} beaten, "
         f"{len(device.refused)} {'was' if len(device.refused) == 1 else 'were'} refused",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -18,7 +18,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def print_table(
-    console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", left: int = 1
+    console: Console,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str = "",
+    words: Collection[int] = (0,),
 ) -> None:
     """Prints a table whose cells stay whole, so that a name can be copied and a program can read it.
 
@@ -30,17 +34,17 @@ def print_table(
       headings: One a column.
       rows: Cells, no markup in them.
       title: Above it.
-      left: How many columns, counted from the left, hold words; the others hold figures.
+      words: Places of the columns that hold words; the others hold figures.
     """
     widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
     if not console.is_terminal:
         lines = [title] if title else []
-        for line in lines + [_columns(cells, widths, left) for cells in (headings, *rows)]:
+        for line in lines + [_columns(cells, widths, words) for cells in (headings, *rows)]:
             _print(console, line)
     elif sum(widths) + 3 * len(widths) + 1 <= console.width:
         table = Table(title=Text(title) if title else None, title_justify="left")
         for column, heading in enumerate(headings):
-            table.add_column(Text(heading), justify="left" if column < left else "right", no_wrap=True)
+            table.add_column(Text(heading), justify="left" if column in words else "right", no_wrap=True)
         for row in rows:
             table.add_row(*map(Text, row))
         console.print(table)
@@ -55,11 +59,11 @@ def print_table(
             )
 
 
-def _columns(cells: Sequence[str], widths: Sequence[int], left: int) -> str:
+def _columns(cells: Sequence[str], widths: Sequence[int], words: Collection[int]) -> str:
     padded = []
     for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         space = " " * (width - cell_len(cell))
-        padded.append(cell + space if column < left else space + cell)
+        padded.append(cell + space if column in words else space + cell)
     return _GAP.join(padded).rstrip()
 
 

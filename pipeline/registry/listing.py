@@ -122,7 +122,7 @@ def print_model(console: Console, shown: ShownModel) -> None:
                 standing.run_name if standing else "-",
             )
         )
-    print_table(console, ("version", "point", *_FIGURES, "aliases", "run"), rows, left=2)
+    print_table(console, ("version", "point", *_FIGURES, "aliases", "run"), rows, words=(0, 1, 6, 7))
     for entry in shown.ledger:
         waived = f"; waived: {', '.join(entry.waived)}" if entry.waived else ""
         console.print(f"{entry.n:4}  {entry.words}{waived}", markup=False, highlight=False, soft_wrap=True)

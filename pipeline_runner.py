@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code, as ``--help`` lists them."""
     make_logs_plain()
     options = _parser().parse_args(arguments)
+    if first_line := getattr(options, "first_line", ""):
+        # What follows imports TensorFlow and TFX, which takes long enough to look like nothing.
+        print(redact(first_line.format(**vars(options))), flush=True)
 
     from components.tracking.faults import TrackingFault
     from pipeline.config_file import ConfigError

@@ -100,9 +100,7 @@ def _validated(kind: type[_Part], data: dict[str, Any], source: str) -> _Part:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        faults = [f"  {redact(_describe(fault))}" for fault in error.errors(include_url=False)[:_MOST_FAULTS]]
-        if error.error_count() > _MOST_FAULTS:
-            faults.append(f"  and {error.error_count() - _MOST_FAULTS} faults more")
+        faults = [f"  {fault}" for fault in describe_faults(error, kind)]
         raise ConfigError("\n".join([f"{source} is refused:", *faults])) from None
 
 
@@ -114,6 +112,19 @@ def refuse_secrets(data: Any, source: str) -> None:
     """
     if said := refusal(data):
         raise ConfigError(f"{redact(source)} is refused:\n{said}")
+
+
+def describe_faults(error: ValidationError, kind: Any) -> list[str]:
+    """What pydantic found, in words: place, value and what is accepted.
+
+    Args:
+      error: Of validating ``kind``.
+      kind: A model, or a union of some.
+    """
+    faults = [redact(_describe(fault, kind)) for fault in error.errors(include_url=False)[:_MOST_FAULTS]]
+    if error.error_count() > _MOST_FAULTS:
+        faults.append(f"and {error.error_count() - _MOST_FAULTS} faults more")
+    return list(dict.fromkeys(faults))
 
 
 def dump(config: RunConfig) -> str:
@@ -174,10 +185,24 @@ def _index(part: str, node: list[Any], key: str) -> int:
     raise ConfigError(f"--set {key}: {part!r} must be an index from 0 to {len(node) - 1}")
 
 
-def _describe(fault: Any) -> str:
-    place = bounded_text(".".join(str(part) for part in fault["loc"])) or "the configuration"
+def _describe(fault: Any, kind: Any) -> str:
+    parts, found = _follow(fault["loc"], kind)
+    place = bounded_text(".".join(parts)) or "the configuration"
+    if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        key = fault["ctx"]["discriminator"].strip("'")
+        accepted = _values_of(found, key)
+        words = ", ".join(map(repr, accepted))
+        if fault["type"] == "union_tag_not_found":
+            return f"{place}: {key} is required; accepted are {words}"
+        tag = bounded_text(str(fault["ctx"]["tag"]))
+        near = difflib.get_close_matches(tag[:_LONGEST_KEY], accepted, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{place}: {key} {tag!r} is refused: accepted are {words}{hint}"
+    if fault["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{place}: {bounded(fault['input'])} is refused: accepted is a mapping, as in 'key: value'"
     if fault["type"] == "extra_forbidden":
-        known = _known_keys(fault["loc"][:-1])
+        _, owner = _follow(fault["loc"][:-1], kind)
+        known = sorted({key for model in _models_of(owner) for key in model.model_fields})
         near = difflib.get_close_matches(str(fault["loc"][-1])[:_LONGEST_KEY], known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return f"{place}: unknown key{hint} (known here: {', '.join(sorted(known))})"
@@ -190,25 +215,57 @@ def _describe(fault: Any) -> str:
     return f"{place}: {bounded(fault['input'])} is refused: {message}"
 
 
-def _known_keys(path: Iterable[Any]) -> list[str]:
-    """Keys of the model at a place of the configuration."""
-    models: list[Any] = [RunConfig]
+def _follow(path: Iterable[Any], kind: Any) -> tuple[list[str], Any]:
+    """The keys of a place, as a person writes them, and the type of what stands there.
+
+    pydantic puts more into a place: of several models that may stand there the one it took, by its tag.
+    """
+    parts: list[str] = []
+    found = kind
     for part in path:
-        following: list[Any] = []
-        for model in models:
-            field = model.model_fields.get(part) if isinstance(part, str) else None
-            if part in _tags(model):
-                following.append(model)
-            elif field is not None:
-                following += _models_of(field.annotation)
-        models = following or models
-    return sorted({key for model in models for key in model.model_fields})
+        options = [one for one in _options(found) if one is not types.NoneType]
+        tagged = [one for one in options if part in _tags(one)]
+        if len(options) > 1 and tagged:
+            found = tagged[0]
+            continue
+        parts.append(str(part))
+        below = (_below(one, part) for one in options)
+        found = typing.Union[tuple(one for one in below if one is not None) or (typing.Any,)]  # noqa: UP007
+    return parts, found
+
+
+def _options(annotation: Any) -> list[Any]:
+    """The members of a union; of another type itself."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _options(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [one for part in typing.get_args(annotation) for one in _options(part)]
+    return [annotation]
+
+
+def _below(annotation: Any, part: Any) -> Any:
+    """Type of an entry of a model or a container; none if there is no such entry."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        field = annotation.model_fields.get(part) if isinstance(part, str) else None
+        return field.annotation if field else None
+    arguments = [one for one in typing.get_args(annotation) if one is not ...]
+    if typing.get_origin(annotation) is dict:
+        return arguments[1]
+    if typing.get_origin(annotation) in (list, tuple) and arguments and isinstance(part, int):
+        return arguments[min(part, len(arguments) - 1)]
+    return None
 
 
 def _tags(model: Any) -> list[Any]:
-    """By what a model is chosen where several may stand: pydantic puts it into the place of a fault."""
-    keys = ("name", "kind", "backend")
-    return [model.model_fields[key].default for key in keys if key in model.model_fields]
+    """By what a model is chosen where several may stand."""
+    fields = getattr(model, "model_fields", {})
+    return [fields[key].default for key in ("name", "kind", "backend") if key in fields]
+
+
+def _values_of(union: Any, key: str) -> list[str]:
+    """What may stand under the key by which a model is chosen."""
+    fields = (model.model_fields[key] for model in _models_of(union) if key in model.model_fields)
+    return [str(field.default) for field in fields]
 
 
 def _models_of(annotation: Any) -> list[Any]:

@@ -21,6 +21,7 @@ _GIB = 2**30
 _DISK_GIB = 5.0
 _MEMORY_GIB = 6.0
 _COMMAND_SECONDS = 10
+_NO_PERMISSIONS = "no permissions"
 _STYLES: dict[Status, str] = {"ok": "green", "warn": "yellow", "missing": "red"}
 
 
@@ -233,10 +234,12 @@ def check_adb() -> list[Check]:
     found = check_command("adb", ("version",), "to measure latency on an Android device")
     if found.status != "ok":
         return [found]
+    from components.latency_benchmark.backends.connection import attached_devices
+
     status, lines = _lines(("adb", "devices", "-l"))
-    devices = [
-        _check_device(line) for line in lines if len(line.split()) >= 2 and not line.startswith(("*", "List"))
-    ]
+    attached = attached_devices(lines)
+    serials = [serial for serial, _ in attached]
+    devices = [_check_device(serial, rest, serials.count(serial)) for serial, rest in attached]
     if status or not devices:
         detail = f"adb lists none: {lines[0]}" if status else "adb lists none"
         devices = [
@@ -245,14 +248,23 @@ def check_adb() -> list[Check]:
     return [found, *devices]
 
 
-def _check_device(line: str) -> Check:
-    """One line of ``adb devices -l``: serial, state, and words such as ``model:Pixel_6``."""
-    serial, state, *words = line.split()
+def _check_device(serial: str, rest: str, of_this_serial: int) -> Check:
+    """One line of ``adb devices -l``: serial, then state and words such as ``model:Pixel_6``."""
+    from components.latency_benchmark.backends.connection import advice_for
+
+    state, *words = rest.split()
+    if rest.startswith(_NO_PERMISSIONS):
+        state = _NO_PERMISSIONS
     model = next((word.partition(":")[2] for word in words if word.startswith("model:")), "")
     detail = f"serial {serial}{f', {model}' if model else ''}"
+    if of_this_serial > 1 and set(serial) != {"?"}:
+        place = next((word for word in words if word.startswith("usb:")), "usb:<port>")
+        advice = f"{of_this_serial} devices have this serial: unplug all but one, or set serial to {place}"
+        return Check("Android device", "warn", f"{detail}: {state}", advice, required=False)
     if state == "device":
         return Check("Android device", "ok", detail, required=False)
-    advice = "unlock it and allow USB debugging" if state == "unauthorized" else "plug it in anew"
+    advice = "unlock it and allow USB debugging" if state == "unauthorized" else advice_for(state)
+    advice = advice or "plug it in anew"
     return Check("Android device", "warn", f"{detail}: {state}", advice, required=False)
 
 

@@ -25,8 +25,9 @@ from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
 from components.noss_ingest.tfds_prepare import prepare
 from pipeline.config_file import ConfigError
-from pipeline.rich_text import cell, cell_lines, tell
+from pipeline.rich_text import cell_lines, tell
 from pipeline.sources import DATA_ROOT, refusing_sources, root_of
+from pipeline.words import counted, print_table
 from schemas.noss_tasks import TaskRecord, TfdsSource, catalogue
 from schemas.plain_text import plain
 
@@ -136,14 +137,9 @@ def print_list(console: Console, lines: Sequence[TaskLine]) -> None:
         classes = str(line.classes) if line.classes else "as found"
         here = line.source.partition(" ")[0] or "no"
         rows.append((line.name, classes, line.metric, line.split, here, line.title))
-    shown = 6 if console.width >= _WIDE else 5
-    table = Table(box=None, pad_edge=False)
-    for column in list(zip(*rows, strict=True))[:shown]:
-        asks = column[0] == "asks"
-        table.add_column(column[0], no_wrap=True, min_width=None if asks else max(map(len, column)))
-    for row in rows[1:]:
-        table.add_row(*map(cell, row[:shown]))
-    console.print(table)
+    shown = 6 if console.width >= _WIDE or not console.is_terminal else 5
+    headings, *told = (row[:shown] for row in rows)
+    print_table(console, headings, told, words=range(shown))
     absent = [line for line in lines if not line.source]
     if absent:
         _print_text(console, "To get what is not here (more by: noss show TASK):")
@@ -160,7 +156,7 @@ def show_task(console: Console, name: str, where: Places) -> None:
     record = _task(name, where)
     console.print(_record_table(record, where))
     if record.published:
-        console.print(_published_table(record))
+        _print_published(console, record)
     with refusing_sources():
         try:
             rows, _ = read_rows(record, where)
@@ -221,15 +217,16 @@ def print_counts(console: Console, counts: TaskCounts) -> None:
     """Prints clips and speakers by split, hours, and clips by label."""
     everyone = set().union(*counts.speakers.values())
     lines = [(split, counts.clips[split], counts.speakers[split]) for split in SPLITS]
-    table = _table("split", "clips", "speakers")
-    for split, clips, speakers in [*lines, ("all", counts.clips.total(), everyone)]:
-        table.add_row(split, f"{clips:,}", f"{len(speakers):,}" if speakers else "unknown")
-    console.print(table)
+    rows = [
+        (split, f"{clips:,}", f"{len(speakers):,}" if speakers else "unknown")
+        for split, clips, speakers in [*lines, ("all", counts.clips.total(), everyone)]
+    ]
+    print_table(console, ("split", "clips", "speakers"), rows)
     hours = "unknown" if counts.hours is None else f"{counts.hours:.2f}"
     labels = sorted(counts.labels.items())
     shown = ", ".join(f"{label} {clips:,}" for label, clips in labels[:_SHOWN_LABELS])
     more = f" and {len(labels) - _SHOWN_LABELS:,} more" if len(labels) > _SHOWN_LABELS else ""
-    _print_text(console, plain(f"{hours} hours; {len(labels):,} labels: {shown}{more}"))
+    _print_text(console, plain(f"{hours} hours; {counted(len(labels), 'label')}: {shown}{more}"))
 
 
 def _task(name: str, where: Places) -> TaskRecord:
@@ -273,24 +270,17 @@ def _record_table(record: TaskRecord, where: Places) -> Table:
     return table
 
 
-def _published_table(record: TaskRecord) -> Table:
-    table = _table("published", "figure", "metric", "source", "note")
-    for figure in record.published:
-        table.add_row(
-            *map(cell, (figure.model, f"{figure.value:.1%}", figure.metric, figure.source, figure.note))
-        )
-    return table
+def _print_published(console: Console, record: TaskRecord) -> None:
+    headings = ("published", "figure", "metric", "source", "note")
+    rows = [
+        (figure.model, f"{figure.value:.1%}", figure.metric, figure.source, figure.note)
+        for figure in record.published
+    ]
+    print_table(console, headings, rows, words=range(len(headings)))
 
 
 def _print_text(console: Console, text: str) -> None:
     tell(console, text)
-
-
-def _table(*headings: str) -> Table:
-    table = Table()
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
 
 
 def _seconds(row: TaskRow) -> float | None:

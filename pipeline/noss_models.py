@@ -20,7 +20,7 @@ from components.noss_evaluator.subjects import (
     teacher_subject,
     tflite_networks,
 )
-from pipeline.config_file import ConfigError, read_mapping, refuse_secrets
+from pipeline.config_file import ConfigError, describe_faults, read_mapping, refuse_secrets
 from schemas.push_reports import ModelDescription
 from schemas.secrets import redact
 from schemas.students import FrontEndSpec
@@ -138,8 +138,7 @@ def _spec(argument: str, path: Path) -> TeacherSpec:
         try:
             return resolve_paths(_SPECS.validate_python(read_mapping(path)), path.parent.absolute())
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            raise ConfigError(faults) from error
+            raise ConfigError("; ".join(describe_faults(error, TeacherSpec))) from error
     if path.suffix == ".onnx" and path.is_file():
         return OnnxTeacher(path=str(path.absolute()))
     if (path / "saved_model.pb").is_file():

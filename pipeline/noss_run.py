@@ -16,8 +16,6 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_ingest.settings import NossIngestSettings
@@ -27,9 +25,10 @@ from pipeline.layout import RunLayout
 from pipeline.local_runner import RunFailed
 from pipeline.noss_models import NamedModel, find_model, find_teacher
 from pipeline.progress import Progress, listening, terminal
-from pipeline.rich_text import cell, tell
+from pipeline.rich_text import tell
 from pipeline.run_folder import exclusive, make_run_folder, run_folder, temporary_files
 from pipeline.sources import DATA_ROOT, refusing_sources, root_of
+from pipeline.words import print_table
 from schemas.comparison_reports import NossComparison
 from schemas.noss_reports import NossReport
 from schemas.noss_task_sets import NossTaskSet
@@ -221,26 +220,22 @@ def _compare(reports: Sequence[tuple[NossReport, Path]], tasks: Path, layout: Ru
 
 def print_comparison(console: Console, comparison: NossComparison, output: Path) -> None:
     """Prints tasks against models, what could not be compared, and where the reports are."""
-    table = Table(title="score and 95 % interval", title_justify="left")
-    table.add_column("task", overflow="fold")
-    for model in comparison.models:
-        table.add_column(Text(plain(model.name)), justify="right", overflow="fold")
-    means = (_figure(one.mean, one.mean_low, one.mean_high) for one in comparison.models)
-    table.add_row("mean", *means, end_section=True)
+    headings = ["task", *(model.name for model in comparison.models)]
+    rows = [["mean", *(_figure(one.mean, one.mean_low, one.mean_high) for one in comparison.models)]]
     for task in comparison.models[0].tasks:
         answers = [next(each for each in one.tasks if each.task == task.task) for one in comparison.models]
         metric = "" if task.metric == "accuracy" else f" ({task.metric})"
         figures = (_figure(each.value, each.low, each.high) for each in answers)
-        table.add_row(cell(f"{task.task}{metric}"), *figures)
-    console.print(table)
+        rows.append([f"{task.task}{metric}", *figures])
+    print_table(console, headings, rows, "score and 95 % interval")
     for left_out in comparison.not_comparable:
         tell(console, plain(f"{left_out.model} {left_out.reason}"))
     for what, place in (("table, heat map", comparison_folder(output)), ("reports", output / "models")):
         tell(console, plain(f"{what + ':':17}{place}"))
 
 
-def _figure(value: float, low: float, high: float) -> Text:
-    return Text(f"{value:.3f} [{low:.3f}, {high:.3f}]")
+def _figure(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def comparison_folder(output: Path) -> Path:

@@ -50,6 +50,14 @@ def validate_task(
       watched: Passes the clips on that are to be decoded; may show how far it is.
     """
     folder = folder.resolve()
+    tasks = [] if _is_task(folder) or not folder.is_dir() else sorted(filter(_is_task, folder.iterdir()))
+    if tasks:
+        names = ", ".join(task.name for task in tasks)
+        problem = (
+            f"{folder} is no task, it holds task folders ({names}): give one of them, as in noss validate "
+            f"{tasks[0]}; the folder itself is what noss.root names"
+        )
+        return Validation(None, (), [problem], 0)
     problems: list[str] = []
     record = _record(folder, problems)
     try:
@@ -73,6 +81,10 @@ def validate_task(
     chosen = [there[index * len(there) // sample] for index in range(sample)]
     problems += _unusable(watched(chosen), record)
     return Validation(record, rows, problems, len(chosen))
+
+
+def _is_task(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (MANIFEST_FILE, RECORD_FILE))
 
 
 def _record(folder: Path, problems: list[str]) -> TaskRecord | None:

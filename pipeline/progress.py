@@ -22,6 +22,8 @@ from schemas.secrets import redact
 
 _RUNNING = re.compile(r"Component (\S+) is running\.")
 _FINISHED = re.compile(r"Component (\S+) is finished\.")
+# Of what libraries say below warnings.
+_LONGEST_LINE = 300
 _CACHED = re.compile(r"A cached execution \d+ is used\.")
 
 
@@ -116,22 +118,36 @@ def terminal(log_file: Path, verbose: bool) -> Iterator[Console]:
 def listening(progress: logging.Handler, verbose: bool) -> Iterator[None]:
     """Sends log records to the progress while the block runs; the libraries' own go to standard error.
 
+    TFX logs the protobufs of each node, thousands of lines a run, among which an error is not found again: of
+    its records below warnings only those of one line are kept.
+
     Args:
       progress: Usually a :class:`Progress`.
-      verbose: Whether the libraries' own records below warnings are wanted too.
+      verbose: Whether the libraries' own records are wanted whole.
     """
     from absl import logging as absl_logging
 
     absl_logging.set_verbosity(absl_logging.INFO)
-    absl_logging.get_absl_handler().setLevel(logging.INFO if verbose else logging.WARNING)
     absl_logger, project = absl_logging.get_absl_logger(), logging.getLogger("tinytrill")
     project.setLevel(logging.INFO)
-    propagated, project.propagate = project.propagate, False
+    propagated = absl_logger.propagate, project.propagate
+    absl_logger.propagate = project.propagate = False
+    library = logging.StreamHandler()
+    library.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    if not verbose:
+        library.addFilter(_is_short)
     for logger in (absl_logger, project):
         logger.addHandler(progress)
+    absl_logger.addHandler(library)
     try:
         yield
     finally:
+        absl_logger.removeHandler(library)
         for logger in (absl_logger, project):
             logger.removeHandler(progress)
-        project.propagate = propagated
+        absl_logger.propagate, project.propagate = propagated
+
+
+def _is_short(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return record.levelno >= logging.WARNING or ("\n" not in text and len(text) <= _LONGEST_LINE)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 
 from pipeline.layout import RunLayout
 from pipeline.lineage.export import LINEAGE_PAGE
-from pipeline.rich_text import cell, tell
+from pipeline.rich_text import tell
+from pipeline.words import counted, print_table
 from schemas.plain_text import plain
 from schemas.push_reports import PushReport
 from schemas.verdicts import DeviceVerdict, Verdict
@@ -61,31 +61,33 @@ def _registered(pushed: PushReport) -> list[str]:
 def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> None:
     measured = "synthetic speech" if verdict.synthetic else "real sound"
     where = "device" if device.machine.is_device else "host"
-    table = Table(
-        title=cell(
-            f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
-            f"({measured}, {where} latency)"
-        ),
-        title_justify="left",
+    title = (
+        f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
+        f"({measured}, {where} latency)"
     )
     typical = "mean" if any(point.statistic == "mean" for point in device.points) else "p50"
-    for heading in ("point", "NOSS mean", "of teacher", f"{where} {typical} (ms)", "size (MB)", "pushed"):
-        table.add_column(heading, justify="left" if heading == "point" else "right", overflow="fold")
+    headings = ("point", "NOSS mean", "of teacher", f"{where} {typical} (ms)", "size (MiB)", "pushed")
     frontier = [point for point in device.points if point.on_frontier]
     pushed = {point.point_id for point in device.blessed}
+    rows = []
     for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms)):
         reasons = point.reasons or ["the gate is closed"]
-        table.add_row(
-            cell(point.point_id),
-            f"{point.quality:.3f}",
-            f"{point.quality_of_teacher:.1%}",
-            f"{point.latency_ms:.3f}",
-            f"{point.bytes / 1e6:.2f}",
-            "yes" if point.point_id in pushed else "no: " + cell("; ".join(reasons)),
+        rows.append(
+            (
+                point.point_id,
+                f"{point.quality:.3f}",
+                f"{point.quality_of_teacher:.1%}",
+                f"{point.latency_ms:.3f}",
+                f"{point.bytes / 2**20:.2f}",
+                "yes" if point.point_id in pushed else f"no: {'; '.join(reasons)}",
+            )
         )
-    console.print(table)
+    print_table(console, headings, rows, title, words=(0, 5))
     beaten = len(device.points) - len(frontier)
-    lines = [f"{beaten} variants are beaten, {len(device.refused)} were refused"]
+    lines = [
+        f"{counted(beaten, 'variant')} {'is' if beaten == 1 else 'are'} beaten, "
+        f"{len(device.refused)} {'was' if len(device.refused) == 1 else 'were'} refused",
+    ]
     lines += [f"recommended ({one.input}): {one.point_id}" for one in device.recommendations]
     lines += [
         f"registered {model.name} is beaten by {', '.join(model.beaten_by)}"

@@ -144,6 +144,7 @@ def _noss_validate(options: argparse.Namespace) -> int:
 
     from pipeline.noss import count, print_counts
     from pipeline.noss_validation import validate_task
+    from pipeline.words import counted
 
     progress = Console(stderr=True)
     found = validate_task(
@@ -156,10 +157,12 @@ def _noss_validate(options: argparse.Namespace) -> int:
     for problem in found.problems:
         say(plain(str(problem)))
     if found.problems or found.record is None:
-        say(f"{options.folder}: {len(found.problems)} problems", sys.stderr)
+        say(f"{options.folder}: {counted(len(found.problems), 'problem')}", sys.stderr)
         return 2
     print_counts(Console(), count(found.rows))
-    say(f"{found.record.name}: valid; {found.decoded} of {len(found.rows)} clips were decoded and compared")
+    were = "was" if len(found.rows) == 1 else "were"
+    clips = counted(len(found.rows), "clip")
+    say(f"{found.record.name}: valid; {found.decoded} of {clips} {were} decoded and compared")
     return 0
 
 

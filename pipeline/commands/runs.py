@@ -17,6 +17,7 @@ again answers from the cache what did not change, and goes on where a killed run
   pipeline_runner.py run --config demo
   pipeline_runner.py run --config real_audio --set data_root=/sound --set training.epochs=20
 """
+_FIRST_LINE = "{config}: loading TensorFlow and TFX, then checking the configuration ..."
 _DEMO_HELP = """\
 Synthesises a corpus and three tasks, trains a teacher and eight students, and shows their frontier. The
 figures are about synthetic speech; what is shown is the whole road.
@@ -40,7 +41,7 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     )
     add_config(run)
     add_output(run)
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, first_line=_FIRST_LINE)
 
     demo = commands.add_parser(
         "demo",
@@ -51,7 +52,7 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     )
     demo.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting")
     add_output(demo)
-    demo.set_defaults(command=_run, config="demo")
+    demo.set_defaults(command=_run, config="demo", first_line=_FIRST_LINE)
 
     validate = commands.add_parser(
         "validate",
@@ -62,7 +63,7 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     )
     add_config(validate)
     add_output(validate)
-    validate.set_defaults(command=_validate)
+    validate.set_defaults(command=_validate, first_line=_FIRST_LINE)
 
     report = commands.add_parser(
         "report",
@@ -117,6 +118,7 @@ def _validate(options: argparse.Namespace) -> int:
     from pipeline.preflight import examine
     from pipeline.progress import terminal
     from pipeline.sources import check_sources, resolve
+    from pipeline.words import counted
 
     config = load_config(options.config, options.set)
     layout = RunLayout((options.output or Path("output") / config.name).resolve())
@@ -125,7 +127,7 @@ def _validate(options: argparse.Namespace) -> int:
     with terminal(Path(os.devnull), options.verbose):
         examine(resolved, layout, lambda line: say(f"  {line}"))
     candidates = config.students.expand()
-    say(f"{config.name}: valid, {len(candidates)} candidate{'' if len(candidates) == 1 else 's'}")
+    say(f"{config.name}: valid, {counted(len(candidates), 'candidate')}")
     for candidate in candidates:
         say(f"  {candidate.candidate_id}")
     return 0

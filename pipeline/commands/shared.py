@@ -10,12 +10,13 @@ from typing import TextIO
 
 from schemas.plain_text import plain_lines
 
+_CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Which configuration, and what is changed in it."""
-    parser.add_argument(
-        "--config", required=True, metavar="FILE", help="a YAML file, or demo, real_audio, frill144"
-    )
+    ready = ", ".join(sorted(file.stem for file in _CONFIGS.glob("*.yaml")))
+    parser.add_argument("--config", required=True, metavar="FILE", help=f"a YAML file, or one of {ready}")
     add_set(parser, "training.epochs=20")
 
 

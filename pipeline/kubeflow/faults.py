@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from pipeline.config_file import ConfigError
@@ -14,6 +15,16 @@ _UNKNOWN_LOGIN = (
 )
 # gRPC's INTERNAL hides what KFP itself calls invalid: it wraps the fault of a specification or parameter so.
 _INVALID = "Invalid input error"
+
+
+# gRPC's codes, and the words in which KFP wraps them.
+_PERMISSION_DENIED, _UNAUTHENTICATED = 7, 16
+_NO_USER = re.compile(
+    r"user identity|unauthenticated|code = 16\b|(?:bearer|authentication|id|access) ?token (?:is |has )?"
+    r"(?:expired|invalid|missing)|no (?:bearer|authentication) token",
+    re.IGNORECASE,
+)
+_NOT_ALLOWED = re.compile(r"permission ?denied|is not authorized|code = 7\b", re.IGNORECASE)
 
 
 class KubeflowFault(RuntimeError):
@@ -71,9 +82,9 @@ def of_status(status: int, body: str, location: str, asked: str, host: str) -> K
       host: Address of the server.
     """
     said = message_of(body)
-    if status == 401 or (status == 403 and is_page(body)):
+    if status == 401 or (status == 403 and is_page(body)) or _wants_a_user(body, said):
         return login_refused(host, said)
-    if status == 403:
+    if status == 403 or (status >= 500 and _forbids(body, said)):
         return NotAllowed(
             f"the server {host} does not let this user do that ({status}): {said}; the user needs a role "
             "such as kubeflow-edit in the namespace, and --namespace must be one of theirs"
@@ -152,6 +163,24 @@ def one_line(text: str, secrets: Sequence[str] = ()) -> str:
 def is_page(body: str) -> bool:
     """Whether a body is HTML."""
     return body.lstrip()[:1] == "<"
+
+
+def _wants_a_user(body: str, said: str) -> bool:
+    """Whether a fault is about who asks: KFP calls a request without a user a fault of its own (500)."""
+    return _grpc_code(body) == _UNAUTHENTICATED or bool(_NO_USER.search(said))
+
+
+def _forbids(body: str, said: str) -> bool:
+    return _grpc_code(body) == _PERMISSION_DENIED or bool(_NOT_ALLOWED.search(said))
+
+
+def _grpc_code(body: str) -> int:
+    """GRPC's code in the JSON of an answer; -1 if it has none."""
+    try:
+        code = json.loads(body).get("code", -1)
+    except (ValueError, AttributeError):
+        return -1
+    return code if isinstance(code, int) else -1
 
 
 def _is_login(body: str) -> bool:

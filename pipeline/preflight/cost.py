@@ -10,6 +10,7 @@ from pipeline.config import RunConfig
 from pipeline.layout import RunLayout
 from pipeline.preflight.corpus import Table
 from pipeline.preflight.teacher import AskedTeacher
+from pipeline.words import counted
 
 _RATE = 16_000
 _PCM_BYTES = 2
@@ -58,7 +59,7 @@ def estimate(
         * max(1, min(per_epoch, windows) // config.training.batch_size)
         for one in candidates
     )
-    training = f"then {steps:,} training steps for {_counted(len(candidates), 'candidate')}"
+    training = f"then {steps:,} training steps for {counted(len(candidates), 'candidate')}"
     if teacher:
         workers = config.execution.beam_workers
         minutes = windows / max(teacher.windows_per_second * workers, 1e-9) / 60
@@ -75,7 +76,3 @@ def _windows(table: Table, config: RunConfig) -> int:
     each = len(window_offsets(samples, distillation.window_samples, distillation.hop_samples))
     copies = 1.0 + (distillation.augment.copies if table.split == "train" else 0.0)
     return round(table.taken * each * copies)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

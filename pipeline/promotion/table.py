@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.table import Table
+from rich.console import Console
 
-from pipeline.rich_text import cell
+from pipeline.words import print_table
 from schemas.verdicts import FrontierPoint
 
 NONE = "-"
@@ -45,20 +45,17 @@ def rows(before: FrontierPoint | None, after: FrontierPoint) -> list[Row]:
     return [_row(name, known.get(name), figure) for name, figure in _figures(after)]
 
 
-def draw(title: str, names: tuple[str, str], found: list[Row]) -> Table:
-    """The rows as a table for a terminal.
+def draw(console: Console, title: str, names: tuple[str, str], found: list[Row]) -> None:
+    """Prints the rows.
 
     Args:
+      console: Where to.
       title: Above it.
       names: Of the champion and of the version.
       found: The rows.
     """
-    table = Table(title=cell(title), title_justify="left")
-    for heading in ("", *names, "difference"):
-        table.add_column(cell(heading), justify="left" if not heading else "right", overflow="fold")
-    for row in found:
-        table.add_row(*(cell(text) for text in (row.figure, row.before, row.after, row.difference)))
-    return table
+    rows = [(row.figure, row.before, row.after, row.difference) for row in found]
+    print_table(console, ("", *names, "difference"), rows, title)
 
 
 def _figures(point: FrontierPoint) -> Iterator[tuple[str, _Figure]]:

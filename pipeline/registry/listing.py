@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import Field
 from rich.console import Console
-from rich.table import Table
 
 from components.tracking import ledger
 from components.tracking.ledger import Entry
@@ -24,7 +23,8 @@ from components.tracking.names import (
 from pipeline.promotion.champion import look
 from pipeline.promotion.evidence import standing_of
 from pipeline.registry.versions import find_model, find_version, models, split_name, versions_of
-from pipeline.rich_text import cell, tell
+from pipeline.rich_text import tell
+from pipeline.words import print_table
 from schemas.plain_text import plain
 from schemas.settings import Report
 from schemas.verdicts import Standing
@@ -99,29 +99,32 @@ def show_version(client: Any, text: str) -> ListedVersion:
 
 def print_models(console: Console, listed: Sequence[ListedModel]) -> None:
     """One line a registered model, with the figures of its champion."""
-    table = _table("model", "versions", CANDIDATE_ALIAS, CHAMPION_ALIAS, PREVIOUS_ALIAS, *_FIGURES)
+    rows = []
     for model in listed:
         numbers = [model.aliases.get(a, "-") for a in (CANDIDATE_ALIAS, CHAMPION_ALIAS, PREVIOUS_ALIAS)]
         figures = _figures(model.champion.standing if model.champion else None)
-        table.add_row(cell(model.name), str(model.versions), *map(cell, numbers), *figures)
-    console.print(table)
+        rows.append((model.name, str(model.versions), *numbers, *figures))
+    headings = ("model", "versions", CANDIDATE_ALIAS, CHAMPION_ALIAS, PREVIOUS_ALIAS, *_FIGURES)
+    print_table(console, headings, rows)
     _warn(console, [words for model in listed for words in _named(model)])
 
 
 def print_model(console: Console, shown: ShownModel) -> None:
     """One line a version, then the ledger."""
     tell(console, plain(shown.description))
-    table = _table("version", "point", *_FIGURES, "aliases", "run")
+    rows = []
     for one in shown.versions:
         standing = one.standing
-        table.add_row(
-            cell(one.version),
-            cell(standing.point.point_id if standing else "-"),
-            *_figures(standing),
-            cell(", ".join(one.aliases)),
-            cell(standing.run_name if standing else "-"),
+        rows.append(
+            (
+                one.version,
+                standing.point.point_id if standing else "-",
+                *_figures(standing),
+                ", ".join(one.aliases),
+                standing.run_name if standing else "-",
+            )
         )
-    console.print(table)
+    print_table(console, ("version", "point", *_FIGURES, "aliases", "run"), rows, words=(0, 1, 6, 7))
     for entry in shown.ledger:
         waived = f"; waived: {', '.join(entry.waived)}" if entry.waived else ""
         tell(console, plain(f"{entry.n:4}  {entry.words}{waived}"))
@@ -214,20 +217,6 @@ def _served(told: str) -> str:
         return f"{values['what']}, pulled by {values['by']} at {values['at']}"
     except (ValueError, KeyError, TypeError):
         return told
-
-
-def _table(*headings: str) -> Table:
-    """A table that a narrow terminal holds: figures stay whole, long names are folded."""
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        words = heading in ("model", "point", "aliases", "run")
-        table.add_column(
-            heading,
-            justify="left" if words else "right",
-            overflow="fold",
-            no_wrap=heading not in ("model", "point", "aliases"),
-        )
-    return table
 
 
 def _named(model: ListedModel) -> list[str]:

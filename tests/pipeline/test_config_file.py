@@ -37,7 +37,7 @@ def test_a_dumped_configuration_reads_back() -> None:
         ("training.epochs=0", r"training.epochs: 0 is refused: .* greater than or equal to 1"),
         ("training.learning_rate=-1", r"training.learning_rate: -1 is refused: .*greater than 0"),
         ("training.learning_rate=.nan", r"training.learning_rate: nan is refused: .*finite"),
-        ("students.explicit.0.architecture.width=0", r"mobilenet_v3.width: 0 is refused: .*greater than"),
+        ("students.explicit.0.architecture.width=0", r"architecture.width: 0 is refused: .*greater than"),
         ("students.explicit.0.architecture.name=vgg", r"explicit.0.architecture: .*'vgg'.*'mobilenet_v3'"),
         ("front_end.frames=20", r"tiny-w0.5-gap-e256: a patch of 20 frames x 64 mels is too short"),
         ("students.explicit.1.svd_rank=300", r"tiny-w0.5-gap-e256-svd300: svd_rank 300 does not .* 1 to 170"),
@@ -56,7 +56,7 @@ def test_a_dumped_configuration_reads_back() -> None:
         ),
         (
             "latency.devices={phone: {backend: adb, serail: a}}",
-            r"devices.phone.adb.serail: unknown key; did you mean 'serial'\? \(known here: adb, ambient,",
+            r"devices.phone.serail: unknown key; did you mean 'serial'\? \(known here: adb, ambient,",
         ),
         ("latency.devices={phone: {backend: ios}}", r"devices.phone: .*'ios'.*'host', 'adb', 'replay'"),
         ("latency.devices={Phone: {backend: host}}", r"devices.Phone.*: 'Phone' is refused"),
@@ -137,3 +137,19 @@ def test_roots_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
     # The gate competes with what the pusher's registry holds.
     assert resolved.gate.tracking_uri == resolved.push.tracking_uri
     assert resolved.gate.registered_model == resolved.push.registered_model
+
+
+def test_a_place_is_told_as_a_person_writes_it() -> None:
+    overrides = ["latency.devices={host: {backend: host, budget: 3}}", "distillation.teacher.output=3"]
+    with pytest.raises(ConfigError) as told:
+        load_config("demo", [*overrides, "noss.tasks=[3]", "latency.devices.pixel={serial: a}"])
+    lines = [line.strip() for line in str(told.value).splitlines()]
+    assert any(
+        line.startswith("latency.devices.host.budget: unknown key; did you mean 'bud") for line in lines
+    )
+    assert any(line.startswith("distillation.teacher.output: 3 is refused") for line in lines)
+    assert "noss.tasks.0: 3 is refused: accepted is a mapping, as in 'key: value'" in lines
+    wanted = "latency.devices.pixel: backend is required; accepted are 'host', 'adb', 'replay'"
+    assert wanted in lines
+    with pytest.raises(ConfigError, match=r"teacher: kind 'onxn' is refused: .*; did you mean 'onnx'"):
+        load_config("demo", ["distillation.teacher.kind=onxn"])

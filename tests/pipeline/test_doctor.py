@@ -138,3 +138,19 @@ esac"""
     _program(tmp_path, "adb", "echo List of devices attached", monkeypatch)
     (_, none) = doctor.check_adb()
     assert (none.status, none.detail, none.required) == ("missing", "adb lists none", False)
+
+
+def test_devices_that_cannot_be_told_apart_or_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    listed = """
+case "$1" in
+version) echo Android Debug Bridge 1.0.41 ;;
+devices) echo "List of devices attached"
+  echo "1A2B   device usb:1-1 product:oriole"
+  echo "1A2B   device usb:1-2 product:oriole"
+  echo "????????????   no permissions (missing udev rules?); see [http://x] usb:1-3" ;;
+esac"""
+    _program(tmp_path, "adb", listed, monkeypatch)
+    one, _, nameless = doctor.check_adb()[1:]
+    assert one.status == "warn" and "2 devices have this serial" in one.advice and "usb:1-1" in one.advice
+    assert nameless.detail.endswith(": no permissions") and "udev rule" in nameless.advice

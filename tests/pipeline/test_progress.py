@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import logging
 
+import pytest
 from rich.console import Console
 
-from pipeline.progress import Progress
+from pipeline.progress import Progress, listening
 
 
 def _log(progress: Progress, name: str, message: str) -> None:
@@ -35,3 +36,16 @@ def test_nodes_candidates_and_cache_are_told() -> None:
     assert progress.cached == ["AudioIngest"]
     assert progress.executed == ["StudentTrainer.tiny-w0.5-gap-e256"]
     assert progress.current == "StudentTrainer.tiny-w0.5-gap-e256"
+
+
+def test_protobufs_of_libraries_stay_out_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    from absl import logging as absl_logging
+
+    for verbose, kept in ((False, False), (True, True)):
+        with listening(logging.NullHandler(), verbose):
+            absl_logging.info("Running launcher for node_info {\n  type {\n  }\n}")
+            absl_logging.info("one line")
+            absl_logging.warning("two\nlines")
+        said = capsys.readouterr().err
+        assert ("node_info" in said) is kept
+        assert "one line" in said and "two\nlines" in said

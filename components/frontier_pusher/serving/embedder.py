@@ -1,10 +1,12 @@
 """A TFLite student as an MLflow pyfunc: waveforms in, one embedding a clip out.
 
 MLflow stores this file beside the model and runs it where the model is served, so it needs numpy, LiteRT
-and MLflow, and nothing of the project. A clip is cut into windows, every window is embedded by the file,
+and MLflow (of mlflow-skinny: pandas too, and SQLAlchemy where the registry is a database), and nothing of the
+project. A clip is cut into windows, every window is embedded by the file,
 and the mean over the windows is the clip's embedding, as in the benchmark that judged the file.
 
-Accepted input, always mono, float in [-1, 1] (a peak beyond is cut off) or arrays of int16:
+Accepted input, always mono, float in [-1, 1] (a peak beyond is cut off) or int16 (arrays of that type, or
+lists of whole numbers of which one is beyond [-1, 1]):
 
 * one clip: a 1-D array or a list of numbers;
 * a batch: a 2-D array ``(clips, samples)``;
@@ -192,8 +194,9 @@ def _split(given: Any) -> list[Any]:
 
 def _read_clip(given: Any, index: int) -> Floats:
     try:
-        # The numbers of a list may be whole by chance, an array has a type.
-        clip = np.asarray(given, dtype=np.float32 if isinstance(given, list | tuple) else None)
+        clip = np.asarray(given)
+        if isinstance(given, list | tuple):
+            clip = _of_list(clip)
     except (TypeError, ValueError) as error:
         raise ValueError(f"clip {index} is no list of numbers ({error}); accepted: one channel") from error
     if clip.ndim != 1 or not clip.size:
@@ -207,10 +210,19 @@ def _read_clip(given: Any, index: int) -> Floats:
         raise ValueError(f"clip {index} holds NaN or infinity; accepted: finite samples in [-1, 1]")
     if peak > LOUDEST:
         raise ValueError(
-            f"clip {index} reaches {peak:g}; accepted: float in [-1, 1], or int16 as an array of that type "
-            "(in a list, divided by 32768)"
+            f"clip {index} reaches {peak:g}; accepted: float in [-1, 1], or whole numbers of int16 "
+            "(-32768 to 32767), in an array of that type or in a list"
         )
     return clip.astype(np.float32, copy=False)
+
+
+def _of_list(clip: Array) -> Array:
+    """A list has no type of its own: whole numbers are int16 if one of them is beyond [-1, 1], else float."""
+    limits = np.iinfo(np.int16)
+    whole = clip.size and np.issubdtype(clip.dtype, np.integer) and np.abs(clip).max() > 1
+    if whole and clip.min() >= limits.min and clip.max() <= limits.max:
+        return clip.astype(np.int16)
+    return clip.astype(np.float32)
 
 
 def _read_rates(given: Any, clips: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,31 @@ _GONE = re.compile(
 _ADVICE = {
     "unauthorized": "unlock it and accept the question whether to allow USB debugging",
     "offline": "plug it in again, or run 'adb reconnect'",
-    "no permissions": "this user may not open the USB device: add a udev rule for it",
+    "no permissions": "this user may not open the USB device: add a udev rule for it (on Debian and Ubuntu "
+    "the package android-sdk-platform-tools-common), and plug it in again",
     "authorizing": "wait a moment and try again",
     "recovery": "start Android on it",
     "sideload": "start Android on it",
     "bootloader": "start Android on it",
 }
+
+
+_SEE = "see 'adb devices'"
+_HEADING = "List of devices"
+
+
+def attached_devices(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Serial and the rest of each line of ``adb devices``, one a device; a serial may come twice.
+
+    A device that this user may not open has question marks for its serial.
+    """
+    parts = (line.split(None, 1) for line in lines if not line.startswith(("*", _HEADING, "adb:", "error:")))
+    return [(part[0], part[1].strip()) for part in parts if len(part) == 2]
+
+
+def advice_for(state: str) -> str:
+    """What to do about a device that is in a state; empty if nothing is known."""
+    return next((text for word, text in _ADVICE.items() if state.startswith(word)), "")
 
 
 class Disconnected(Exception):
@@ -66,18 +86,26 @@ class Connection:
         Raises:
           DeviceLost: If there is no adb.
         """
-        states = self._attached()
-        state = states.get(self._serial)
-        if state == "device":
-            return ""
-        if state is None:
-            others = ", ".join(f"{serial} ({is_in})" for serial, is_in in states.items()) or "nothing"
+        attached = self._attached()
+        states = [state for serial, state in attached if serial == self._serial]
+        if len(states) > 1:
             return (
-                f"no device {self._serial} is attached; adb sees {others}. Set serial to one of them, or "
-                "plug it in and allow USB debugging"
+                f"{len(states)} devices have the serial {self._serial}, adb cannot tell which is meant: "
+                "unplug all but one, or set serial to the place of one, as usb:1-2 in 'adb devices -l'"
             )
-        advice = next((text for word, text in _ADVICE.items() if state.startswith(word)), "see 'adb devices'")
-        return f"device {self._serial} is {state}: {advice}"
+        if states == ["device"]:
+            return ""
+        if states:
+            return f"device {self._serial} is {states[0]}: {advice_for(states[0]) or _SEE}"
+        others = ", ".join(f"{serial} ({state})" for serial, state in attached) or "nothing"
+        nameless = next((state for serial, state in attached if set(serial) == {"?"}), "")
+        usable = any(state == "device" for _, state in attached)
+        what = (
+            f"the one without a name may be it: {advice_for(nameless) or _SEE}"
+            if nameless
+            else f"{'Set serial to one of them, or plug' if usable else 'Plug'} it in and allow USB debugging"
+        )
+        return f"no device {self._serial} is attached; adb sees {others}. {what[0].upper()}{what[1:]}"
 
     def ask(self, command: str, timeout_s: float | None = None) -> Answer:
         """Runs a command that should end soon: if it does not, the connection hangs.
@@ -132,14 +160,12 @@ class Connection:
         except TimeoutError:
             return False
 
-    def _attached(self) -> dict[str, str]:
-        """State of each device that adb sees, by serial: ``device`` is one that can be used."""
+    def _attached(self) -> list[tuple[str, str]]:
+        """Serial and state of each device that adb sees: ``device`` is one that can be used."""
         try:
-            lines = self._call(["devices"], self._timeout_s).stdout.splitlines()
+            return attached_devices(self._call(["devices"], self._timeout_s).stdout.splitlines())
         except TimeoutError:
-            return {}
-        found = (line.partition("\t") for line in lines)
-        return {serial.strip(): state.strip() for serial, tab, state in found if tab}
+            return []
 
     def _call(self, arguments: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
         try:

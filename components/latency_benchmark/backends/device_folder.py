@@ -78,19 +78,21 @@ class DeviceFolder:
         self._present.add(name)
         return remote
 
-    def stop_processes(self) -> None:
+    def stop_processes(self, timeout_s: float | None = None) -> None:
         """Kills what still runs out of the folder."""
-        self._connection.ask(f"pkill -9 -f {self._pattern()}")
+        self._connection.ask(f"pkill -9 -f {self._pattern()}", timeout_s)
 
     def remove(self) -> str:
         """Removes the folder, and the configured one if it was made for it; tells what went wrong, if so."""
         if not self.touched:
             return ""
         folder = shlex.quote(self.path)
-        command = f"pkill -9 -f {self._pattern()}; rm -rf {folder}"
+        command = f"rm -rf {folder}"
         if self._parent_was_there is False:
             command += f"; rmdir {shlex.quote(self._parent)} 2>/dev/null"
         try:
+            # A command of its own: pkill looks at command lines, and this one's names the folder.
+            self.stop_processes(_CLOSING_S)
             left = self._connection.ask(f"{command}; [ ! -e {folder} ]", _CLOSING_S).code
         except (Disconnected, DeviceLost) as error:
             return f"{self.path} is left on the device: {error}"

@@ -164,3 +164,20 @@ def test_the_example_says_what_it_takes(folder: Path) -> None:
     assert "empty.wav: no samples; accepted: at least one" in done.stderr
     done = run_example(folder)
     assert done.returncode == 2 and "give wav files, or --check" in done.stderr
+
+
+def test_the_example_ends_without_a_traceback(folder: Path, tmp_path: Path) -> None:
+    good = write_wav(tmp_path / "good.wav", np.zeros(1_000))
+    (tmp_path / "text.wav").write_text("no sound at all, but long enough to be looked at")
+    (tmp_path / "cut.wav").write_bytes(good.read_bytes()[:20])
+    (tmp_path / "bad.tflite").write_text("no network")
+    for arguments, words in (
+        ([tmp_path / "absent.wav"], "absent.wav: cannot be read"),
+        ([tmp_path], "cannot be read"),
+        ([tmp_path / "text.wav"], "text.wav: no plain wav file"),
+        ([tmp_path / "cut.wav"], "cut.wav: no plain wav file"),
+        ([good, "--model", tmp_path / "bad.tflite"], "bad.tflite: cannot be loaded"),
+    ):
+        done = run_example(folder, *arguments)
+        assert done.returncode == 1 and words in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from components.latency_benchmark.backends.connection import Answer, Connection, Disconnected, NotPushed
-from tests.components.latency_benchmark.backends.phone import SERIAL, Phone
+from components.latency_benchmark.backends.device_folder import DeviceFolder
+from tests.components.latency_benchmark.backends.phone import FOLDER, SERIAL, Phone
 
 
 @pytest.fixture
@@ -82,3 +86,44 @@ def test_waiting(phone: Phone) -> None:
     (phone.folder / "away").write_text("2")
     assert not connection(phone).wait(0.3)
     assert connection(phone).wait(20)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([f"{SERIAL}\tdevice", f"{SERIAL}\tdevice"], "2 devices have the serial .* unplug all but one"),
+        (["????????????\tno permissions (missing udev rules?)"], "without a name may be it: .* udev rule"),
+        (["????????????    no permissions"], "without a name may be it: .* udev rule"),
+        ([f"{SERIAL}\tno permissions; see [http://x]"], "is no permissions; .* udev rule"),
+        (["OTHER\tdevice"], r"sees OTHER \(device\)\. Set serial to one of them, or plug it in"),
+        (["OTHER\tunauthorized"], r"sees OTHER \(unauthorized\)\. Plug it in"),
+        ([], r"sees nothing\. Plug it in"),
+    ],
+)
+def test_advice_fits_what_adb_lists(tmp_path: Path, lines: list[str], words: str) -> None:
+    listed = "\n".join(["* daemon started successfully", "List of devices attached", *lines, ""])
+    (tmp_path / "listed").write_text(listed)
+    adb = tmp_path / "adb"
+    adb.write_text(f"#!/bin/sh\ncat {tmp_path / 'listed'}\n")
+    adb.chmod(0o755)
+    problem = Connection(str(adb), SERIAL, 20).problem()
+    assert re.search(words, problem), problem
+
+
+@pytest.mark.skipif(shutil.which("pkill") is None, reason="there is no pkill here")
+def test_cleaning_up_kills_the_runs_processes_and_not_its_own_shell(phone: Phone) -> None:
+    (phone.folder / "bin" / "pkill").unlink()  # so that the real one is found
+    folder = DeviceFolder(connection(phone), FOLDER)
+    folder.make()
+    program = phone.folder / "disk" / folder.path.lstrip("/") / "tool"
+    program.write_text("#!/bin/sh\nsleep 60\nexit 0\n")
+    program.chmod(0o755)
+    running = subprocess.Popen([str(program)])
+    try:
+        assert folder.remove() == ""
+        assert running.wait(10) == -9
+    finally:
+        running.kill()
+        running.wait()
+    assert not program.parent.exists()
+    assert phone.files() == []

@@ -219,8 +219,8 @@ def _session_set_faults(sessions: Sequence[SessionConditions], report: LatencyRe
             )
             found += [f"session {one.session}: {reason}"] if reason else []
     for attempt in sorted({one.attempt for one in sessions}):
-        told = [one.reference_ms for one in sessions if one.attempt == attempt and one.reference_ms]
-        apart = max(told) / min(told) - 1 if told else 0.0
+        typical = [one.reference_ms for one in sessions if one.attempt == attempt and one.reference_ms]
+        apart = max(typical) / min(typical) - 1 if typical else 0.0
         if not apart <= report.max_reference_drift:
             limit = report.max_reference_drift
             found.append(f"the reference model's sessions are {apart:.1%} apart, at most {limit:.1%}")

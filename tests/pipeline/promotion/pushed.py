@@ -54,7 +54,7 @@ def push_runs(root: Path, tiny_files: Mapping[str, bytes], uri: str) -> None:
     second = make_run({OTHER: [_made(tiny_files, 0.85, 3.0)]})
     timed = second.latencies[0]
     assert timed.reference is not None
-    reference = timed.reference.model_copy(update={"sha256": "o" * 64})
+    reference = timed.reference.model_copy(update={"sha256": "0" * 64})
     second.latencies[0] = timed.model_copy(update={"reference": reference})
     for name, run in (("first", first), ("second", second)):
         _push(root / name, run, uri, name)

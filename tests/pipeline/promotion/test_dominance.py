@@ -18,7 +18,7 @@ def test_the_same_file_is_not_beaten_by_itself(registry: Any, tmp_path: Path) ->
     evidence, _ = gather(registry, version, tmp_path)
     known = standing_of(version)
     assert known is not None and known.standing is not None
-    again = replace(known, standing=known.standing.model_copy(update={"reference_sha256": "o" * 64}))
+    again = replace(known, standing=known.standing.model_copy(update={"reference_sha256": "0" * 64}))
     champion = as_incumbent(evidence, again, GateSettings())
     assert champion.reason
     found = check_dominance(evidence, GateSettings(), GateSettings(), champion)

@@ -19,6 +19,7 @@ from components.latency_benchmark.settings import MeasurementSettings
 from schemas.artifacts import LatencyReport as LatencyReportArtifact
 from schemas.artifacts import TfliteVariants
 from schemas.devices import AdbDevice, HostDevice, ReplayDevice
+from schemas.latency_faults import faults_in_report
 from schemas.latency_reports import LatencyReport, OperatorTime
 from tests.components.latency_benchmark.conftest import model_file, write_variants
 from tests.components.latency_benchmark.scripted import SETTINGS, Scripted
@@ -472,3 +473,5 @@ def test_conditions_reach_the_report(tmp_path: Path, student: str, use: Use) -> 
     assert first.reasons == ["the device throttled"]
     assert (first.reference_ms, first.drift) == (1.0, 1.0)
     assert all(one.attempts == 2 and one.valid for one in report.measurements)
+    assert [one.session_numbers for one in report.measurements] == [[2, 3, 4, 5, 6]] * 2
+    assert [faults_in_report(one, report) for one in report.measurements] == [[], []], "the gate agrees"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 from components.modeling.teachers.base import TeacherError
 from pipeline.reason import reason
 
 
 def chained(*errors: Exception) -> Exception:
     """The first, caused by the second and so on."""
-    for outer, inner in zip(errors, errors[1:], strict=False):
+    for outer, inner in itertools.pairwise(errors):
         outer.__cause__ = inner
     return errors[0]
 

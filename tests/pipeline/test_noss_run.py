@@ -180,7 +180,7 @@ def test_folders_and_networks_are_known_by_what_they_hold(tmp_path: Path) -> Non
     (saved / "saved_model.pb").write_bytes(b"x")
     assert find_model(str(saved), SETTINGS).name == "saved"
     network = tmp_path / "network.onnx"
-    network.write_bytes(b"not a network")
+    network.write_bytes(b"")
     assert find_model(str(network), SETTINGS).name == "network"
     checkpoint = tmp_path / "wav2vec"
     checkpoint.mkdir()

@@ -99,11 +99,10 @@ class Connection:
             return f"device {self._serial} is {states[0]}: {advice_for(states[0]) or _SEE}"
         others = ", ".join(f"{serial} ({state})" for serial, state in attached) or "nothing"
         nameless = next((state for serial, state in attached if set(serial) == {"?"}), "")
-        usable = any(state == "device" for _, state in attached)
         what = (
             f"the one without a name may be it: {advice_for(nameless) or _SEE}"
             if nameless
-            else f"{'Set serial to one of them, or plug' if usable else 'Plug'} it in and allow USB debugging"
+            else "Set serial to one of them, or plug it in and allow USB debugging"
         )
         return f"no device {self._serial} is attached; adb sees {others}. {what[0].upper()}{what[1:]}"
 

@@ -96,8 +96,8 @@ def test_waiting(phone: Phone) -> None:
         (["????????????    no permissions"], "without a name may be it: .* udev rule"),
         ([f"{SERIAL}\tno permissions; see [http://x]"], "is no permissions; .* udev rule"),
         (["OTHER\tdevice"], r"sees OTHER \(device\)\. Set serial to one of them, or plug it in"),
-        (["OTHER\tunauthorized"], r"sees OTHER \(unauthorized\)\. Plug it in"),
-        ([], r"sees nothing\. Plug it in"),
+        (["OTHER\tunauthorized"], r"sees OTHER \(unauthorized\)\. Set serial to one of them, or plug it in"),
+        ([], r"sees nothing\. Set serial to one of them, or plug it in"),
     ],
 )
 def test_advice_fits_what_adb_lists(tmp_path: Path, lines: list[str], words: str) -> None:

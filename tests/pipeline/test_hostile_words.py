@@ -92,7 +92,7 @@ def counts(console: Console) -> None:
         a_log,
         counts,
         lambda console: print_version(console, version()),
-        lambda console: console.print(draw(EVIL, (EVIL, EVIL), [Row(EVIL, EVIL, EVIL, EVIL)])),
+        lambda console: draw(console, EVIL, (EVIL, EVIL), [Row(EVIL, EVIL, EVIL, EVIL)]),
         lambda console: console.print(render([Check(EVIL, "ok", EVIL, EVIL)])),
     ],
 )

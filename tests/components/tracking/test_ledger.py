@@ -23,6 +23,10 @@ def client(tmp_path: Path, empty_store: Path) -> Any:
     return open_client(f"sqlite:///{tmp_path / 'mlflow.db'}")
 
 
+# Names of tests must be the same in each process that runs some of them.
+KEY = "0" * 32
+
+
 def entry(n: int = 1, **changes: Any) -> Entry:
     values = {"version": "3", "over": "1", "previous": "1", "by": "anna", "at": "2026-03-01T12:00:00+00:00"}
     return Entry.model_validate({"n": n, "action": "promote", **values, **changes})
@@ -144,17 +148,17 @@ def write(client: Any, **params: str) -> None:
         ("promotion.0002", "not JSON"),
         ("promotion.0002", "{}"),
         # At another's place, at a place of another form, and one that says itself that it is settled.
-        ("promotion.0002", entry(3).model_dump_json()),
-        ("promotion.2", entry(2).model_dump_json()),
-        ("promotion.00002", entry(2).model_dump_json()),
-        ("promotion.0002", entry(2).model_copy(update={"settled": True}).model_dump_json()),
+        ("promotion.0002", entry(3, key=KEY).model_dump_json()),
+        ("promotion.2", entry(2, key=KEY).model_dump_json()),
+        ("promotion.00002", entry(2, key=KEY).model_dump_json()),
+        ("promotion.0002", entry(2, key=KEY).model_copy(update={"settled": True}).model_dump_json()),
         # Versions that are none: to set an alias to them fails for ever.
-        ("promotion.0002", entry(2).model_copy(update={"version": "a b"}).model_dump_json()),
-        ("promotion.0002", entry(2).model_copy(update={"version": ""}).model_dump_json()),
-        ("promotion.0002", entry(2).model_copy(update={"over": "-1"}).model_dump_json()),
+        ("promotion.0002", entry(2, key=KEY).model_copy(update={"version": "a b"}).model_dump_json()),
+        ("promotion.0002", entry(2, key=KEY).model_copy(update={"version": ""}).model_dump_json()),
+        ("promotion.0002", entry(2, key=KEY).model_copy(update={"over": "-1"}).model_dump_json()),
         ("settled.0002", "yes"),
         ("settled.x", "yes"),
-        ("promotion.9999999", entry(2).model_copy(update={"n": 9999999}).model_dump_json()),
+        ("promotion.9999999", entry(2, key=KEY).model_copy(update={"n": 9999999}).model_dump_json()),
     ],
 )
 def test_what_is_no_entry_is_told_and_the_ledger_goes_on(client: Any, name: str, value: str) -> None:

@@ -75,7 +75,9 @@ def settle(layout: RunLayout, held: bool = False) -> None:
 
 
 def _earlier_places(layout: RunLayout) -> set[str]:
-    places = {*_of_metadata(layout.metadata), *_of_config(layout.config)}
+    # ML Metadata alone still speaks of artifacts that lie elsewhere.
+    metadata = _of_metadata(layout.metadata) if layout.artifacts.is_dir() else ()
+    places = {*metadata, *_of_config(layout.config)}
     for record in layout.outbox.glob(f"*/{RunRecord.FILE}"):
         places |= _of_settings(_read_json(record))
     return places - {str(layout.root)}

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 
 from schemas.settings import Report
 
@@ -37,7 +36,7 @@ def malformed(report: Report) -> list[str]:
         faults = error.errors(include_url=False)
         named = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in faults[:_NAMED]]
         return [f"not what its schema asks for: {'; '.join(named)}"]
-    except (PydanticSerializationError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         return [f"not what its schema asks for: {error}"]
     return []
 

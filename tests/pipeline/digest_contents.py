@@ -12,7 +12,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/audio": (
             "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
             "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
-            "progress readers record_sum requests resample s3_store settings shard_writer "
+            "pointers progress readers record_sum requests resample s3_store settings shard_writer "
             "sounds streams"
         ),
         "schemas": "artifacts corpus_statistics ingest_reports publishing records settings tfrecord",
@@ -25,10 +25,10 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components": "bootstrap fan_in input_keys session_statistics templates",
         "components/tracking": "faults names registered relocation sqlite_stores stores",
         "schemas": (
-            "architecture artifacts bounded comparison_reports devices latency_reports "
-            "latency_validity noss_reports noss_task_sets noss_tasks secrets settings "
-            "strict_yaml student_reports students tensors tflite_reports training_reports "
-            "verdicts"
+            "architecture artifacts bounded comparison_reports devices faults latency_faults "
+            "latency_reports latency_validity noss_faults noss_reports noss_task_sets noss_tasks "
+            "secrets settings strict_yaml student_reports students tensors tflite_faults "
+            "tflite_reports training_reports verdicts"
         ),
     },
     "frontier_pusher": {
@@ -58,7 +58,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     },
     "noss_evaluator": {
         "components": "bootstrap evidence",
-        "components/audio": "errors framing requests resample",
+        "components/audio": "errors framing gcs_store places requests resample s3_store",
         "components/modeling": "frontend layers litert resnet",
         "components/modeling/teachers": (
             "base concatenation hub huggingface litert_chain onnx saved_model trained wav2vec2"
@@ -75,7 +75,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/audio": (
             "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
             "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
-            "progress readers record_sum requests resample s3_store settings shard_writer "
+            "pointers progress readers record_sum requests resample s3_store settings shard_writer "
             "sounds streams"
         ),
         "schemas": (

@@ -207,7 +207,7 @@ def test_other_types_than_float32_are_refused(write: object) -> None:
 
 
 def test_neither_card_nor_notice_names_folders_of_the_machine_that_made_them() -> None:
-    place = "/home/ann/private-sound"
+    place = "/data/ann/private-sound"
     description = make_description(
         teacher=f"{place}/teachers/trill",
         licences=Licences(

@@ -143,7 +143,8 @@ def _speaker_folds(task: NossTask, strict: StrictProtocol, seed: int, draw: int)
         fold_of[left[_draw(labels[left], groups[left], 1 / (count - fold), generator)]] = fold
     splits = task.splits
     share = len(splits["validation"]) / (len(splits["train"]) + len(splits["validation"]))
-    for fold in range(count):
+    # Where speakers are hardly more than folds, the first folds may have taken all.
+    for fold in np.unique(fold_of).tolist():
         rest = np.flatnonzero(fold_of != fold)
         chosen = np.zeros(len(groups), np.bool_)
         chosen[rest[_draw(labels[rest], groups[rest], share, generator)]] = True

@@ -143,7 +143,7 @@ def metadata_of(root: Path, *places: str) -> Path:
     from ml_metadata import metadata_store
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-    root.mkdir(parents=True, exist_ok=True)
+    (root / "artifacts").mkdir(parents=True, exist_ok=True)
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = str(root / "metadata.db")
     store = metadata_store.MetadataStore(connection)

@@ -146,6 +146,19 @@ def test_up_to_twelve_speakers_are_left_out_one_by_one() -> None:
         assert {clip.label for clip in part.train} == set("abcd")
 
 
+@pytest.mark.parametrize("speakers", [13, 14, 17, 25])
+def test_no_fold_of_speakers_is_empty(speakers: int) -> None:
+    # Five speakers in test; the others share train and validation.
+    test = {f"s{number}" for number in range(5)}
+    splits = {"test": sorted(test), "train": [f"s{n}" for n in range(5, speakers - 2)]}
+    splits["validation"] = [f"s{n}" for n in range(speakers - 2, speakers)]
+    task = make_task(_entries(MANY, lambda split, i: splits[split][i % len(splits[split])]), speaker="known")
+    parts = parts_of(task, STRICT, seed=1)
+    assert all(part.test for part in parts)
+    tested = [clip.clip_id for part in parts if part.seed == 0 for clip in part.test]
+    assert len(tested) == len(set(tested)) == 140
+
+
 def test_no_part_is_measured_twice() -> None:
     # Ten draws of three folds of ten speakers: some come out the same.
     strict = STRICT.model_copy(update={"seeds": 10})

@@ -1,9 +1,9 @@
 """A TFLite student as an MLflow pyfunc: waveforms in, one embedding a clip out.
 
 MLflow stores this file beside the model and runs it where the model is served, so it needs numpy, LiteRT
-and MLflow (of mlflow-skinny: pandas too, and SQLAlchemy where the registry is a database), and nothing of the
-project. A clip is cut into windows, every window is embedded by the file,
-and the mean over the windows is the clip's embedding, as in the benchmark that judged the file.
+and MLflow (of mlflow-skinny: pandas too, and SQLAlchemy and alembic where the registry is a database), and
+nothing of the project. A clip is cut into windows, every window is embedded by the file, and the mean over
+the windows is the clip's embedding, as in the benchmark that judged the file.
 
 Accepted input, always mono, float in [-1, 1] (a peak beyond is cut off) or int16 (arrays of that type, or
 lists of whole numbers of which one is beyond [-1, 1]):

@@ -154,7 +154,7 @@ def evaluate(
         if settings.paper == "all" or (settings.paper == "best" and model is best):
             matrix = model.embedded.matrix
             changes["paper"] = [evaluate_by_paper(task, matrix, settings, benchmark.seed) for task in tasks]
-        if teacher is not None and model.embedded.subject.kind == "student":
+        if teacher is not None and model.embedded.subject.kind in ("student", "reference"):
             changes["fidelity"] = measure_fidelity(
                 model.embedded.matrix, teacher, hearing.entries, hearing.sounds
             )

@@ -193,7 +193,8 @@ def test_a_phone_gets_a_frontier_of_its_own(folder: Path, second: Finished, tmp_
     assert not any(goal.goal.startswith("budget") for point in host.points for goal in point.goals)
     assert judged.blessed and judged.closed == []
     for point in judged.points:
-        assert point.p95_ms == pytest.approx(0.991) and point.goals_met
+        # Pooled over the rounds' summaries, whose quantiles are interpolated: within 1 % of the samples' own.
+        assert point.p95_ms == pytest.approx(0.991, rel=0.01) and point.goals_met
         assert [goal.goal for goal in point.goals] == ["budget: p95 latency at most 2 ms"]
     pushed = {model.point_id: model.devices for model in FrontierIndex.load(str(folder / "pushed")).models}
     both = {point.point_id for point in host.blessed} & {point.point_id for point in judged.blessed}

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from pipeline.commands import kubeflow, lineage, noss, promotion, pull, registry, runs
 from pipeline.commands.shared import say
-from pipeline.log_text import make_logs_plain
+from pipeline.terminal.log_text import make_logs_plain
 from schemas.plain_text import plain_lines
 from schemas.secrets import redact
 
@@ -40,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What follows imports TensorFlow and TFX, which takes long enough to look like nothing.
         print(redact(first_line.format(**vars(options))), flush=True)
 
-    from components.tracking.faults import TrackingFault
-    from pipeline.config_file import ConfigError
-    from pipeline.ending import Terminated, ending_in_order, unforeseen
+    from components.common.tracking.faults import TrackingFault
+    from pipeline.configuration.config_file import ConfigError
     from pipeline.kubeflow.faults import KubeflowFault
-    from pipeline.local_runner import RunFailed
+    from pipeline.local.runner import RunFailed
+    from pipeline.terminal.ending import Terminated, ending_in_order, unforeseen
 
     try:
         with ending_in_order():

@@ -29,10 +29,10 @@ from components.student_trainer.component import StudentTrainer
 from components.teacher_embedder.component import TeacherEmbedder
 from components.teacher_trainer.component import TeacherTrainer
 from components.tflite_converter.component import TfliteConverter
-from pipeline.code_digest import code_digest
-from pipeline.config import RunConfig
-from pipeline.layout import RunLayout
-from pipeline.sources import DataDigests
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.sources import DataDigests
+from pipeline.identity.code_digest import code_digest
+from pipeline.local.layout import RunLayout
 from schemas.students import StudentSpec
 from schemas.teachers import TeacherSpec
 

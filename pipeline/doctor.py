@@ -75,7 +75,7 @@ def render(checks: Sequence[Check]) -> Table:
     """The checks as a table for the terminal."""
     from rich.table import Table
 
-    from pipeline.rich_text import cell_lines
+    from pipeline.terminal.rich_text import cell_lines
 
     table = Table(box=None, pad_edge=False)
     for column in ("", "what", "found", "what to do"):
@@ -134,7 +134,7 @@ def check_litert() -> Check:
 
 def check_formats() -> list[Check]:
     """Which sound formats can be decoded, by decoder."""
-    from components.audio.formats import supported_formats
+    from components.common.audio.formats import supported_formats
 
     formats = supported_formats()
     checks = []
@@ -300,8 +300,8 @@ def _check_sqlite(path: Path, uri: str) -> Check:
 
 def _check_server(uri: str) -> Check:
     """Whether the server answers this user, not merely anybody."""
-    from components.tracking.faults import StoreRefused, TrackingFault, telling
-    from components.tracking.stores import open_client
+    from components.common.tracking.faults import StoreRefused, TrackingFault, telling
+    from components.common.tracking.stores import open_client
 
     try:
         with telling(uri):

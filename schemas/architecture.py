@@ -1,7 +1,7 @@
 """What every student architecture offers: typed parameters, arithmetic about its map, a network.
 
-An architecture is one file in ``components/modeling/architectures``; ``docs/architectures.md`` shows how
-to add one.
+An architecture is one file in ``components/common/modeling/architectures``; ``docs/architectures.md`` shows
+how to add one.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Pooling = Literal["gap", "flatten", "token"]
 Qat = Literal["none", "bottleneck", "network"]
 
 # By name and not by import: what merely reads reports about students does not depend on their networks.
-_ARCHITECTURES: dict[str, Any] = import_module("components.modeling.architectures").ARCHITECTURES
+_ARCHITECTURES: dict[str, Any] = import_module("components.common.modeling.architectures").ARCHITECTURES
 
 if TYPE_CHECKING:
     AnyArchitecture = Architecture

@@ -152,7 +152,7 @@ def make_tiny_files() -> dict[str, bytes]:
 
 def make_empty_store(folder: Path) -> Path:
     """An MLflow database with its tables: making them takes seconds, copying them nothing."""
-    from components.tracking.stores import quieten_mlflow
+    from components.common.tracking.stores import quieten_mlflow
 
     quieten_mlflow()
     from mlflow import MlflowClient
@@ -164,7 +164,7 @@ def make_empty_store(folder: Path) -> Path:
 
 def make_golden(content: bytes) -> bytes:
     """A golden-vector file of a TFLite file: two inputs, and what LiteRT answers."""
-    from components.modeling.litert import LiteRtModel
+    from components.common.modeling.litert import LiteRtModel
 
     model = LiteRtModel(content)
     shape = model.inputs[0].shape

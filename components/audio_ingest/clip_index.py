@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.audio.errors import Reason
-from components.audio.places import list_files, to_text
 from components.audio_ingest.layouts.base import UNKNOWN_START, Entry, FileLayout, Strays
+from components.common.audio.errors import Reason
+from components.common.audio.places import list_files, to_text
 
 ABSENT = -1
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import apache_beam as beam
 import pyarrow as pa
 
-from components.audio.places import FoundFile, PlaceError, from_text, list_files, to_text
 from components.audio_ingest.clip_index import ClipIndex, EntryColumns, index_tables
 from components.audio_ingest.layouts import LAYOUTS
 from components.audio_ingest.layouts.base import ContainerLayout, LayoutError, Strays
+from components.common.audio.places import FoundFile, PlaceError, from_text, list_files, to_text
 from schemas.publishing import publish, sweep
 
 _STRAYS, _SUFFIX = b"tinytrill.strays", ".arrow"

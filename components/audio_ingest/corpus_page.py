@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.templates import environment
+from components.common.reporting.templates import environment
 from schemas.corpus_statistics import CorpusStatistics, Histogram, SplitStatistics
 
 TEMPLATE = "corpus_page.html.j2"

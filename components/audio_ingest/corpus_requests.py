@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.audio.places import from_text, is_url
-from components.audio.requests import ClipRequest
 from components.audio_ingest.clip_index import ClipIndex, Rows
 from components.audio_ingest.layouts.base import UNKNOWN_START
+from components.common.audio.places import from_text, is_url
+from components.common.audio.requests import ClipRequest
 
 _CHUNK = 4_096
 _OF_SEGMENT = ("clip_id", "start_ms", "duration_ms", "labels", "file", "line")

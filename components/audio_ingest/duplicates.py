@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from components.audio.clip_statistics import CorpusTally, Digests
-from components.audio.requests import Shard
-from components.audio.shard_writer import ShardSummary
+from components.common.audio.clip_statistics import CorpusTally, Digests
+from components.common.audio.requests import Shard
+from components.common.audio.shard_writer import ShardSummary
 from schemas.corpus_statistics import Duplicates, NamedClip, SameSound
 
 LARGEST, EXAMPLES = 20, 10

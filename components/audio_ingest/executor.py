@@ -11,21 +11,6 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components.audio.clip_statistics import CorpusTally
-from components.audio.decode import DecodedAudio
-from components.audio.ingest_run import tell_artifacts, write_shards
-from components.audio.intake_report import (
-    IngestError,
-    check_counts,
-    count_noted,
-    merge_counts,
-    refusal,
-    save_report,
-)
-from components.audio.kept_shards import KeptShards
-from components.audio.places import use_beam_options
-from components.audio.record_sum import digest_of
-from components.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
 from components.audio_ingest.clip_index import ClipIndex, index_files
 from components.audio_ingest.container_index import index_containers
 from components.audio_ingest.corpus_requests import CorpusRequest
@@ -40,7 +25,22 @@ from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CORPUS_FOLDER, CorpusSources, check_sources
 from components.audio_ingest.statistics import corpus_statistics, write_statistics
 from components.audio_ingest.stored_shards import store_shards
-from components.evidence import keep_evidence
+from components.common.audio.clip_statistics import CorpusTally
+from components.common.audio.decode import DecodedAudio
+from components.common.audio.ingest_run import tell_artifacts, write_shards
+from components.common.audio.intake_report import (
+    IngestError,
+    check_counts,
+    count_noted,
+    merge_counts,
+    refusal,
+    save_report,
+)
+from components.common.audio.kept_shards import KeptShards
+from components.common.audio.places import use_beam_options
+from components.common.audio.record_sum import digest_of
+from components.common.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
+from components.common.tfx.evidence import keep_evidence
 from schemas.corpus_statistics import Duplicates
 from schemas.ingest_reports import CorpusLayout, IngestReport, IngestWork
 

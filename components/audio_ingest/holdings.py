@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from components.audio.decode import DecodedAudio
-from components.audio.intake_report import IngestError
 from components.audio_ingest.corpus_requests import CorpusRequest, CorpusRequests
 from components.audio_ingest.plan import SplitPlan
 from components.audio_ingest.reading import read_sounds
 from components.audio_ingest.settings import AudioIngestSettings
+from components.common.audio.decode import DecodedAudio
+from components.common.audio.intake_report import IngestError
 
 Holding = Literal["segments", "recordings"]
 

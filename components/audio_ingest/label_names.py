@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import logging
 
-from components.audio.places import PlaceError, is_file
 from components.audio_ingest.ontology import Ontology, OntologyError, read_class_labels, read_ontology
 from components.audio_ingest.sources import CorpusSources
+from components.common.audio.places import PlaceError, is_file
 
 _logger = logging.getLogger("tinytrill.audio_ingest")
 

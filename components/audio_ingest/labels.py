@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from components.audio.intake_report import IngestError
-from components.audio.places import PlaceError, is_file
 from components.audio_ingest.ontology import Node, Ontology, OntologyError, read_class_labels, read_ontology
 from components.audio_ingest.segments import MID
 from components.audio_ingest.settings import SPEECH, AudioIngestSettings
+from components.common.audio.intake_report import IngestError
+from components.common.audio.places import PlaceError, is_file
 
 CLASS_LABELS = "class_labels_indices.csv"
 

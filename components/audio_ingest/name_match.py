@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass
 from itertools import islice
 
-from components.audio.intake_report import IngestError
-from components.audio.places import first_files, from_text, list_files, printable
 from components.audio_ingest.clip_index import ClipIndex, EntryColumns, index_tables
 from components.audio_ingest.labels import label_filter
 from components.audio_ingest.layouts import LAYOUTS, find_layout
@@ -15,6 +13,8 @@ from components.audio_ingest.layouts.base import ContainerLayout, Entry, FileLay
 from components.audio_ingest.segment_columns import ask
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
+from components.common.audio.intake_report import IngestError
+from components.common.audio.places import first_files, from_text, list_files, printable
 
 _MOST, _OF_ONE_FOLDER = 2_000, 200
 # Of each table; ingestion reads them whole.

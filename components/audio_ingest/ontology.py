@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from components.audio.places import read_text
+from components.common.audio.places import read_text
 
 _NEAR = 3
 _MID, _NAME = "mid", "display_name"

@@ -9,15 +9,15 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa
 
-from components.audio.errors import Reason
-from components.audio.places import from_text, printable
-from components.audio.requests import quarantined
 from components.audio_ingest.clip_index import ABSENT, ClipIndex, Rows
 from components.audio_ingest.corpus_requests import CorpusRequests
 from components.audio_ingest.labels import LabelFilter
 from components.audio_ingest.segment_columns import AskedRows, among, ask, first_of, videos
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
+from components.common.audio.errors import Reason
+from components.common.audio.places import from_text, printable
+from components.common.audio.requests import quarantined
 from schemas.ingest_reports import QuarantinedClip
 
 TRAIN = "train"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from components.audio.errors import AudioError, Reason
-from components.audio.places import PlaceError, is_url, read_bytes
-from components.audio.settings import IntakeSettings
-from components.audio.sounds import Held, Sounds, decode_held
 from components.audio_ingest.corpus_requests import CorpusRequest
 from components.audio_ingest.layouts import container_layout
 from components.audio_ingest.layouts.base import MOST_BYTES
+from components.common.audio.errors import AudioError, Reason
+from components.common.audio.places import PlaceError, is_url, read_bytes
+from components.common.audio.settings import IntakeSettings
+from components.common.audio.sounds import Held, Sounds, decode_held
 
 
 def read_sounds(requests: Sequence[CorpusRequest], settings: IntakeSettings) -> Sounds:

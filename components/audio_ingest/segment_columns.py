@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.audio.requests import stable_order
 from components.audio_ingest.labels import LabelFilter
 from components.audio_ingest.segments import Segment, read_segments
+from components.common.audio.requests import stable_order
 
 _FLUSH_AT = 1 << 16
 

@@ -17,8 +17,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from components.audio.places import PlaceError, open_binary
-from components.audio.pointers import pointer
+from components.common.audio.places import PlaceError, open_binary
+from components.common.audio.pointers import pointer
 
 YTID = re.compile(r"[A-Za-z0-9_-]+")
 MID = re.compile(r"/[a-z]/[a-z0-9_]+")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.audio.settings import IntakeSettings
+from components.common.audio.settings import IntakeSettings
 from schemas.settings import Settings
 
 SPEECH = "/m/09x0r"

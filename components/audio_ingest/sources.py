@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.audio.fingerprint import fingerprint
-from components.audio.intake_report import IngestError
-from components.audio.places import PlaceError, is_file, is_folder, join
 from components.audio_ingest.labels import CLASS_LABELS, LabelFilter, label_filter
 from components.audio_ingest.layouts import find_layout
 from components.audio_ingest.layouts.base import LayoutError
 from components.audio_ingest.settings import AudioIngestSettings
+from components.common.audio.fingerprint import fingerprint
+from components.common.audio.intake_report import IngestError
+from components.common.audio.places import PlaceError, is_file, is_folder, join
 
 CORPUS_FOLDER = "corpus"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.audio.clip_statistics import DBFS, SECONDS, CorpusTally, Tally, hours
 from components.audio_ingest import corpus_page
+from components.common.audio.clip_statistics import DBFS, SECONDS, CorpusTally, Tally, hours
 from schemas.corpus_statistics import (
     CorpusStatistics,
     Duplicates,

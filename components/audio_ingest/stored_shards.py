@@ -13,8 +13,8 @@ from typing import overload
 
 import pyarrow as pa
 
-from components.audio.requests import Shard
 from components.audio_ingest.corpus_requests import CorpusRequest, CorpusRequests
+from components.common.audio.requests import Shard
 
 _KEY = "key"
 

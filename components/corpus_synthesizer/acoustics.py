@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from components.audio.resample import FloatAudio
+from components.common.audio.resample import FloatAudio
 
 NoiseKind = Literal["white", "pink", "babble"]
 NOISE_KINDS: tuple[NoiseKind, ...] = ("white", "pink", "babble")

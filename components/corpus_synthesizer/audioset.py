@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.audio.resample import FloatAudio
+from components.common.audio.resample import FloatAudio
 from components.corpus_synthesizer import labels
 from components.corpus_synthesizer.acoustics import pink_noise, scale_to_peak, white_noise
 from components.corpus_synthesizer.espeak import ESPEAK_RATE

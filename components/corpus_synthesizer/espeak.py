@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from components.audio.resample import FloatAudio
+from components.common.audio.resample import FloatAudio
 
 ESPEAK_RATE = 22_050
 

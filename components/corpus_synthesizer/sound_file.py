@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.audio.resample import FloatAudio, to_pcm
+from components.common.audio.resample import FloatAudio, to_pcm
 
 _OPUS_BITS_PER_SECOND = 48_000
 _OPUS_OPTIONS = {"compression_level": "2"}  # at the default, encoding takes longer than all the rest

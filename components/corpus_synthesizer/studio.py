@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from components.audio.resample import FloatAudio
+from components.common.audio.resample import FloatAudio
 from components.corpus_synthesizer.acoustics import Acoustics, scale_to_peak
 from components.corpus_synthesizer.espeak import ESPEAK_RATE, Espeak, Voice
 from components.corpus_synthesizer.languages import sentence

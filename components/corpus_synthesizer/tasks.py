@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from components.audio.resample import TARGET_RATE, FloatAudio
+from components.common.audio.resample import TARGET_RATE, FloatAudio
 from components.corpus_synthesizer.espeak import ESPEAK_RATE
 from components.corpus_synthesizer.languages import OTHER_WORDS, sentence
 from components.corpus_synthesizer.settings import KEYWORD, LANGUAGE, SPEAKER, SynthesizerSettings

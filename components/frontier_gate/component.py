@@ -8,9 +8,9 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 
 import schemas
-from components import fan_in
+from components.common.frontier.settings import GateSettings
+from components.common.tfx import fan_in
 from components.frontier_gate import executor
-from components.frontier_gate.settings import GateSettings
 
 
 class FrontierGate(base_component.BaseComponent):

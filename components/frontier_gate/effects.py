@@ -12,9 +12,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from components.frontier_gate.axes import INPUT_KINDS
+from components.common.frontier.axes import INPUT_KINDS
+from components.common.frontier.scales import NORMAL_95
 from components.frontier_gate.factors import NOT_THERE, Design, Term, Values, design_of
-from components.frontier_gate.scales import NORMAL_95
 from schemas.student_reports import StudentInfo
 from schemas.tensors import VariantInput
 from schemas.verdicts import Effect, FrontierPoint

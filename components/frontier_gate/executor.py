@@ -11,15 +11,15 @@ from typing import Any
 from tfx import types
 from tfx.dsl.components.base import base_executor
 
-from components import fan_in
+from components.common.frontier.settings import GateSettings
+from components.common.tfx import fan_in
+from components.common.tracking.faults import StoreUnreachable
+from components.common.tracking.names import model_name
+from components.common.tracking.registered import RegisteredVersion, registered_versions, unknown_champion
 from components.frontier_gate import page, picture
 from components.frontier_gate.effects import total_steps
 from components.frontier_gate.points import teacher_result
-from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
-from components.tracking.faults import StoreUnreachable
-from components.tracking.names import model_name
-from components.tracking.registered import RegisteredVersion, registered_versions, unknown_champion
 from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport

@@ -13,8 +13,8 @@ from itertools import combinations
 
 import numpy as np
 
-from components.frontier_gate.axes import Entrant
-from components.frontier_gate.draws import MEAN
+from components.common.frontier.axes import Entrant
+from components.common.frontier.draws import MEAN
 from schemas.tensors import VariantInput
 from schemas.verdicts import AxisInfo, FrontierPoint, Recommendation, SeparatedPair
 

@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.frontier_gate.axes import Entrant, misplaced
-from components.frontier_gate.champions import find_champions
-from components.frontier_gate.draws import read_draws
+from components.common.frontier.axes import Entrant, misplaced
+from components.common.frontier.champions import find_champions
+from components.common.frontier.draws import read_draws
+from components.common.frontier.goal_references import Yardsticks, check_names, slices_of
+from components.common.frontier.goals import applicable, of_time
+from components.common.frontier.incumbents import Measure, find_incumbents
+from components.common.frontier.judge import judge, why_nothing
+from components.common.frontier.scales import Floats
+from components.common.frontier.settings import GateSettings
+from components.common.tracking.registered import RegisteredVersion
 from components.frontier_gate.effects import main_effects, why_no_effects
-from components.frontier_gate.goals import applicable, of_time
-from components.frontier_gate.incumbents import Measure, find_incumbents
-from components.frontier_gate.judge import judge, why_nothing
 from components.frontier_gate.points import find_points, reference_quality
 from components.frontier_gate.recommendation import recommend
-from components.frontier_gate.scales import Floats
-from components.frontier_gate.settings import GateSettings
-from components.frontier_gate.yardsticks import Yardsticks, check_names, slices_of
-from components.tracking.registered import RegisteredVersion
 from schemas.comparison_reports import NossComparison
 from schemas.latency_faults import report_faults
 from schemas.latency_reports import LatencyReport, Machine
@@ -43,7 +43,7 @@ def reach_verdict(
     notices: Sequence[str] = (),
     steps: Mapping[str, int] | None = None,
 ) -> Verdict:
-    """Judges a run, device by device; see :mod:`components.frontier_gate.judge` and ``dominance``.
+    """Judges a run, device by device; see :mod:`components.common.frontier.judge` and ``dominance``.
 
     Args:
       converted: The converter's reports, one a candidate.

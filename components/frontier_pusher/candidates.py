@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tfx import types
 
-from components import fan_in
+from components.common.tfx import fan_in
 from components.frontier_pusher.origin import Origin
 from schemas.noss_reports import NossReport
 from schemas.push_reports import ModelDescription

@@ -8,7 +8,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 
 import schemas
-from components import fan_in
+from components.common.tfx import fan_in
 from components.frontier_pusher import candidates, executor, inputs
 from components.frontier_pusher.settings import PusherSettings
 

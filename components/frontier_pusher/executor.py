@@ -11,18 +11,19 @@ from typing import Any
 from tfx import types
 from tfx.dsl.components.base import base_executor
 
-from components.evidence import keep_evidence
-from components.frontier_pusher import folders, outbox, sending
+from components.common.frontier.closed import GateClosed, is_closed
+from components.common.package import folders
+from components.common.tfx.evidence import keep_evidence
+from components.common.tracking import outbox, sending
+from components.common.tracking.faults import TrackingFault
+from components.common.tracking.finishing import finish
+from components.common.tracking.stores import TRACKING_URI, keep_credentials_aside
+from components.common.tracking.tracker import given_run_id
 from components.frontier_pusher.card import CARD_FILE, EXAMPLE_FILE, write_card, write_example
-from components.frontier_pusher.closed import GateClosed, is_closed
-from components.frontier_pusher.finishing import finish
 from components.frontier_pusher.inputs import JudgedRun, read_inputs
 from components.frontier_pusher.notice import write_notice
 from components.frontier_pusher.record import Identity, make_record, run_key_of
 from components.frontier_pusher.settings import PusherSettings
-from components.tracking.faults import TrackingFault
-from components.tracking.stores import TRACKING_URI, keep_credentials_aside
-from components.tracking.tracker import given_run_id
 from schemas.push_reports import ModelDescription, PushReport
 from schemas.run_context import RunContext
 from schemas.run_records import RunRecord

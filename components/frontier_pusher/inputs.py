@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tfx import types
 
-from components import fan_in
+from components.common.tfx import fan_in
 from components.frontier_pusher.candidates import (
     Candidate,
     Metadata,

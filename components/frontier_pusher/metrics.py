@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from components.tracking.curves import epoch_points
+from components.common.tracking.curves import epoch_points
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossModelResult, NossReport

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import yaml
 
-from components.frontier_pusher import folders, metrics
+from components.common.frontier.closed import is_closed
+from components.common.package import folders
+from components.common.package.serving import SCRIPT
+from components.common.tracking.names import GATE_TAG, VERDICT_DIGEST_TAG, VERDICT_SHA256_TAG, model_name
+from components.frontier_pusher import metrics
 from components.frontier_pusher.candidates import Candidate, Metadata
 from components.frontier_pusher.card import CARD_FILE
-from components.frontier_pusher.closed import is_closed
 from components.frontier_pusher.inputs import JudgedRun
-from components.frontier_pusher.serving import SCRIPT
 from components.frontier_pusher.settings import PusherSettings
 from components.frontier_pusher.tags import in_words, version_tags
-from components.tracking.names import GATE_TAG, VERDICT_DIGEST_TAG, VERDICT_SHA256_TAG, model_name
 from schemas.noss_reports import NossReport
 from schemas.push_reports import ModelDescription, PushedModel
 from schemas.run_context import RunContext

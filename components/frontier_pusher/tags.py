@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from components.tracking.names import (
+from components.common.tracking.names import (
     CANDIDATE_TAG,
     DEVICE_TAG,
     EVIDENCE_TAG,

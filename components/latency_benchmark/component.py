@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 
-from components import fan_in
+from components.common.tfx import fan_in
 from components.latency_benchmark.executor import (
     CODE_DIGEST,
     DATA_DIGEST,

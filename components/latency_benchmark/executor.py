@@ -13,7 +13,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components import fan_in
+from components.common.tfx import fan_in
 from components.latency_benchmark import subjects
 from components.latency_benchmark.attempts import Measured, measure
 from components.latency_benchmark.backends import open_backend

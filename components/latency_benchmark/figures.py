@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from components.common.statistics.sessions import Interval, exponential, interval, over_sessions
 from components.latency_benchmark.backends.base import Burst
-from components.session_statistics import Interval, exponential, interval, over_sessions
 from schemas.latency_reports import Statistic
 
 _SHARES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from components.common.modeling import flatbuffer
 from components.latency_benchmark.backends.base import Subject
 from components.latency_benchmark.sounds import write_input
-from components.modeling import flatbuffer
 
 CANDIDATE_ID = "reference"
 VARIANT = "mobilenet-like-1"

@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 import numpy as np
 
+from components.common.statistics.sessions import Interval
 from components.latency_benchmark import figures
 from components.latency_benchmark.attempts import Measured, partner
 from components.latency_benchmark.backends.base import Subject
 from components.latency_benchmark.settings import MeasurementSettings
-from components.session_statistics import Interval
 from schemas.devices import AdbDevice, Device, ReplayDevice
 from schemas.latency_reports import ColdStart, LatencyMeasurement, LatencyReport, Machine, OperatorTime
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from components.common.statistics.sessions import Interval
 from components.latency_benchmark.figures import Summary, Timings
 from components.latency_benchmark.settings import MeasurementSettings
-from components.session_statistics import Interval
 from schemas.latency_validity import busy
 
 # Tools that stop by the clock and not by the sum of their timings fall short by their own work.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.bootstrap import Samples, paired_interval, read_samples
+from components.common.statistics.bootstrap import Samples, paired_interval, read_samples
 from components.noss_comparison.rows import best_variants
 from components.noss_comparison.settings import NossComparisonSettings
 from schemas.comparison_reports import LeftOut, ModelSlices, NossComparison, PairedDifference

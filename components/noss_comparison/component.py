@@ -9,7 +9,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 
 import schemas
-from components import fan_in
+from components.common.tfx import fan_in
 from components.noss_comparison import executor
 from components.noss_comparison.settings import NossComparisonSettings
 

@@ -9,7 +9,7 @@ from typing import Any
 from tfx import types
 from tfx.dsl.components.base import base_executor
 
-from components import fan_in
+from components.common.tfx import fan_in
 from components.noss_comparison.compare import compare
 from components.noss_comparison.settings import NossComparisonSettings
 from components.noss_comparison.write import write_comparison

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from components.markdown import plain
+from components.common.reporting.markdown import plain
 from components.noss_comparison.rows import (
     METRIC_NAMES,
     PAPER_TITLE,

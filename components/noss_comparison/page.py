@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from pathlib import Path
 
+from components.common.reporting.templates import environment
 from components.noss_comparison.rows import (
     METRIC_NAMES,
     PAPER_TITLE,
@@ -16,7 +17,6 @@ from components.noss_comparison.rows import (
     published,
     rows,
 )
-from components.templates import environment
 from schemas.comparison_reports import NossComparison, PairedDifference
 
 TEMPLATE = "page.html.j2"

@@ -13,5 +13,5 @@ bytes are not the ones the converter reported; an embedding that is not finite (
 then refused and listed with the reason, any other model stops the run); a protocol that gives what knows
 nothing more than chance (checked with the baselines: the run stops, the figures stay).
 
-``noss run`` (``pipeline/noss_run.py``) comes through the same functions (``evaluation.py``).
+``noss run`` (``pipeline/noss/run.py``) comes through the same functions (``evaluation.py``).
 """

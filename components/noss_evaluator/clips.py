@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from components.audio.framing import window_offsets
+from components.common.audio.framing import window_offsets
 from schemas.records import SAMPLE_RATE, Audio, NossClip, iterate_examples, list_shards
 
 SPLITS = ("train", "validation", "test")

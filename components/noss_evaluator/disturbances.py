@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from components.audio.framing import to_float
-from components.audio.resample import resample, to_pcm
+from components.common.audio.framing import to_float
+from components.common.audio.resample import resample, to_pcm
 from components.noss_evaluator.settings import Disturbance
 from schemas.records import SAMPLE_RATE, Audio
 

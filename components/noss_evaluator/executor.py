@@ -11,7 +11,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.evidence import keep_evidence
+from components.common.tfx.evidence import keep_evidence
 from components.noss_evaluator.baselines import baseline_subject
 from components.noss_evaluator.evaluation import Benchmark, evaluate
 from components.noss_evaluator.settings import NossEvaluatorSettings

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student_t
 
-from components.bootstrap import Samples, interval_95
+from components.common.statistics.bootstrap import Samples, interval_95
 from components.noss_evaluator.clips import Entry
 
 # With fewer speakers than that the spread between speakers cannot be estimated.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components.audio.requests import stable_order
+from components.common.audio.requests import stable_order
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.disturbances import condition, disturb
 from components.noss_evaluator.settings import Disturbance

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.bootstrap import Samples
+from components.common.statistics.bootstrap import Samples
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.folds import Part, parts_of, speaker_is_asked
 from components.noss_evaluator.intervals import (

@@ -103,7 +103,7 @@ def teacher_subject(
     The teacher hears the windows that its students learn on. A reference hears whole clips, as its authors
     would let it: it cuts them into windows of its own, if it has any.
     """
-    from components.modeling.teachers import load_teacher
+    from components.common.modeling.teachers import load_teacher
 
     teachers = [load_teacher(spec, trained_uri) for _ in range(workers)]
     return EvaluationSubject(
@@ -119,7 +119,7 @@ def teacher_subject(
 
 def tflite_networks(content: bytes, workers: int) -> tuple[Network, ...]:
     """A TFLite file behind one interpreter a worker, asked about one window after the other."""
-    from components.modeling.litert import LiteRtModel
+    from components.common.modeling.litert import LiteRtModel
 
     return tuple(LiteRtModel(content).run_each for _ in range(workers))
 
@@ -129,7 +129,7 @@ def make_front_end(spec: FrontEndSpec) -> Network:
     """The log-mel front end as a function of windows ``(n, samples)`` to ``(n, frames, mels)``."""
     import tensorflow as tf
 
-    from components.modeling.frontend import LogMel
+    from components.common.modeling.frontend import LogMel
 
     compute = tf.function(
         LogMel(spec), input_signature=[tf.TensorSpec((None, spec.window_samples), tf.float32)]

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from components.bootstrap import Samples
+from components.common.statistics.bootstrap import Samples
 from components.noss_evaluator.clips import SPLITS, Entry
 from components.noss_evaluator.metrics import Answers, measure, to_score
 from components.noss_evaluator.probes.fitted import FittedProbe

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from components.audio.intake_report import IngestError
+from components.common.audio.intake_report import IngestError
 from components.noss_ingest.rows import SourceError
 from components.noss_ingest.settings import NossIngestSettings, TaskChoice
 from schemas.noss_tasks import (

@@ -10,13 +10,13 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
-from components.audio.decode import DecodedAudio
-from components.audio.ingest_run import tell_artifacts, write_shards
-from components.audio.intake_report import IngestError, count_noted, merge_counts, refusal, save_report
-from components.audio.kept_shards import KeptShards
-from components.audio.record_sum import digest_of
-from components.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
-from components.evidence import keep_evidence
+from components.common.audio.decode import DecodedAudio
+from components.common.audio.ingest_run import tell_artifacts, write_shards
+from components.common.audio.intake_report import IngestError, count_noted, merge_counts, refusal, save_report
+from components.common.audio.kept_shards import KeptShards
+from components.common.audio.record_sum import digest_of
+from components.common.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
+from components.common.tfx.evidence import keep_evidence
 from components.noss_ingest.leaks import check_contents, fold_of
 from components.noss_ingest.plan import NossPlan, NossRequest, plan_ingestion
 from components.noss_ingest.rows import SPLITS

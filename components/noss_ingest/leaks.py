@@ -19,7 +19,7 @@ from components.noss_ingest.rows import SPLITS, SourceError, TaskRow
 from schemas.noss_tasks import TaskRecord
 
 if TYPE_CHECKING:  # with it comes Beam, which the command line can do without
-    from components.audio.shard_writer import ContentDigest
+    from components.common.audio.shard_writer import ContentDigest
 
 _SHARED_BY_DESIGN = 0.5
 

@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from components.audio.places import printable
-from components.audio.pointers import pointer
+from components.common.audio.places import printable
+from components.common.audio.pointers import pointer
 from components.noss_ingest.rows import SPLITS, SourceError, SourceMissing, TaskRow
 
 COLUMNS = ("file", "label", "speaker_id", "split", "fold")

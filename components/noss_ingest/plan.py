@@ -7,8 +7,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.audio.errors import Reason
-from components.audio.requests import ClipRequest, quarantined
+from components.common.audio.errors import Reason
+from components.common.audio.requests import ClipRequest, quarantined
 from components.noss_ingest.rows import SPLITS, TaskRow, TfdsClip
 from components.noss_ingest.sources import FoundTask
 from components.noss_ingest.subset import stratified_subset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.audio.places import printable
+from components.common.audio.places import printable
 
 SPLITS = ("train", "validation", "test")
 

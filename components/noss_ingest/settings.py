@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from components.audio.settings import IntakeSettings
+from components.common.audio.settings import IntakeSettings
 from schemas.noss_tasks import TaskRecord
 from schemas.settings import Settings
 

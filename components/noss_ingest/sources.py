@@ -7,8 +7,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.audio.fingerprint import fingerprint
-from components.audio.intake_report import IngestError
+from components.common.audio.fingerprint import fingerprint
+from components.common.audio.intake_report import IngestError
 from components.noss_ingest.choice import WantedTask, wanted_tasks
 from components.noss_ingest.leaks import check_rows
 from components.noss_ingest.manifest import read_manifest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from components.audio.requests import stable_order
+from components.common.audio.requests import stable_order
 from components.noss_ingest.rows import TaskRow
 
 

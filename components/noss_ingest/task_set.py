@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from components.audio.shard_writer import ShardSummary
+from components.common.audio.shard_writer import ShardSummary
 from components.noss_ingest.plan import NossPlan, NossRequest
 from components.noss_ingest.rows import SPLITS
 from components.noss_ingest.sources import FoundTask

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.audio.decode import SILENCE_PEAK, frame_count, from_samples
-from components.audio.errors import AudioError, Reason
-from components.audio.resample import FloatAudio
-from components.audio.settings import IntakeSettings
-from components.audio.sounds import Sounds, decode_files
+from components.common.audio.decode import SILENCE_PEAK, frame_count, from_samples
+from components.common.audio.errors import AudioError, Reason
+from components.common.audio.resample import FloatAudio
+from components.common.audio.settings import IntakeSettings
+from components.common.audio.sounds import Sounds, decode_files
 from components.noss_ingest.rows import SourceError, SourceMissing, TaskRow, TfdsClip
 from components.noss_ingest.tfds_prepare import full_name, how_to_prepare, prepare
 from schemas.noss_tasks import TfdsSource

@@ -15,7 +15,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
-from components.evidence import keep_evidence
+from components.common.tfx.evidence import keep_evidence
 
 SCHEMA_KEY = "schema"
 SCHEMA_TEXT_KEY = "schema_text"

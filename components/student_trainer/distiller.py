@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from components.modeling.frontend import LogMelStatistics
-from components.modeling.student import Student, Weights
+from components.common.modeling.frontend import LogMelStatistics
+from components.common.modeling.student import Student, Weights
 from components.student_trainer import augment
 from components.student_trainer.average import WeightAverage
 from components.student_trainer.distribution import Workers

@@ -11,7 +11,7 @@ from typing import Any
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 
-from components.modeling.student import save_weights
+from components.common.modeling.student import save_weights
 from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.distribution import Workers
 from components.student_trainer.settings import TrainingSettings

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from components.modeling import bottleneck as bottlenecks
-from components.modeling.quantisation import calibrate
-from components.modeling.student import Student
-from components.modeling.whole_network import flat_core, quantised_network
+from components.common.modeling import bottleneck as bottlenecks
+from components.common.modeling.quantisation import calibrate
+from components.common.modeling.student import Student
+from components.common.modeling.whole_network import flat_core, quantised_network
 from components.student_trainer.phases import PhaseName
 
 Array = np.ndarray[Any, Any]

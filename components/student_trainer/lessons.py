@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.modeling.frontend import LogMelStatistics
+from components.common.modeling.frontend import LogMelStatistics
 from components.student_trainer.augment import middle_crop
 from components.student_trainer.losses import target_weights
 from components.student_trainer.reading_order import epoch_order

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tf_keras as keras
 
-from components.modeling import bottleneck as bottlenecks
-from components.modeling.student import Student, build_student
+from components.common.modeling import bottleneck as bottlenecks
+from components.common.modeling.student import Student, build_student
 from schemas.students import FrontEndSpec, StudentSpec
 
 

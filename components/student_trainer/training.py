@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
-from components.modeling.pruning import Pruning, sparsity
-from components.modeling.student import Student, Weights, build_deployed, build_student
+from components.common.modeling.pruning import Pruning, sparsity
+from components.common.modeling.student import Student, Weights, build_deployed, build_student
 from components.student_trainer.checkpoint import Checkpoints, Progress
 from components.student_trainer.distiller import Distiller
 from components.student_trainer.distribution import Workers

@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from components.audio.ahead import work_ahead
-from components.audio.framing import to_float
-from components.modeling.frontend import LogMel
+from components.common.audio.ahead import work_ahead
+from components.common.audio.framing import to_float
+from components.common.modeling.frontend import LogMel
 from components.student_trainer.reading_order import mixed_places
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.publishing import forget_unused, make_once, mark_used

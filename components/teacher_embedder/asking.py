@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from components.audio.framing import to_float
-from components.modeling.teachers import Teacher, TeacherError
+from components.common.audio.framing import to_float
+from components.common.modeling.teachers import Teacher, TeacherError
 from components.teacher_embedder.augmentation import Pcm, Wave
 from components.teacher_embedder.windows import Window
 

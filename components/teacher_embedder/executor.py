@@ -15,7 +15,7 @@ from apache_beam.utils.shared import Shared
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Artifact, artifact_utils
 
-from components.audio.record_sum import digest_of
+from components.common.audio.record_sum import digest_of
 from components.teacher_embedder.leaks import HeldOutSounds
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from components.teacher_embedder.shards import (

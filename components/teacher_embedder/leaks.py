@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.audio.acoustic_fingerprint import FingerprintIndex, Pcm
-from components.audio.record_sum import RecordSum, digest_of
+from components.common.audio.acoustic_fingerprint import FingerprintIndex, Pcm
+from components.common.audio.record_sum import RecordSum, digest_of
 from schemas.ingest_reports import QuarantinedClip
 from schemas.records import Clip, NossClip, iterate_examples, list_shards
 

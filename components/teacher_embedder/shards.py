@@ -18,10 +18,10 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
-from components.audio.ahead import work_ahead
-from components.audio.kept_shards import KeptShards, key_of
-from components.audio.record_sum import RecordSum
-from components.modeling.teachers import load_teacher
+from components.common.audio.ahead import work_ahead
+from components.common.audio.kept_shards import KeptShards, key_of
+from components.common.audio.record_sum import RecordSum
+from components.common.modeling.teachers import load_teacher
 from components.teacher_embedder.asking import Batch, SharedTeacher, Targets, clip_batches, own_batches
 from components.teacher_embedder.leaks import HeldOutSounds
 from components.teacher_embedder.settings import TeacherEmbedderSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.audio.framing import to_float, window_offsets
+from components.common.audio.framing import to_float, window_offsets
 from components.teacher_embedder.augmentation import Pcm, Wave, augment, count_copies, generator
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from components.teacher_embedder.statistics import ShardSummary

@@ -8,7 +8,7 @@ from typing import Any
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 
-from components.modeling.teachers.trained import save_network
+from components.common.modeling.teachers.trained import save_network
 from components.teacher_trainer.pairs import PairReader
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from components.teacher_trainer.training import TeacherTraining

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from components.modeling.frontend import LogMel
-from components.modeling.resnet import EMBEDDING, build_resnet
+from components.common.modeling.frontend import LogMel
+from components.common.modeling.resnet import EMBEDDING, build_resnet
 from components.teacher_trainer.pairs import PairReader
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from components.teacher_trainer.triplets import semi_hard_loss, triplet_accuracy

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components.modeling.litert import LiteRtModel
+from components.common.modeling.litert import LiteRtModel
 from components.tflite_converter.settings import ParityFloor
 from schemas.tflite_reports import Behaviour, Parity
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from components.modeling import flatbuffer
-from components.modeling.student import Student
+from components.common.modeling import flatbuffer
+from components.common.modeling.student import Student
 from components.tflite_converter.settings import FrameOutput
 
 WAVEFORM, LOG_MEL = "waveform", "log_mel"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from components.modeling import flatbuffer
+from components.common.modeling import flatbuffer
 
 WEIGHTS = 1
 RUNTIME_VERSION = "2.17.0"

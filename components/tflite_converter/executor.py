@@ -80,7 +80,7 @@ def convert_student(
 def _variants(
     model_uri: str, windows_uri: str, folder: Path, settings: ConverterSettings
 ) -> list[TfliteVariant]:
-    from components.modeling.student import load_student
+    from components.common.modeling.student import load_student
     from components.tflite_converter.network import Network
     from components.tflite_converter.proof import Proof
 
@@ -94,7 +94,7 @@ def _variants(
 
 
 def _variant(name: VariantName, network: Network, proof: Proof, folder: Path) -> TfliteVariant:
-    from components.modeling import flatbuffer
+    from components.common.modeling import flatbuffer
     from components.tflite_converter.conversion import ConversionRefused
     from components.tflite_converter.proof import Evidence
 

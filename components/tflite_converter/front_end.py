@@ -24,7 +24,7 @@ def front_end_file(spec: FrontEndSpec, form: FrontEndForm) -> bytes:
       ConversionRefused: If the converter fails.
       ValueError: If the form does not suit the specification.
     """
-    from components.modeling.frontend import LogMel
+    from components.common.modeling.frontend import LogMel
 
     compute = LogMel(spec) if form == "fft" else MatrixLogMel(spec)
     return convert_function(compute, (1, spec.window_samples), WAVEFORM, [LOG_MEL], FRONT_END)
@@ -45,7 +45,7 @@ class MatrixLogMel:
         Raises:
           ValueError: If the transform is shorter than a frame.
         """
-        from components.modeling.frontend import mel_matrix
+        from components.common.modeling.frontend import mel_matrix
 
         if spec.fft_size < spec.frame_samples:
             raise ValueError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from components.modeling import flatbuffer
+from components.common.modeling import flatbuffer
 from components.tflite_converter.traces import Array, computed_tensors, trace
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from components.modeling import flatbuffer
+from components.common.modeling import flatbuffer
 
 SUFFIX = b"/float16"
 _DEQUANTIZE_VERSION = 3

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from components.modeling import flatbuffer
+from components.common.modeling import flatbuffer
 
 
 def join(first: bytes, second: bytes) -> bytes:

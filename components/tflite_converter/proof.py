@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from components.modeling.frontend import LogMel
-from components.modeling.litert import LiteRtModel
-from components.modeling.student import Student
+from components.common.modeling.frontend import LogMel
+from components.common.modeling.litert import LiteRtModel
+from components.common.modeling.student import Student
 from components.tflite_converter import checks
 from components.tflite_converter.settings import ConverterSettings
 from components.tflite_converter.windows import HELD_OUT, draw_windows

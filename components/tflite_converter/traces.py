@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from components.modeling import flatbuffer
+from components.common.modeling import flatbuffer
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from components.audio.framing import to_float
+from components.common.audio.framing import to_float
 from schemas.records import DistillationWindow, iterate_examples, list_shards
 
 HELD_OUT = "eval"

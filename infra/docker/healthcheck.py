@@ -26,7 +26,7 @@ MODULES = (
     "ai_edge_litert.interpreter",
     "pyarrow",
     "google.protobuf.message",
-    "pipeline.config",
+    "pipeline.configuration.config",
 )
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from components.input_keys import input_key, number_of, role_of
+from components.common.tfx.input_keys import input_key, number_of, role_of
 from infra.kubeflow.container_task import ContainerTask, GivenArtifact, TaskError
 from infra.kubeflow.outcome import reporting
 from pipeline.kubeflow.groups import BUNDLE, FIRST

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.input_keys import role_of
+from components.common.tfx.input_keys import role_of
 from infra.kubeflow.bundle import unbundle
 from infra.kubeflow.container_task import ContainerTask, GivenArtifact, TaskError
 from infra.kubeflow.outcome import reporting

@@ -19,14 +19,14 @@ from pathlib import Path
 from infra.kubeflow.container_task import ContainerTask
 from infra.kubeflow.outcome import reporting
 from infra.kubeflow.run_context import keep
-from pipeline.config import RunConfig
-from pipeline.config_file import validate
-from pipeline.identity import provenance
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import validate
+from pipeline.configuration.sources import DataDigests, check_sources, data_digests
+from pipeline.identity.run_identity import provenance
 from pipeline.kubeflow.run_values import apply
 from pipeline.kubeflow.tasks import known_digests
-from pipeline.layout import RunLayout
-from pipeline.sources import DataDigests, check_sources, data_digests
-from pipeline.tracked_run import open_run
+from pipeline.local.layout import RunLayout
+from pipeline.local.tracked_run import open_run
 from schemas.devices import AdbDevice
 
 log = logging.getLogger("tinytrill.kubeflow")

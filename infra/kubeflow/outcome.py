@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from components.frontier_pusher.closed import GateClosed
+from components.common.frontier.closed import GateClosed
 from infra.kubeflow.container_task import TaskError
 from infra.kubeflow.places import PlaceError
-from pipeline.config_file import ConfigError
+from pipeline.configuration.config_file import ConfigError
 from pipeline.kubeflow.run_values import RunValueError
-from pipeline.reason import reason
+from pipeline.terminal.reason import reason
 from schemas.secrets import redact
 
 DONE, FAILED, REFUSED, CLOSED = 0, 1, 2, 3

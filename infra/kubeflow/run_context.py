@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from components.tracking.faults import TrackingFault
-from components.tracking.stores import Store
-from components.tracking.tracker import Tracker
-from pipeline.tracked_run import within
+from components.common.tracking.faults import TrackingFault
+from components.common.tracking.stores import Store
+from components.common.tracking.tracker import Tracker
+from pipeline.local.tracked_run import within
 from schemas.run_context import RunContext
 
 _RUNS, _FILE = "runs", "context.json"

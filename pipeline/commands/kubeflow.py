@@ -144,8 +144,8 @@ def _add_status(commands: Any) -> argparse.ArgumentParser:
 
 
 def _compile(options: argparse.Namespace) -> int:
-    from pipeline.config_file import load_config
-    from pipeline.progress import terminal
+    from pipeline.configuration.config_file import load_config
+    from pipeline.terminal.progress import terminal
 
     config = load_config(options.config, options.set)
     with terminal(Path(os.devnull), options.verbose):
@@ -269,7 +269,7 @@ def _package(options: argparse.Namespace) -> Package:
             raise Refused("--set changes a configuration, and PIPELINE.yaml is compiled already: use --param")
         return read_package(options.pipeline)
 
-    from pipeline.config_file import load_config
+    from pipeline.configuration.config_file import load_config
     from pipeline.kubeflow.compile import compile_pipeline
 
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,7 @@ from pipeline.commands.shared import add_json, add_store, say, say_json
 from schemas.plain_text import plain
 
 if TYPE_CHECKING:
-    from pipeline.lineage.find import Found
+    from pipeline.models.lineage.find import Found
 
 _HELP = """\
 Follows a model back to the sound, the teacher, the code and the verdict, and forward to versions, aliases,
@@ -55,10 +55,10 @@ def _lineage(options: argparse.Namespace) -> int:
         return _sync(options)
     from rich.console import Console
 
-    from pipeline.config_file import ConfigError
-    from pipeline.lineage.clips import clips_of
-    from pipeline.lineage.find import Finder
-    from pipeline.lineage.tell import print_ways
+    from pipeline.configuration.config_file import ConfigError
+    from pipeline.models.lineage.clips import clips_of
+    from pipeline.models.lineage.find import Finder
+    from pipeline.models.lineage.tell import print_ways
 
     if options.draw and options.draw.suffix not in (".html", ".svg"):
         raise ConfigError(f"--draw {options.draw}: the name must end in .html or .svg")
@@ -86,8 +86,8 @@ def _as_folder(what: str) -> Path | None:
 
 
 def _draw(found: Found, path: Path) -> None:
-    from pipeline.config_file import ConfigError
-    from pipeline.lineage.page import render_page, render_picture
+    from pipeline.configuration.config_file import ConfigError
+    from pipeline.models.lineage.page import render_page, render_picture
 
     if path.suffix == ".html":
         drawn = render_page(found.graph, found.focuses)
@@ -101,7 +101,7 @@ def _draw(found: Found, path: Path) -> None:
 
 def _as_json(found: Found, clips: dict[str, list[str]]) -> dict[str, Any]:
     """The graph of what was asked about; of a run as a whole, all of it."""
-    from pipeline.lineage.chain import chain
+    from pipeline.models.lineage.chain import chain
 
     one = len(found.focuses) == 1
     graph = chain(found.graph, found.focuses[0]) if one else found.graph
@@ -109,9 +109,9 @@ def _as_json(found: Found, clips: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from components.tracking.stores import keep_credentials_aside
-    from pipeline.config_file import ConfigError
-    from pipeline.outbox import sync
+    from components.common.tracking.stores import keep_credentials_aside
+    from pipeline.configuration.config_file import ConfigError
+    from pipeline.models.outbox import sync
 
     if options.output is None:
         raise ConfigError("lineage sync needs --output, the run's folder whose outbox is to be sent")

@@ -110,7 +110,7 @@ def _add_noss_run(kinds: Any) -> argparse.ArgumentParser:
 def _noss_ls(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pipeline.noss import as_json, list_tasks, places, print_list
+    from pipeline.noss.listing import as_json, list_tasks, places, print_list
 
     lines = list_tasks(places(options.root, options.tfds_dir))
     if options.json:
@@ -123,7 +123,7 @@ def _noss_ls(options: argparse.Namespace) -> int:
 def _noss_show(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pipeline.noss import places, show_task
+    from pipeline.noss.listing import places, show_task
 
     show_task(Console(), options.task, places(options.root, options.tfds_dir))
     return 0
@@ -132,7 +132,7 @@ def _noss_show(options: argparse.Namespace) -> int:
 def _noss_get(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pipeline.noss import get_task, places
+    from pipeline.noss.listing import get_task, places
 
     get_task(Console(), options.task, places(options.root, options.tfds_dir), options.manual_dir)
     return 0
@@ -142,9 +142,9 @@ def _noss_validate(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import track
 
-    from pipeline.noss import count, print_counts
-    from pipeline.noss_validation import validate_task
-    from pipeline.words import counted
+    from pipeline.noss.listing import count, print_counts
+    from pipeline.noss.validation import validate_task
+    from pipeline.terminal.words import counted
 
     progress = Console(stderr=True)
     found = validate_task(
@@ -169,7 +169,7 @@ def _noss_validate(options: argparse.Namespace) -> int:
 def _noss_run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pipeline.noss_run import BenchmarkRequest, print_comparison, run_benchmark
+    from pipeline.noss.run import BenchmarkRequest, print_comparison, run_benchmark
 
     output = options.output.resolve()
     tasks = tuple(name.strip() for name in options.tasks.split(",") if name.strip())

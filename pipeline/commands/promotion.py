@@ -10,7 +10,7 @@ from pipeline.commands.shared import add_set, add_store, say
 from schemas.plain_text import plain
 
 if TYPE_CHECKING:
-    from pipeline.promotion.wanted import Proposal
+    from pipeline.models.promotion.wanted import Proposal
 
 _PROMOTE_HELP = """\
 Makes a registered version the champion of its device, if it passes every check:
@@ -85,7 +85,7 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
 
 
 class _Terminal:
-    """The person at the terminal; see :class:`pipeline.promotion.promote.Person`."""
+    """The person at the terminal; see :class:`pipeline.models.promotion.promote.Person`."""
 
     def __init__(self, yes: bool) -> None:
         self._yes = yes
@@ -100,7 +100,7 @@ class _Terminal:
         Raises:
           Refused: If there is no terminal to ask at.
         """
-        from pipeline.promotion.checked import Refused
+        from pipeline.models.promotion.checked import Refused
 
         _show(proposal)
         if self._yes:
@@ -117,9 +117,9 @@ class _Terminal:
 
 
 def _promote(options: argparse.Namespace) -> int:
-    from pipeline.promotion.promote import promote
-    from pipeline.promotion.wanted import Promotion
-    from pipeline.stores import opened
+    from pipeline.models.promotion.promote import promote
+    from pipeline.models.promotion.wanted import Promotion
+    from pipeline.models.stores import opened
 
     wanted = Promotion(
         name=options.name,
@@ -139,8 +139,8 @@ def _promote(options: argparse.Namespace) -> int:
 
 
 def _rollback(options: argparse.Namespace) -> int:
-    from pipeline.promotion.promote import rollback
-    from pipeline.stores import opened
+    from pipeline.models.promotion.promote import rollback
+    from pipeline.models.stores import opened
 
     with opened(options.tracking_uri, options.output) as client:
         entry = rollback(client, options.name, options.why, _Terminal(options.yes))
@@ -151,8 +151,8 @@ def _rollback(options: argparse.Namespace) -> int:
 def _show(proposal: Proposal) -> None:
     from rich.console import Console
 
-    from pipeline.promotion.table import draw
-    from pipeline.rich_text import tell
+    from pipeline.models.promotion.table import draw
+    from pipeline.terminal.rich_text import tell
 
     console = Console()
     now = f"champion v{proposal.champion}" if proposal.champion else "no champion"

@@ -49,9 +49,9 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
 
 
 def _pull(options: argparse.Namespace) -> int:
-    from pipeline.registry.files import Tampered
-    from pipeline.registry.pull import pull
-    from pipeline.stores import opened
+    from pipeline.models.registry.files import Tampered
+    from pipeline.models.registry.pull import pull
+    from pipeline.models.stores import opened
 
     try:
         with opened(options.tracking_uri, options.output) as client:

@@ -35,8 +35,8 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
 def _ls(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pipeline.registry.listing import list_models, print_models
-    from pipeline.stores import opened
+    from pipeline.models.registry.listing import list_models, print_models
+    from pipeline.models.stores import opened
 
     with opened(options.tracking_uri, options.output) as client:
         listed = list_models(client)
@@ -50,9 +50,9 @@ def _ls(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pipeline.registry.listing import print_model, print_version, show_model, show_version
-    from pipeline.registry.versions import split_name
-    from pipeline.stores import opened
+    from pipeline.models.registry.listing import print_model, print_version, show_model, show_version
+    from pipeline.models.registry.versions import split_name
+    from pipeline.models.stores import opened
 
     _, version, alias = split_name(options.what)
     with opened(options.tracking_uri, options.output) as client:

@@ -96,10 +96,10 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pipeline.config_file import load_config
-    from pipeline.local_runner import run_locally
-    from pipeline.run_folder import run_folder
-    from pipeline.summary import print_summary
+    from pipeline.configuration.config_file import load_config
+    from pipeline.local.run_folder import run_folder
+    from pipeline.local.runner import run_locally
+    from pipeline.terminal.summary import print_summary
 
     config = load_config(options.config, options.set)
     options.output = options.output or Path("output") / config.name
@@ -113,12 +113,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from pipeline.config_file import load_config
-    from pipeline.layout import RunLayout
+    from pipeline.configuration.config_file import load_config
+    from pipeline.configuration.sources import check_sources, resolve
+    from pipeline.local.layout import RunLayout
     from pipeline.preflight import examine
-    from pipeline.progress import terminal
-    from pipeline.sources import check_sources, resolve
-    from pipeline.words import counted
+    from pipeline.terminal.progress import terminal
+    from pipeline.terminal.words import counted
 
     config = load_config(options.config, options.set)
     layout = RunLayout((options.output or Path("output") / config.name).resolve())
@@ -136,9 +136,9 @@ def _validate(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from pipeline.local_runner import last_push, publish_report
-    from pipeline.relocation import open_folder
-    from pipeline.summary import print_summary
+    from pipeline.local.relocation import open_folder
+    from pipeline.local.runner import last_push, publish_report
+    from pipeline.terminal.summary import print_summary
 
     layout = open_folder(options.output)
     print_summary(Console(), layout, publish_report(layout), last_push(layout))
@@ -148,9 +148,9 @@ def _report(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from components.tracking.stores import TRACKING_URI, keep_credentials_aside
+    from components.common.tracking.stores import TRACKING_URI, keep_credentials_aside
     from pipeline.doctor import examine, render
-    from pipeline.progress import terminal
+    from pipeline.terminal.progress import terminal
 
     store = keep_credentials_aside(options.tracking_uri or os.environ.get(TRACKING_URI, ""))
     with terminal(Path(os.devnull), options.verbose):

@@ -42,7 +42,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Which MLflow store a command speaks to; see :func:`pipeline.stores.store_of`."""
+    """Which MLflow store a command speaks to; see :func:`pipeline.models.stores.store_of`."""
     parser.add_argument(
         "--tracking-uri",
         default="",

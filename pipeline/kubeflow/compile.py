@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.input_keys import input_key, number_of, role_of
-from pipeline.config import RunConfig
-from pipeline.config_file import ConfigError
+from components.common.tfx.input_keys import input_key, number_of, role_of
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import ConfigError
+from pipeline.configuration.sources import resolve
 from pipeline.kubeflow import run_values
 from pipeline.kubeflow.candidates import (
     Candidate,
@@ -45,8 +46,7 @@ from pipeline.kubeflow.specification import (
     task_specification,
 )
 from pipeline.kubeflow.tasks import Source, Task, compile_tasks, known_digests, pipeline_name, unknown_digests
-from pipeline.layout import RunLayout
-from pipeline.sources import resolve
+from pipeline.local.layout import RunLayout
 from schemas.devices import AdbDevice
 
 _ENDINGS = (".yaml", ".yml")

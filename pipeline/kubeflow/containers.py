@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.input_keys import role_of
+from components.common.tfx.input_keys import role_of
 from pipeline.kubeflow.run_values import CHANNEL, IMAGE
 from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings
 from pipeline.kubeflow.tasks import Task

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from pipeline.config_file import ConfigError
+from pipeline.configuration.config_file import ConfigError
 
 _LONGEST = 600
 _UNKNOWN_LOGIN = (

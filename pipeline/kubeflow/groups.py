@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.input_keys import input_key
+from components.common.tfx.input_keys import input_key
 from pipeline.kubeflow.candidates import CANDIDATE, Candidate, values_of
 from pipeline.kubeflow.containers import Command, Part, make_part
 from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings

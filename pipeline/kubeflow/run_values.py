@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from components.tracking.stores import TRACKING_URI, keep_credentials_aside
-from pipeline.devices import resolve_devices
+from components.common.tracking.stores import TRACKING_URI, keep_credentials_aside
+from pipeline.configuration.devices import resolve_devices
 from schemas.devices import Device
 from schemas.secrets import redact, refusal
 from schemas.strict_yaml import yaml_fault

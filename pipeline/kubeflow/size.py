@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.config_file import ConfigError
+from pipeline.configuration.config_file import ConfigError
 
 WORKFLOW_BYTES = 1024 * 1024
 COMMAND_BYTES = 128 * 1024

@@ -14,9 +14,9 @@ from typing import Any, Literal, cast
 
 import yaml
 
-from pipeline.config import RunConfig
-from pipeline.layout import RunLayout
-from pipeline.sources import DataDigests
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.sources import DataDigests
+from pipeline.local.layout import RunLayout
 
 ParameterType = Literal["STRING", "NUMBER_INTEGER"]
 _DIGEST = "digest_"

@@ -1,17 +1,17 @@
 """What can be known before anything is trained: asked by ``validate`` and at the start of ``run``.
 
-``pipeline.sources`` looks whether files are there; here they are opened: tables are read, clips of tasks are
-decoded, the teacher is asked about a window, and goals are matched with tasks and devices.
+``pipeline.configuration.sources`` looks whether files are there; here they are opened: tables are read,
+clips of tasks are decoded, the teacher is asked about a window, and goals are matched with tasks and devices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.config import RunConfig
-from pipeline.layout import RunLayout
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.sources import describe_corpus
+from pipeline.local.layout import RunLayout
 from pipeline.preflight import corpus, cost, tasks, teacher
-from pipeline.sources import describe_corpus
 
 Say = Callable[[str], None]
 
@@ -20,7 +20,7 @@ def examine(config: RunConfig, layout: RunLayout, say: Say) -> None:
     """Refuses what would fail later.
 
     Args:
-      config: Resolved; its files are there (:func:`pipeline.sources.check_sources`).
+      config: Resolved; its files are there (:func:`pipeline.configuration.sources.check_sources`).
       layout: The run's folder, for the room on its disk; need not be there.
       say: Takes the lines that tell what was found, one after the other.
 

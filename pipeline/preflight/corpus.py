@@ -11,7 +11,7 @@ from components.audio_ingest.labels import LabelFilter
 from components.audio_ingest.segments import Segment, read_segments
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
-from pipeline.config_file import ConfigError
+from pipeline.configuration.config_file import ConfigError
 
 # Of a longer table so many rows are read: ingestion, a run's first component, reads them all.
 _ROWS = 100_000

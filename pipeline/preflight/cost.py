@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 
-from components.audio.framing import window_offsets
-from pipeline.config import RunConfig
-from pipeline.layout import RunLayout
+from components.common.audio.framing import window_offsets
+from pipeline.configuration.config import RunConfig
+from pipeline.local.layout import RunLayout
 from pipeline.preflight.corpus import Table
 from pipeline.preflight.teacher import AskedTeacher
-from pipeline.words import counted
+from pipeline.terminal.words import counted
 
 _RATE = 16_000
 _PCM_BYTES = 2

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.audio.decode_job import DecodeJob
-from components.audio.errors import AudioError
-from components.audio.guarded import decode_all
-from components.frontier_gate.settings import GateSettings, Goal
+from components.common.audio.decode_job import DecodeJob
+from components.common.audio.errors import AudioError
+from components.common.audio.guarded import decode_all
+from components.common.frontier.settings import GateSettings, Goal
 from components.noss_ingest.choice import wanted_tasks
 from components.noss_ingest.leaks import check_rows
 from components.noss_ingest.places import Places, locate, read_rows
 from components.noss_ingest.rows import SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
-from pipeline.config import RunConfig
-from pipeline.config_file import ConfigError
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import ConfigError
 from schemas.noss_tasks import TfdsSource
 
 _DECODED = 3

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config import RunConfig
-from pipeline.config_file import ConfigError
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import ConfigError
 from schemas.teachers import TeacherSpec, needs_training
 
 _SECONDS = 1.0
@@ -59,7 +59,7 @@ def ask_teachers(config: RunConfig) -> list[AskedTeacher]:
 
 
 def _ask(key: str, spec: TeacherSpec, window_samples: int, batch_size: int) -> AskedTeacher:
-    from components.modeling.teachers import TeacherError, load_teacher
+    from components.common.modeling.teachers import TeacherError, load_teacher
 
     sound = np.random.default_rng(0).normal(0, 0.1, (1, window_samples)).clip(-1, 1).astype(np.float32)
     try:

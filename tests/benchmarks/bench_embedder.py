@@ -26,11 +26,11 @@ import numpy as np
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from components.audio.acoustic_fingerprint import FingerprintIndex
-from components.audio.decode import decode
-from components.audio.errors import AudioError
-from components.audio.framing import cut_windows, to_float
-from components.modeling.teachers import Teacher, load_teacher
+from components.common.audio.acoustic_fingerprint import FingerprintIndex
+from components.common.audio.decode import decode
+from components.common.audio.errors import AudioError
+from components.common.audio.framing import cut_windows, to_float
+from components.common.modeling.teachers import Teacher, load_teacher
 from components.teacher_embedder import executor
 from components.teacher_embedder.executor import Executor
 from components.teacher_embedder.settings import TeacherEmbedderSettings

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from components.frontier_gate.dominance import Comparison, find_frontier
-from components.frontier_gate.scales import NORMAL_95, ONE_SIDED_95, Axis, Floats
+from components.common.frontier.dominance import Comparison, find_frontier
+from components.common.frontier.scales import NORMAL_95, ONE_SIDED_95, Axis, Floats
 
 POINTS = 10_000
 POINTS_OF_THE_NAIVE = 500

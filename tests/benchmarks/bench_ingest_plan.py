@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from components.audio.requests import extend_shards, make_shards
 from components.audio_ingest.clip_index import ClipIndex, EntryColumns, index_tables
 from components.audio_ingest.labels import LabelFilter
 from components.audio_ingest.layouts.base import UNKNOWN_START, Entry, Strays
@@ -25,6 +24,7 @@ from components.audio_ingest.plan import plan_ingestion
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
 from components.audio_ingest.stored_shards import store_shards
+from components.common.audio.requests import extend_shards, make_shards
 
 ROWS = 2_041_789
 _OF_ONE_TAR, _LABELS = 10_000, 527

@@ -21,6 +21,7 @@ from unittest import mock
 
 import numpy as np
 
+from components.common.modeling.student import build_deployed
 from components.latency_benchmark import executor
 from components.latency_benchmark.backends.base import Burst, Start, Subject
 from components.latency_benchmark.backends.host import HostBackend
@@ -28,7 +29,6 @@ from components.latency_benchmark.figures import Timings, ratio
 from components.latency_benchmark.reference import reference_model
 from components.latency_benchmark.samples import read_samples
 from components.latency_benchmark.settings import MeasurementSettings
-from components.modeling.student import build_deployed
 from components.tflite_converter.network import Network
 from components.tflite_converter.settings import ConverterSettings
 from schemas.devices import HostDevice

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from components.modeling.student import build_student
+from components.common.modeling.student import build_student
 from components.noss_evaluator.baselines import baseline_subject
 from components.noss_evaluator.clips import SPLITS, Entry
 from components.noss_evaluator.embedding import Embeddings, embed

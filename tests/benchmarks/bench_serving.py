@@ -17,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from components.frontier_pusher.serving import SCRIPT
-from components.modeling.litert import LiteRtModel
-from components.modeling.student import build_deployed
+from components.common.modeling.litert import LiteRtModel
+from components.common.modeling.student import build_deployed
+from components.common.package.serving import SCRIPT
 from components.tflite_converter.network import Network
 from components.tflite_converter.settings import ConverterSettings
-from tests.components.frontier_pusher.serving.conftest import HOP, SPEC, sound, write_pushed
+from tests.components.common.package.serving.conftest import HOP, SPEC, sound, write_pushed
 from tests.components.student_trainer.conftest import write_distillation_set
 from tests.students import mobilenet
 

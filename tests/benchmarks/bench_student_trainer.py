@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.modeling.student import build_student
+from components.common.modeling.student import build_student
 from components.student_trainer.distiller import Distiller
 from components.student_trainer.precision import bfloat16_student
 from components.student_trainer.settings import BatchAugmentation, TrainingSettings

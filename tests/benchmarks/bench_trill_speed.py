@@ -19,6 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from components.common.modeling import flatbuffer
+from components.common.modeling.resnet import FEATURES, build_resnet
+from components.common.modeling.student import build_deployed
 from components.latency_benchmark.attempts import measure
 from components.latency_benchmark.backends import open_backend
 from components.latency_benchmark.backends.base import Subject
@@ -26,9 +29,6 @@ from components.latency_benchmark.figures import Timings, ratio, summary
 from components.latency_benchmark.finished import FinishedSessions
 from components.latency_benchmark.settings import MeasurementSettings
 from components.latency_benchmark.sounds import write_input
-from components.modeling import flatbuffer
-from components.modeling.resnet import FEATURES, build_resnet
-from components.modeling.student import build_deployed
 from components.tflite_converter.conversion import (
     EMBEDDING,
     LOG_MEL,

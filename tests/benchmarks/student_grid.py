@@ -18,16 +18,16 @@ from typing import get_args
 
 import tf_keras as keras
 
-from components.modeling.frontend import LogMel
-from components.modeling.litert import LiteRtModel
-from components.modeling.student import Student, build_deployed
+from components.common.modeling.frontend import LogMel
+from components.common.modeling.litert import LiteRtModel
+from components.common.modeling.student import Student, build_deployed
 from components.student_trainer.forms import enter_phase
 from components.tflite_converter.checks import Array, embed, parity
 from components.tflite_converter.conversion import ConversionRefused
 from components.tflite_converter.network import Network
 from components.tflite_converter.settings import ConverterSettings, VariantName, split_name
 from components.tflite_converter.windows import HELD_OUT, TRAINING, draw_windows
-from pipeline.config_file import load_config
+from pipeline.configuration.config_file import load_config
 from schemas.students import FrontEndSpec, StudentSpec
 from tests.components.student_trainer.conftest import write_distillation_set
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.layout import RunLayout
-from pipeline.metadata import newest_run
+from pipeline.local.layout import RunLayout
+from pipeline.local.metadata import newest_run
 from schemas.verdicts import Verdict
 from tests.e2e.runs import DEMO, Finished, run
 

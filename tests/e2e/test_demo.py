@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.layout import RunLayout
-from pipeline.local_runner import RunTimes
-from pipeline.metadata import newest_run
+from pipeline.local.layout import RunLayout
+from pipeline.local.metadata import newest_run
+from pipeline.local.runner import RunTimes
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
 from schemas.push_reports import FrontierIndex

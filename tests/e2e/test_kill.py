@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.modeling.student import read_arrays
-from pipeline.layout import RunLayout
-from pipeline.local_runner import RunTimes
-from pipeline.metadata import newest_run
+from components.common.modeling.student import read_arrays
+from pipeline.local.layout import RunLayout
+from pipeline.local.metadata import newest_run
+from pipeline.local.runner import RunTimes
 from schemas.push_reports import FrontierIndex
 from schemas.student_reports import StudentInfo
 from tests.e2e.runs import COMPRESSED, SMALL, kill_in, run

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.layout import RunLayout
-from pipeline.metadata import newest_run
+from pipeline.local.layout import RunLayout
+from pipeline.local.metadata import newest_run
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
 from schemas.noss_reports import NossReport

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.layout import RunLayout
+from pipeline.local.layout import RunLayout
 from schemas.push_reports import FrontierIndex
 from tests.e2e.runs import COMPRESSED, SKIPPING, SMALL, Finished, run, run_and_act
 from tests.mlflow_server import MlflowServer

@@ -19,7 +19,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 from apache_beam.runners import DataflowRunner
 
-from pipeline.config_file import ConfigError, load_config
+from pipeline.configuration.config_file import ConfigError, load_config
 from pipeline.dag import beam_args
 from tests.infra.conftest import INFRA, tag_of
 from tests.infra.manifests import containers, pod_of, written

@@ -145,7 +145,7 @@ def test_the_build_context_is_the_program_and_nothing_else(tmp_path: Path) -> No
         "output/demo/report/index.html",
         "infra/.env",
         "infra/kubernetes/base/secrets/mlflow.env",
-        "components/audio/__pycache__/formats.cpython-311.pyc",
+        "components/common/audio/__pycache__/formats.cpython-311.pyc",
         "pipeline/kubeflow/secret.env",
     ]
     for name in [*names, *strangers]:

@@ -16,7 +16,7 @@ import yaml
 from sqlalchemy import make_url
 
 import pipeline_runner
-from pipeline.config_file import load_config
+from pipeline.configuration.config_file import load_config
 from pipeline.kubeflow.settings import KubeflowSettings
 from tests.infra.conftest import INFRA, locked_versions, tag_of
 from tests.infra.manifests import (

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 MAY_HOLD: dict[str, dict[str, str]] = {
     "audio_ingest": {
-        "components": "evidence templates",
-        "components/audio": (
+        "components/common/reporting": "templates",
+        "components/common/tfx": "evidence",
+        "components/common/audio": (
             "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
             "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
             "pointers progress readers record_sum requests resample s3_store settings shard_writer "
@@ -18,12 +19,18 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "schemas": "artifacts corpus_statistics ingest_reports publishing records settings tfrecord",
     },
     "corpus_synthesizer": {
-        "components/audio": "resample",
+        "components/common/audio": "resample",
         "schemas": "artifacts bounded noss_tasks secrets settings strict_yaml",
     },
     "frontier_gate": {
-        "components": "bootstrap fan_in input_keys session_statistics templates",
-        "components/tracking": "faults names registered relocation sqlite_stores stores",
+        "components/common/frontier": (
+            "axes champions dominance draws goal_references goals incumbents judge scales settings "
+            "simultaneous"
+        ),
+        "components/common/reporting": "templates",
+        "components/common/statistics": "bootstrap sessions",
+        "components/common/tfx": "fan_in input_keys",
+        "components/common/tracking": "faults names registered relocation sqlite_stores stores",
         "schemas": (
             "architecture artifacts bounded comparison_reports devices faults latency_faults "
             "latency_reports latency_validity noss_faults noss_reports noss_task_sets noss_tasks "
@@ -32,8 +39,15 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "frontier_pusher": {
-        "components": "evidence fan_in input_keys markdown templates",
-        "components/tracking": "curves faults ledger names relocation runs seal sqlite_stores stores tracker",
+        "components/common/frontier": "closed",
+        "components/common/package": "folders",
+        "components/common/package/serving": "embedder package",
+        "components/common/reporting": "markdown templates",
+        "components/common/tfx": "evidence fan_in input_keys",
+        "components/common/tracking": (
+            "curves faults finishing ledger links names outbox registration relocation runs seal sending "
+            "sqlite_stores stores tracker"
+        ),
         "schemas": (
             "architecture artifacts bounded distillation_reports ingest_reports "
             "latency_reports noss_reports noss_tasks plain_text publishing push_reports "
@@ -42,25 +56,29 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "latency_benchmark": {
-        "components": "bootstrap fan_in input_keys session_statistics",
-        "components/modeling": "flatbuffer",
+        "components/common/statistics": "bootstrap sessions",
+        "components/common/tfx": "fan_in input_keys",
+        "components/common/modeling": "flatbuffer",
         "schemas": (
             "architecture artifacts devices latency_reports latency_validity publishing "
             "settings students tensors tflite_reports"
         ),
     },
     "noss_comparison": {
-        "components": "bootstrap fan_in input_keys markdown templates",
+        "components/common/reporting": "markdown templates",
+        "components/common/statistics": "bootstrap",
+        "components/common/tfx": "fan_in input_keys",
         "schemas": (
             "artifacts bounded comparison_reports noss_reports noss_task_sets noss_tasks "
             "plain_text secrets settings strict_yaml"
         ),
     },
     "noss_evaluator": {
-        "components": "bootstrap evidence",
-        "components/audio": "errors framing gcs_store places requests resample s3_store",
-        "components/modeling": "frontend layers litert resnet",
-        "components/modeling/teachers": (
+        "components/common/statistics": "bootstrap",
+        "components/common/tfx": "evidence",
+        "components/common/audio": "errors framing gcs_store places requests resample s3_store",
+        "components/common/modeling": "frontend layers litert resnet",
+        "components/common/modeling/teachers": (
             "base concatenation hub huggingface litert_chain onnx saved_model trained wav2vec2"
         ),
         "schemas": (
@@ -71,8 +89,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "noss_ingest": {
-        "components": "evidence",
-        "components/audio": (
+        "components/common/tfx": "evidence",
+        "components/common/audio": (
             "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
             "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
             "pointers progress readers record_sum requests resample s3_store settings shard_writer "
@@ -84,24 +102,24 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "record_validator": {
-        "components": "evidence",
+        "components/common/tfx": "evidence",
         "schemas": "artifacts",
     },
     "student_trainer": {
-        "components/audio": "ahead framing",
-        "components/modeling": (
+        "components/common/audio": "ahead framing",
+        "components/common/modeling": (
             "bottleneck frontend layers pruning quantisation resnet student transformer whole_network"
         ),
-        "components/modeling/architectures": "*",
+        "components/common/modeling/architectures": "*",
         "schemas": (
             "architecture artifacts distillation_reports publishing records resnet settings "
             "student_reports students tfrecord training_events training_reports"
         ),
     },
     "teacher_embedder": {
-        "components/audio": "acoustic_fingerprint ahead framing kept_shards record_sum",
-        "components/modeling": "frontend layers litert resnet",
-        "components/modeling/teachers": (
+        "components/common/audio": "acoustic_fingerprint ahead framing kept_shards record_sum",
+        "components/common/modeling": "frontend layers litert resnet",
+        "components/common/modeling/teachers": (
             "base concatenation hub huggingface litert_chain onnx saved_model trained wav2vec2"
         ),
         "schemas": (
@@ -111,21 +129,21 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "teacher_trainer": {
-        "components/audio": "framing",
-        "components/modeling": "frontend layers resnet",
-        "components/modeling/teachers": "base trained",
+        "components/common/audio": "framing",
+        "components/common/modeling": "frontend layers resnet",
+        "components/common/modeling/teachers": "base trained",
         "schemas": (
             "architecture artifacts publishing records resnet settings students "
             "teacher_sources teachers tfrecord trained_teacher training_reports"
         ),
     },
     "tflite_converter": {
-        "components/audio": "framing",
-        "components/modeling": (
+        "components/common/audio": "framing",
+        "components/common/modeling": (
             "bottleneck flatbuffer frontend layers litert quantisation resnet student "
             "transformer whole_network"
         ),
-        "components/modeling/architectures": "*",
+        "components/common/modeling/architectures": "*",
         "schemas": (
             "architecture artifacts publishing records resnet settings student_reports "
             "students tensors tflite_reports tfrecord training_reports"

@@ -8,7 +8,7 @@ from typing import Any
 
 import soundfile
 
-from pipeline.noss_run import BenchmarkRequest
+from pipeline.noss.run import BenchmarkRequest
 from tests.components.noss_evaluator.helpers import tone
 
 QUICK = ("evaluation.resamples=100", "evaluation.tfma.results=off", "evaluation.strict.seeds=1")

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.config import RunConfig
-from pipeline.config_file import ConfigError, dump, load_config, validate
-from pipeline.ending import unforeseen
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import ConfigError, dump, load_config, validate
+from pipeline.configuration.sources import resolve
 from pipeline.kubeflow.run_values import RunValueError, parse_device, parse_teacher
-from pipeline.layout import RunLayout
-from pipeline.sources import resolve
+from pipeline.local.layout import RunLayout
+from pipeline.terminal.ending import unforeseen
 from pipeline_runner import main
 
 CANARY = "Canary7Bird"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tfx.dsl.components.base.base_node import BaseNode
 
-from pipeline.config import RunConfig
-from pipeline.config_file import load_config
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import load_config
+from pipeline.configuration.sources import DataDigests, resolve
 from pipeline.dag import create_pipeline
-from pipeline.layout import RunLayout
-from pipeline.sources import DataDigests, resolve
+from pipeline.local.layout import RunLayout
 from schemas.teachers import TfliteTeacher
 
 

@@ -53,7 +53,7 @@ def test_a_package_that_does_not_load_is_missing(monkeypatch: pytest.MonkeyPatch
 
 
 def test_formats_are_grouped_by_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    from components.audio import formats
+    from components.common.audio import formats
 
     entries = [
         formats.FormatSupport("wav", True, "libsndfile 1"),

@@ -10,15 +10,12 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from components.markdown import plain as markdown
-from components.tracking.ledger import Entry
+from components.common.reporting.markdown import plain as markdown
+from components.common.tracking.ledger import Entry
 from pipeline.commands.shared import say, say_json
 from pipeline.doctor import Check, render
-from pipeline.log_text import PlainRecord, make_logs_plain
-from pipeline.noss import TaskCounts, print_counts
-from pipeline.progress import Progress
-from pipeline.promotion.table import Row, draw
-from pipeline.registry.listing import (
+from pipeline.models.promotion.table import Row, draw
+from pipeline.models.registry.listing import (
     ListedModel,
     ListedVersion,
     ShownModel,
@@ -26,8 +23,11 @@ from pipeline.registry.listing import (
     print_models,
     print_version,
 )
+from pipeline.noss.listing import TaskCounts, print_counts
+from pipeline.terminal.log_text import PlainRecord, make_logs_plain
+from pipeline.terminal.progress import Progress
 from pipeline_runner import main
-from tests.components.tracking.test_registered import make_standing
+from tests.components.common.tracking.test_registered import make_standing
 
 EVIL = "[red]x[/red]\x1b[31m\x9b2J\u202e\u2066\u2028\r\nFORGED\x07"
 OBEYED = set("\x1b\x9b\u202e\u2066\u2028\r\x07")

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 
 import pipeline_runner
+from components.common.frontier.settings import GateSettings
+from components.common.package import folders
 from components.frontier_gate.executor import Executor as Gate
-from components.frontier_gate.settings import GateSettings
-from components.frontier_pusher import folders
 from components.frontier_pusher.executor import push
 from components.frontier_pusher.inputs import read_inputs
 from components.noss_evaluator.settings import NossEvaluatorSettings
-from pipeline.noss_models import find_model
-from pipeline.noss_run import run_benchmark
+from pipeline.noss.models import find_model
+from pipeline.noss.run import run_benchmark
 from schemas.comparison_reports import NossComparison
 from schemas.noss_reports import NossReport
 from schemas.students import FrontEndSpec
-from tests.components.modeling.teachers.checkpoints import BASE, save_checkpoint
-from tests.components.modeling.teachers.test_onnx import save_encoder
+from tests.components.common.modeling.teachers.checkpoints import BASE, save_checkpoint
+from tests.components.common.modeling.teachers.test_onnx import save_encoder
 from tests.components.noss_evaluator.networks import mean_tflite
 from tests.components.tflite_converter.conftest import Converted
 from tests.made_up_runs import Made, make_run, write_run

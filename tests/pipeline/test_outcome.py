@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 
 import pipeline_runner
-from components.frontier_pusher.closed import GateClosed
-from pipeline import local_runner
-from pipeline.layout import RunLayout
-from pipeline.local_runner import RunFailed, RunResult, RunTimes, publish_report
-from pipeline.metadata import NodeRun
-from pipeline.sources import DataDigests
-from pipeline.summary import print_summary
+from components.common.frontier.closed import GateClosed
+from pipeline.configuration.sources import DataDigests
+from pipeline.local import runner as local_runner
+from pipeline.local.layout import RunLayout
+from pipeline.local.metadata import NodeRun
+from pipeline.local.runner import RunFailed, RunResult, RunTimes, publish_report
+from pipeline.terminal.summary import print_summary
 from schemas.push_reports import PushReport
 from schemas.verdicts import RegisteredPoint, Verdict
 from tests.made_up_runs import Made, make_run
@@ -191,8 +191,8 @@ def test_a_gate_that_closes_in_the_pipeline_is_no_failure(
 ) -> None:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    from pipeline.config_file import load_config
-    from pipeline.sources import resolve
+    from pipeline.configuration.config_file import load_config
+    from pipeline.configuration.sources import resolve
 
     closed = GateClosed(verdict_of({"phone": ["gone"]}), [], tmp_path)
 

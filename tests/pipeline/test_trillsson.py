@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.config_file import load_config
+from pipeline.configuration.config_file import load_config
 
 
 def test_five_members_hear_the_patch_of_the_paper() -> None:

@@ -9,12 +9,12 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 
-from components.audio.decode import AUDIO_EXTENSIONS
-from components.audio.places import FoundFile, first_files, printable
 from components.audio_ingest.layouts.base import ContainerLayout, FileLayout, Layout, LayoutError
 from components.audio_ingest.layouts.files import FILE_LAYOUTS, layout_of
 from components.audio_ingest.layouts.parquet import Parquet
 from components.audio_ingest.layouts.tar import TAR_EXTENSIONS, Tar, WebDataset
+from components.common.audio.decode import AUDIO_EXTENSIONS
+from components.common.audio.places import FoundFile, first_files, printable
 from schemas.ingest_reports import CorpusLayout
 
 CONTAINER_LAYOUTS: tuple[ContainerLayout, ...] = (WebDataset(), Tar(), Parquet())

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from components.audio.errors import AudioError, Reason
-from components.audio.places import FoundFile, printable
+from components.common.audio.errors import AudioError, Reason
+from components.common.audio.places import FoundFile, printable
 
 UNKNOWN_START = -1
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from components.audio.decode import AUDIO_EXTENSIONS
 from components.audio_ingest.layouts.base import UNKNOWN_START, FileLayout
+from components.common.audio.decode import AUDIO_EXTENSIONS
 
 _ID = r"(?P<ytid>[A-Za-z0-9_-]+)"
 _USUAL_ID = re.compile(r"[A-Za-z0-9_-]{11}")

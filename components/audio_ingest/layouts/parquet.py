@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from components.audio.errors import AudioError, Reason
-from components.audio.places import FoundFile, PlaceError, open_binary
-from components.audio.pointers import HEAD_BYTES, pointer
 from components.audio_ingest.layouts.base import MOST_BYTES, ContainerLayout, Entry, LayoutError, Strays
 from components.audio_ingest.layouts.files import parse_any
 from components.audio_ingest.layouts.parquet_pages import check_rows, rows_at_once
+from components.common.audio.errors import AudioError, Reason
+from components.common.audio.places import FoundFile, PlaceError, open_binary
+from components.common.audio.pointers import HEAD_BYTES, pointer
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,10 +10,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
-from components.audio.decode import AUDIO_EXTENSIONS
-from components.audio.errors import AudioError, Reason
-from components.audio.places import FoundFile, PlaceError, file_status, open_binary, read_bytes
-from components.audio.pointers import HEAD_BYTES, pointer
 from components.audio_ingest.layouts.base import (
     MOST_BYTES,
     ContainerLayout,
@@ -23,6 +19,10 @@ from components.audio_ingest.layouts.base import (
     allowance,
 )
 from components.audio_ingest.layouts.files import parse_any
+from components.common.audio.decode import AUDIO_EXTENSIONS
+from components.common.audio.errors import AudioError, Reason
+from components.common.audio.places import FoundFile, PlaceError, file_status, open_binary, read_bytes
+from components.common.audio.pointers import HEAD_BYTES, pointer
 
 TAR_EXTENSIONS = frozenset({".tar", ".tgz", ".tar.gz"})
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from components.common.frontier.settings import GoalMetric
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.scales import Scale
 from components.frontier_gate.panel import LOG_FROM_RATIO
-from components.frontier_gate.settings import GoalMetric
 from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.frontier_gate.settings import GateSettings, Goal
+from components.common.frontier.settings import GateSettings, Goal
 from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossModelResult, NossReport

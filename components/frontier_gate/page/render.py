@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.common.reporting.templates import environment
 from components.frontier_gate.page import curves, effects_chart, scatter, standing
 from components.frontier_gate.page.data import page_data, to_script
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.operators import Profile, profiles
 from components.frontier_gate.page.rows import noisy_variants, task_rows
 from components.frontier_gate.panel import PANEL_TITLES, latency_label
-from components.templates import environment
 from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint, Verdict

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from components.markdown import plain
+from components.common.reporting.markdown import plain
 from schemas.latency_reports import Machine
 from schemas.noss_tasks import SMALLER_IS_BETTER
 from schemas.push_reports import ModelDescription

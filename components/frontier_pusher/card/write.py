@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.common.reporting.markdown import plain
+from components.common.reporting.templates import environment
 from components.frontier_pusher.card.facts import facts
-from components.markdown import plain
-from components.templates import environment
 from schemas.noss_tasks import SMALLER_IS_BETTER, Metric
 from schemas.push_reports import ModelDescription
 from schemas.secrets import without_folders

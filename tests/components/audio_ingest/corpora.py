@@ -18,7 +18,7 @@ from components.audio_ingest.layouts.base import FileLayout
 from components.audio_ingest.plan import SplitPlan, plan_ingestion
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
-from tests.components.audio.sounds import sine, write_soundfile
+from tests.components.common.audio.sounds import sine, write_soundfile
 
 HEADER = (
     "# Segments csv created Sun Mar  5 10:54:25 2017\n"

@@ -9,10 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.audio.decode import DecodedAudio
-from components.audio.errors import Reason
-from components.audio.requests import make_shards
-from components.audio.settings import IntakeSettings
 from components.audio_ingest.clip_index import ABSENT, ClipIndex, EntryColumns, index_files, index_tables
 from components.audio_ingest.container_index import index_containers
 from components.audio_ingest.corpus_requests import CorpusRequest
@@ -21,8 +17,12 @@ from components.audio_ingest.layouts.files import Panns, StartEnd
 from components.audio_ingest.layouts.tar import Tar
 from components.audio_ingest.reading import read_sounds
 from components.audio_ingest.stored_shards import store_shards
-from tests.components.audio.stored_files import StoredFiles
+from components.common.audio.decode import DecodedAudio
+from components.common.audio.errors import Reason
+from components.common.audio.requests import make_shards
+from components.common.audio.settings import IntakeSettings
 from tests.components.audio_ingest.corpora import make_corpus, pack_tars, plan, ytid
+from tests.components.common.audio.stored_files import StoredFiles
 
 
 def pipeline() -> beam.Pipeline:

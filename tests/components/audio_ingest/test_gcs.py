@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from components.audio.decode import DecodedAudio
-from components.audio.intake_report import IngestError
-from components.audio.places import use_beam_options
-from components.audio.settings import IntakeSettings
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.reading import read_sounds
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import check_sources, sources_digest
+from components.common.audio.decode import DecodedAudio
+from components.common.audio.intake_report import IngestError
+from components.common.audio.places import use_beam_options
+from components.common.audio.settings import IntakeSettings
 from tests.components.audio_ingest.corpora import make_corpus, pack_tars, plan
 from tests.components.audio_ingest.gcs_server import GcsServer, running
 from tests.components.executors import run_ingest

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.audio.decode import DecodedAudio
-from components.audio.intake_report import IngestError
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.holdings import what_files_hold
 from components.audio_ingest.name_match import match_names
 from components.audio_ingest.reading import read_sounds
 from components.audio_ingest.settings import AudioIngestSettings
-from tests.components.audio.sounds import dominant_hertz, sine, write_soundfile
+from components.common.audio.decode import DecodedAudio
+from components.common.audio.intake_report import IngestError
 from tests.components.audio_ingest.corpora import (
     HEADER,
     make_corpus,
@@ -26,6 +25,7 @@ from tests.components.audio_ingest.corpora import (
     row,
     ytid,
 )
+from tests.components.common.audio.sounds import dominant_hertz, sine, write_soundfile
 from tests.components.executors import run_ingest
 
 

@@ -14,8 +14,8 @@ import pytest
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.settings import AudioIngestSettings
 from schemas.ingest_reports import IngestReport
-from tests.components.audio.stored_files import StoredFiles
 from tests.components.audio_ingest.corpora import make_corpus, pack_parquet, pack_tars, row, ytid
+from tests.components.common.audio.stored_files import StoredFiles
 from tests.components.executors import run_ingest
 
 pytestmark = pytest.mark.slow

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from components.audio.fingerprint import fingerprint
-from components.audio.places import from_text, printable, to_text
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.layouts import find_layout
 from components.audio_ingest.settings import AudioIngestSettings
+from components.common.audio.fingerprint import fingerprint
+from components.common.audio.places import from_text, printable, to_text
 from tests.components.audio_ingest.corpora import make_corpus, pack_parquet, pack_tars, plan, ytid
 from tests.components.executors import run_ingest
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from components.audio.intake_report import IngestError
 from components.audio_ingest.ontology import OntologyError, read_ontology
 from components.audio_ingest.segments import Segment, SegmentsError, read_segments
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import check_sources, sources_digest
+from components.common.audio.intake_report import IngestError
 from tests.components.audio_ingest.corpora import HEADER, make_corpus, plan, row, ytid
 
 

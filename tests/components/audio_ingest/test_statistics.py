@@ -11,18 +11,18 @@ import jsonschema
 import numpy as np
 import pytest
 
-from components.audio.clip_statistics import CorpusTally, ShardTally, levels
-from components.audio.decode import DecodedAudio
-from components.audio.errors import Reason
-from components.audio.requests import ClipRequest, Shard, quarantined
-from components.audio.shard_writer import ShardSummary
 from components.audio_ingest import corpus_page, duplicates
 from components.audio_ingest.duplicates import find_duplicates
 from components.audio_ingest.label_names import display_names
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
 from components.audio_ingest.statistics import corpus_statistics, write_statistics
-from pipeline.json_schemas import schema_file
+from components.common.audio.clip_statistics import CorpusTally, ShardTally, levels
+from components.common.audio.decode import DecodedAudio
+from components.common.audio.errors import Reason
+from components.common.audio.requests import ClipRequest, Shard, quarantined
+from components.common.audio.shard_writer import ShardSummary
+from pipeline.configuration.json_schemas import schema_file
 from schemas.corpus_statistics import CorpusStatistics, Duplicates, Histogram, NamedClip, SameSound
 from schemas.ingest_reports import IngestReport, SplitCounts
 

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from components.audio.decode import decode
-from components.audio.errors import AudioError, Reason
+from components.common.audio.decode import decode
+from components.common.audio.errors import AudioError, Reason
 from components.corpus_synthesizer.settings import SynthesizerSettings
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.sources import find_tasks

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.common.frontier.settings import GateSettings
+from components.common.tracking.registered import RegisteredVersion
 from components.frontier_gate.points import teacher_result
-from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
-from components.tracking.registered import RegisteredVersion
 from schemas.comparison_reports import NossComparison
 from schemas.students import StudentSpec
 from schemas.verdicts import DeviceVerdict, FrontierPoint, Standing, Verdict

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from components.common.frontier.settings import GateSettings
 from components.frontier_gate import page
-from components.frontier_gate.settings import GateSettings
 from components.frontier_gate.verdict import reach_verdict
 from schemas.students import StudentSpec
 from schemas.verdicts import FrontierPoint, RegisteredPoint, Verdict

@@ -11,11 +11,11 @@ import pytest
 from tfx import types
 
 import schemas
+from components.common.frontier.settings import GateSettings, Goal
+from components.common.tracking.faults import StoreRefused, StoreUnreachable
+from components.common.tracking.registered import RegisteredVersion
 from components.frontier_gate import executor
 from components.frontier_gate.component import FrontierGate
-from components.frontier_gate.settings import GateSettings, Goal
-from components.tracking.faults import StoreRefused, StoreUnreachable
-from components.tracking.registered import RegisteredVersion
 from schemas.comparison_reports import NossComparison
 from schemas.verdicts import Verdict
 from tests.components.frontier_gate.judging import LARGE, SMALL, registered_from

@@ -14,7 +14,7 @@ import yaml
 
 from components.frontier_gate.effects import main_effects, total_steps, why_no_effects
 from components.frontier_gate.factors import MOST_LEVELS
-from pipeline.grid import StudentGrid
+from pipeline.configuration.grid import StudentGrid
 from schemas.students import StudentSpec
 from schemas.verdicts import Effect, FrontierPoint
 from tests.made_up_runs import make_student

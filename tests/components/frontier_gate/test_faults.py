@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.frontier_gate.settings import Goal
+from components.common.frontier.settings import Goal
 from schemas.devices import Budget
 from schemas.latency_reports import SessionConditions
 from schemas.noss_reports import ProbeRun, SanityCheck

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from components.common.frontier.settings import GateSettings, Goal
 from components.frontier_gate import page as page_of
-from components.frontier_gate.settings import GateSettings, Goal
 from schemas.devices import Budget
 from schemas.verdicts import Verdict
 from tests.browser import Browser, Page

@@ -13,9 +13,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from components.common.frontier.settings import GateSettings, Goal
 from components.frontier_gate import panel, picture
 from components.frontier_gate.labels import write_names
-from components.frontier_gate.settings import GateSettings, Goal
 from schemas.devices import Budget
 from schemas.tensors import VariantInput
 from schemas.verdicts import Verdict

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from components.common.frontier.settings import AxisSettings
 from components.frontier_gate.points import reference_quality, teacher_result
-from components.frontier_gate.settings import AxisSettings
 from schemas.comparison_reports import LeftOut
 from schemas.noss_reports import NossReport
 from tests.components.frontier_gate.judging import SMALL, TINY, device_of, point_of, verdict_of

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.frontier_gate.axes import Entrant, measure_axes
-from components.frontier_gate.draws import MEAN
+from components.common.frontier.axes import Entrant, measure_axes
+from components.common.frontier.draws import MEAN
+from components.common.frontier.settings import AxisSettings
 from components.frontier_gate.recommendation import optimism, recommend
-from components.frontier_gate.settings import AxisSettings
 from schemas.verdicts import FrontierPoint
 from tests.components.frontier_gate.judging import LARGE, SMALL, TINY, device_of
 from tests.made_up_runs import Made, make_run

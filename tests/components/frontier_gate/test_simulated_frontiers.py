@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from components.frontier_gate.dominance import Comparison, find_frontier
-from components.frontier_gate.scales import Axis
-from components.frontier_gate.simultaneous import critical_value
+from components.common.frontier.dominance import Comparison, find_frontier
+from components.common.frontier.scales import Axis
+from components.common.frontier.simultaneous import critical_value
 
 RUNS, RESAMPLES = 60, 300
 # Twelve points that truly trade quality for latency: each a third slower than the one before it, and better

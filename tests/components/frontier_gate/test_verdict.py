@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.frontier_gate.settings import AxisSettings, Goal
+from components.common.frontier.settings import AxisSettings, Goal
 from components.frontier_gate.verdict import benchmark_digest
 from schemas.devices import Budget
 from schemas.latency_reports import LatencyReport

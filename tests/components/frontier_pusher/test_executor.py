@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
-from components.frontier_pusher import executor, finishing, folders, outbox, sending
-from components.frontier_pusher.closed import GateClosed
+from components.common.frontier.closed import GateClosed
+from components.common.package import folders
+from components.common.tracking import finishing, outbox, sending
+from components.common.tracking.faults import StoreUnreachable, TrackingFault
+from components.common.tracking.names import GATE_TAG
+from components.common.tracking.registered import registered_versions
+from components.common.tracking.stores import open_client
+from components.frontier_pusher import executor
 from components.frontier_pusher.settings import PusherSettings
-from components.tracking.faults import StoreUnreachable, TrackingFault
-from components.tracking.names import GATE_TAG
-from components.tracking.registered import registered_versions
-from components.tracking.stores import open_client
 from schemas.push_reports import FrontierIndex, ModelDescription, PushReport, Registration
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
-from tests.components.frontier_pusher.sending import census
+from tests.components.common.tracking.sending import census
 from tests.mlflow_server import MlflowServer
 from tests.pushed_runs import BLESSED, SMALL, TINY, MakeScene, Scene
 

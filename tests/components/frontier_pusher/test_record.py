@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from components.frontier_pusher import folders, record
-from components.frontier_pusher.serving import SCRIPT
-from components.tracking.names import (
+from components.common.package import folders
+from components.common.package.serving import SCRIPT
+from components.common.tracking.names import (
     DEVICE_TAG,
     FILES_TAG,
     GATE_TAG,
@@ -21,6 +21,7 @@ from components.tracking.names import (
     VERDICT_DIGEST_TAG,
     VERDICT_SHA256_TAG,
 )
+from components.frontier_pusher import record
 from schemas.ingest_reports import IngestReport
 from schemas.run_context import Provenance, RunContext
 from schemas.run_records import RecordedRun
@@ -319,4 +320,4 @@ def test_no_store_is_asked() -> None:
             for alias in node.names
         }
         assert not [module for module in imported if module and "mlflow" in module]
-        assert "components.tracking.tracker" not in imported
+        assert "components.common.tracking.tracker" not in imported

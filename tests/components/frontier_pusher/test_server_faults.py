@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import requests
 
-from components.frontier_pusher import outbox, sending
-from components.tracking.faults import ArtifactsRefused, StoreRefused, StoreUnreachable
-from components.tracking.stores import open_client
-from components.tracking.tracker import Tracker
+from components.common.tracking import outbox, sending
+from components.common.tracking.faults import ArtifactsRefused, StoreRefused, StoreUnreachable
+from components.common.tracking.stores import open_client
+from components.common.tracking.tracker import Tracker
 from schemas.run_records import RunRecord
-from tests.components.frontier_pusher.sending import census, make_record
+from tests.components.common.tracking.sending import census, make_record
 from tests.mlflow_server import ADMIN, MlflowServer
 
 pytestmark = pytest.mark.slow
@@ -127,7 +127,7 @@ def test_a_server_that_refuses(
 
 
 def made_store(record: RunRecord, server: MlflowServer) -> Any:
-    from components.tracking.stores import Store
+    from components.common.tracking.stores import Store
 
     return Store(server.uri, record.experiment, record.artifact_location)
 
@@ -157,7 +157,7 @@ def test_a_server_that_is_silent(made: RunRecord, monkeypatch: pytest.MonkeyPatc
     """One that takes the connection and says nothing, as one that hangs."""
     import socket
 
-    from components.tracking import stores
+    from components.common.tracking import stores
 
     monkeypatch.setattr(stores, "_HEALTH_SECONDS", 0.2)
     with socket.socket() as hanging:

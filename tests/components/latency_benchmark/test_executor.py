@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.input_keys import input_key
+from components.common.tfx.input_keys import input_key
 from components.latency_benchmark import executor, figures
 from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed, Sensors, Start, Subject
 from components.latency_benchmark.executor import Executor, benchmark

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from components.common.statistics.sessions import Interval, interval
 from components.latency_benchmark import figures
 from components.latency_benchmark.backends.base import Burst
 from components.latency_benchmark.figures import Timings
-from components.session_statistics import Interval, interval
 
 SESSIONS, ROUNDS = 3, 10
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from components.common.modeling.litert import LiteRtModel
 from components.latency_benchmark.reference import (
     CANDIDATE_ID,
     FILE,
@@ -12,7 +13,6 @@ from components.latency_benchmark.reference import (
     reference_model,
     write_reference,
 )
-from components.modeling.litert import LiteRtModel
 
 # Another digest is another reference: ratios would no longer compare with those of earlier runs, so a
 # change of the network or of how it is written takes a new name (VARIANT) with it.

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from components.common.statistics.sessions import Interval
 from components.latency_benchmark import validity
 from components.latency_benchmark.backends.base import Burst
 from components.latency_benchmark.figures import Timings
 from components.latency_benchmark.settings import MeasurementSettings
-from components.session_statistics import Interval
 
 SETTINGS = MeasurementSettings(min_runs=20, min_seconds=0.1, max_disagreement=0.05, max_reference_drift=0.25)
 

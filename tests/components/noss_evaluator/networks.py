@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tf_keras as keras
 
-from components.modeling.frontend import LogMel
+from components.common.modeling.frontend import LogMel
 from schemas.students import FrontEndSpec
 
 

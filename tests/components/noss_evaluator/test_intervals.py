@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.bootstrap import interval_95, paired_interval
+from components.common.statistics.bootstrap import interval_95, paired_interval
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.intervals import (
     clusters_of,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.bootstrap import interval_95, paired_interval
+from components.common.statistics.bootstrap import interval_95, paired_interval
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.settings import NossEvaluatorSettings, StrictProtocol
 from components.noss_evaluator.strict import evaluate_task

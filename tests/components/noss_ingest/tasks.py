@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.components.audio.sounds import sine, write_soundfile
+from tests.components.common.audio.sounds import sine, write_soundfile
 
 HEADER = "file,label,speaker_id,split,fold\n"
 SPLITS = ("train", "train", "validation", "test")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from components.audio.intake_report import IngestError
+from components.common.audio.intake_report import IngestError
 from components.noss_ingest import choice
 from components.noss_ingest.choice import wanted_tasks
 from components.noss_ingest.rows import SourceError

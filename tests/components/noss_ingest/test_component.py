@@ -13,14 +13,14 @@ from tfx import types
 from tfx.types import standard_artifacts
 
 import schemas
-from components.audio.intake_report import IngestError
+from components.common.audio.intake_report import IngestError
 from components.noss_ingest.component import NossIngest
 from components.noss_ingest.executor import Executor
 from components.noss_ingest.rows import SourceError
 from components.noss_ingest.settings import NossIngestSettings
 from schemas.noss_task_sets import NossTaskSet
 from schemas.records import NossClip, iterate_examples, list_shards
-from tests.components.audio.sounds import dominant_hertz, sine, write_soundfile
+from tests.components.common.audio.sounds import dominant_hertz, sine, write_soundfile
 from tests.components.executors import folder_bytes, run_ingest
 from tests.components.noss_ingest.tasks import edit, make_task
 from tests.components.noss_ingest.tfds_trees import prepare_own, sound

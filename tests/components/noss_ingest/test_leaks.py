@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.audio.shard_writer import ContentDigest
+from components.common.audio.shard_writer import ContentDigest
 from components.noss_ingest.leaks import check_contents, check_rows, problems_of
 from components.noss_ingest.manifest import read_manifest
 from components.noss_ingest.rows import SourceError, TaskRow

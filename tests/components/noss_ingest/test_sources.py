@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from components.audio.intake_report import IngestError
+from components.common.audio.intake_report import IngestError
 from components.noss_ingest import choice, sources
 from components.noss_ingest.places import how_to_obtain
 from components.noss_ingest.rows import SourceError, SourceMissing
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.sources import check_sources, find_tasks, sources_digest
 from schemas.noss_tasks import LayoutSource, ManifestSource, Obtain, TaskRecord, TfdsSource
-from tests.components.audio.sounds import sine, write_soundfile
+from tests.components.common.audio.sounds import sine, write_soundfile
 from tests.components.noss_ingest.tasks import make_task
 
 _OBTAIN = Obtain(command="tfds build crema_d", page="https://example.org/crema_d", note="2 GB")

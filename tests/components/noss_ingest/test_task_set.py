@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.audio.shard_writer import ContentDigest, ShardSummary
+from components.common.audio.shard_writer import ContentDigest, ShardSummary
 from components.noss_ingest.plan import plan_ingestion
 from components.noss_ingest.rows import TaskRow, TfdsClip
 from components.noss_ingest.sources import FoundTask

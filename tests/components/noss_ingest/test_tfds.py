@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import requests
 
-from components.audio.decode import DecodedAudio, decode, from_samples
-from components.audio.errors import AudioError, Reason
+from components.common.audio.decode import DecodedAudio, decode, from_samples
+from components.common.audio.errors import AudioError, Reason
 from components.noss_ingest import tfds
 from components.noss_ingest.rows import SourceError, SourceMissing, TaskRow, TfdsClip
 from components.noss_ingest.splits import with_splits

@@ -9,11 +9,11 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 from tfx.components import StatisticsGen
 
-from components.audio.decode import DecodedAudio
 from components.audio_ingest import executor as audio_ingest_executor
 from components.audio_ingest.component import AudioIngest
 from components.audio_ingest.corpus_requests import CorpusRequest
 from components.audio_ingest.settings import AudioIngestSettings
+from components.common.audio.decode import DecodedAudio
 from components.record_validator.component import CuratedSchema, RecordValidator
 from components.record_validator.statistics import statistics_options
 from tests.components.audio_ingest.corpora import make_corpus, ytid

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.modeling.student import Weights
+from components.common.modeling.student import Weights
 from components.student_trainer import checkpoint
 from components.student_trainer.checkpoint import Checkpoints, Progress
 from schemas.training_reports import EpochMetrics

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.modeling.student import read_arrays
+from components.common.modeling.student import read_arrays
 from components.student_trainer.distribution import Workers
 from schemas.student_reports import StudentInfo
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from tfx.types import channel_utils
 
-from components.modeling import bottleneck
-from components.modeling.student import load_student
+from components.common.modeling import bottleneck
+from components.common.modeling.student import load_student
 from components.student_trainer import executor
 from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.component import StudentTrainer

@@ -18,7 +18,7 @@ def main(windows: str, folder: Path) -> None:
     """
     workers = Workers.join()  # before anything else of TensorFlow
 
-    from components.modeling.student import write_arrays
+    from components.common.modeling.student import write_arrays
     from components.student_trainer.checkpoint import Checkpoints
     from components.student_trainer.settings import TrainingSettings
     from components.student_trainer.training import Training

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.audio.framing import cut_windows
-from components.modeling.teachers import TeacherError
+from components.common.audio.framing import cut_windows
+from components.common.modeling.teachers import TeacherError
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.records import Clip, DistillationWindow

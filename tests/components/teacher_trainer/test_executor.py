@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 
-from components.modeling.teachers import TeacherError, load_teacher
+from components.common.modeling.teachers import TeacherError, load_teacher
 from components.teacher_trainer import executor
 from components.teacher_trainer.executor import Executor
 from components.teacher_trainer.settings import TeacherTrainerSettings

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from components.modeling.frontend import LogMel
-from components.modeling.student import Student, build_deployed, save_weights
+from components.common.modeling.frontend import LogMel
+from components.common.modeling.student import Student, build_deployed, save_weights
 from components.tflite_converter.executor import convert_student
 from components.tflite_converter.settings import ConverterSettings, ParityFloor, VariantName
 from schemas.records import DistillationWindow, shard_path, write_shard

@@ -6,9 +6,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from components.modeling import flatbuffer
-from components.modeling.litert import LiteRtModel
-from components.modeling.student import build_deployed
+from components.common.modeling import flatbuffer
+from components.common.modeling.litert import LiteRtModel
+from components.common.modeling.student import build_deployed
 from components.tflite_converter.conversion import ConversionRefused, convert
 from schemas.tflite_reports import Precision
 from tests.components.tflite_converter.conftest import FRONT_END, Converted

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from components.modeling import flatbuffer
-from components.modeling.litert import LiteRtModel
+from components.common.modeling import flatbuffer
+from components.common.modeling.litert import LiteRtModel
 from components.tflite_converter.conversion import LOG_MEL, NETWORK, _frozen
 from components.tflite_converter.dynamic_range import quantise, quantise_weights
 from tests.components.tflite_converter.conftest import Converted

@@ -7,9 +7,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from components.modeling import flatbuffer
-from components.modeling.frontend import LogMel
-from components.modeling.litert import LiteRtModel
+from components.common.modeling import flatbuffer
+from components.common.modeling.frontend import LogMel
+from components.common.modeling.litert import LiteRtModel
 from components.tflite_converter.checks import GOLDEN_EMBEDDING, GOLDEN_INPUT
 from components.tflite_converter.executor import (
     CODE_DIGEST,

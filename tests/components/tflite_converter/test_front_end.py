@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.modeling import flatbuffer
-from components.modeling.frontend import LogMel, mel_matrix
-from components.modeling.litert import LiteRtModel
+from components.common.modeling import flatbuffer
+from components.common.modeling.frontend import LogMel, mel_matrix
+from components.common.modeling.litert import LiteRtModel
 from components.tflite_converter import checks
 from components.tflite_converter.front_end import MatrixLogMel, front_end_file
 from schemas.students import FrontEndSpec

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.modeling import flatbuffer
-from components.modeling.frontend import LogMel
+from components.common.modeling import flatbuffer
+from components.common.modeling.frontend import LogMel
 from components.tflite_converter.full_integer import quantise
 from tests.components.tflite_converter.conftest import FRONT_END, Converted, made_up_waveforms
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from components.modeling import flatbuffer
+from components.common.modeling import flatbuffer
 from components.tflite_converter.half_precision import SUFFIX, halve
 from tests.components.tflite_converter.conftest import Converted
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.modeling import flatbuffer
-from components.modeling.litert import LiteRtModel
+from components.common.modeling import flatbuffer
+from components.common.modeling.litert import LiteRtModel
 from components.tflite_converter.front_end import front_end_file
 from components.tflite_converter.join import join
 from tests.components.tflite_converter.conftest import FRONT_END, Converted

@@ -12,9 +12,9 @@ from mlflow import MlflowClient
 
 from infra.kubeflow.open_run import main
 from infra.kubeflow.run_context import inside
-from pipeline.config_file import load_config
+from pipeline.configuration.config_file import load_config
 from pipeline.kubeflow.compile import marked
-from pipeline.layout import RunLayout
+from pipeline.local.layout import RunLayout
 from schemas.run_context import RunContext
 from tests.infra.kubeflow.executor_inputs import executor_input, told
 

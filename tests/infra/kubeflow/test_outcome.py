@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from components.frontier_pusher.closed import GateClosed
+from components.common.frontier.closed import GateClosed
 from infra.kubeflow.container_task import TaskError
 from infra.kubeflow.outcome import reporting
 from infra.kubeflow.places import PlaceError
-from pipeline.config_file import ConfigError
+from pipeline.configuration.config_file import ConfigError
 from pipeline.kubeflow.run_values import RunValueError
 
 

@@ -267,7 +267,7 @@ def test_configuration_is_compiled_first(
     server: KfpServer, call: Call, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The compiler has tests of its own; here it is told the configuration, and its file is sent."""
-    from pipeline.config import RunConfig
+    from pipeline.configuration.config import RunConfig
 
     seen: list[str] = []
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.config import RunConfig
-from pipeline.config_file import ConfigError, load_config
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import ConfigError, load_config
 from tests.pipeline.kubeflow.specifications import (
     Placed,
     check,
@@ -142,10 +142,10 @@ def test_kubeflow_reads_it_and_every_wire_has_two_ends(compiled: Compiled) -> No
 
 
 def test_every_node_of_the_dag_is_there_and_is_fed_as_there(compiled: Compiled) -> None:
+    from pipeline.configuration.sources import DataDigests, resolve
     from pipeline.dag import create_pipeline
     from pipeline.kubeflow.names import task_name
-    from pipeline.layout import RunLayout
-    from pipeline.sources import DataDigests, resolve
+    from pipeline.local.layout import RunLayout
 
     layout = RunLayout(Path("/scratch"))
     config = resolve(compiled.config, layout)

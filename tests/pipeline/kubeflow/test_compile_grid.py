@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import RunConfig
-from pipeline.config_file import load_config
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import load_config
 from tests.pipeline.kubeflow.specifications import check, containers, most_at_once, option, upstream
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import RunConfig
-from pipeline.config_file import load_config, validate
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import load_config, validate
 from pipeline.kubeflow.compile import marked
 from pipeline.kubeflow.run_values import (
     DATA_ROOT,
@@ -21,7 +21,7 @@ from pipeline.kubeflow.run_values import (
     apply,
     needed,
 )
-from pipeline.layout import RunLayout
+from pipeline.local.layout import RunLayout
 from schemas.devices import AdbDevice, HostDevice
 
 ROOTS = {DATA_ROOT: "/sound", TEACHER_ROOT: "/teachers"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from pipeline.config import RunConfig
-from pipeline.config_file import load_config
+from pipeline.configuration.config import RunConfig
+from pipeline.configuration.config_file import load_config
 from pipeline.kubeflow.settings import Accelerator, KubeflowSettings, TaskSettings
 
 

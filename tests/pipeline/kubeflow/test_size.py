@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config_file import ConfigError
+from pipeline.configuration.config_file import ConfigError
 from pipeline.kubeflow.candidates import add_candidates, values_of
 from pipeline.kubeflow.containers import Command, make_part
 from pipeline.kubeflow.platform import platform_specification

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from components.input_keys import number_of, role_of
+from components.common.tfx.input_keys import number_of, role_of
 from pipeline.kubeflow.containers import Command, Part, make_part, roles, task_command
 from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings
 from pipeline.kubeflow.specification import (

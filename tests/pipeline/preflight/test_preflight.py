@@ -10,14 +10,14 @@ import yaml
 
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
-from pipeline.config_file import ConfigError, load_config
-from pipeline.layout import RunLayout
-from pipeline.local_runner import run_locally
+from pipeline.configuration.config_file import ConfigError, load_config
+from pipeline.configuration.sources import check_sources, resolve
+from pipeline.local.layout import RunLayout
+from pipeline.local.runner import run_locally
 from pipeline.preflight import examine
-from pipeline.sources import check_sources, resolve
 from pipeline_runner import main
 from tests.components.audio_ingest.corpora import HEADER, make_corpus, row
-from tests.components.modeling.teachers.test_onnx import save_encoder
+from tests.components.common.modeling.teachers.test_onnx import save_encoder
 from tests.pipeline.made_up_tasks import make_task
 
 

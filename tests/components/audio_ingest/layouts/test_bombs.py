@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.audio.errors import AudioError
-from components.audio.places import FoundFile
 from components.audio_ingest.layouts.base import ContainerLayout, Entry, LayoutError, Strays
 from components.audio_ingest.layouts.parquet import Parquet
 from components.audio_ingest.layouts.tar import Tar, WebDataset
+from components.common.audio.errors import AudioError
+from components.common.audio.places import FoundFile
 from tests.components.audio_ingest.corpora import ytid
 
 ALLOWED = 64 << 20

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.audio.intake_report import IngestError
 from components.audio_ingest.layouts import LAYOUTS, find_layout
 from components.audio_ingest.layouts.base import LayoutError
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import check_sources
-from tests.components.audio.stored_files import StoredFiles
+from components.common.audio.intake_report import IngestError
 from tests.components.audio_ingest.corpora import make_corpus, ytid
+from tests.components.common.audio.stored_files import StoredFiles
 
 NAMES = {
     "panns": "unbalanced_train_segments_part{0:02d}/Y{1}.wav",

@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.audio.errors import AudioError
-from components.audio.places import FoundFile
 from components.audio_ingest.layouts.base import UNKNOWN_START, Entry, Strays
 from components.audio_ingest.layouts.parquet import Parquet
+from components.common.audio.errors import AudioError
+from components.common.audio.places import FoundFile
 from tests.components.audio_ingest.corpora import ytid
 
 

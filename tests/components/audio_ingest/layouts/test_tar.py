@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from components.audio.errors import AudioError
-from components.audio.places import FoundFile
 from components.audio_ingest.layouts.base import UNKNOWN_START, Entry, Strays
 from components.audio_ingest.layouts.tar import Tar, WebDataset
+from components.common.audio.errors import AudioError
+from components.common.audio.places import FoundFile
 from tests.components.audio_ingest.corpora import ytid
 
 BLOCK = 512

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from components.common.frontier.settings import GateSettings
 from components.frontier_gate import page
-from components.frontier_gate.settings import GateSettings
 from tests.components.frontier_gate.made_up import material_of, verdict_on
 from tests.components.frontier_gate.page.outline import Node, read
 from tests.made_up_runs import Run

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from components.common.frontier.settings import GateSettings, Goal, Slice
 from components.frontier_gate.page.axes import Axis
 from components.frontier_gate.page.scatter import HEIGHT, WIDTH, Scatter, scatter, staircase
-from components.frontier_gate.settings import GateSettings, Goal, Slice
 from schemas.devices import Budget
 from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from components.common.frontier.settings import GateSettings, Goal
 from components.frontier_gate import page
-from components.frontier_gate.settings import GateSettings, Goal
 from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.devices import Budget
 from schemas.noss_reports import NossReport

@@ -7,13 +7,13 @@ import math
 
 import pytest
 
+from components.common.frontier.settings import GateSettings, Goal
 from components.frontier_gate.page.curves import WIDTH as CURVE_WIDTH
 from components.frontier_gate.page.curves import curves
 from components.frontier_gate.page.data import colour_factors, to_script
 from components.frontier_gate.page.effects_chart import WIDTH, effects_charts
 from components.frontier_gate.page.operators import REST, profiles
 from components.frontier_gate.page.standing import fate, goal_counts, headline, numbers, status, why
-from components.frontier_gate.settings import GateSettings, Goal
 from schemas.latency_reports import LatencyMeasurement, OperatorTime
 from schemas.students import StudentSpec
 from schemas.verdicts import DeviceVerdict, Effect

@@ -127,7 +127,7 @@ def test_says_what_went_wrong(tiny_files: dict[str, bytes], tmp_path: Path) -> N
     ids=["default", "telephone"],
 )  # fmt: skip
 def test_front_end_is_the_students(spec: FrontEndSpec, tmp_path: Path) -> None:
-    from components.modeling.frontend import LogMel
+    from components.common.modeling.frontend import LogMel
 
     description = make_description("core", front_end=spec, window_samples=spec.window_samples)
     program = build(code_blocks(write_card(description), "cpp")[1] + HEAR, tmp_path)

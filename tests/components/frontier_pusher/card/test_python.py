@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.audio.framing import cut_windows
+from components.common.audio.framing import cut_windows
 from components.frontier_pusher.card import EXAMPLE_FILE, write_card, write_example
 from components.frontier_pusher.card.write import LITERT
 from tests.components.frontier_pusher.card.descriptions import FRONT_END, code_blocks, make_description
@@ -96,15 +96,15 @@ def test_windows_of_the_card_are_the_benchmarks(on_card: dict[str, Any], samples
 
 @pytest.mark.parametrize("kind", ["core"], indirect=True)
 def test_front_end_of_the_card_is_the_students(on_card: dict[str, Any]) -> None:
-    from components.modeling.frontend import LogMel
+    from components.common.modeling.frontend import LogMel
 
     windows = np.stack([sound(15_600), np.zeros(15_600, np.float32), 0.01 * sound(15_600, 1)])
     np.testing.assert_allclose(on_card["log_mel"](windows), LogMel(FRONT_END)(windows).numpy(), atol=2e-3)
 
 
 def test_the_card_embeds_as_what_is_served(kind: str, on_card: dict[str, Any], folder: Path) -> None:
-    from components.modeling.frontend import LogMel
-    from components.modeling.litert import LiteRtModel
+    from components.common.modeling.frontend import LogMel
+    from components.common.modeling.litert import LiteRtModel
 
     clip = sound(40_000)
     windows = cut_windows(clip, FRONT_END.window_samples, 15_360)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.common.modeling import flatbuffer
 from components.latency_benchmark.backends import host, open_backend, worker_process
 from components.latency_benchmark.backends.base import Burst, DeviceLost, MeasurementFailed, Subject
 from components.latency_benchmark.backends.host import HostBackend
 from components.latency_benchmark.reference import write_reference
 from components.latency_benchmark.settings import MeasurementSettings
-from components.modeling import flatbuffer
 from schemas.devices import HostDevice
 
 SETTINGS = MeasurementSettings(timeout_s=20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.components.audio.sounds import sine, write_soundfile
+from tests.components.common.audio.sounds import sine, write_soundfile
 
 RATE = 16_000
 LONG_S = 2.25

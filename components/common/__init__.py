@@ -1,0 +1,1 @@
+"""What several components share: sound, networks, tracking, statistics, pages, packages."""

@@ -1,0 +1,216 @@
+"""A student: front end, network, pooling, bottleneck.
+
+The target head that maps the embedding to the teacher's dimension belongs to the training
+(``components/student_trainer``) and never ships.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+from components.common.modeling import bottleneck as bottlenecks
+from components.common.modeling import frontend, quantisation, whole_network
+from components.common.modeling.architectures import build_network
+from components.common.modeling.frontend import LogMel, LogMelStatistics
+from schemas.student_reports import StudentInfo
+from schemas.students import FrontEndSpec, StudentSpec
+
+Weights = list[np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student in one form of its bottleneck.
+
+    Attributes:
+      spec: What it is made of.
+      front_end: The front end it hears through.
+      features: Log-mel ``(batch, frames, mels)`` to pooled features ``(batch, features)``.
+      moments: Log-mel to the features of each moment, ``(batch, moments, features)``, the mean of which is
+        ``features``; None where the pooling keeps no time (flatten, token).
+      bottleneck: Features to the embedding ``(batch, embedding_width)``.
+      core: The two together: log-mel to embedding.
+    """
+
+    spec: StudentSpec
+    front_end: FrontEndSpec
+    features: keras.Model
+    moments: keras.Model | None
+    bottleneck: keras.Model
+    core: keras.Model
+
+    @property
+    def wave(self) -> keras.Model:
+        """Waveform ``(batch, window_samples)`` in [-1, 1] to embedding."""
+        waveform = keras.Input((self.front_end.window_samples,), name="waveform")
+        return keras.Model(
+            waveform, self.core(LogMel(self.front_end, name=frontend.NAME)(waveform)), name="wave"
+        )
+
+    @property
+    def frames(self) -> keras.Model:
+        """Log-mel to one embedding a moment, ``(batch, moments, embedding_width)``.
+
+        Their mean is the embedding of the patch: exactly where the bottleneck is linear, nearly where it is
+        quantised.
+
+        Raises:
+          ValueError: If the pooling keeps no time.
+        """
+        if self.spec.qat == "network":
+            raise ValueError(
+                f"{self.spec.candidate_id}: a network quantised as a whole (qat 'network') gives no "
+                "embeddings of moments; use qat 'bottleneck' or 'none'"
+            )
+        if self.moments is None:
+            raise ValueError(
+                f"{self.spec.candidate_id}: pooling {self.spec.pooling!r} leaves no moments; use 'gap'"
+            )
+        log_mel = keras.Input((self.front_end.frames, self.front_end.mels), name="log_mel")
+        each = self.moments(log_mel)
+        embedded = keras.layers.TimeDistributed(self.bottleneck, name="moment_embeddings")(each)
+        return keras.Model(log_mel, embedded, name="frames")
+
+    @property
+    def parameters(self) -> int:
+        """Weights that ship: moving averages count, state of the quantisers does not."""
+        shipped = (weight for weight in self.core.weights if not quantisation.is_state(weight))
+        return sum(int(np.prod(weight.shape)) for weight in shipped)
+
+    def with_bottleneck(self, bottleneck: keras.Model) -> Student:
+        """The same features under another bottleneck."""
+        return _assemble(self.spec, self.front_end, self.features, self.moments, bottleneck)
+
+    def with_core(self, core: keras.Model) -> Student:
+        """The same student as a quantised whole network, of which features and bottleneck are two parts."""
+        first = next(layer for layer in self.bottleneck.layers if isinstance(layer, keras.layers.Dense))
+        pooled = core.get_layer(f"quant_{first.name}").input
+        return Student(
+            self.spec,
+            self.front_end,
+            features=keras.Model(core.input, pooled, name="features"),
+            moments=None,
+            bottleneck=keras.Model(pooled, core.output, name=bottlenecks.NAME),
+            core=core,
+        )
+
+
+def build_student(spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float = 0.95) -> Student:
+    """Builds a student with a full bottleneck and fresh weights."""
+    features, moments = _features(spec, front_end, batch_norm_momentum)
+    bottleneck = bottlenecks.full(features.output_shape[-1], spec.embedding_width)
+    return _assemble(spec, front_end, features, moments, bottleneck)
+
+
+def build_deployed(spec: StudentSpec, front_end: FrontEndSpec, rank: int) -> Student:
+    """Builds a student in the form that ships: factored and quantised as its parameters say.
+
+    Args:
+      spec: What it is made of.
+      front_end: What it hears through.
+      rank: Of its bottleneck's factors; 0 for a full matrix.
+    """
+    features, moments = _features(spec, front_end, batch_norm_momentum=0.95)
+    width = features.output_shape[-1]
+    bottleneck = (
+        bottlenecks.factored(width, spec.embedding_width, rank)
+        if rank
+        else bottlenecks.full(width, spec.embedding_width)
+    )
+    if spec.qat == "bottleneck":
+        bottleneck = bottlenecks.quantised(bottleneck)
+    student = _assemble(spec, front_end, features, moments, bottleneck)
+    return student.with_core(whole_network.quantised_network(student)) if spec.qat == "network" else student
+
+
+def save_weights(student: Student, folder: str) -> None:
+    """Writes the weights as plain arrays: no pickles, and the same bytes for the same weights."""
+    write_arrays(Path(folder) / StudentInfo.WEIGHTS, student.core.get_weights())
+
+
+def load_student(folder: str) -> Student:
+    """Reads a student from the folder of a ``StudentModel`` artifact.
+
+    Raises:
+      ValueError: If the weights do not fit the network that the parameters describe.
+    """
+    info = StudentInfo.load(folder)
+    student = build_deployed(info.spec, info.front_end, info.rank)
+    path = Path(folder) / StudentInfo.WEIGHTS
+    weights = read_arrays(path)
+    expected = [tuple(weight.shape) for weight in student.core.weights]
+    if [weight.shape for weight in weights] != expected:
+        raise ValueError(f"{path} does not hold the weights of {info.candidate_id}: shapes differ")
+    student.core.set_weights(weights)
+    return student
+
+
+def write_arrays(path: Path, arrays: Iterable[np.ndarray[Any, Any]]) -> None:
+    """Writes arrays in order as ``.npz``."""
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{f"{index:05d}": array for index, array in enumerate(arrays)})
+
+
+def read_arrays(path: Path) -> Weights:
+    """Reads what :func:`write_arrays` wrote; an array of objects (a pickle) is refused."""
+    with np.load(path, allow_pickle=False) as file:
+        return [file[name] for name in sorted(file.files)]
+
+
+def _features(
+    spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float
+) -> tuple[keras.Model, keras.Model | None]:
+    """Log-mel to pooled features, and to the features of each moment where there are any."""
+    spec.check(front_end)
+    network = build_network(spec.architecture, front_end.frames, front_end.mels, batch_norm_momentum)
+    log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
+    # The layers of the network, not the network as one layer: a form that TFMOT accepts is flat.
+    x, token = network.call(log_mel) if spec.architecture.HAS_TOKEN else (network.call(log_mel), None)
+    levels = None
+    if spec.statistics_skip:
+        levels = keras.layers.BatchNormalization(
+            momentum=batch_norm_momentum, center=False, scale=False, name="statistics_bn"
+        )(LogMelStatistics(name="statistics")(log_mel))
+    if spec.pooling == "token":
+        return _joined(log_mel, token, levels), None
+    if spec.pooling == "flatten":
+        return _joined(log_mel, keras.layers.Flatten(name="flatten")(x), levels), None
+    features = _joined(log_mel, keras.layers.GlobalAveragePooling2D(name="gap")(x), levels)
+    each = FrequencyMean(name="frequency_mean")(x)
+    if levels is not None:
+        repeated = keras.layers.RepeatVector(x.shape[1], name="statistics_of_each")(levels)
+        each = keras.layers.Concatenate(name="moment_features")([each, repeated])
+    return features, keras.Model(log_mel, each, name="moments")
+
+
+def _joined(log_mel: Any, pooled: Any, levels: Any | None) -> keras.Model:
+    if levels is not None:
+        pooled = keras.layers.Concatenate(name="features")([pooled, levels])
+    return keras.Model(log_mel, pooled, name="features")
+
+
+class FrequencyMean(keras.layers.Layer):
+    """Mean over frequency: ``(batch, time, frequency, channels)`` to ``(batch, time, channels)``."""
+
+    def call(self, x: Any) -> Any:
+        """Averages over the third axis."""
+        return tf.reduce_mean(x, axis=2)
+
+
+def _assemble(
+    spec: StudentSpec,
+    front_end: FrontEndSpec,
+    features: keras.Model,
+    moments: keras.Model | None,
+    bottleneck: keras.Model,
+) -> Student:
+    log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
+    core = keras.Model(log_mel, bottleneck(features(log_mel)), name="core")
+    return Student(spec, front_end, features, moments, bottleneck, core)

@@ -1,0 +1,1 @@
+"""Intervals: of bootstrap resamples, and over sessions of a latency benchmark."""

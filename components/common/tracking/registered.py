@@ -1,0 +1,108 @@
+"""What the MLflow registry holds: the standings of registered versions, to compete with again."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.common.tracking.faults import telling
+from components.common.tracking.names import CHAMPION_ALIAS
+from components.common.tracking.stores import open_client, sqlite_file
+from schemas.verdicts import Standing
+
+logger = logging.getLogger("tinytrill.registered")
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version of a registered model, with what was measured of it on its device.
+
+    Attributes:
+      registered_model: Name in the registry.
+      version: Its number.
+      aliases: As in 'champion'.
+      standing: The gate's figures of it; None: they are not known.
+      fault: Why they are not known; empty if they are.
+    """
+
+    registered_model: str
+    version: str
+    aliases: tuple[str, ...]
+    standing: Standing | None
+    fault: str = ""
+
+    @property
+    def name(self) -> str:
+        """As in 'tinytrill-host v3 (champion)'."""
+        number = f" v{self.version}" if self.version else ""
+        return f"{self.registered_model}{number}" + (f" ({', '.join(self.aliases)})" if self.aliases else "")
+
+
+def unknown_champion(registered_model: str, fault: str, version: str = "") -> RegisteredVersion:
+    """A champion of which there are no figures: it is not there to be compared with, but not absent either.
+
+    Args:
+      registered_model: Name in the registry.
+      fault: Why nothing is known of it.
+      version: Its number; empty: not even that is known.
+    """
+    return RegisteredVersion(registered_model, version, (CHAMPION_ALIAS,), None, fault)
+
+
+def registered_versions(tracking_uri: str, registered_model: str) -> list[RegisteredVersion]:
+    """All versions that have a standing, newest version first; a champion also without one.
+
+    A local store that is not there yet holds none and is not made.
+
+    Args:
+      tracking_uri: MLflow's store or server; empty: there is no registry.
+      registered_model: Name of the registered model; one that is not there has no versions.
+
+    Raises:
+      TrackingFault: If the store cannot be read or the server does not answer.
+    """
+    file = sqlite_file(tracking_uri)
+    if not tracking_uri or not registered_model or (file and not file.is_file()):
+        return []
+    client = open_client(tracking_uri)
+    with telling(tracking_uri):
+        if not client.search_registered_models(f"name = '{registered_model}'", max_results=1):
+            return []
+        aliases = client.get_registered_model(registered_model).aliases
+        versions = client.search_model_versions(f"name = '{registered_model}'", max_results=10_000)
+    found = [
+        _registered(registered_model, version, _of(version, aliases))
+        for version in sorted(versions, key=lambda version: -int(version.version))
+    ]
+    champion = str(aliases.get(CHAMPION_ALIAS, ""))
+    if champion and champion not in {one.version for one in found}:
+        found.append(unknown_champion(registered_model, "the alias names a version that is gone", champion))
+    return [one for one in found if one.standing or CHAMPION_ALIAS in one.aliases]
+
+
+def _of(version: Any, aliases: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted(alias for alias, named in aliases.items() if str(named) == str(version.version)))
+
+
+def _registered(registered_model: str, version: Any, aliases: tuple[str, ...]) -> RegisteredVersion:
+    """A version whose tag does not parse, as of another release, has no figures that are known."""
+    number, standing, fault = str(version.version), None, f"it has no tag {Standing.TAG}"
+    if Standing.TAG in version.tags:
+        standing, fault = read_standing(version.tags[Standing.TAG])
+        if fault:
+            logger.warning("%s v%s does not compete: %s", registered_model, number, fault)
+    return RegisteredVersion(registered_model, number, aliases, standing, fault)
+
+
+def read_standing(tag: str) -> tuple[Standing | None, str]:
+    """The standing in a version's tag, or None and why it cannot be read."""
+    try:
+        return Standing.model_validate_json(tag), ""
+    except ValidationError as error:
+        first = error.errors()[0]["msg"]
+        return None, (
+            f"its tag {Standing.TAG} cannot be read ({error.error_count()} faults, the first: {first})"
+        )

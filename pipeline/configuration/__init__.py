@@ -1,0 +1,1 @@
+"""The configuration: typed settings, YAML, the grid, and everything a run reads from outside."""

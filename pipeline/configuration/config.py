@@ -1,0 +1,127 @@
+"""The configuration of a run: one record, composed of each component's own settings."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from components.audio_ingest.settings import AudioIngestSettings
+from components.common.frontier.settings import GateSettings
+from components.corpus_synthesizer.settings import SYNTHETIC_TASKS, SynthesizerSettings
+from components.frontier_pusher.settings import PusherSettings
+from components.latency_benchmark.settings import LatencySettings
+from components.noss_comparison.settings import NossComparisonSettings
+from components.noss_evaluator.settings import NossEvaluatorSettings
+from components.noss_ingest.settings import NossIngestSettings
+from components.student_trainer.phases import plan_phases
+from components.student_trainer.settings import TrainingSettings
+from components.teacher_embedder.settings import TeacherEmbedderSettings
+from components.teacher_trainer.settings import TeacherTrainerSettings
+from components.tflite_converter.settings import ConverterSettings
+from pipeline.configuration.gate_checks import check_gate
+from pipeline.configuration.grid import StudentGrid
+from pipeline.kubeflow.settings import KubeflowSettings
+from schemas.settings import Settings
+from schemas.students import FrontEndSpec
+from schemas.teachers import needs_training
+
+
+class ExecutionSettings(Settings):
+    """How a run uses the machine."""
+
+    cache: bool = Field(
+        True, description="Answer components whose inputs and code did not change from the cache."
+    )
+    beam_workers: int = Field(1, ge=1, description="Processes that Beam components share their shards among.")
+    beam_args: list[str] = Field(
+        default_factory=list, description="Further Beam options, as on Beam's own command line."
+    )
+
+
+class RunConfig(Settings):
+    """Everything a run is made of."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]{1,40}$", description="Name of the run: of its folder and its experiment."
+    )
+    description: str = Field("", description="What the run is for; stands on the report.")
+    seed: int = Field(20, ge=0, description="The one source of all randomness.")
+    data_root: str = Field(
+        "", description="Folder that relative places of sound are in; empty: TINYTRILL_DATA_ROOT, or here."
+    )
+    teacher_root: str = Field(
+        "", description="Folder that relative teacher files are in; empty: TINYTRILL_TEACHER_ROOT, or here."
+    )
+    synthetic: SynthesizerSettings | None = Field(
+        None, description="Synthesise the corpus and the tasks instead of reading them from folders."
+    )
+    corpus: AudioIngestSettings = Field(
+        default_factory=AudioIngestSettings, description="The corpus to distil on, in AudioSet's form."
+    )
+    noss: NossIngestSettings = Field(
+        default_factory=NossIngestSettings, description="The tasks that measure quality."
+    )
+    front_end: FrontEndSpec = Field(default_factory=FrontEndSpec, description="The log-mel front end.")
+    teacher_training: TeacherTrainerSettings | None = Field(
+        None, description="Train a teacher by TRILL's recipe; for distillation.teacher.kind 'trained'."
+    )
+    distillation: TeacherEmbedderSettings = Field(description="The teacher and the windows it embeds.")
+    students: StudentGrid = Field(description="The candidates.")
+    training: TrainingSettings = Field(
+        default_factory=TrainingSettings, description="How each candidate is trained."
+    )
+    conversion: ConverterSettings = Field(
+        default_factory=ConverterSettings, description="The TFLite variants and their parity floors."
+    )
+    evaluation: NossEvaluatorSettings = Field(
+        default_factory=NossEvaluatorSettings, description="How quality is measured."
+    )
+    comparison: NossComparisonSettings = Field(
+        default_factory=NossComparisonSettings, description="How models are set side by side."
+    )
+    latency: LatencySettings = Field(default_factory=LatencySettings, description="How latency is measured.")
+    gate: GateSettings = Field(default_factory=GateSettings, description="Goals and dominance.")
+    push: PusherSettings = Field(
+        default_factory=PusherSettings, description="Where the frontier goes: folder and MLflow registry."
+    )
+    execution: ExecutionSettings = Field(
+        default_factory=ExecutionSettings, description="How the run uses the machine."
+    )
+    kubeflow: KubeflowSettings = Field(
+        default_factory=KubeflowSettings,
+        description="How a Kubeflow cluster runs the pipeline; a run on this machine does not look at it.",
+    )
+
+    def request(self) -> str:
+        """What is asked for, as JSON: all but how a cluster runs it, which changes no result."""
+        return self.model_copy(update={"kubeflow": KubeflowSettings()}).to_parameter()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for candidate in self.students.expand():
+            candidate.check(self.front_end)
+            plan_phases(candidate, self.training)
+        trained = needs_training(self.distillation.teacher)
+        if trained and self.teacher_training is None:
+            raise ValueError("distillation.teacher is 'trained', so teacher_training must be given")
+        if self.teacher_training is not None and not trained:
+            raise ValueError("teacher_training is given, but distillation.teacher does not use it")
+        if self.distillation.window_samples < self.front_end.window_samples:
+            raise ValueError(
+                f"distillation.window_samples is {self.distillation.window_samples}, but a patch of the "
+                f"front end needs {self.front_end.window_samples} at the least"
+            )
+        points = [
+            f"{candidate.candidate_id}/{variant}"
+            for candidate in self.students.expand()
+            for variant in self.conversion.variants
+        ]
+        check_gate(self.gate, self.latency, self.evaluation, self._tasks(), points)
+        return self
+
+    def _tasks(self) -> list[str] | None:
+        """Names of the tasks, if they can be known without looking for their sound."""
+        if self.noss.tasks:
+            return [choice.task for choice in self.noss.tasks]
+        return list(SYNTHETIC_TASKS) if self.synthetic else None

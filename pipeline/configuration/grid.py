@@ -1,0 +1,95 @@
+"""The sweep: which students a run trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from components.common.modeling.architectures.mobilenet_v3 import MobileNetV3, Size
+from schemas.settings import Settings
+from schemas.students import Pooling, Qat, StudentSpec
+
+
+class StudentGrid(Settings):
+    """The Cartesian product of the lists, and single candidates beside it."""
+
+    sizes: tuple[Size, ...] = Field((), description="MobileNetV3 sizes of the grid.")
+    widths: tuple[float, ...] = Field((), description="Width multipliers of the grid.")
+    poolings: tuple[Pooling, ...] = Field(("gap",), description="Poolings of the grid: gap, flatten.")
+    svd_ranks: tuple[int, ...] = Field((0,), description="Bottleneck ranks of the grid; 0: not compressed.")
+    qat: tuple[Qat, ...] = Field(
+        ("none",), description="Quantisation-aware training in the grid: none, bottleneck, network."
+    )
+    embedding_width: int = Field(2048, ge=8, le=16384, description="Embedding dimensions of the grid.")
+    share_training: bool = Field(
+        False,
+        description="Each compressed candidate of the grid starts from the trained weights of its "
+        "uncompressed sibling, which the grid must hold.",
+    )
+    explicit: tuple[StudentSpec, ...] = Field(
+        (), description="Candidates beside the grid, each with all its parameters."
+    )
+    max_candidates: int | Literal["all"] = Field(
+        "all", description="Refuse a run that would train more candidates than this."
+    )
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if bool(self.sizes) != bool(self.widths):
+            raise ValueError("sizes and widths must both be given, or neither (for explicit candidates only)")
+        candidates = self.expand()
+        if not candidates:
+            raise ValueError("no candidates: give sizes and widths, or explicit candidates")
+        if self.max_candidates != "all" and len(candidates) > self.max_candidates:
+            raise ValueError(f"{len(candidates)} candidates, but max_candidates is {self.max_candidates}")
+        return self
+
+    def expand(self) -> list[StudentSpec]:
+        """All candidates, each once: a candidate comes after the one it starts from.
+
+        Raises:
+          ValueError: If a candidate's parameters are impossible, one stands there twice, or one starts
+            from a candidate that is not there or that starts from itself.
+        """
+        candidates: dict[str, StudentSpec] = {}
+        for candidate in [*self._grid(), *self.explicit]:
+            if candidate.candidate_id in candidates:
+                raise ValueError(f"candidate {candidate.candidate_id} is there twice")
+            candidates[candidate.candidate_id] = candidate
+        return _in_order_of_training(candidates)
+
+    def _grid(self) -> Iterator[StudentSpec]:
+        axes = product(self.sizes, self.widths, self.poolings, self.svd_ranks, self.qat)
+        for size, width, pooling, rank, qat in axes:
+            plain = StudentSpec(
+                architecture=MobileNetV3(size=size, width=width),
+                pooling=pooling,
+                embedding_width=self.embedding_width,
+            )
+            compressed: dict[str, Any] = {"svd_rank": rank, "qat": qat}
+            if self.share_training and (rank or qat != "none"):
+                compressed["warm_start"] = plain.candidate_id
+            yield plain.model_copy(update=compressed)
+
+
+def _in_order_of_training(candidates: dict[str, StudentSpec]) -> list[StudentSpec]:
+    """The order given, but for candidates that must wait for the one they start from."""
+    ordered: dict[str, StudentSpec] = {}
+    waiting = list(candidates.values())
+    while waiting:
+        ready = [each for each in waiting if not each.warm_start or each.warm_start in ordered]
+        if not ready:
+            first = waiting[0]
+            known = (
+                "starts from itself, by way of others" if first.warm_start in candidates else "is not there"
+            )
+            raise ValueError(
+                f"{first.candidate_id}: warm_start {first.warm_start!r} {known}; candidates: "
+                + ", ".join(candidates)
+            )
+        ordered.update((each.candidate_id, each) for each in ready)
+        waiting = [each for each in waiting if each.candidate_id not in ordered]
+    return list(ordered.values())

@@ -1,0 +1,1 @@
+"""What makes a run, or a component, the same as before: digests of code, libraries and configuration."""

@@ -1,0 +1,107 @@
+"""Reading ML Metadata: what the newest run of a folder gave."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.configuration.config_file import ConfigError
+from pipeline.local.layout import RunLayout
+from schemas.bounded import bounded_text
+
+FINISHED = ("COMPLETE", "CACHED")
+
+_DECIDING = "FrontierGate"
+_BUSY_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class NodeRun:
+    """One node of one pipeline run.
+
+    Attributes:
+      node_id: As in the pipeline.
+      state: COMPLETE, CACHED, FAILED, RUNNING (killed, if no run is going on) ...
+      outputs: Folders of the output artifacts, by key.
+    """
+
+    node_id: str
+    state: str
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+def check_metadata(file: Path) -> None:
+    """Looks whether a SQLite file can be ML Metadata's; one that is not there can.
+
+    Raises:
+      ConfigError: If it is damaged, something else or cannot be read.
+    """
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS)) as database:
+            faults = [fault for (fault,) in database.execute("PRAGMA quick_check(1)") if fault != "ok"]
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.Error as error:
+        faults, tables = [str(error)], set()
+    if not faults and tables and "MLMDEnv" not in tables:
+        faults = ["it is a database of something else"]
+    if faults:
+        raise ConfigError(
+            f"{file}: this is no sound ML Metadata: {bounded_text(faults[0])}; put back a copy of it, or "
+            "move it away: the run then begins anew, and takes from the folder's scratch what is finished"
+        )
+
+
+def open_metadata(file: Path) -> Any:
+    """ML Metadata's store in a SQLite file; None if there is no such file.
+
+    Raises:
+      ConfigError: As of :func:`check_metadata`.
+    """
+    if not file.is_file():
+        return None
+    check_metadata(file)
+    from ml_metadata import metadata_store
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    connection = mlmd.ConnectionConfig()
+    connection.sqlite.filename_uri = str(file)
+    return metadata_store.MetadataStore(connection)
+
+
+def newest_run(layout: RunLayout) -> dict[str, NodeRun]:
+    """The nodes of the newest pipeline run in the folder that came to a verdict, by id.
+
+    Those of the newest of all if none came to a verdict; empty if there was none.
+
+    Raises:
+      ConfigError: As of :func:`check_metadata`.
+    """
+    store = open_metadata(layout.metadata)
+    runs = store.get_contexts_by_type("pipeline_run") if store else []
+    newest: dict[str, NodeRun] = {}
+    for run in sorted(runs, key=lambda run: run.create_time_since_epoch, reverse=True):
+        executions = store.get_executions_by_context(run.id)
+        nodes = {one.node_id: one for one in (_node_run(store, execution) for execution in executions)}
+        if _DECIDING in nodes and nodes[_DECIDING].state in FINISHED:
+            return nodes
+        newest = newest or nodes
+    return newest
+
+
+def _node_run(store: Any, execution: Any) -> NodeRun:
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    contexts = store.get_contexts_by_execution(execution.id)
+    node_id = next(context.name.partition(".")[2] for context in contexts if context.type == "node")
+    outputs = {}
+    for event in store.get_events_by_execution_ids([execution.id]):
+        if event.type == mlmd.Event.OUTPUT:
+            key = next(step.key for step in event.path.steps if step.HasField("key"))
+            outputs[key] = store.get_artifacts_by_id([event.artifact_id])[0].uri
+    state = mlmd.Execution.State.Name(execution.last_known_state)
+    return NodeRun(node_id, state, outputs)

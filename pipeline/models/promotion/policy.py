@@ -1,0 +1,96 @@
+"""The policy that a version is checked by: the gate's demands and the converter's floors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from components.common.frontier.settings import GateSettings
+from components.tflite_converter.settings import ConverterSettings
+from pipeline.configuration.config_file import ConfigError, load_config
+from pipeline.local.layout import RunLayout
+
+# What a run is told of its registry is no demand.
+_NO_DEMANDS = {"tracking_uri", "registered_model", "without_registry"}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is demanded.
+
+    Attributes:
+      gate: Goals, axes, ties, required tasks and budgets.
+      conversion: The parity floors.
+      source: Where it comes from, in words.
+    """
+
+    gate: GateSettings
+    conversion: ConverterSettings
+    source: str
+
+    @property
+    def sha256(self) -> str:
+        """Of all that it demands."""
+        floors = {name for name in ConverterSettings.model_fields if name.endswith("_floor")}
+        demands = {
+            "gate": self.gate.model_dump(mode="json", exclude=_NO_DEMANDS),
+            "conversion": self.conversion.model_dump(mode="json", include=floors),
+        }
+        return hashlib.sha256(json.dumps(demands, sort_keys=True).encode()).hexdigest()
+
+
+def policy_of_config(source: str, overrides: Sequence[str], device: str) -> Policy:
+    """Today's policy: that of a configuration.
+
+    Args:
+      source: A YAML file, or the name of a ready configuration.
+      overrides: ``key.path=value`` strings.
+      device: Whose budgets must be in it.
+
+    Raises:
+      ConfigError: If it is refused, or does not know the device.
+    """
+    from pipeline.configuration.sources import resolve
+
+    config = load_config(source, overrides)
+    if device not in config.latency.devices:
+        raise ConfigError(
+            f"--config {source}: latency.devices has no {device!r}, so its budgets are not known; there are "
+            f"{', '.join(config.latency.devices)}"
+        )
+    resolved = resolve(config, RunLayout(Path("output") / config.name))
+    return Policy(resolved.gate, resolved.conversion, f"--config {source}")
+
+
+def policy_of_run(config_json: str, run_id: str) -> Policy:
+    """The policy that a run was judged by: that of the configuration stored with it.
+
+    Raises:
+      ConfigError: If there is none, or it is one of another release.
+    """
+    if not config_json:
+        raise ConfigError(f"run {run_id} stored no configuration; say by --config which policy holds today")
+    where = f"the configuration stored with run {run_id}"
+    try:
+        stored = json.loads(config_json)
+        gate = GateSettings.model_validate(stored["gate"])
+        conversion = ConverterSettings.model_validate(stored["conversion"])
+    except (ValueError, KeyError, TypeError) as error:
+        count = error.error_count() if isinstance(error, ValidationError) else 1
+        raise ConfigError(
+            f"{where} cannot be read by this release ({count} faults, the first: {_first(error)}); say by "
+            "--config which policy holds today"
+        ) from None
+    return Policy(gate, conversion, where)
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        fault = error.errors()[0]
+        return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+    return f"no section {error}" if isinstance(error, KeyError) else str(error)

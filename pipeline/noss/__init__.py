@@ -1,0 +1,1 @@
+"""The benchmark by itself: tasks, models, and runs without the pipeline."""

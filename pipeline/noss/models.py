@@ -1,0 +1,242 @@
+"""A model as it is named on the command line: which it is, and how it is loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from components.common.package.folders import MODEL_FILE
+from components.noss_evaluator.baselines import baseline_subject
+from components.noss_evaluator.settings import Baseline, NossEvaluatorSettings
+from components.noss_evaluator.subjects import (
+    TEACHER,
+    EvaluationSubject,
+    student_subject,
+    teacher_subject,
+    tflite_networks,
+)
+from pipeline.configuration.config_file import ConfigError, describe_faults, read_mapping, refuse_secrets
+from schemas.push_reports import ModelDescription
+from schemas.secrets import redact
+from schemas.students import FrontEndSpec
+from schemas.teachers import (
+    HuggingFaceTeacher,
+    OnnxTeacher,
+    SavedModelTeacher,
+    TeacherSpec,
+    TfHubTeacher,
+    TfliteStage,
+    TfliteTeacher,
+    check_teacher,
+    needs_training,
+    resolve_paths,
+)
+from schemas.tensors import VariantInput
+from schemas.tflite_reports import TfliteReport
+
+ACCEPTED = (
+    "a .tflite file, an .onnx file, a folder with a SavedModel, a Hugging Face checkpoint or what a run "
+    "pushed, hf:<organisation>/<name>, an https handle of TensorFlow Hub, a .yaml file that describes a "
+    f"teacher, or one of {', '.join(get_args(Baseline))}"
+)
+
+_HUGGING_FACE = "hf:"
+_SPECS: TypeAdapter[TeacherSpec] = TypeAdapter(TeacherSpec)
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A model that is there but not loaded yet.
+
+    Attributes:
+      name: Name of its folder.
+      load: Loads it, once for each of so many workers.
+      front_end: What it hears through.
+      hop_samples: Samples between windows.
+      spec: How it was described, as a parameter; empty: its file says all.
+    """
+
+    name: str
+    load: Callable[[int], EvaluationSubject]
+    front_end: FrontEndSpec
+    hop_samples: int
+    spec: str = ""
+
+
+def find_model(argument: str, settings: NossEvaluatorSettings, option: str = "--model") -> NamedModel:
+    """The model that an argument names.
+
+    Args:
+      argument: See :data:`ACCEPTED`.
+      settings: Front end and hop, where the model does not bring its own.
+      option: What the argument was given to, for the message.
+
+    Raises:
+      ConfigError: If there is no such model, or it is of no kind that can be evaluated.
+    """
+    refuse_secrets(argument, option)
+    try:
+        return _find(argument, settings)
+    except ValueError as error:
+        raise ConfigError(f"{option} {argument}: {redact(error)}") from error
+
+
+def find_teacher(argument: str, settings: NossEvaluatorSettings) -> NamedModel:
+    """The same for the model that the others are compared with: it hears as a run's teacher does.
+
+    Raises:
+      ConfigError: As :func:`find_model` does.
+    """
+    found = find_model(argument, settings, "--teacher")
+
+    def load(workers: int) -> EvaluationSubject:
+        subject = found.load(workers)
+        return replace(
+            subject,
+            model=TEACHER,
+            kind="teacher",
+            variant="",
+            hears="waveform" if subject.hears == "clip" else subject.hears,
+        )
+
+    return replace(found, name=TEACHER, load=load)
+
+
+def _find(argument: str, settings: NossEvaluatorSettings) -> NamedModel:
+    if argument in get_args(Baseline):
+        baseline = cast(Baseline, argument)
+        return NamedModel(
+            baseline,
+            lambda workers: baseline_subject(baseline, workers),
+            settings.front_end,
+            settings.hop_samples,
+        )
+    path = Path(argument).expanduser()
+    if (path / ModelDescription.FILE).is_file() and (path / MODEL_FILE).is_file():
+        path = path / MODEL_FILE
+    if path.suffix == ".tflite" and path.is_file():
+        return _tflite(path, settings)
+    return _described(argument, _spec(argument, path), settings)
+
+
+def _spec(argument: str, path: Path) -> TeacherSpec:
+    """The description of a model that teachers' loaders can load."""
+    if argument.startswith("https://"):
+        return TfHubTeacher(handle=argument)
+    if argument.startswith(_HUGGING_FACE):
+        from components.common.modeling.teachers.huggingface import fetch
+
+        repository = HuggingFaceTeacher(repo=argument.removeprefix(_HUGGING_FACE), download=True)
+        fetch(repository)  # what cannot be had is refused before anything is measured
+        return repository
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        try:
+            return resolve_paths(_SPECS.validate_python(read_mapping(path)), path.parent.absolute())
+        except ValidationError as error:
+            raise ConfigError("; ".join(describe_faults(error, TeacherSpec))) from error
+    if path.suffix == ".onnx" and path.is_file():
+        return OnnxTeacher(path=str(path.absolute()))
+    if (path / "saved_model.pb").is_file():
+        return SavedModelTeacher(path=str(path.absolute()))
+    if (path / "config.json").is_file():
+        return HuggingFaceTeacher(path=str(path.absolute()))
+    raise ConfigError(f"there is no such model; accepted are {ACCEPTED}")
+
+
+def _described(argument: str, spec: TeacherSpec, settings: NossEvaluatorSettings) -> NamedModel:
+    if needs_training(spec):
+        raise ConfigError("a teacher of kind 'trained' is trained by a run of the pipeline")
+    check_teacher(spec, key="model")
+    name = spec.name or _name(argument)
+    return NamedModel(
+        _as_file_name(name),
+        lambda workers: teacher_subject(spec, None, workers, "reference", _as_file_name(name)),
+        settings.front_end,
+        settings.hop_samples,
+        spec.to_parameter(),
+    )
+
+
+def _tflite(path: Path, settings: NossEvaluatorSettings) -> NamedModel:
+    """A TFLite file: a student's, by what lies beside it, or any, by the shape of its input."""
+    if (path.parent / TfliteReport.FILE).is_file():
+        report = TfliteReport.load(path.parent)
+        for variant in report.variants:
+            if variant.file == path.name:
+                return _student(
+                    path, report.candidate_id, variant.name, variant.input, variant.sha256,
+                    report.front_end, settings.hop_samples,
+                )  # fmt: skip
+    if (path.parent / ModelDescription.FILE).is_file():
+        told = ModelDescription.load(path.parent)
+        return _student(
+            path, told.candidate_id, told.variant, told.input, told.sha256, told.front_end, told.hop_samples
+        )
+    return _bare_tflite(path, settings)
+
+
+def _student(
+    path: Path,
+    candidate: str,
+    variant: str,
+    input: VariantInput,
+    sha256: str,
+    front_end: FrontEndSpec,
+    hop: int,
+) -> NamedModel:
+    return NamedModel(
+        _as_file_name(f"{candidate}-{variant}"),
+        lambda workers: student_subject(path, candidate, variant, input, sha256, workers),
+        front_end,
+        hop,
+    )
+
+
+def _bare_tflite(path: Path, settings: NossEvaluatorSettings) -> NamedModel:
+    from components.common.modeling.litert import LiteRtModel
+    from components.common.modeling.teachers.base import digest_files
+
+    model = LiteRtModel(path)
+    shape, front_end = model.inputs[0].shape, settings.front_end
+    if len(shape) < 3:
+        spec = TfliteTeacher(stages=(TfliteStage(file=str(path.absolute())),))
+        return _described(str(path), spec, settings)
+    if shape != [1, front_end.frames, front_end.mels] or len(model.outputs[0].shape) != 2:
+        raise ConfigError(
+            f"it maps {shape} to {model.outputs[0].shape}; accepted are a waveform and, as the "
+            f"front end gives them, patches: (1, {front_end.frames}, {front_end.mels}) to (1, dimensions); "
+            "front_end.* sets another front end"
+        )
+    model.check_output(0)
+    name = _as_file_name(path.stem)
+
+    def load(workers: int) -> EvaluationSubject:
+        return EvaluationSubject(
+            model=name,
+            kind="reference",
+            variant="",
+            sha256=digest_files([path]),
+            hears="log_mel",
+            networks=tflite_networks(path.read_bytes(), workers),
+        )
+
+    return NamedModel(name, load, front_end, settings.hop_samples)
+
+
+def _name(argument: str) -> str:
+    """A readable name: of a file its stem, of a folder its own, of a handle what follows the host."""
+    if argument.startswith("https://"):
+        return argument.removeprefix("https://").partition("/")[2]
+    if argument.startswith(_HUGGING_FACE):
+        return argument.removeprefix(_HUGGING_FACE)
+    path = Path(argument).expanduser().absolute()
+    return path.name if path.is_dir() else path.stem
+
+
+def _as_file_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "model"

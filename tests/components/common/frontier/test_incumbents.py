@@ -1,0 +1,204 @@
+"""Registered models: which compete, and what becomes of those that are beaten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.common.frontier.draws import MEAN, pack, unpack
+from components.common.frontier.settings import GateSettings, Goal, Slice
+from components.common.tracking.registered import RegisteredVersion
+from components.frontier_gate.verdict import reach_verdict
+from schemas.comparison_reports import ModelSlices
+from schemas.noss_reports import SliceFigure, TfmaSummary
+from tests.components.frontier_gate.judging import (
+    LARGE,
+    NOWHERE,
+    SMALL,
+    TINY,
+    device_of,
+    point_of,
+    registered_from,
+    verdict_of,
+)
+from tests.made_up_runs import Made, Run, make_comparison, make_run
+
+
+@pytest.fixture
+def run() -> Run:
+    return make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
+
+
+def earlier(
+    quality: float = 0.75, latency_ms: float = 8.0, name: str = "wave-float32", size: int = 10**6
+) -> Run:
+    return make_run({LARGE: [Made(quality, latency_ms, name, size=size)]})
+
+
+def test_a_beaten_champion_is_reported(run: Run, tmp_path: Path) -> None:
+    before = registered_from(earlier(), "3", ("champion", "stable"), samples=tmp_path / "then")
+    device = device_of(run, registered=[before], samples=tmp_path / "now")
+    (registered,) = device.registered
+    assert registered.competes and registered.reason == ""
+    assert registered.beaten_by == [point_of(device, SMALL).point_id]
+    assert (registered.name, registered.run_name) == ("tinytrill-host v3 (champion, stable)", "earlier")
+    assert (registered.quality, registered.latency_ms, registered.bytes) == (0.75, 8.0, 10**6)
+    assert [point.blessed for point in device.points] == [True, True]
+
+
+def test_a_champion_that_stands_puts_out_what_it_beats(run: Run, tmp_path: Path) -> None:
+    # 4 ms at the same quality: the small student's 5 ms are beaten, the tiny one's 2 ms are not.
+    before = registered_from(earlier(0.75, 4.0), "3", samples=tmp_path / "then")
+    device = device_of(run, registered=[before], samples=tmp_path / "now")
+    (registered,) = device.registered
+    assert registered.competes and registered.beaten_by == []
+    small, tiny = point_of(device, SMALL), point_of(device, TINY)
+    assert (small.on_frontier, small.blessed, tiny.blessed) == (False, False, True)
+    assert small.dominated_by == ["tinytrill-host v3"] and small.reasons == ["beaten by tinytrill-host v3"]
+    assert device.closed == []
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["draws kept", "no draws"])
+def test_champions_compete_by_their_draws(run: Run, kept: bool, tmp_path: Path) -> None:
+    # Better by 0.02 at the same speed: far for draws of the same clips, nothing for intervals of +-0.02.
+    before = registered_from(earlier(0.77, 5.0), "3", samples=tmp_path / "then" if kept else None)
+    assert before.standing is not None
+    assert bool(before.standing.point.quality_draws) == kept
+    device = device_of(run, registered=[before], samples=tmp_path / "now")
+    assert point_of(device, SMALL).on_frontier is not kept
+
+
+def test_draws_of_another_number_are_not_paired(run: Run, tmp_path: Path) -> None:
+    before = registered_from(earlier(0.77, 5.0), "3", samples=tmp_path / "then")
+    assert before.standing is not None
+    point = before.standing.point
+    fewer = point.model_copy(update={"quality_draws": pack(unpack(point.quality_draws)[MEAN][:-1])})
+    odd = other(before, point=fewer)
+    device = device_of(run, registered=[odd], samples=tmp_path / "now")
+    assert device.registered[0].competes and point_of(device, SMALL).on_frontier
+
+
+@pytest.mark.parametrize("text", ["", "no base64!", "YQ=="])
+def test_draws_that_are_none(text: str) -> None:
+    assert unpack(text) == {}
+
+
+def test_nothing_new_on_the_frontier_closes_the_gate(run: Run) -> None:
+    device = device_of(run, registered=[registered_from(earlier(0.80, 1.0), "3")])
+    assert device.blessed == []
+    assert device.closed == [
+        "nothing is on the frontier: whatever meets all goals is beaten by models already registered"
+    ]
+    assert device.summary.startswith("host: closed, nothing may be pushed: nothing is on the frontier")
+
+
+def test_a_registered_model_that_misses_the_goals_bars_nothing(run: Run) -> None:
+    best = registered_from(earlier(0.80, 1.0, size=3_000_000), "3")
+    device = device_of(run, registered=[best], goals=(Goal(metric="bytes", limit=2_000_000),))
+    # It still stands above all on the frontier of everything, but cannot ship: what can, is blessed.
+    assert [point.on_frontier for point in device.points] == [False, False]
+    assert [point.blessed for point in device.points] == [True, True]
+    assert device.registered[0].competes and device.closed == []
+
+
+def test_a_slice_of_this_runs_point_is_none_of_a_registered_one_of_the_same_name(run: Run) -> None:
+    name = f"{SMALL.candidate_id}/wave-float32"
+    figure = SliceFigure(task="language", feature="class", value="anger", n=20, accuracy=0.9, low=0, high=1,
+                         interval="jackknife", gap=0)  # fmt: skip
+    sliced = ModelSlices(model=name, tfma=TfmaSummary(min_slice=10, slices=[figure], validated=True))
+    comparison = make_comparison(run).model_copy(update={"slices": [sliced]})
+    goal = Goal(metric="quality", task="language", slice=Slice(feature="class", value="anger"), limit=0.8)
+    namesake = registered_from(make_run({SMALL: [Made(0.80, 1.0, content=b"other weights")]}), "3")
+    device = device_of(run, registered=[namesake], goals=(goal,), comparison=comparison)
+    # It beats all, but nothing says that it meets the goal.
+    assert device.registered[0].competes and device.registered[0].point_id == name
+    small = point_of(device, SMALL)
+    assert (small.on_frontier, small.blessed) == (False, True)
+
+
+def test_it_competes_with_its_own_input_only(run: Run) -> None:
+    device = device_of(run, registered=[registered_from(earlier(0.80, 1.0, "core-float32"), "3")])
+    assert all(point.blessed for point in device.points)
+    assert device.registered[0].competes and device.registered[0].beaten_by == []
+
+
+def test_registered_models_beat_one_another(run: Run) -> None:
+    device = device_of(
+        run, registered=[registered_from(earlier(0.80, 1.0), "3"), registered_from(earlier(0.70, 9.0), "2")]
+    )
+    assert [one.beaten_by for one in device.registered] == [[], ["tinytrill-host v3"]]
+
+
+def other_machine(version: RegisteredVersion, **changes: object) -> RegisteredVersion:
+    assert version.standing is not None
+    return other(version, machine=version.standing.machine.model_copy(update=changes))
+
+
+def other_point(version: RegisteredVersion, **changes: object) -> RegisteredVersion:
+    assert version.standing is not None
+    return other(version, point=version.standing.point.model_copy(update=changes))
+
+
+def other(version: RegisteredVersion, **changes: object) -> RegisteredVersion:
+    assert version.standing is not None
+    return replace(version, standing=version.standing.model_copy(update=changes))
+
+
+def test_what_does_not_compare_does_not_compete(run: Run) -> None:
+    strong = registered_from(earlier(0.80, 1.0), "1")
+    own = registered_from(run, "2", variant=0)
+    cases = {
+        "measured on host (Test CPU, LiteRT 2.3.0, XNNPACK, threads: 4, cores 2), not on "
+        "host (Test CPU, LiteRT 2.3.0, XNNPACK, threads: 1)": other_machine(strong, threads=4, cores="2"),
+        "measured against another reference model: sha256 aaaaaaaaaaaa, not ffffffffffff": other(
+            strong, reference_sha256="a" * 64
+        ),
+        "its quality comes from other tasks, clips or rules: benchmark digest bbbbbbbbbbbb, not "
+        + verdict_of(run).benchmark_digest[:12]: other(strong, benchmark_digest="b" * 64),
+        "judged by recorded sound, not by synthetic sound": other(strong, synthetic=False),
+        f"the same file as {SMALL.candidate_id}/wave-float32 of this run": own,
+        "quality is an axis, and nan (0.78 to 0.82) has no place on it": other_point(
+            strong, quality=float("nan")
+        ),
+    }
+    for reason, version in cases.items():
+        device = device_of(run, registered=[version])
+        (registered,) = device.registered
+        assert (registered.competes, registered.reason, registered.beaten_by) == (False, reason, [])
+        assert all(point.blessed for point in device.points)
+
+
+def test_another_name_or_build_of_the_same_device_competes(run: Run) -> None:
+    renamed = other_machine(registered_from(earlier(0.80, 1.0)), profile="lab", os="Linux 7", ambient="hot")
+    assert device_of(run, registered=[renamed]).registered[0].competes
+
+
+def test_each_device_competes_with_its_own_registered_models() -> None:
+    run = make_run({SMALL: [Made(0.75, 5.0)]}, devices={"host": 1.0, "phone": 2.0})
+    strong = registered_from(earlier(0.80, 1.0), "3")
+    verdict = reach_verdict(
+        run.converted,
+        [(report, NOWHERE) for report in run.noss],
+        run.latencies,
+        run.teacher.results[0],
+        [],
+        make_comparison(run),
+        GateSettings(),
+        "test",
+        {"host": [strong]},
+    )
+    assert [[one.name for one in device.registered] for device in verdict.devices] == [
+        ["tinytrill-host v3"],
+        [],
+    ]
+    assert [len(device.blessed) for device in verdict.devices] == [0, 1]
+
+
+def test_what_does_not_compete_changes_nothing_else(run: Run) -> None:
+    champion = registered_from(run, "2", ("champion",), variant=0)
+    alone, beside = (verdict_of(run, registered=some) for some in ((), (champion,)))
+    (device,) = beside.devices
+    bare = device.model_copy(update={"registered": []})
+    assert len(device.registered) == 1 and alone == beside.model_copy(update={"devices": [bare]})

@@ -1,0 +1,142 @@
+"""The bottleneck's forms: full, annealed, factored, quantised."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras as keras
+
+from components.common.modeling import bottleneck
+
+
+def test_factors_are_the_best_of_their_rank() -> None:
+    # A matrix with singular values 4, 3, 2, 1 loses sqrt(2^2 + 1^2) (Frobenius) at rank 2: Eckart-Young.
+    rng = np.random.default_rng(0)
+    left, _ = np.linalg.qr(rng.normal(size=(12, 4)))
+    right, _ = np.linalg.qr(rng.normal(size=(9, 4)))
+    matrix = (left * [4.0, 3.0, 2.0, 1.0]) @ right.T
+    reduce, expand = bottleneck.factorise(matrix.astype(np.float32), 2, seed=0)
+    assert reduce.shape == (12, 2)
+    assert expand.shape == (2, 9)
+    assert np.linalg.norm(matrix - reduce @ expand) == pytest.approx(np.sqrt(5), rel=1e-4)
+    # The square root of the singular values is in each factor: both have the same norms.
+    np.testing.assert_allclose(np.linalg.norm(reduce, axis=0), np.linalg.norm(expand, axis=1), rtol=1e-4)
+
+
+def test_annealing_goes_from_the_full_matrix_to_the_factors() -> None:
+    model = bottleneck.annealed(6, 5, 2)
+    layer = model.get_layer("annealed")
+    x = tf.random.stateless_normal((3, 6), seed=(1, 2))
+    np.testing.assert_allclose(model(x), tf.matmul(x, layer.full) + layer.bias, rtol=1e-5)
+    layer.alpha.assign(0.0)
+    np.testing.assert_allclose(
+        model(x), tf.matmul(tf.matmul(x, layer.reduce), layer.expand) + layer.bias, rtol=1e-5
+    )
+
+
+def test_factors_are_trained_while_annealing() -> None:
+    model = bottleneck.annealed(6, 5, 2)
+    layer = model.get_layer("annealed")
+    layer.alpha.assign(0.5)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(tf.ones((2, 6))) ** 2)
+    gradients = tape.gradient(loss, [layer.full, layer.reduce, layer.expand])
+    assert all(float(tf.norm(gradient)) > 0 for gradient in gradients)
+    assert len(model.trainable_variables) == 4  # not alpha
+
+
+def test_refit_approximates_the_matrix_in_effect() -> None:
+    layer = bottleneck.annealed(8, 8, 7 // 2).get_layer("annealed")
+    layer.refit(seed=1)
+    before = float(tf.norm(layer.full - layer.reduce @ layer.expand))
+    layer.alpha.assign(0.3)
+    effective = 0.3 * layer.full + 0.7 * layer.reduce @ layer.expand
+    layer.refit(seed=1)
+    after = float(tf.norm(effective - layer.reduce @ layer.expand))
+    assert after < before
+
+
+@pytest.mark.parametrize("rank", [0, 4, 100])
+def test_a_rank_that_does_not_compress_is_refused(rank: int) -> None:
+    # 8x8 = 64 weights; rank r costs 16 r: 3 is the largest that compresses.
+    with pytest.raises(ValueError, match=rf"svd_rank {rank} does not compress a 8x8 bottleneck: use 1 to 3"):
+        bottleneck.factored(8, 8, rank)
+
+
+def test_quantisers_are_applied_not_only_annotated() -> None:
+    from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapper import (
+        QuantizeWrapperV2,
+    )
+
+    plain = bottleneck.factored(12, 10, 3)
+    quantised = bottleneck.quantised(plain)
+    wrapped = [layer for layer in quantised.layers if isinstance(layer, QuantizeWrapperV2)]
+    assert [layer.layer.name for layer in wrapped] == ["reduce_dense", "embedding_dense"]
+    kernel = next(weight for weight in wrapped[0].weights if weight.name.endswith("kernel:0"))
+    np.testing.assert_array_equal(kernel, plain.get_layer("reduce_dense").get_weights()[0])
+
+
+def _with_spectrum(values: list[float], rows: int, columns: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    left, _ = np.linalg.qr(rng.normal(size=(rows, len(values))))
+    right, _ = np.linalg.qr(rng.normal(size=(columns, len(values))))
+    return ((left * values) @ right.T).astype(np.float32)
+
+
+@pytest.mark.parametrize(("energy", "rank"), [(0.5, 1), (0.53, 1), (0.54, 2), (0.8, 2), (0.9, 3), (0.99, 4)])
+@pytest.mark.parametrize("shape", [(24, 16), (16, 24)])
+def test_the_least_rank_that_keeps_an_energy(energy: float, rank: int, shape: tuple[int, int]) -> None:
+    # Singular values 4, 3, 2, 1: of the energy 30, 16, 25, 29 and 30 are kept: 0.533, 0.833, 0.967, 1.
+    matrix = _with_spectrum([4.0, 3.0, 2.0, 1.0], *shape)
+    assert bottleneck.rank_for_energy(matrix, energy) == rank
+
+
+def test_a_rank_for_an_energy_always_compresses(caplog: pytest.LogCaptureFixture) -> None:
+    # 12 equal singular values: 0.9 of the energy would take 11, but 12x12 weights shrink only up to rank 5.
+    assert bottleneck.rank_for_energy(np.eye(12, dtype=np.float32), 0.9) == 5
+    assert (
+        "rank 11, which keeps 0.9 of a 12x12 bottleneck, does not compress it: 5 keeps 0.417" in caplog.text
+    )
+
+
+def test_training_through_the_factors_beats_cutting_afterwards() -> None:
+    """At equal steps, on features that are anything but white, as pooled features are."""
+    rng = np.random.default_rng(5)
+    features, units, rank, steps = 48, 64, 6, 400
+    mixing = _with_spectrum(list(10.0 ** -np.linspace(0, 2, features)), features, features) * 5
+    x = np.maximum(rng.normal(size=(1200, features)) @ mixing + 0.2, 0).astype(np.float32)
+    y = np.tanh(x @ rng.normal(size=(features, units))).astype(np.float32)
+    x, y, unseen, wanted = x[:1000], y[:1000], x[1000:], y[1000:]
+
+    def train(model: keras.Model, alphas: np.ndarray) -> keras.Model:
+        optimizer = keras.optimizers.Adam(5e-3)
+
+        @tf.function
+        def step(inputs: tf.Tensor, targets: tf.Tensor) -> None:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((model(inputs) - targets) ** 2)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+
+        for index, alpha in enumerate(alphas):
+            if model.layers[-1].name == "annealed":
+                model.layers[-1].alpha.assign(alpha)
+            rows = (np.arange(50) + 50 * index) % len(x)
+            step(tf.constant(x[rows]), tf.constant(y[rows]))
+        return model
+
+    keras.utils.set_random_seed(2)
+    cut = train(bottleneck.full(features, units), np.ones(steps)).get_layer("embedding_dense")
+    reduce, expand = bottleneck.factorise(cut.kernel.numpy(), rank, seed=0)
+    cut_error = np.mean((unseen @ reduce @ expand + cut.bias.numpy() - wanted) ** 2)
+
+    keras.utils.set_random_seed(2)
+    annealed = bottleneck.annealed(features, units, rank)
+    annealed.get_layer("annealed").refit(seed=0)
+    train(annealed, np.concatenate([np.linspace(1, 0, steps // 2), np.zeros(steps // 2)]))
+    trained_error = np.mean((annealed(unseen).numpy() - wanted) ** 2)
+
+    assert trained_error < 0.7 * cut_error
+    layer = annealed.get_layer("annealed")
+    assert (layer.reduce.shape, layer.expand.shape) == ((features, rank), (rank, units))

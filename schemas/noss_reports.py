@@ -99,11 +99,11 @@ class Fidelity(Report):
 
 
 class RobustnessResult(Report):
-    """What is left when the test clips are disturbed; the probes have heard clean sound only."""
+    """What is left when the test clips are corrupted; the probes have heard clean sound only."""
 
     condition: str = Field(description="As in 'noise 10 dB' or 'opus 16 kbit/s'.")
     mean: float = Field(description="Mean score over the tasks.")
-    change: float = Field(description="Against the same clips undisturbed.")
+    change: float = Field(description="Against the same clips clean.")
     tasks: dict[str, float] = Field(description="Score by task.")
     n: int = Field(description="Test clips.")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.common.frontier.axes import Entrant, misplaced
 from components.common.frontier.champions import find_champions
 from components.common.frontier.draws import read_draws
-from components.common.frontier.goal_references import Yardsticks, check_names, slices_of
+from components.common.frontier.goal_references import GoalReferences, check_names, slices_of
 from components.common.frontier.goals import applicable, of_time
 from components.common.frontier.incumbents import Measure, find_incumbents
 from components.common.frontier.judge import judge, why_nothing
@@ -143,7 +143,7 @@ class _Run:
         own_files = {point.sha256: point.point_id for point in points}
         registered = self.registered.get(device, ())
         incumbents = find_incumbents(registered, measure, own_files, settings.axes)
-        yardsticks = Yardsticks(
+        goal_references = GoalReferences(
             self.teacher,
             self.baselines,
             {point.point_id: point for point in points},
@@ -151,7 +151,7 @@ class _Run:
             find_champions(registered, incumbents, points),
             slices_of(self.comparison),
         )
-        judgement = judge(points, self.draws, incumbents, yardsticks, settings, device)
+        judgement = judge(points, self.draws, incumbents, goal_references, settings, device)
         unsound = report_faults(latency)
         closed = [
             *(f"the latency report cannot be believed: {words}" for words in unsound),

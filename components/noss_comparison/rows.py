@@ -162,5 +162,5 @@ def paper_rows(comparison: NossComparison) -> list[PaperRow]:
 
 
 def conditions(models: Sequence[NossModelResult]) -> list[str]:
-    """The disturbances that any model was tried with, in their order."""
+    """The corruptions that any model was tried with, in their order."""
     return list({result.condition: None for model in models for result in model.robustness})

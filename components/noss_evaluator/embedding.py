@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from components.noss_evaluator.clips import Sound, WindowBatch
-from components.noss_evaluator.hearing import Hearing
+from components.noss_evaluator.features import ClipFeatures
 from components.noss_evaluator.subjects import EvaluationSubject, Hears, Network
 
 _BATCHES_AHEAD = 2
@@ -54,13 +54,15 @@ class Embeddings:
         self.parts.append(part)
 
 
-def embed(hearing: Hearing, subjects: Sequence[EvaluationSubject], workers: int) -> list[Embeddings]:
+def embed(
+    clip_features: ClipFeatures, subjects: Sequence[EvaluationSubject], workers: int
+) -> list[Embeddings]:
     """Embeds every sound with every subject.
 
     Sounds are read once for all who hear waveforms and once for all who hear log-mels.
 
     Args:
-      hearing: The sounds; complete afterwards.
+      clip_features: The sounds; complete afterwards.
       subjects: Who embeds.
       workers: Threads; a subject has a network for each.
 
@@ -73,10 +75,10 @@ def embed(hearing: Hearing, subjects: Sequence[EvaluationSubject], workers: int)
     for hears in kinds:
         ours = [result for result in results if result.subject.hears == hears]
         if ours:
-            _embed_batches(hearing.batches(hears), ours, workers)
+            _embed_batches(clip_features.batches(hears), ours, workers)
     for result in results:
         if result.subject.hears == "digest":
-            _embed_digests(hearing, result)
+            _embed_digests(clip_features, result)
         _LOG.info(
             "%s: %d windows of %d sounds embedded in %.1f s",
             result.subject.name, result.windows, sum(map(len, result.parts)), result.seconds,
@@ -135,9 +137,9 @@ def _apply(idle: SimpleQueue[Network], inputs: Array) -> tuple[Array, float]:
         idle.put(network)
 
 
-def _embed_digests(hearing: Hearing, result: Embeddings) -> None:
-    if not hearing.sounds:
-        for _ in hearing.batches("waveform"):
+def _embed_digests(clip_features: ClipFeatures, result: Embeddings) -> None:
+    if not clip_features.sounds:
+        for _ in clip_features.batches("waveform"):
             pass  # to know which sounds there are
-    digests = np.array([sound.digest for sound in hearing.sounds])
-    result.add(hearing.sounds, result.subject.networks[0](digests))
+    digests = np.array([sound.digest for sound in clip_features.sounds])
+    result.add(clip_features.sounds, result.subject.networks[0](digests))

@@ -17,8 +17,8 @@ from components.noss_evaluator.clips import read_clips
 from components.noss_evaluator.deciding import known_from, marked, shown_only
 from components.noss_evaluator.embedding import Embeddings, embed
 from components.noss_evaluator.feature_store import store_folder
+from components.noss_evaluator.features import ClipFeatures
 from components.noss_evaluator.fidelity import TeacherEmbeddings, measure_fidelity
-from components.noss_evaluator.hearing import Hearing
 from components.noss_evaluator.intervals import mean_interval
 from components.noss_evaluator.paper import evaluate_by_paper
 from components.noss_evaluator.protocol import describe_protocol
@@ -57,20 +57,20 @@ class Benchmark:
     scratch: str = ""
     code: str = ""
 
-    def hearing(self, front_end: FrontEndSpec) -> Hearing:
+    def clip_features(self, front_end: FrontEndSpec) -> ClipFeatures:
         """All sounds, cut for a front end."""
         hop = self.settings.hop_samples
-        return Hearing(
+        return ClipFeatures(
             lambda: read_clips(self.examples), front_end, hop, self.settings.batch_windows,
             self._store(front_end), self.examples,
         )  # fmt: skip
 
-    def disturbed(self, front_end: FrontEndSpec, chosen: frozenset[str]) -> Hearing:
-        """The chosen clips, once for each disturbance of the settings."""
+    def corrupted(self, front_end: FrontEndSpec, chosen: frozenset[str]) -> ClipFeatures:
+        """The chosen clips, once for each corruption of the settings."""
         robustness = self.settings.robustness
         changes = " ".join([robustness.to_parameter(), *sorted(chosen)])
-        return Hearing(
-            lambda: disturbed_clips(read_clips(self.examples), chosen, robustness.disturbances),
+        return ClipFeatures(
+            lambda: disturbed_clips(read_clips(self.examples), chosen, robustness.corruptions),
             front_end, self.settings.hop_samples, self.settings.batch_windows,
             self._store(front_end, changes),
         )  # fmt: skip
@@ -133,11 +133,11 @@ def evaluate(
         report = NossReport(protocol=protocol, results=[])
         report.save(folder)
         return report
-    hearing = benchmark.hearing(front_end)
+    clip_features = benchmark.clip_features(front_end)
     with_floor = any(subject.kind == "teacher" for subject in subjects) and FLOOR in settings.baselines
     floor = [baseline_subject(FLOOR, settings.workers)] if with_floor else []
-    judged, refused = sort_out(embed(hearing, [*subjects, *floor], settings.workers))
-    tasks = gather_tasks(hearing.entries, NossTaskSet.load(benchmark.examples), settings)
+    judged, refused = sort_out(embed(clip_features, [*subjects, *floor], settings.workers))
+    tasks = gather_tasks(clip_features.entries, NossTaskSet.load(benchmark.examples), settings)
     evaluated = [(one, evaluate_tasks(tasks, one, settings, benchmark.seed)) for one in judged]
     shown = _shown_only(evaluated, settings, teacher_report)
     models = [_Model(one, answers, shown) for one, answers in evaluated if one.subject not in floor]
@@ -145,7 +145,7 @@ def evaluate(
     if floor and best:
         joined = _joined(best.embedded, judged[-1])
         models.append(_Model(joined, evaluate_tasks(tasks, joined, settings, benchmark.seed), shown))
-    teacher = _teacher_matrix(teacher_report, hearing) if settings.fidelity else None
+    teacher = _teacher_matrix(teacher_report, clip_features) if settings.fidelity else None
     said = _teacher_predictions(teacher_report) if settings.tfma.results != "off" else None
     results = []
     for model in models:
@@ -156,9 +156,9 @@ def evaluate(
             changes["paper"] = [evaluate_by_paper(task, matrix, settings, benchmark.seed) for task in tasks]
         if teacher is not None and model.embedded.subject.kind in ("student", "reference"):
             changes["fidelity"] = measure_fidelity(
-                model.embedded.matrix, teacher, hearing.entries, hearing.sounds
+                model.embedded.matrix, teacher, clip_features.entries, clip_features.sounds
             )
-        if settings.robustness.disturbances and model is best:
+        if settings.robustness.corruptions and model is best:
             changes["robustness"] = _robustness(benchmark, front_end, model)
         results.append(result.model_copy(update=changes))
         _write(folder, model, results[-1])
@@ -170,7 +170,7 @@ def evaluate(
                 said,
             )
         if model.embedded.subject.kind == "teacher" and settings.fidelity:
-            digests = [sound.digest for sound in hearing.sounds]
+            digests = [sound.digest for sound in clip_features.sounds]
             TeacherEmbeddings(model.embedded.matrix, digests).save(folder)
     sanity = []
     if check:
@@ -259,10 +259,10 @@ def _not_finite(clip_ids: Sequence[str]) -> str:
     return f"its embedding is not finite on {named}{more}"
 
 
-def _teacher_matrix(teacher_report: str, hearing: Hearing) -> np.ndarray[Any, Any] | None:
+def _teacher_matrix(teacher_report: str, clip_features: ClipFeatures) -> np.ndarray[Any, Any] | None:
     if not teacher_report:
         return None
-    return TeacherEmbeddings.load(teacher_report).in_order_of(hearing.sounds)
+    return TeacherEmbeddings.load(teacher_report).in_order_of(clip_features.sounds)
 
 
 def _teacher_predictions(teacher_report: str) -> dict[str, str] | None:
@@ -275,14 +275,14 @@ def _robustness(benchmark: Benchmark, front_end: FrontEndSpec, model: _Model) ->
     robustness, workers = benchmark.settings.robustness, benchmark.settings.workers
     chosen = {each.task.name: choose_clips(each, robustness.max_clips) for each in model.evaluations}
     clip_ids = frozenset(clip.clip_id for clips in chosen.values() for clip in clips)
-    hearing = benchmark.disturbed(front_end, clip_ids)
-    (disturbed,) = embed(hearing, [model.embedded.subject], workers)
-    if disturbed.broken:
-        _LOG.error("robustness of %s is not measured: %s", model.name, _not_finite(disturbed.broken))
+    clip_features = benchmark.corrupted(front_end, clip_ids)
+    (corrupted,) = embed(clip_features, [model.embedded.subject], workers)
+    if corrupted.broken:
+        _LOG.error("robustness of %s is not measured: %s", model.name, _not_finite(corrupted.broken))
         return []
-    rows = {entry.clip_id: entry.sound for entry in hearing.entries}
+    rows = {entry.clip_id: entry.sound for entry in clip_features.entries}
     return measure_robustness(
-        model.evaluations, chosen, model.embedded.matrix, disturbed.matrix, rows, robustness.disturbances
+        model.evaluations, chosen, model.embedded.matrix, corrupted.matrix, rows, robustness.corruptions
     )
 
 

@@ -1,4 +1,4 @@
-"""What is left when test clips are disturbed: the probes have heard clean sound only."""
+"""What is left when test clips are corrupted: the probes have heard clean sound only."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from components.common.audio.requests import stable_order
 from components.noss_evaluator.clips import Entry
-from components.noss_evaluator.disturbances import condition, disturb
-from components.noss_evaluator.settings import Disturbance
+from components.noss_evaluator.corruptions import condition, corrupt
+from components.noss_evaluator.settings import Corruption
 from components.noss_evaluator.tasks import FittedRun, TaskEvaluation
 from schemas.noss_reports import RobustnessResult
 from schemas.records import NossClip
@@ -42,63 +42,63 @@ def _classes_in_turn(clips: Sequence[Entry]) -> list[Entry]:
 
 
 def disturbed_clips(
-    clips: Iterable[NossClip], chosen: frozenset[str], disturbances: Sequence[Disturbance]
+    clips: Iterable[NossClip], chosen: frozenset[str], corruptions: Sequence[Corruption]
 ) -> Iterator[NossClip]:
-    """Each chosen clip once a disturbance, under :func:`disturbed_id`.
+    """Each chosen clip once a corruption, under :func:`disturbed_id`.
 
     Args:
       clips: All clips.
-      chosen: Ids of those to disturb.
-      disturbances: What is done to them.
+      chosen: Ids of those to corrupt.
+      corruptions: What is done to them.
     """
     for clip in clips:
         if clip.clip_id in chosen:
-            for disturbance in disturbances:
-                audio = disturb(clip.audio, disturbance)
-                yield replace(clip, clip_id=disturbed_id(clip.clip_id, disturbance), audio=audio)
+            for corruption in corruptions:
+                audio = corrupt(clip.audio, corruption)
+                yield replace(clip, clip_id=disturbed_id(clip.clip_id, corruption), audio=audio)
 
 
-def disturbed_id(clip_id: str, disturbance: Disturbance) -> str:
-    """Id of a disturbed clip: no two have the same."""
-    return f"{clip_id}, {condition(disturbance)}"
+def disturbed_id(clip_id: str, corruption: Corruption) -> str:
+    """Id of a corrupted clip: no two have the same."""
+    return f"{clip_id}, {condition(corruption)}"
 
 
 def measure_robustness(
     evaluations: Sequence[TaskEvaluation],
     chosen: Mapping[str, tuple[Entry, ...]],
     clean: Matrix,
-    disturbed: Matrix,
+    corrupted: Matrix,
     rows: Mapping[str, int],
-    disturbances: Sequence[Disturbance],
+    corruptions: Sequence[Corruption],
 ) -> list[RobustnessResult]:
-    """Scores of one model on disturbed clips, and against the same clips undisturbed.
+    """Scores of one model on corrupted clips, and against the same clips clean.
 
     Args:
       evaluations: The model's tasks, with the probes that were fitted on clean sound.
-      chosen: The clips that were disturbed, by task.
+      chosen: The clips that were corrupted, by task.
       clean: float32 ``(sounds, dim)`` of all sounds.
-      disturbed: float32 ``(disturbed sounds, dim)``.
-      rows: Row of ``disturbed`` by :func:`disturbed_id`.
-      disturbances: In the order of the results.
+      corrupted: float32 ``(corrupted sounds, dim)``.
+      rows: Row of ``corrupted`` by :func:`disturbed_id`.
+      corruptions: In the order of the results.
     """
 
-    def score(evaluation: TaskEvaluation, disturbance: Disturbance | None) -> float:
+    def score(evaluation: TaskEvaluation, corruption: Corruption | None) -> float:
         def embeddings(clips: tuple[Entry, ...]) -> Matrix:
-            if disturbance is None:
+            if corruption is None:
                 return clean[[clip.sound for clip in clips]]
-            return disturbed[[rows[disturbed_id(clip.clip_id, disturbance)] for clip in clips]]
+            return corrupted[[rows[disturbed_id(clip.clip_id, corruption)] for clip in clips]]
 
         parts = _parts(evaluation.probes, chosen[evaluation.task.name])
         return float(np.mean([part.score(embeddings(part.tested)) for part in parts]))
 
     reference = {evaluation.task.name: score(evaluation, None) for evaluation in evaluations}
     results = []
-    for disturbance in disturbances:
-        tasks = {evaluation.task.name: score(evaluation, disturbance) for evaluation in evaluations}
+    for corruption in corruptions:
+        tasks = {evaluation.task.name: score(evaluation, corruption) for evaluation in evaluations}
         mean = float(np.mean(list(tasks.values())))
         results.append(
             RobustnessResult(
-                condition=condition(disturbance),
+                condition=condition(corruption),
                 mean=mean,
                 change=mean - float(np.mean(list(reference.values()))),
                 tasks=tasks,

@@ -23,7 +23,7 @@ OrOff = BeforeValidator(_spelled_off)
 Subject = Literal["student", "teacher", "reference", "baselines"]
 Baseline = Literal["logmel", "mfcc", "random"]
 
-# Least and greatest value of each disturbance, and its unit.
+# Least and greatest value of each corruption, and its unit.
 _ACCEPTED = {
     "noise": (-60.0, 80.0, "dB"),
     "band_limit": (1000.0, 15_999.0, "Hz"),
@@ -81,8 +81,8 @@ class StrictProtocol(Settings):
         return grid
 
 
-class Disturbance(Settings):
-    """One way to disturb test clips."""
+class Corruption(Settings):
+    """One way to corrupt test clips."""
 
     kind: Literal["noise", "band_limit", "opus", "cut"] = Field(
         description="noise: pink noise; band_limit: through a lower sample rate and back; opus: encoded "
@@ -99,11 +99,11 @@ class Disturbance(Settings):
 
 
 class Robustness(Settings):
-    """Which disturbances to try, on how many clips."""
+    """Which corruptions to try, on how many clips."""
 
-    disturbances: tuple[Disturbance, ...] = Field((), description="Each is a column; none: not measured.")
+    corruptions: tuple[Corruption, ...] = Field((), description="Each is a column; none: not measured.")
     max_clips: int = Field(
-        300, ge=1, description="Test clips of a task to disturb at most; a stable choice, the same for all."
+        300, ge=1, description="Test clips of a task to corrupt at most; a stable choice, the same for all."
     )
 
 
@@ -162,7 +162,7 @@ class NossEvaluatorSettings(Settings):
         (), description="Further models as reference rows, described as teachers are; each needs a name."
     )
     fidelity: bool = Field(True, description="Whether students are compared with the teacher's geometry.")
-    robustness: Robustness = Field(default_factory=Robustness, description="Disturbed test clips.")
+    robustness: Robustness = Field(default_factory=Robustness, description="Corrupted test clips.")
     tfma: TfmaSettings = Field(default_factory=TfmaSettings, description="Slices by TFMA.")
     batch_windows: int = Field(256, gt=0, description="Windows that are prepared and embedded together.")
     workers: int = Field(2, gt=0, description="Threads that embed and probe; each loads the model once.")

@@ -14,11 +14,11 @@ import tf_keras as keras
 
 from components.common.modeling.pruning import Pruning, sparsity
 from components.common.modeling.student import Student, Weights, build_deployed, build_student
+from components.student_trainer.batches import TrainingBatches
 from components.student_trainer.checkpoint import Checkpoints, Progress
 from components.student_trainer.distiller import Distiller
 from components.student_trainer.distribution import Workers
-from components.student_trainer.forms import enter_phase, rank_of
-from components.student_trainer.lessons import Lessons
+from components.student_trainer.phase_transitions import enter_phase, rank_of
 from components.student_trainer.phases import Phase, learning_rate, plan_phases, refit_steps, svd_alpha
 from components.student_trainer.precision import bfloat16_student
 from components.student_trainer.settings import TrainingSettings
@@ -119,7 +119,7 @@ class Training:
         if self.settings.precision == "bfloat16":
             exact = student
             student = bfloat16_student(self.spec, self.front_end, self.settings.batch_norm_momentum)
-        levels = self._lessons.levels(self.front_end.frames) if self.settings.auxiliary_log_mel else None
+        levels = self._batches.levels(self.front_end.frames) if self.settings.auxiliary_log_mel else None
         if self.start:
             taken = start_from(student, self.start.student)
             log.info("%s: starts with %d trained weights", self.spec.candidate_id, taken)
@@ -151,7 +151,7 @@ class Training:
         student = distiller.in_float32() if whole else distiller.student
         if self.spec.low_rank and not self._progress.rank:
             self._progress = self._progress.model_copy(update={"rank": rank_of(student)})
-        patches = (distiller.patches(tf.constant(log_mel)).numpy() for log_mel in self._lessons.calibration())
+        patches = (distiller.patches(tf.constant(log_mel)).numpy() for log_mel in self._batches.calibration())
         distiller.take(enter_phase(student, phase.name, self._progress.rank, self.seed, patches))
 
     def _run_phase(self, distiller: Distiller, phase: Phase, last: bool) -> None:
@@ -171,7 +171,7 @@ class Training:
     def _pruning(self, distiller: Distiller) -> Pruning | None:
         if not self.spec.sparsity:
             return None
-        plan, steps = self.settings.pruning, self._epochs * self._lessons.steps_per_epoch
+        plan, steps = self.settings.pruning, self._epochs * self._batches.steps_per_epoch
         begin = int(plan.begin * steps)
         end = max(int(plan.end * steps), begin + 1)
         return Pruning(distiller.student, self.spec.sparsity, begin, end, plan.frequency)
@@ -180,11 +180,11 @@ class Training:
         self, distiller: Distiller, phase: Phase, epoch: int, pruning: Pruning | None
     ) -> EpochMetrics:
         started = time.monotonic()
-        size, steps = self._lessons.batch_size, self._lessons.steps_per_epoch
+        size, steps = self._batches.batch_size, self._batches.steps_per_epoch
         phase_steps = steps * (phase.last - phase.first + 1)
         losses: list[tf.Tensor] = []
         rate, alpha = 0.0, float(phase.name == "float" or not self.spec.low_rank)
-        for index, (log_mel, target) in enumerate(self._lessons.epoch(epoch, self.workers.part(size))):
+        for index, (log_mel, target) in enumerate(self._batches.epoch(epoch, self.workers.part(size))):
             if phase.name == "annealed":
                 alpha = self._anneal(distiller, (epoch - phase.first) * steps + index, phase_steps)
             number = epoch * steps + index
@@ -231,7 +231,7 @@ class Training:
                 self._best = [*student.core.get_weights(), *distiller.heads()]
         self._progress = Progress(
             epochs=[*progress.epochs, metrics],
-            steps=progress.steps + self._lessons.steps_per_epoch,
+            steps=progress.steps + self._batches.steps_per_epoch,
             rank=progress.rank,
             best_epoch=metrics.epoch if better else progress.best_epoch,
             best_loss=metrics.validation_loss if better else progress.best_loss,
@@ -239,7 +239,7 @@ class Training:
         variables = [value.numpy() for value in distiller.variables()]
         if self.workers.is_chief:
             self.checkpoints.save(self._progress, variables, self._best)
-        speed = self._lessons.steps_per_epoch * self._lessons.batch_size / metrics.seconds
+        speed = self._batches.steps_per_epoch * self._batches.batch_size / metrics.seconds
         self._tell(
             "epoch",
             f"epoch {metrics.epoch}/{self._epochs} ({metrics.phase}) loss {metrics.loss:.4f} "
@@ -266,12 +266,12 @@ class Training:
 
     def _validate(self, distiller: Distiller, epoch: int) -> float:
         with distiller.judged():
-            total = sum(distiller.evaluate(*batch) for batch in self._lessons.validation())
+            total = sum(distiller.evaluate(*batch) for batch in self._batches.validation())
         return self._check(total / len(self.held_out), "validation loss", epoch)
 
     @cached_property
-    def _lessons(self) -> Lessons:
-        return Lessons(self.train, self.held_out, self.settings, self.seed)
+    def _batches(self) -> TrainingBatches:
+        return TrainingBatches(self.train, self.held_out, self.settings, self.seed)
 
     def _describe(self, student: Student) -> StudentInfo:
         progress = self._progress
@@ -281,13 +281,13 @@ class Training:
                 "parameters": student.parameters,
                 "sparsity": sparsity(student) if self.spec.sparsity else 0.0,
                 "target_variance_explained": self._explained(),
-                "windows_per_second": progress.steps * self._lessons.batch_size / seconds,
+                "windows_per_second": progress.steps * self._batches.batch_size / seconds,
             }
         )
 
     def _explained(self) -> float:
         """Share of the held-out targets' variance; none where they have none."""
-        null_loss = self._lessons.null_loss(self.target_info)
+        null_loss = self._batches.null_loss(self.target_info)
         return 1.0 - self._progress.best_loss / null_loss if null_loss else 0.0
 
     def _info(self) -> StudentInfo:

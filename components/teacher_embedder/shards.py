@@ -22,10 +22,16 @@ from components.common.audio.ahead import work_ahead
 from components.common.audio.kept_shards import KeptShards, key_of
 from components.common.audio.record_sum import RecordSum
 from components.common.modeling.teachers import load_teacher
-from components.teacher_embedder.asking import Batch, SharedTeacher, Targets, clip_batches, own_batches
 from components.teacher_embedder.leaks import HeldOutSounds
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from components.teacher_embedder.statistics import ShardSummary
+from components.teacher_embedder.teacher_inference import (
+    Batch,
+    SharedTeacher,
+    Targets,
+    clip_batches,
+    own_batches,
+)
 from components.teacher_embedder.windows import cut_clips
 from schemas.records import Clip, DistillationWindow, Storage, iterate_examples, write_shard
 from schemas.tfrecord import framing_digest

@@ -85,8 +85,8 @@ def third_party(component: str) -> dict[str, set[str]]:
 def _imported(file: Path) -> Iterator[Path]:
     """Files of the project's modules that a module names in its import statements, at any depth.
 
-    A package that finds its own modules imports all of them. A script that a module names beside itself, because
-    it is started or shipped and not imported, counts like an import.
+    A package that finds its own modules imports all of them. A script that a module names beside itself,
+    because it is started or shipped and not imported, counts like an import.
     """
     yield from (place for name in _module(file).scripts if (place := file.with_name(name)).is_file())
     for name in _names(file):

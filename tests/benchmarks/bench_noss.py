@@ -69,7 +69,9 @@ def embedding_against_bare_litert() -> dict[str, float]:
         kinds: list[tuple[Hears, bytes]] = [("log_mel", core), ("waveform", wave)]
         for hears, content in kinds:
             start = time.perf_counter()
-            inputs = np.concatenate([batch.inputs for batch in benchmark.hearing(front_end).batches(hears)])
+            inputs = np.concatenate(
+                [batch.inputs for batch in benchmark.clip_features(front_end).batches(hears)]
+            )
             _LOG.info("%s: %d windows prepared in %.1f s", hears, len(inputs), time.perf_counter() - start)
             subject = EvaluationSubject("x", "student", "x", "", hears, tflite_networks(content, WORKERS))
             models = [_interpreter(content) for _ in range(WORKERS)]
@@ -80,7 +82,7 @@ def embedding_against_bare_litert() -> dict[str, float]:
                     list(pool.map(_bare, models, np.array_split(inputs, WORKERS)))
                 spent["bare"].append(_clocks(before))
                 before = _clocks()
-                embed(benchmark.hearing(front_end), [subject], WORKERS)
+                embed(benchmark.clip_features(front_end), [subject], WORKERS)
                 spent["evaluator"].append(_clocks(before))
             bare, ours = (np.median(spent[who], axis=0) for who in ("bare", "evaluator"))
             wall, cpu = bare / ours

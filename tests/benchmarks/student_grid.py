@@ -21,7 +21,7 @@ import tf_keras as keras
 from components.common.modeling.frontend import LogMel
 from components.common.modeling.litert import LiteRtModel
 from components.common.modeling.student import Student, build_deployed
-from components.student_trainer.forms import enter_phase
+from components.student_trainer.phase_transitions import enter_phase
 from components.tflite_converter.checks import Array, embed, parity
 from components.tflite_converter.conversion import ConversionRefused
 from components.tflite_converter.network import Network

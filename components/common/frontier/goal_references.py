@@ -34,7 +34,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Yardsticks:
+class GoalReferences:
     """What goals are held against on one device.
 
     Attributes:

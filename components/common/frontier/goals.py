@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.common.frontier.goal_references import METRIC_NAMES, Yardsticks, milliseconds
+from components.common.frontier.goal_references import METRIC_NAMES, GoalReferences, milliseconds
 from components.common.frontier.settings import CHAMPION, Goal, GoalMetric
 from components.common.statistics.sessions import MOST_SESSIONS, sessions_to_tell
 from schemas.devices import Budget, Percentile
@@ -42,10 +42,10 @@ def of_time(goals: Sequence[Goal], budgets: Sequence[Budget]) -> list[str]:
 
 
 def check_goals(
-    point: FrontierPoint, goals: Sequence[Goal], budgets: Sequence[Budget], yardsticks: Yardsticks
+    point: FrontierPoint, goals: Sequence[Goal], budgets: Sequence[Budget], goal_references: GoalReferences
 ) -> list[GoalResult]:
     """Holds one point against the goals and budgets for its input."""
-    judged = [_check(point, goal, yardsticks) for goal in goals if goal.input in (None, point.input)]
+    judged = [_check(point, goal, goal_references) for goal in goals if goal.input in (None, point.input)]
     kept = [
         result
         for budget in budgets
@@ -55,18 +55,18 @@ def check_goals(
     return judged + kept
 
 
-def _check(point: FrontierPoint, goal: Goal, yardsticks: Yardsticks) -> GoalResult:
-    own = yardsticks.own(goal, point)
+def _check(point: FrontierPoint, goal: Goal, goal_references: GoalReferences) -> GoalResult:
+    own = goal_references.own(goal, point)
     scope = f" ({goal.input} only)" if goal.input else ""
     words, note = f"{_limited(goal)} {_demand(goal)}{scope}", ""
     limit: float | None = goal.limit
     excused = False
     if goal.kind != "threshold":
-        name, other = yardsticks.other(goal, point)
+        name, other = goal_references.other(goal, point)
         words = f"{_limited(goal)} {_demand(goal)} that of {name}{scope}"
         if other.value is None:
             limit, note = None, other.why
-            no_champion = goal.against == CHAMPION and point.input not in yardsticks.champions
+            no_champion = goal.against == CHAMPION and point.input not in goal_references.champions
             excused = no_champion and goal.without_champion == "pass"
         else:
             limit = _limit(goal, other.value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from components.common.frontier.axes import INPUT_KINDS, Entrant, measure_axes, place
 from components.common.frontier.dominance import Comparison, find_frontier, thin_ties
 from components.common.frontier.draws import MEAN, pack, paired_with, unpack
-from components.common.frontier.goal_references import Yardsticks
+from components.common.frontier.goal_references import GoalReferences
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.incumbents import Incumbent
 from components.common.frontier.scales import Floats
@@ -66,7 +66,7 @@ def judge(
     points: Sequence[FrontierPoint],
     draws: Mapping[str, Mapping[str, Floats]],
     incumbents: Sequence[Incumbent],
-    yardsticks: Yardsticks,
+    goal_references: GoalReferences,
     settings: GateSettings,
     device: str,
 ) -> Judgement:
@@ -79,7 +79,7 @@ def judge(
       points: This run's, each with a figure on every axis.
       draws: Bootstrap draws by point and task.
       incumbents: The registered versions.
-      yardsticks: What goals are held against.
+      goal_references: What goals are held against.
       settings: Goals, axes, ties and budgets.
       device: Name of the device.
     """
@@ -98,9 +98,11 @@ def judge(
     ]
     axes = measure_axes(settings.axes, [*own, *rivals])
     # No slices of registered models are kept, and one may bear the name of a point of this run.
-    elsewhere = replace(yardsticks, slices={})
+    elsewhere = replace(goal_references, slices={})
     results = {
-        entrant.name: check_goals(entrant.point, goals, budgets, yardsticks if entrant.own else elsewhere)
+        entrant.name: check_goals(
+            entrant.point, goals, budgets, goal_references if entrant.own else elsewhere
+        )
         for entrant in (*own, *rivals)
     }
     judged: list[FrontierPoint] = []

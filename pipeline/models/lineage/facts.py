@@ -20,7 +20,7 @@ _TASKS_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Told:
+class Summary:
     """What is said of a node.
 
     Attributes:
@@ -34,7 +34,7 @@ class Told:
     facts: dict[str, str] = field(default_factory=dict)
 
 
-def corpus(report: IngestReport) -> Told:
+def corpus(report: IngestReport) -> Summary:
     """The clips a student learns from."""
     clips = sum(split.clips for split in report.splits.values())
     hours = sum(split.hours for split in report.splits.values())
@@ -44,7 +44,7 @@ def corpus(report: IngestReport) -> Told:
         + (", ".join(f"{n} {reason}" for reason, n in split.quarantined.items()) or "none left out")
         for name, split in report.splits.items()
     }
-    return Told(
+    return Summary(
         "Corpus",
         [
             f"{counted(clips, 'clip')}, {hours:.2f} h",
@@ -60,7 +60,7 @@ def corpus(report: IngestReport) -> Told:
     )
 
 
-def tasks(tasks: NossTaskSet) -> Told:
+def tasks(tasks: NossTaskSet) -> Summary:
     """The tasks that judge."""
     clips = sum(sum(task.n_used.values()) for task in tasks.tasks)
     facts = {
@@ -69,7 +69,7 @@ def tasks(tasks: NossTaskSet) -> Told:
         for task in tasks.tasks
     }
     absent = {task.name: f"not here: {task.reason}" for task in tasks.unavailable}
-    return Told(
+    return Summary(
         "NOSS tasks",
         [
             f"{counted(len(tasks.tasks), 'task')}, {counted(clips, 'clip')}",
@@ -79,9 +79,9 @@ def tasks(tasks: NossTaskSet) -> Told:
     )
 
 
-def trained_teacher(info: TrainedTeacherInfo) -> Told:
+def trained_teacher(info: TrainedTeacherInfo) -> Summary:
     """A teacher that the run trained."""
-    return Told(
+    return Summary(
         "Teacher",
         [
             "trained by this pipeline",
@@ -97,9 +97,9 @@ def trained_teacher(info: TrainedTeacherInfo) -> Told:
     )
 
 
-def windows(info: DistillationSetInfo) -> Told:
+def windows(info: DistillationSetInfo) -> Summary:
     """What a student learns: sound, and the teacher's answer to it."""
-    return Told(
+    return Summary(
         "Distillation set",
         [
             counted(sum(info.windows.values()), "window"),
@@ -117,10 +117,10 @@ def windows(info: DistillationSetInfo) -> Told:
     )
 
 
-def student(info: StudentInfo) -> Told:
+def student(info: StudentInfo) -> Summary:
     """A trained student."""
     phases = list(dict.fromkeys(epoch.phase for epoch in info.epochs))
-    return Told(
+    return Summary(
         info.candidate_id,
         [
             f"{info.parameters / 1e6:.2f} M weights",
@@ -136,7 +136,7 @@ def student(info: StudentInfo) -> Told:
     )
 
 
-def tflite_file(variant: TfliteVariant) -> Told:
+def tflite_file(variant: TfliteVariant) -> Summary:
     """One TFLite file."""
     facts = {
         "sha256": variant.sha256,
@@ -152,10 +152,10 @@ def tflite_file(variant: TfliteVariant) -> Told:
     lines = [f"{variant.bytes / 2**20:.2f} MiB", f"sha256 {variant.sha256[:12]}…"]
     if variant.parity:
         lines.insert(1, f"parity {variant.parity.cosine_mean:.4f}")
-    return Told(variant.name, lines, facts if variant.accepted else {**facts, "refused": variant.reason})
+    return Summary(variant.name, lines, facts if variant.accepted else {**facts, "refused": variant.reason})
 
 
-def noss(result: NossModelResult) -> Told:
+def noss(result: NossModelResult) -> Summary:
     """How good a file is."""
     best = sorted(result.tasks, key=lambda task: task.task)
     shown = len(best) if len(best) <= _TASKS_SHOWN else _TASKS_SHOWN - 1
@@ -164,7 +164,7 @@ def noss(result: NossModelResult) -> Told:
         f"{counted(task.n_test, 'clip')}, chance {task.chance:.3f}"
         for task in best
     }
-    return Told(
+    return Summary(
         "NOSS",
         [
             f"mean {result.mean:.3f}",
@@ -176,12 +176,12 @@ def noss(result: NossModelResult) -> Told:
     )
 
 
-def latency(report: LatencyReport, measured: LatencyMeasurement) -> Told:
+def latency(report: LatencyReport, measured: LatencyMeasurement) -> Summary:
     """How fast a file is on one device."""
     machine = report.machine
     typical = measured.p50_ms if measured.statistic == "median" and measured.p50_ms else measured.mean_ms
     name = "p50" if measured.statistic == "median" else "mean"
-    return Told(
+    return Summary(
         f"Latency on {machine.profile}",
         [
             f"{name} {typical:.3g} ms",
@@ -202,7 +202,7 @@ def latency(report: LatencyReport, measured: LatencyMeasurement) -> Told:
     )
 
 
-def decision(device: DeviceVerdict, point: FrontierPoint) -> Told:
+def decision(device: DeviceVerdict, point: FrontierPoint) -> Summary:
     """What the gate said of a file on one device."""
     met = sum(goal.met for goal in point.goals)
     blessed = point.blessed and not device.closed
@@ -225,7 +225,7 @@ def decision(device: DeviceVerdict, point: FrontierPoint) -> Told:
     }
     if point.dominated_by:
         facts["beaten by"] = ", ".join(point.dominated_by)
-    return Told(f"{'Blessed' if blessed else 'Not blessed'} for {device.device}", lines, facts)
+    return Summary(f"{'Blessed' if blessed else 'Not blessed'} for {device.device}", lines, facts)
 
 
 def counted(number: int, noun: str) -> str:

@@ -146,7 +146,7 @@ class _Reports:
                 continue
             folder = destination / model.folder
             there = (folder / MODEL_FILE).is_file()
-            told = facts.Told(
+            told = facts.Summary(
                 "Pushed folder",
                 [model.folder, "" if there else "not there any more"],
                 {"folder": str(folder), "sha256": model.sha256, "devices": ", ".join(model.devices)},
@@ -187,13 +187,13 @@ class _Reports:
             )
         return None
 
-    def _tell(self, node: LineageNode, told: facts.Told) -> None:
+    def _tell(self, node: LineageNode, told: facts.Summary) -> None:
         self._nodes[node.id] = node.model_copy(
             update={"title": told.title, "lines": told.lines, "facts": told.facts}
         )
 
     def _part(
-        self, node: LineageNode, name: str, told: facts.Told, point: str, device: str = ""
+        self, node: LineageNode, name: str, told: facts.Summary, point: str, device: str = ""
     ) -> LineageNode:
         part = LineageNode(
             id=name,

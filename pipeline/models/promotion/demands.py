@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from components.common.frontier.goal_references import Yardsticks
+from components.common.frontier.goal_references import GoalReferences
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.settings import Goal
 from pipeline.models.promotion.evidence import Evidence
-from pipeline.models.promotion.goals import yardsticks_of
+from pipeline.models.promotion.goals import goal_references_of
 from pipeline.models.promotion.policy import Policy
 from schemas.devices import Budget
 from schemas.tflite_reports import Precision
@@ -27,17 +27,17 @@ def no_longer_made(evidence: Evidence, today: Policy, judged_by: Policy | None) 
         return ["unknown demands: the configuration of its run cannot be read by this release"]
     if judged_by.sha256 == today.sha256:
         return []
-    device, yardsticks = evidence.judged.device, yardsticks_of(evidence, None)
+    device, goal_references = evidence.judged.device, goal_references_of(evidence, None)
     before, now = judged_by.gate, today.gate
     goals = applicable(now.goals, device)
     words = [
-        _in_words(evidence, yardsticks, goal, None)
+        _in_words(evidence, goal_references, goal, None)
         for goal in applicable(before.goals, device)
         if goal.input in (None, evidence.point.input) and not any(_covers(one, goal) for one in goals)
     ]
     budgets = now.budgets.get(device, ())
     words += [
-        _in_words(evidence, yardsticks, None, budget)
+        _in_words(evidence, goal_references, None, budget)
         for budget in before.budgets.get(device, ())
         if budget.input in (None, evidence.point.input) and not any(_keeps(one, budget) for one in budgets)
     ]
@@ -78,8 +78,10 @@ def _keeps(today: Budget, before: Budget) -> bool:
     )
 
 
-def _in_words(evidence: Evidence, yardsticks: Yardsticks, goal: Goal | None, budget: Budget | None) -> str:
-    found = check_goals(evidence.point, [goal] if goal else [], [budget] if budget else [], yardsticks)
+def _in_words(
+    evidence: Evidence, goal_references: GoalReferences, goal: Goal | None, budget: Budget | None
+) -> str:
+    found = check_goals(evidence.point, [goal] if goal else [], [budget] if budget else [], goal_references)
     return "; ".join(f"{one.goal} ({'met' if one.met else 'missed'})" for one in found)
 
 

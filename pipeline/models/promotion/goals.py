@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.common.frontier.champions import find_champions
-from components.common.frontier.goal_references import Yardsticks, slices_of
+from components.common.frontier.goal_references import GoalReferences, slices_of
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.incumbents import Incumbent
 from components.common.frontier.judge import missed
@@ -21,9 +21,9 @@ def check_demands(evidence: Evidence, gate: GateSettings, champion: Incumbent | 
       gate: Today's policy.
       champion: The present one, which goals may be against; none: there is none.
     """
-    device, yardsticks = evidence.judged, yardsticks_of(evidence, champion)
+    device, goal_references = evidence.judged, goal_references_of(evidence, champion)
     goals, budgets = applicable(gate.goals, device.device), gate.budgets.get(device.device, ())
-    results = check_goals(evidence.point, goals, budgets, yardsticks)
+    results = check_goals(evidence.point, goals, budgets, goal_references)
     faults = [
         *missing_tasks(gate, evidence.teacher),
         *host_figures(device.machine, gate),
@@ -35,7 +35,7 @@ def check_demands(evidence: Evidence, gate: GateSettings, champion: Incumbent | 
     return Checked("goals", True, count)
 
 
-def yardsticks_of(evidence: Evidence, champion: Incumbent | None) -> Yardsticks:
+def goal_references_of(evidence: Evidence, champion: Incumbent | None) -> GoalReferences:
     """What goals are held against: what the version's run measured, and the champion if there is one.
 
     The gate's rule holds: a champion whose figures do not compare meets no goal, and where it is a file of
@@ -43,7 +43,7 @@ def yardsticks_of(evidence: Evidence, champion: Incumbent | None) -> Yardsticks:
     """
     device, models = evidence.judged, evidence.comparison.models
     registered, incumbents = ([champion.version], [champion]) if champion else ([], [])
-    return Yardsticks(
+    return GoalReferences(
         teacher=evidence.teacher,
         baselines={model.name: model for model in models if model.kind in ("baseline", "reference")},
         points={point.point_id: point for point in device.points},

@@ -16,7 +16,7 @@ import pytest
 from components.noss_evaluator import feature_store
 from components.noss_evaluator.clips import WindowBatch, read_clips
 from components.noss_evaluator.feature_store import store_folder
-from components.noss_evaluator.hearing import Hearing
+from components.noss_evaluator.features import ClipFeatures
 from schemas.records import NossClip, iterate_examples, list_shards, write_shard
 from schemas.students import FrontEndSpec
 from tests.components.noss_evaluator.helpers import tone_tasks, write_examples
@@ -32,8 +32,8 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _hearing(examples: Path, store: Path | None, batch_windows: int = 30) -> Hearing:
-    return Hearing(lambda: read_clips(str(examples)), FRONT_END, HOP, batch_windows, store)
+def _clip_features(examples: Path, store: Path | None, batch_windows: int = 30) -> ClipFeatures:
+    return ClipFeatures(lambda: read_clips(str(examples)), FRONT_END, HOP, batch_windows, store)
 
 
 def _nothing_to_read() -> Iterator[NossClip]:
@@ -48,17 +48,17 @@ def _same(one: list[WindowBatch], other: list[WindowBatch]) -> None:
 
 
 def test_kept_patches_are_bit_by_bit_the_computed_ones(examples: Path, tmp_path: Path) -> None:
-    direct = _hearing(examples, None)
+    direct = _clip_features(examples, None)
     computed = list(direct.batches("log_mel"))
     assert len(computed) > 3
-    kept = _hearing(examples, tmp_path / "store")
+    kept = _clip_features(examples, tmp_path / "store")
     _same(list(kept.batches("log_mel")), computed)
     assert (kept.entries, kept.sounds) == (direct.entries, direct.sounds)
     assert len(kept.entries) == 2 * len(kept.sounds)  # two tasks share every sound
 
 
 def test_who_comes_later_reads_no_record(examples: Path, tmp_path: Path) -> None:
-    first = _hearing(examples, tmp_path / "store")
+    first = _clip_features(examples, tmp_path / "store")
     computed = list(first.batches("log_mel"))
     later = replace(first, read=_nothing_to_read)
     _same(list(later.batches("log_mel")), computed)
@@ -66,9 +66,9 @@ def test_who_comes_later_reads_no_record(examples: Path, tmp_path: Path) -> None
 
 
 def test_samples_are_mapped_where_they_lie(examples: Path, tmp_path: Path) -> None:
-    direct = _hearing(examples, None)
+    direct = _clip_features(examples, None)
     read = list(direct.batches("waveform"))
-    first = replace(_hearing(examples, tmp_path / "store"), examples=str(examples))
+    first = replace(_clip_features(examples, tmp_path / "store"), examples=str(examples))
     _same(list(first.batches("waveform")), read)
     assert not (tmp_path / "store").exists()  # nobody computes log-mels for waveforms' sake
     list(first.batches("log_mel"))
@@ -78,15 +78,17 @@ def test_samples_are_mapped_where_they_lie(examples: Path, tmp_path: Path) -> No
 
 
 def test_changed_sound_is_nowhere_but_in_its_stream(examples: Path, tmp_path: Path) -> None:
-    hearing = _hearing(examples, tmp_path / "store")  # without examples: something was done to the records
-    list(hearing.batches("log_mel"))
+    clip_features = _clip_features(
+        examples, tmp_path / "store"
+    )  # without examples: something was done to the records
+    list(clip_features.batches("log_mel"))
     with pytest.raises(AssertionError, match="records were read"):
-        list(replace(hearing, read=_nothing_to_read).batches("waveform"))
+        list(replace(clip_features, read=_nothing_to_read).batches("waveform"))
 
 
 def test_other_batches_of_the_same_patches(examples: Path, tmp_path: Path) -> None:
-    one = list(_hearing(examples, tmp_path / "store").batches("log_mel"))
-    other = list(_hearing(examples, tmp_path / "store", batch_windows=7).batches("log_mel"))
+    one = list(_clip_features(examples, tmp_path / "store").batches("log_mel"))
+    other = list(_clip_features(examples, tmp_path / "store", batch_windows=7).batches("log_mel"))
     assert len(other) > len(one)
     assert all(len(batch.inputs) >= 7 for batch in other[:-1])
     assert np.array_equal(
@@ -98,8 +100,8 @@ def test_one_who_was_killed_half_way_leaves_nothing_that_counts(examples: Path, 
     partial = tmp_path / ".store.partial"
     partial.mkdir()
     (partial / "log_mel.npy").write_bytes(b"half of it")
-    computed = list(_hearing(examples, None).batches("log_mel"))
-    _same(list(_hearing(examples, tmp_path / "store").batches("log_mel")), computed)
+    computed = list(_clip_features(examples, None).batches("log_mel"))
+    _same(list(_clip_features(examples, tmp_path / "store").batches("log_mel")), computed)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".store.lock", "store"]
 
 
@@ -108,9 +110,9 @@ def test_a_record_that_cannot_be_read_leaves_no_store(examples: Path, tmp_path: 
         yield next(iter(read_clips(str(examples))))
         raise ValueError("a torn record")
 
-    hearing = replace(_hearing(examples, tmp_path / "store", 1), read=broken)
+    clip_features = replace(_clip_features(examples, tmp_path / "store", 1), read=broken)
     with pytest.raises(ValueError, match="a torn record"):
-        list(hearing.batches("log_mel"))
+        list(clip_features.batches("log_mel"))
     assert [path.name for path in tmp_path.iterdir()] == [".store.lock"]
 
 
@@ -122,11 +124,11 @@ def test_a_full_disk_costs_time_only(
 
     monkeypatch.setattr(feature_store.os, "fsync", full)
     monkeypatch.setattr(logging.getLogger("tinytrill"), "propagate", True)
-    hearing = _hearing(examples, tmp_path / "store")
+    clip_features = _clip_features(examples, tmp_path / "store")
     with caplog.at_level(logging.WARNING):
-        found = list(hearing.batches("log_mel"))
-    _same(found, list(_hearing(examples, None).batches("log_mel")))
-    assert len(hearing.sounds) == sum(len(batch.sounds) for batch in found)
+        found = list(clip_features.batches("log_mel"))
+    _same(found, list(_clip_features(examples, None).batches("log_mel")))
+    assert len(clip_features.sounds) == sum(len(batch.sounds) for batch in found)
     assert "No space left on device" in caplog.text and "each model computes its own" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == [".store.lock"]
 
@@ -143,8 +145,8 @@ def test_the_second_waits_for_the_first_and_takes_what_it_made(examples: Path, t
     found: dict[str, int] = {}
 
     def work(name: str) -> None:
-        hearing = replace(_hearing(examples, tmp_path / "store"), read=lambda: read(name))
-        found[name] = sum(len(batch.inputs) for batch in hearing.batches("log_mel"))
+        clip_features = replace(_clip_features(examples, tmp_path / "store"), read=lambda: read(name))
+        found[name] = sum(len(batch.inputs) for batch in clip_features.batches("log_mel"))
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "other")]
     for thread in threads:
@@ -189,14 +191,14 @@ def test_a_pod_with_a_copy_of_its_own_uses_what_another_made(examples: Path, tmp
         for shard in pod.rglob("records-*"):
             os.utime(shard, ns=(len(pod.name), len(str(pod))))
 
-    def hearing(pod: Path) -> Hearing:
+    def clip_features(pod: Path) -> ClipFeatures:
         store = store_folder(tmp_path / "scratch", str(pod), FRONT_END, HOP, "code")
-        return replace(_hearing(pod, store), examples=str(pod))
+        return replace(_clip_features(pod, store), examples=str(pod))
 
-    computed = list(hearing(first).batches("log_mel"))
-    waveforms = list(_hearing(examples, None).batches("waveform"))
+    computed = list(clip_features(first).batches("log_mel"))
+    waveforms = list(_clip_features(examples, None).batches("waveform"))
     shutil.rmtree(first)
-    later = replace(hearing(copy), read=_nothing_to_read)
+    later = replace(clip_features(copy), read=_nothing_to_read)
     _same(list(later.batches("log_mel")), computed)
     _same(list(later.batches("waveform")), waveforms)
     kept = tmp_path / "scratch" / "noss_features"

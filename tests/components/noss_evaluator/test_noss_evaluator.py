@@ -18,7 +18,7 @@ from components.noss_evaluator.component import NossEvaluator
 from components.noss_evaluator.executor import Executor
 from components.noss_evaluator.fidelity import TeacherEmbeddings
 from components.noss_evaluator.settings import (
-    Disturbance,
+    Corruption,
     NossEvaluatorSettings,
     Robustness,
     StrictProtocol,
@@ -144,9 +144,9 @@ def student(
         update={
             "tfma": TfmaSettings(results="best"),
             "robustness": Robustness(
-                disturbances=(
-                    Disturbance(kind="noise", value=-60.0),
-                    Disturbance(kind="cut", value=0.3),
+                corruptions=(
+                    Corruption(kind="noise", value=-60.0),
+                    Corruption(kind="cut", value=0.3),
                 ),
                 max_clips=10,
             ),
@@ -397,7 +397,7 @@ _CHANGES: dict[str, Any] = {
     "baselines": ("logmel",),
     "front_end": FrontEndSpec(mels=40),
     "fidelity": False,
-    "robustness": Robustness(disturbances=(Disturbance(kind="noise", value=10),)),
+    "robustness": Robustness(corruptions=(Corruption(kind="noise", value=10),)),
     "tfma": TfmaSettings(results="off", max_loss=0.1),
     "resamples": 200,
     "hop_samples": 8000,

@@ -13,12 +13,12 @@ from components.noss_evaluator.robustness import (
     disturbed_id,
     measure_robustness,
 )
-from components.noss_evaluator.settings import Disturbance, NossEvaluatorSettings
+from components.noss_evaluator.settings import Corruption, NossEvaluatorSettings
 from components.noss_evaluator.strict import evaluate_task
 from components.noss_evaluator.tasks import TaskEvaluation
 from tests.components.noss_evaluator.helpers import make_clip, make_entries, make_task, tone
 
-NOISE, CUT = Disturbance(kind="noise", value=0.0), Disturbance(kind="cut", value=0.25)
+NOISE, CUT = Corruption(kind="noise", value=0.0), Corruption(kind="cut", value=0.25)
 PER_SPLIT = {"train": 60, "validation": 30, "test": 60}
 
 
@@ -38,16 +38,16 @@ def evaluation() -> tuple[TaskEvaluation, np.ndarray]:
 def _measure(
     evaluation: TaskEvaluation, clean: np.ndarray, change: np.ndarray, limit: int = 20
 ) -> tuple[float, float]:
-    """Mean and change where the disturbed vectors are the clean ones plus ``change``."""
+    """Mean and change where the corrupted vectors are the clean ones plus ``change``."""
     chosen = {"x": choose_clips(evaluation, limit)}
     rows = {disturbed_id(clip.clip_id, NOISE): i for i, clip in enumerate(chosen["x"])}
-    disturbed = (clean[[clip.sound for clip in chosen["x"]]] + change).astype(np.float32)
-    (result,) = measure_robustness([evaluation], chosen, clean, disturbed, rows, [NOISE])
+    corrupted = (clean[[clip.sound for clip in chosen["x"]]] + change).astype(np.float32)
+    (result,) = measure_robustness([evaluation], chosen, clean, corrupted, rows, [NOISE])
     assert (result.condition, result.n, list(result.tasks)) == ("noise 0 dB", limit, ["x"])
     return result.mean, result.change
 
 
-def test_a_model_that_does_not_hear_the_disturbance_loses_nothing(
+def test_a_model_that_does_not_hear_the_corruption_loses_nothing(
     evaluation: tuple[TaskEvaluation, np.ndarray],
 ) -> None:
     assert _measure(*evaluation, change=np.zeros(6)) == (1.0, 0.0)

@@ -424,7 +424,7 @@ def test_the_champions_own_file_is_held_against_its_registered_figures(run: Run)
     assert (small.limit, small.met, tiny.limit, tiny.met) == (4.0, False, 3.0, True)
 
 
-def test_two_champions_of_one_input_are_nobodys_yardstick(run: Run) -> None:
+def test_two_champions_of_one_input_are_nobodys_goal_reference(run: Run) -> None:
     fast, slow = (
         registered_from(make_run({LARGE: [Made(0.74, ms)]}), number, ("champion",))
         for ms, number in ((1.0, "3"), (9.0, "4"))

@@ -13,7 +13,7 @@ import soxr
 
 from components.common.modeling.student import build_deployed
 from components.noss_evaluator.embedding import embed
-from components.noss_evaluator.hearing import Hearing
+from components.noss_evaluator.features import ClipFeatures
 from components.noss_evaluator.subjects import student_subject
 from components.tflite_converter.network import Network
 from components.tflite_converter.settings import ConverterSettings
@@ -44,7 +44,7 @@ def judged(path: Path, kind: VariantInput, clips: Sequence[NossClip]) -> Array:
     subject = student_subject(
         path, "student", f"{kind}-float32", kind, hashlib.sha256(path.read_bytes()).hexdigest(), workers=2
     )
-    (found,) = embed(Hearing(lambda: clips, SPEC, HOP, batch_windows=4), [subject], workers=2)
+    (found,) = embed(ClipFeatures(lambda: clips, SPEC, HOP, batch_windows=4), [subject], workers=2)
     return found.matrix
 
 

@@ -14,7 +14,7 @@ from schemas.students import FrontEndSpec
 
 
 @dataclass
-class Hearing:
+class ClipFeatures:
     """Sounds, cut for one front end.
 
     Attributes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from components.noss_evaluator.clips import read_clips
-from components.noss_evaluator.hearing import Hearing
+from components.noss_evaluator.features import ClipFeatures
 from schemas.students import FrontEndSpec
 from tests.components.noss_evaluator.helpers import make_clip, tone, write_examples
 
@@ -22,14 +22,18 @@ def test_whole_clips_are_the_records_samples_from_the_store_too(tmp_path: Path) 
     write_examples(tmp_path / "examples", clips)
     samples = {clip.clip_id: clip.audio for clip in clips}
 
-    def hearing() -> Hearing:
+    def clip_features() -> ClipFeatures:
         examples = str(tmp_path / "examples")
-        return Hearing(lambda: read_clips(examples), FrontEndSpec(), 15_360, 8, tmp_path / "store", examples)
+        return ClipFeatures(
+            lambda: read_clips(examples), FrontEndSpec(), 15_360, 8, tmp_path / "store", examples
+        )
 
-    fresh, stored = hearing(), hearing()
+    fresh, stored = clip_features(), clip_features()
     without = list(fresh.batches("clip"))
     assert not (tmp_path / "store").exists()
-    assert sum(len(batch.inputs) for batch in hearing().batches("log_mel")) == 6  # the long clip has three
+    assert (
+        sum(len(batch.inputs) for batch in clip_features().batches("log_mel")) == 6
+    )  # the long clip has three
     with_store = list(stored.batches("clip"))
     assert (tmp_path / "store").is_dir()
 

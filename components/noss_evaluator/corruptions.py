@@ -13,7 +13,7 @@ import numpy as np
 
 from components.common.audio.framing import to_float
 from components.common.audio.resample import resample, to_pcm
-from components.noss_evaluator.settings import Disturbance
+from components.noss_evaluator.settings import Corruption
 from schemas.records import SAMPLE_RATE, Audio
 
 Samples = np.ndarray[Any, np.dtype[np.float32]]
@@ -21,20 +21,20 @@ Samples = np.ndarray[Any, np.dtype[np.float32]]
 _OPUS_RATE = 48_000  # what the decoder gives, whatever went in
 
 
-def condition(disturbance: Disturbance) -> str:
-    """A disturbance in words, as in ``noise 10 dB``."""
-    value = f"{disturbance.value:g}"
+def condition(corruption: Corruption) -> str:
+    """A corruption in words, as in ``noise 10 dB``."""
+    value = f"{corruption.value:g}"
     return {
         "noise": f"noise {value} dB",
         "band_limit": f"band of {value} Hz",
         "opus": f"opus {value} kbit/s",
         "cut": f"first {value} s",
-    }[disturbance.kind]
+    }[corruption.kind]
 
 
-def disturb(audio: Audio, disturbance: Disturbance) -> Audio:
-    """The disturbed sound: the same every time."""
-    kind, value = disturbance.kind, disturbance.value
+def corrupt(audio: Audio, corruption: Corruption) -> Audio:
+    """The corrupted sound: the same every time."""
+    kind, value = corruption.kind, corruption.value
     if kind == "cut":
         return audio[: round(value * SAMPLE_RATE)]
     if kind == "noise":

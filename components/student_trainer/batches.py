@@ -1,4 +1,4 @@
-"""What a training reads of its windows: batches in a random order, samples, yardsticks."""
+"""What a training reads of its windows: batches in a random order, samples, reference losses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VALIDATION_BATCH = 512
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingBatches:
     """The windows of one training.
 
     Attributes:

@@ -181,7 +181,9 @@ class _Builder:
         statistics = self._add(generator.with_id(f"StatisticsGen.{name}"))
         self._add(
             RecordValidator(
-                statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+                statistics=statistics.outputs["statistics"],
+                schema=schema.outputs["schema"],
+                code_digest=self._code("record_validator"),
             ).with_id(f"RecordValidator.{name}")
         )
 

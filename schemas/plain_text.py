@@ -1,4 +1,4 @@
-"""Words of others, made harmless where they are printed: terminals, CSV, notices.
+"""Words of others, made harmless where they are printed: terminals, CSV, notices, pages.
 
 A label, a reason for a promotion, a tag that somebody set in MLflow or an error of a server may hold what a
 terminal obeys (escape sequences), what forges a line (line breaks), what shows text in another order than it
@@ -8,7 +8,8 @@ has (bidirectional overrides), or what a spreadsheet runs (formulas). It is show
 from __future__ import annotations
 
 import unicodedata
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 _Cell = TypeVar("_Cell")
 
@@ -28,6 +29,17 @@ def plain(text: str) -> str:
 def plain_lines(text: str) -> str:
     """The same of a message of several lines: its own line breaks stay."""
     return "\n".join(map(plain, text.split("\n")))
+
+
+def plain_data(value: Any) -> Any:
+    """The same of all texts in what JSON can hold, keys among them, as for a script of a page."""
+    if isinstance(value, str):
+        return plain_lines(value)
+    if isinstance(value, Mapping):
+        return {plain_data(key): plain_data(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_data(one) for one in value]
+    return value
 
 
 def csv_cell(value: _Cell) -> _Cell | str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 
 def ordered(value: tuple[float, float]) -> tuple[float, float]:
@@ -41,6 +42,18 @@ class Settings(BaseModel):
         return cls.model_validate_json(parameter)
 
 
+class UnreadableReport(ValueError):
+    """A report that is not there, or is not what its schema asks for; the message names the file and why.
+
+    Attributes:
+      missing: Whether the file is not there.
+    """
+
+    def __init__(self, message: str, *, missing: bool = False) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
 class Report(BaseModel):
     """A JSON file with a published schema, ``json/*.schema.json`` beside this file.
 
@@ -62,8 +75,34 @@ class Report(BaseModel):
 
     @classmethod
     def read(cls, folder: str | Path, name: str) -> Self:
-        """Reads ``folder/name``."""
-        return cls.model_validate_json((Path(folder) / name).read_text(encoding="utf-8"))
+        """Reads ``folder/name``.
+
+        Raises:
+          UnreadableReport: If the file is not there, or is cut short, or holds something else.
+        """
+        path = Path(folder) / name
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+            reason = error.strerror or str(error)
+            raise UnreadableReport(f"{path} cannot be read ({reason})", missing=missing) from error
+        except ValidationError as error:
+            raise UnreadableReport(f"{path} is no {_words(cls)}: {first_fault(error)}") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault with its place, and how many more there are; the faulty value is not told."""
+    first, more = error.errors(include_url=False, include_input=False)[0], error.error_count() - 1
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place or 'file'}: {first['msg']}" + (
+        f" (and {more} more fault{'s' if more > 1 else ''})" if more else ""
+    )
+
+
+def _words(kind: type[Report]) -> str:
+    """As in 'latency report'."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
 
 
 class ReportFile(Report):
@@ -77,5 +116,9 @@ class ReportFile(Report):
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Reads the report from ``folder``."""
+        """Reads the report from ``folder``.
+
+        Raises:
+          UnreadableReport: If it is not there, or is cut short, or holds something else.
+        """
         return cls.read(folder, cls.FILE)

@@ -10,7 +10,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 import schemas
 from components.common.frontier.settings import GateSettings
 from components.common.tfx import fan_in
-from components.frontier_gate import executor
+from components.frontier_gate import executor, reports
 
 
 class FrontierGate(base_component.BaseComponent):
@@ -61,11 +61,11 @@ class FrontierGate(base_component.BaseComponent):
             raise ValueError(
                 f"one student a candidate, or none: {len(variants)} candidates, {len(students)} students"
             )
-        roles = {executor.VARIANTS_ROLE: schemas.TfliteVariants, executor.NOSS_ROLE: schemas.NossReport}
+        roles = {reports.VARIANTS_ROLE: schemas.TfliteVariants, reports.NOSS_ROLE: schemas.NossReport}
         if students:
-            roles[executor.STUDENT_ROLE] = schemas.StudentModel
-        latency_channels = fan_in.channels(executor.LATENCY_ROLE, latency)
-        baseline_channels = fan_in.channels(executor.BASELINE_ROLE, baselines)
+            roles[reports.STUDENT_ROLE] = schemas.StudentModel
+        latency_channels = fan_in.channels(reports.LATENCY_ROLE, latency)
+        baseline_channels = fan_in.channels(reports.BASELINE_ROLE, baselines)
         spec = fan_in.make_spec(
             "FrontierGateSpec",
             parameters={
@@ -76,8 +76,8 @@ class FrontierGate(base_component.BaseComponent):
                 executor.REGISTRY_DIGEST_PARAMETER: str,
             },
             inputs={
-                executor.TEACHER_KEY: schemas.NossReport,
-                executor.COMPARISON_KEY: schemas.NossComparison,
+                reports.TEACHER_KEY: schemas.NossReport,
+                reports.COMPARISON_KEY: schemas.NossComparison,
                 **{key: schemas.LatencyReport for key in latency_channels},
                 **{key: schemas.NossReport for key in baseline_channels},
             },
@@ -93,13 +93,13 @@ class FrontierGate(base_component.BaseComponent):
                     executor.CONFIG_PARAMETER: config_json,
                     executor.CODE_DIGEST_PARAMETER: code_digest,
                     executor.REGISTRY_DIGEST_PARAMETER: registry_digest,
-                    executor.TEACHER_KEY: teacher,
-                    executor.COMPARISON_KEY: comparison,
+                    reports.TEACHER_KEY: teacher,
+                    reports.COMPARISON_KEY: comparison,
                     **latency_channels,
                     **baseline_channels,
-                    **fan_in.channels(executor.VARIANTS_ROLE, variants),
-                    **fan_in.channels(executor.NOSS_ROLE, noss),
-                    **fan_in.channels(executor.STUDENT_ROLE, students),
+                    **fan_in.channels(reports.VARIANTS_ROLE, variants),
+                    **fan_in.channels(reports.NOSS_ROLE, noss),
+                    **fan_in.channels(reports.STUDENT_ROLE, students),
                     executor.VERDICT_KEY: types.Channel(type=schemas.FrontierVerdict),
                 }
             )

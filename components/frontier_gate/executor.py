@@ -12,28 +12,16 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 
 from components.common.frontier.settings import GateSettings
-from components.common.tfx import fan_in
 from components.common.tracking.faults import StoreUnreachable
 from components.common.tracking.names import model_name
 from components.common.tracking.registered import RegisteredVersion, registered_versions, unknown_champion
 from components.frontier_gate import page, picture
 from components.frontier_gate.effects import total_steps
 from components.frontier_gate.points import teacher_result
+from components.frontier_gate.reports import read_reports
 from components.frontier_gate.verdict import reach_verdict
-from schemas.comparison_reports import NossComparison
-from schemas.latency_reports import LatencyReport
-from schemas.noss_reports import NossReport
-from schemas.student_reports import StudentInfo
-from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 
-VARIANTS_ROLE = "variants"
-NOSS_ROLE = "noss"
-STUDENT_ROLE = "student"
-BASELINE_ROLE = "baseline"
-LATENCY_ROLE = "latency"
-TEACHER_KEY = "teacher"
-COMPARISON_KEY = "comparison"
 VERDICT_KEY = "verdict"
 SETTINGS_PARAMETER = "settings"
 RUN_NAME_PARAMETER = "run_name"
@@ -56,58 +44,47 @@ class Executor(base_executor.BaseExecutor):
         """Writes ``verdict.json``, ``frontier.png``, ``index.html``, and the benchmark's pages below them.
 
         Raises:
+          UnreadableReport: If the teacher's report or the comparison cannot be read; any other costs what it
+            tells of.
           ValueError: If the teacher has no result, reports do not belong together, or goals name what is not
             there.
           TrackingFault: If the registry refuses to be read, or does not answer and may not be done without.
         """
         settings = GateSettings.from_parameter(exec_properties[SETTINGS_PARAMETER])
-        converted = [TfliteReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, VARIANTS_ROLE)]
-        noss = [
-            (NossReport.load(artifact.uri), Path(artifact.uri))
-            for artifact in fan_in.gather(input_dict, NOSS_ROLE)
-        ]
-        students = [StudentInfo.load(artifact.uri) for artifact in fan_in.gather(input_dict, STUDENT_ROLE)]
-        latencies = [LatencyReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, LATENCY_ROLE)]
-        with_teacher = NossReport.load(input_dict[TEACHER_KEY][0].uri)
-        teacher = teacher_result(with_teacher)
-        beside = [NossReport.load(artifact.uri) for artifact in fan_in.gather(input_dict, BASELINE_ROLE)]
-        baselines = [
-            result
-            for report in (*beside, with_teacher)
-            for result in report.results
-            if result.kind in ("baseline", "reference")
-        ]
-        comparison = NossComparison.load(input_dict[COMPARISON_KEY][0].uri)
+        reports = read_reports(input_dict, settings)
+        teacher = teacher_result(reports.teacher)
 
-        rivals, notices = competitors(settings, [latency.machine.profile for latency in latencies])
+        devices = [latency.machine.profile for latency in reports.latencies]
+        rivals, notices = competitors(settings, devices)
         verdict = reach_verdict(
-            converted,
-            noss,
-            latencies,
+            reports.converted,
+            reports.noss,
+            reports.latencies,
             teacher,
-            baselines,
-            comparison,
+            reports.beside,
+            reports.comparison,
             settings,
             exec_properties[RUN_NAME_PARAMETER],
             rivals,
-            notices,
-            total_steps(students),
+            [*reports.notices, *notices],
+            total_steps(reports.students),
+            reports.refused,
         )
 
         folder = output_dict[VERDICT_KEY][0].uri
         verdict.save(folder)
-        shutil.copytree(input_dict[COMPARISON_KEY][0].uri, Path(folder) / Verdict.BENCHMARK)
+        shutil.copytree(reports.comparison_folder, Path(folder) / Verdict.BENCHMARK)
         picture.draw(verdict, folder, settings.budgets)
         page.write(
             page.Material(
                 verdict,
-                converted,
-                [report for report, _ in noss],
-                latencies,
+                reports.converted,
+                [report for report, _ in reports.noss],
+                reports.latencies,
                 teacher,
-                baselines,
-                students,
-                comparison,
+                reports.beside,
+                reports.students,
+                reports.comparison,
                 settings,
                 exec_properties.get(CONFIG_PARAMETER) or "",
             ),

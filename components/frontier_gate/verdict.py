@@ -42,6 +42,7 @@ def reach_verdict(
     registered: Mapping[str, Sequence[RegisteredVersion]] | None = None,
     notices: Sequence[str] = (),
     steps: Mapping[str, int] | None = None,
+    refused: Sequence[RefusedVariant] = (),
 ) -> Verdict:
     """Judges a run, device by device; see :mod:`components.common.frontier.judge` and ``dominance``.
 
@@ -57,6 +58,7 @@ def reach_verdict(
       registered: By device what the registry holds for it, to compete with.
       notices: What a reader must know of how this was judged.
       steps: Optimiser steps behind each candidate's weights.
+      refused: Files and candidates of which a report could not be read.
 
     Raises:
       ValueError: If reports do not belong together, or goals or axes name what is not there.
@@ -76,8 +78,10 @@ def reach_verdict(
     devices = _device_names(latencies)
     by_name = {baseline.name: baseline for baseline in baselines}
     unavailable = {task.name for task in comparison.unavailable}
-    check_names(settings, devices, teacher, list(by_name), converted, unavailable)
-    draws = read_draws(noss, [axis.task for axis in settings.axes if axis.task])
+    unread = {name for one in refused for name in (one.point_id, one.point_id.rpartition("/")[0])}
+    check_names(settings, devices, teacher, list(by_name), converted, unavailable, unread)
+    undrawn: dict[str, str] = {}
+    draws = read_draws(noss, [axis.task for axis in settings.axes if axis.task], undrawn)
     run = _Run(
         converted,
         [report for report, _ in noss],
@@ -85,8 +89,10 @@ def reach_verdict(
         by_name,
         comparison,
         draws,
+        undrawn,
         registered or {},
         steps or {},
+        refused,
     )
     synthetic = any(task.synthetic for task in teacher.tasks)
     digest = benchmark_digest(teacher, comparison.protocol)
@@ -130,16 +136,23 @@ class _Run:
     baselines: Mapping[str, NossModelResult]
     comparison: NossComparison
     draws: Mapping[str, Mapping[str, Floats]]
+    undrawn: Mapping[str, str]
     registered: Mapping[str, Sequence[RegisteredVersion]]
     steps: Mapping[str, int]
+    refused: Sequence[RefusedVariant]
 
     def on_device(self, latency: LatencyReport, settings: GateSettings, measure: Measure) -> DeviceVerdict:
         """The decision on one device."""
         device = latency.machine.profile
         points, refused = find_points(self.converted, self.noss, latency, self.teacher, self.comparison)
-        no_figure = {p.point_id: reason for p in points if (reason := misplaced(p, settings.axes))}
+        no_figure = {
+            point.point_id: reason
+            for point in points
+            if (reason := misplaced(point, settings.axes) or self.undrawn.get(point.point_id))
+        }
         points = [point for point in points if point.point_id not in no_figure]
         refused += [RefusedVariant(point_id=name, reason=reason) for name, reason in no_figure.items()]
+        refused += self.refused
         own_files = {point.sha256: point.point_id for point in points}
         registered = self.registered.get(device, ())
         incumbents = find_incumbents(registered, measure, own_files, settings.axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from components.frontier_pusher.origin import Origin
 from schemas.noss_reports import NossReport
 from schemas.push_reports import ModelDescription
 from schemas.secrets import redact
+from schemas.settings import UnreadableReport
 from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport, TfliteVariant
 from schemas.verdicts import Blessing, Verdict
@@ -20,6 +22,8 @@ from schemas.verdicts import Blessing, Verdict
 VARIANTS_ROLE = "variants"
 STUDENT_ROLE = "student"
 NOSS_ROLE = "noss"
+
+logger = logging.getLogger("tinytrill.frontier_pusher")
 
 # id, uri and type of an artifact, by the name of the input.
 Metadata = dict[str, dict[str, str | int]]
@@ -107,21 +111,25 @@ class Candidate:
 
 
 def read_candidates(input_dict: Mapping[str, list[types.Artifact]]) -> dict[str, Candidate]:
-    """All candidates by their id."""
+    """The candidates by their id; one of which a report cannot be read is left out, and that is logged."""
     artifacts = [fan_in.gather(input_dict, role) for role in (VARIANTS_ROLE, STUDENT_ROLE, NOSS_ROLE)]
-    found = [
-        Candidate(
-            Path(variants.uri),
-            Path(student.uri),
-            Path(noss.uri),
-            TfliteReport.load(variants.uri),
-            StudentInfo.load(student.uri),
-            NossReport.load(noss.uri),
-            metadata_of({VARIANTS_ROLE: variants, STUDENT_ROLE: student, NOSS_ROLE: noss}),
-        )
-        for variants, student, noss in zip(*artifacts, strict=True)
-    ]
-    return {candidate.converted.candidate_id: candidate for candidate in found}
+    found: dict[str, Candidate] = {}
+    for variants, student, noss in zip(*artifacts, strict=True):
+        try:
+            candidate = Candidate(
+                Path(variants.uri),
+                Path(student.uri),
+                Path(noss.uri),
+                TfliteReport.load(variants.uri),
+                StudentInfo.load(student.uri),
+                NossReport.load(noss.uri),
+                metadata_of({VARIANTS_ROLE: variants, STUDENT_ROLE: student, NOSS_ROLE: noss}),
+            )
+        except UnreadableReport as error:
+            logger.warning("a candidate is left out: %s", error)
+            continue
+        found[candidate.converted.candidate_id] = candidate
+    return found
 
 
 def metadata_of(artifacts: Mapping[str, types.Artifact]) -> Metadata:

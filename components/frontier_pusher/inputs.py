@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,10 @@ from schemas.ingest_reports import IngestReport
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
 from schemas.push_reports import ModelDescription
+from schemas.settings import UnreadableReport
 from schemas.verdicts import Verdict
+
+logger = logging.getLogger("tinytrill.frontier_pusher")
 
 VERDICT_KEY = "verdict"
 TEACHER_KEY = "teacher"
@@ -57,8 +61,13 @@ class JudgedRun:
         """What is said of each blessed point.
 
         Raises:
-          ValueError: If devices judged different files by one name, or the benchmark has no result of one.
+          ValueError: If devices judged different files by one name, the benchmark has no result of one, or
+            reports of its candidate could not be read.
         """
+        blessed = {point.candidate_id: point.point_id for _, point in self.verdict.blessed}
+        if unread := sorted(blessed[name] for name in blessed.keys() - self.candidates.keys()):
+            names = ", ".join(unread)
+            raise ValueError(f"blessed, but reports of their candidates cannot be read: {names}")
         return [
             self.candidates[blessings[0].point.candidate_id].description(
                 blessings, self.verdict, self.origin, run_name, run_key
@@ -68,11 +77,15 @@ class JudgedRun:
 
 
 def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
-    """Reads all reports."""
+    """Reads all reports; what the gate could not read of candidates and devices is left out here too.
+
+    Raises:
+      UnreadableReport: If the verdict, or what tells of corpus, windows or teacher, cannot be read.
+    """
     verdict_folder = Path(input_dict[VERDICT_KEY][0].uri)
     windows, teacher = input_dict[WINDOWS_KEY][0], input_dict[TEACHER_KEY][0]
     latency_folders = [Path(artifact.uri) for artifact in fan_in.gather(input_dict, LATENCY_ROLE)]
-    latencies = [LatencyReport.load(folder) for folder in latency_folders]
+    latencies = {folder: report for folder in latency_folders if (report := _latency(folder))}
     sources = {
         Path(artifact.uri): IngestReport.load(artifact.uri)
         for artifact in fan_in.gather(input_dict, SOURCE_ROLE)
@@ -81,7 +94,7 @@ def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
         Verdict.load(verdict_folder),
         verdict_folder,
         read_candidates(input_dict),
-        latencies,
+        list(latencies.values()),
         Origin(
             DistillationSetInfo.load(windows.uri),
             windows.uri,
@@ -91,10 +104,7 @@ def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
         {
             "": Path(windows.uri, DistillationSetInfo.FILE),
             TEACHER_KEY: Path(teacher.uri, NossReport.FILE),
-            **{
-                latency.machine.profile: folder / LatencyReport.FILE
-                for latency, folder in zip(latencies, latency_folders, strict=True)
-            },
+            **{latency.machine.profile: folder / LatencyReport.FILE for folder, latency in latencies.items()},
             **{
                 "corpus" if is_corpus(report) else "tasks": folder / IngestReport.FILE
                 for folder, report in sources.items()
@@ -102,6 +112,14 @@ def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
         },
         metadata_of(_common(input_dict)),
     )
+
+
+def _latency(folder: Path) -> LatencyReport | None:
+    try:
+        return LatencyReport.load(folder)
+    except UnreadableReport as error:
+        logger.warning("a device's report is left out: %s", error)
+        return None
 
 
 def _common(input_dict: Mapping[str, list[types.Artifact]]) -> dict[str, types.Artifact]:

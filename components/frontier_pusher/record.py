@@ -21,6 +21,7 @@ from components.frontier_pusher.inputs import JudgedRun
 from components.frontier_pusher.settings import PusherSettings
 from components.frontier_pusher.tags import in_words, version_tags
 from schemas.noss_reports import NossReport
+from schemas.plain_text import plain_lines
 from schemas.push_reports import ModelDescription, PushedModel
 from schemas.run_context import RunContext
 from schemas.run_records import RecordedFile, RecordedRun, RecordedVersion, RunRecord
@@ -175,7 +176,7 @@ def _pipeline_run(run: JudgedRun, identity: Identity, config_json: str, folder: 
     packages = identity.context.provenance.packages if identity.context else {}
     return RecordedRun(
         name=identity.run_name,
-        tags={GATE_TAG: f"closed: {'; '.join(reasons)}"[:_LONGEST_TAG] if closed else "open"},
+        tags={GATE_TAG: plain_lines(f"closed: {'; '.join(reasons)}")[:_LONGEST_TAG] if closed else "open"},
         parameters=metrics.run_parameters(verdict, run.origin.windows, packages),
         metrics=metrics.run_metrics(verdict, run.origin.teacher),
         files=files,
@@ -209,7 +210,7 @@ def _candidate_run(
     files.append(_metadata(folder, candidate.metadata))
     return RecordedRun(
         name=name,
-        tags={FAILURE_TAG: candidate.failure[:_LONGEST_TAG]} if candidate.failure else {},
+        tags={FAILURE_TAG: plain_lines(candidate.failure)[:_LONGEST_TAG]} if candidate.failure else {},
         parameters=metrics.candidate_parameters(candidate.converted, candidate.student),
         metrics=metrics.candidate_metrics(
             candidate.student, candidate.converted, candidate.noss, run.latencies

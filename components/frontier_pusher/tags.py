@@ -16,6 +16,7 @@ from components.common.tracking.names import (
     SHA256_TAG,
     VERDICT_SHA256_TAG,
 )
+from schemas.plain_text import plain
 from schemas.push_reports import ModelDescription
 from schemas.verdicts import Blessing, FrontierPoint, Standing, Verdict
 
@@ -64,7 +65,7 @@ def version_tags(
         "tinytrill.quality_of_teacher": f"{point.quality_of_teacher:.4f}",
         f"tinytrill.latency_{_typical(point)}_ms": f"{point.latency_ms:.4g}",
         "tinytrill.latency_ratio": f"{point.latency_ratio:.4g}",
-        "tinytrill.machine": machine.name,
+        "tinytrill.machine": plain(machine.name),
         "tinytrill.is_device": str(machine.is_device).lower(),
         "tinytrill.bytes": str(description.bytes),
         "tinytrill.synthetic": str(description.synthetic).lower(),
@@ -75,7 +76,7 @@ def version_tags(
 def in_words(description: ModelDescription, blessing: Blessing) -> str:
     """A version in a sentence, as the registry shows it."""
     machine, point = blessing.machine, blessing.point
-    return (
+    return plain(
         f"{description.point_id}: mean NOSS score {point.quality:.3f} ({point.quality_of_teacher:.1%} "
         f"of the teacher), {point.latency_ms:.3g} ms {_typical(point)} on {machine.profile} ({machine.name}, "
         f"{'device' if machine.is_device else 'host, not a device'}), {description.bytes / 2**20:.2f} MiB"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def read_samples(folder: str | Path) -> list[SampleRecord]:
             )
             for i in range(len(found["key"]))
         ]
-    except (KeyError, IndexError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} holds no samples of a latency report: {error}") from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from components.latency_benchmark.backends.base import Subject
 from components.latency_benchmark.sounds import write_input
+from schemas.settings import UnreadableReport
 from schemas.students import FrontEndSpec
 from schemas.tflite_reports import TfliteReport, TfliteVariant
 
@@ -34,8 +35,12 @@ def find(variant_uris: Sequence[str], folder: Path, seed: int) -> Found:
     """
     found = Found()
     seen: dict[str, str] = {}
-    for uri in variant_uris:
-        report = TfliteReport.load(uri)
+    for number, uri in enumerate(variant_uris, start=1):
+        try:
+            report = TfliteReport.load(uri)
+        except UnreadableReport as error:
+            found.failures[f"candidate {number}"] = str(error)
+            continue
         if report.candidate_id in seen:
             raise ValueError(
                 f"candidate {report.candidate_id} is in {seen[report.candidate_id]} and in {uri}"

@@ -7,6 +7,7 @@ chapter 8). That interval is narrower than what the intervals of the two scores 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,6 +21,9 @@ from components.noss_comparison.settings import NossComparisonSettings
 from schemas.comparison_reports import LeftOut, ModelSlices, NossComparison, PairedDifference
 from schemas.noss_reports import ModelKind, NossModelResult, NossReport, TfmaSummary
 from schemas.noss_task_sets import NossTaskSet
+from schemas.settings import UnreadableReport
+
+_LOG = logging.getLogger("tinytrill.noss_comparison")
 
 _ORDER: tuple[ModelKind, ...] = ("control", "baseline", "reference", "teacher", "student")
 _FLOAT = "float32"
@@ -221,11 +225,15 @@ def _difference(one: _Compared, other: _Compared, tasks: Sequence[str]) -> Paire
 
 
 def _slices(model: _Model) -> ModelSlices | None:
-    """A model's TFMA evaluation, if it has one."""
+    """A model's TFMA evaluation, if it has one that can be read."""
     folder = model.folder / NossReport.TFMA / model.file_name
     if not (folder / TfmaSummary.FILE).is_file():
         return None
-    return ModelSlices(model=model.result.name, tfma=TfmaSummary.load(folder))
+    try:
+        return ModelSlices(model=model.result.name, tfma=TfmaSummary.load(folder))
+    except UnreadableReport as error:
+        _LOG.warning("%s has no slices: %s", model.result.name, error)
+        return None
 
 
 def _refused_name(report: NossReport, variant: str) -> str:

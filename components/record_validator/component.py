@@ -5,19 +5,56 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tfx import types
-from tfx.components import ExampleValidator
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.types import standard_artifacts
+from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+from tfx.types.standard_component_specs import ExampleValidatorSpec
 
 from components.record_validator.curated_schema import RecordKind, schema_text
-from components.record_validator.executor import SCHEMA_KEY, SCHEMA_TEXT_KEY, Executor, SchemaExecutor
+from components.record_validator.executor import (
+    CODE_DIGEST_PARAMETER,
+    SCHEMA_KEY,
+    SCHEMA_TEXT_KEY,
+    Executor,
+    SchemaExecutor,
+)
 
 
-class RecordValidator(ExampleValidator):
+class RecordValidatorSpec(types.ComponentSpec):
+    """Specification of RecordValidator: ExampleValidator's, and a digest of the code."""
+
+    PARAMETERS = {
+        **ExampleValidatorSpec.PARAMETERS,
+        CODE_DIGEST_PARAMETER: ExecutionParameter(type=str, optional=True),
+    }
+    INPUTS: ClassVar[dict[str, ChannelParameter]] = ExampleValidatorSpec.INPUTS
+    OUTPUTS = ExampleValidatorSpec.OUTPUTS
+
+
+class RecordValidator(base_component.BaseComponent):
     """ExampleValidator that stops the run on anomalies and says which."""
 
+    SPEC_CLASS = RecordValidatorSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self, *, statistics: types.BaseChannel, schema: types.BaseChannel, code_digest: str = ""
+    ) -> None:
+        """Makes the component; every split is validated.
+
+        Args:
+          statistics: Of the records, an ``ExampleStatistics``.
+          schema: What they are held against.
+          code_digest: Digest of the component's code; a change runs it again.
+        """
+        parameters = {
+            standard_component_specs.STATISTICS_KEY: statistics,
+            standard_component_specs.SCHEMA_KEY: schema,
+            standard_component_specs.EXCLUDE_SPLITS_KEY: "[]",
+            CODE_DIGEST_PARAMETER: code_digest,
+            standard_component_specs.ANOMALIES_KEY: types.Channel(type=standard_artifacts.ExampleAnomalies),
+        }
+        super().__init__(spec=RecordValidatorSpec(**parameters))
 
 
 class CuratedSchemaSpec(types.ComponentSpec):

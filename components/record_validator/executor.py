@@ -19,6 +19,7 @@ from components.common.tfx.evidence import keep_evidence
 
 SCHEMA_KEY = "schema"
 SCHEMA_TEXT_KEY = "schema_text"
+CODE_DIGEST_PARAMETER = "code_digest"
 SCHEMA_FILE = "schema.pbtxt"
 
 _logger = logging.getLogger("tinytrill.record_validator")

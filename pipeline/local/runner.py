@@ -27,6 +27,7 @@ from pipeline.local.tracked_run import store_of_run, tracked
 from pipeline.models.lineage.export import export_lineage
 from pipeline.models.lineage.metadata_graph import annotate
 from pipeline.preflight import examine
+from pipeline.terminal.full_disk import full_disk
 from pipeline.terminal.progress import Progress, listening, terminal
 from pipeline.terminal.reason import reason
 from schemas.corpus_statistics import CorpusStatistics
@@ -135,7 +136,8 @@ def _run_pipeline(
             closed = error
         except Exception as error:
             logging.getLogger().error("%s failed\n%s", progress.current, redact(traceback.format_exc()))
-            raise RunFailed(f"{progress.current}: {reason(error)}\n  more in {layout.log}") from error
+            why = full_disk(error, layout.root) or reason(error)
+            raise RunFailed(f"{progress.current}: {why}\n  more in {layout.log}") from error
     return RunTimes(executed=progress.executed, cached=progress.cached, seconds=progress.seconds), closed
 
 

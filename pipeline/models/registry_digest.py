@@ -6,12 +6,11 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from components.common.tracking.names import CHAMPION_ALIAS, model_name
 from components.common.tracking.registered import registered_versions
 from components.frontier_pusher.settings import PusherSettings
 from schemas.push_reports import FrontierIndex
+from schemas.settings import UnreadableReport
 
 
 def registry_digest(push: PusherSettings, run_name: str, devices: Iterable[str]) -> str:
@@ -45,6 +44,6 @@ def _last_pushed(destination: Path, run_name: str) -> set[str]:
     """sha256 of what a run of this name pushed last; a folder may serve several runs."""
     try:
         index = FrontierIndex.load(destination)
-    except (FileNotFoundError, ValidationError):  # none yet, or one of another release
+    except UnreadableReport:  # none yet, or one of another release
         return set()
     return {model.sha256 for model in index.models} if index.run_name == run_name else set()

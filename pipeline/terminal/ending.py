@@ -15,6 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from pipeline.local.layout import RunLayout
+from pipeline.terminal.full_disk import full_disk
 from pipeline.terminal.reason import reason
 from schemas.bounded import bounded_text
 from schemas.secrets import redact
@@ -89,7 +90,8 @@ def unforeseen(error: Exception, output: Path | None) -> str:
         said = f"{type(error).__name__}: {reason(error)}"
     log = _log(error, output)
     more = f"more in {log}" if log else "--verbose shows where"
-    return f"{bounded_text(said, 500)} ({more})"
+    full = full_disk(error, output)
+    return f"{bounded_text(said, 500)} ({more})" + (f"; {full}" if full else "")
 
 
 def _log(error: Exception, output: Path | None) -> Path | None:

@@ -16,7 +16,9 @@ MAY_HOLD: dict[str, dict[str, str]] = {
             "pointers progress readers record_sum requests resample s3_store settings shard_writer "
             "sounds streams"
         ),
-        "schemas": "artifacts corpus_statistics ingest_reports publishing records settings tfrecord",
+        "schemas": (
+            "artifacts corpus_statistics ingest_reports plain_text publishing records settings tfrecord"
+        ),
     },
     "corpus_synthesizer": {
         "components/common/audio": "resample",
@@ -34,7 +36,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "schemas": (
             "architecture artifacts bounded comparison_reports devices faults latency_faults "
             "latency_reports latency_validity noss_faults noss_reports noss_task_sets noss_tasks "
-            "secrets settings strict_yaml student_reports students tensors tflite_faults "
+            "plain_text secrets settings standing_faults strict_yaml student_reports students tensors "
+            "tflite_faults "
             "tflite_reports training_reports verdicts"
         ),
     },

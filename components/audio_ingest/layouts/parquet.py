@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.audio_ingest.layouts.base import MOST_BYTES, ContainerLayout, Entry, LayoutError, Strays
 from components.audio_ingest.layouts.files import parse_any
-from components.audio_ingest.layouts.parquet_pages import check_rows, rows_at_once
+from components.audio_ingest.layouts.parquet_pages import check_rows, is_prefixed, rows_at_once
 from components.common.audio.errors import AudioError, Reason
 from components.common.audio.places import FoundFile, PlaceError, open_binary
 from components.common.audio.pointers import HEAD_BYTES, pointer
@@ -24,6 +24,7 @@ _BYTES = "bytes"
 
 # Sounds held at once: a clip of ten seconds is up to two megabytes.
 _TOGETHER = 16
+_IDS_TOGETHER = 1 << 16
 _BUFFER = 1 << 20
 _LONGEST_ID = 256
 
@@ -96,15 +97,17 @@ def _idents(file: pq.ParquetFile, column: str, path: str) -> Iterator[list[Any]]
 
     with open_binary(path) as raw:
         for group in range(file.metadata.num_row_groups):
-            rows_at_once(raw, file.metadata, group, column, 1, path)
-            for batch in file.iter_batches(row_groups=[group], columns=[column]):
+            together = rows_at_once(
+                raw, file.metadata, group, column, _IDS_TOGETHER, path, by_dictionary=True
+            )
+            for batch in file.iter_batches(together, row_groups=[group], columns=[column]):
                 values = batch.column(0)
                 if isinstance(values, pa.DictionaryArray):
                     known = [_short(value) for value in values.dictionary]
                     codes = values.indices.to_pylist()
                     yield [None if code is None else known[code] for code in codes]
                 else:
-                    yield values.to_pylist()
+                    yield [_short(value) for value in values]
 
 
 def _short(value: Any) -> Any:
@@ -189,7 +192,7 @@ def _opened(path: str) -> Iterator[pq.ParquetFile]:
             opened = pq.ParquetFile(
                 file,
                 metadata=footer,
-                read_dictionary=[ident] if ident else None,
+                read_dictionary=[ident] if ident and not is_prefixed(footer, ident) else None,
                 pre_buffer=False,
                 buffer_size=_BUFFER,
             )

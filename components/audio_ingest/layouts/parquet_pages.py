@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 _HEADER_BYTES = 1 << 16
 _TYPE, _UNCOMPRESSED, _COMPRESSED = 1, 2, 3
 _DICTIONARY = 2
+_PREFIXED = "DELTA_BYTE_ARRAY"
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _DEEPEST = 8
-# Values that a dictionary stands for are unpacked once for each row that is read at a time.
+# What a dictionary or the value before stands for is unpacked once for each row that is read at a time.
 _AT_ONCE_BYTES = 64 << 20
 # Less than any sound file takes, so that a file cannot claim more rows than its bytes can hold.
 _LEAST_ROW_BYTES, _ROWS_ANYWAY = 16, 1 << 17
@@ -36,8 +37,26 @@ def check_rows(metadata: pq.FileMetaData, size: int, path: str) -> None:
         raise ParquetBomb(f"{path} claims {metadata.num_rows} rows in {size} bytes, at most {most} are read")
 
 
+def is_prefixed(metadata: pq.FileMetaData, column: str) -> bool:
+    """Whether values of a column are told by what they share with the value before."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    return any(
+        _PREFIXED in group.column(number).encodings
+        for group in groups
+        for number in range(group.num_columns)
+        if _is(group.column(number), column)
+    )
+
+
 def rows_at_once(
-    file: BinaryIO, metadata: pq.FileMetaData, group: int, column: str, most: int, path: str
+    file: BinaryIO,
+    metadata: pq.FileMetaData,
+    group: int,
+    column: str,
+    most: int,
+    path: str,
+    *,
+    by_dictionary: bool = False,
 ) -> int:
     """How many rows of a column chunk may be read at once.
 
@@ -48,6 +67,7 @@ def rows_at_once(
       column: Path of the column.
       most: Rows wanted at the most.
       path: For messages.
+      by_dictionary: What a dictionary stands for is unpacked once, not for each row.
 
     Raises:
       ParquetBomb: If a page claims to unpack to far more than its bytes.
@@ -61,6 +81,8 @@ def rows_at_once(
         if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < at:
             at = chunk.dictionary_page_offset
         end = at + chunk.total_compressed_size
+        # A value may begin with all that the value before it is, so that each can be as long as a page.
+        prefixed = _PREFIXED in chunk.encodings
         while at < end:
             file.seek(at)
             header = _Header(file.read(_HEADER_BYTES))
@@ -69,7 +91,7 @@ def rows_at_once(
                     f"{path}, row group {group}, {column}: {header.packed} bytes claim to unpack to "
                     f"{header.unpacked}, at most {allowance(header.packed)} are unpacked"
                 )
-            if header.kind == _DICTIONARY:
+            if prefixed or (header.kind == _DICTIONARY and not by_dictionary):
                 most = max(1, min(most, _AT_ONCE_BYTES // max(1, header.unpacked)))
             at += header.length + header.packed
     return most

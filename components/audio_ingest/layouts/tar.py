@@ -190,6 +190,13 @@ class _Headers:
         self.read, self.seek, self.tell = file.read_header, file.seek, file.tell
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose map of holes, which stands in its data and may have millions of lines, is not read."""
+
+    def _proc_gnusparse_10(self, next: tarfile.TarInfo, pax_headers: object, archive: object) -> None:
+        next.sparse = [(0, 0)]  # type: ignore[assignment]
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[_Bounded]:
     """Raises: PlaceError: if it cannot be opened."""
@@ -205,7 +212,9 @@ def _members(file: _Bounded, path: str, strays: Strays) -> Iterator[tarfile.TarI
         try:
             # ignore_zeros: go on at the next header after a damaged one, and with archives put end to end.
             headers = cast(IO[bytes], _Headers(file))
-            archive = opened.enter_context(tarfile.open(fileobj=headers, mode="r:", ignore_zeros=True))
+            archive = opened.enter_context(
+                tarfile.open(fileobj=headers, mode="r:", ignore_zeros=True, tarinfo=_Member)
+            )
         except (tarfile.TarError, OSError, EOFError) as error:
             strays.add("unreadable tar", f"{path}: {error}")
             return

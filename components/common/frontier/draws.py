@@ -20,7 +20,9 @@ _STEP = 1e-4
 
 
 def read_draws(
-    noss: Sequence[tuple[NossReport, Path]], tasks: Collection[str]
+    noss: Sequence[tuple[NossReport, Path]],
+    tasks: Collection[str],
+    unreadable: dict[str, str] | None = None,
 ) -> dict[str, dict[str, Floats]]:
     """Draws by point and task, :data:`MEAN` for the mean over the tasks that decide.
 
@@ -29,6 +31,7 @@ def read_draws(
     Args:
       noss: Each report with the folder that holds its samples.
       tasks: The single tasks that are wanted besides the mean.
+      unreadable: Takes, by point, why its draws cannot be read; None: that is an error.
 
     Raises:
       ValueError: If a file of draws cannot be read or holds something else.
@@ -37,8 +40,14 @@ def read_draws(
     for report, folder in noss:
         for result in report.results:
             path = folder / NossReport.SAMPLES / f"{result.variant or result.model}.npz"
-            if path.is_file():
+            if not path.is_file():
+                continue
+            try:
                 found[result.name] = _read(path, tasks, [task.task for task in result.deciding])
+            except ValueError as error:
+                if unreadable is None:
+                    raise
+                unreadable[result.name] = str(error)
     return found
 
 

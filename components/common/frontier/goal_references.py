@@ -129,6 +129,7 @@ def check_names(
     baselines: Collection[str],
     converted: Sequence[TfliteReport],
     unavailable: Collection[str],
+    unread: Collection[str] = (),
 ) -> None:
     """Makes sure that goals and axes name what there is.
 
@@ -155,13 +156,14 @@ def check_names(
             )
         if goal.kind == "threshold" or goal.against in (TEACHER, CHAMPION):
             continue
+        candidate = goal.against.rpartition("/")[0]
         if goal.against in baselines:
             if goal.metric != "quality":
                 raise ValueError(
                     f"{goal.metric} cannot be compared with {goal.against!r}: it is not timed or weighed; "
                     "accepted: metric 'quality', 'champion', or a point of the run"
                 )
-        elif goal.against not in variants and goal.against.rpartition("/")[0] not in candidates:
+        elif goal.against not in variants and not {goal.against, candidate} & (candidates | {*unread}):
             raise ValueError(
                 f"goal against {goal.against!r}: there is no such model; there are "
                 f"{', '.join((TEACHER, CHAMPION, *baselines, *variants))}"

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.common.frontier.axes import misplaced
+from components.common.frontier.draws import MEAN, unpack
 from components.common.frontier.settings import AxisSettings
 from components.common.tracking.registered import RegisteredVersion
+from schemas.faults import outside
 from schemas.latency_reports import Machine
+from schemas.standing_faults import standing_faults
 from schemas.verdicts import FrontierPoint, RegisteredPoint, Standing
 
 
@@ -100,6 +103,21 @@ class Incumbent:
         )
 
 
+def untrue(standing: Standing) -> str:
+    """What is kept with a registered version that cannot be true, its draws included; empty if it can."""
+    found = standing_faults(standing) or _draw_faults(standing.point)
+    return f"what is kept with it cannot be true: {'; '.join(found)}" if found else ""
+
+
+def _draw_faults(point: FrontierPoint) -> list[str]:
+    if not point.quality_draws:
+        return []
+    draws = unpack(point.quality_draws)
+    if MEAN not in draws:
+        return ["the draws of its quality cannot be read"]
+    return outside("the mean of its draws", float(draws[MEAN].mean()), point.quality_low, point.quality_high)
+
+
 def find_incumbents(
     registered: Sequence[RegisteredVersion],
     measure: Measure,
@@ -118,7 +136,8 @@ def find_incumbents(
     for version in registered:
         if version.standing is None:
             continue
-        incomparable = measure.differs(version.standing) or misplaced(version.standing.point, axes)
+        standing = version.standing
+        incomparable = measure.differs(standing) or misplaced(standing.point, axes) or untrue(standing)
         own = own_files.get(version.standing.point.sha256)
         reason = incomparable or (f"the same file as {own} of this run" if own else "")
         found.append(Incumbent(version, version.standing, incomparable, reason))

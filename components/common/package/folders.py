@@ -11,8 +11,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from schemas.push_reports import FrontierIndex, ModelDescription
 from schemas.tflite_reports import TfliteVariant
 
@@ -136,7 +134,7 @@ def _holds(version: Path, description: ModelDescription) -> bool:
     try:
         held = ModelDescription.load(version)
         whole = (version / SUMS_FILE).read_text(encoding="utf-8") == _sums(version)
-    except (FileNotFoundError, ValidationError):  # cut short, or of another release
+    except (OSError, ValueError):  # cut short, or of another release
         return False
     who = {"run_name": "", "run_key": ""}
     return whole and held.model_copy(update=who) == description.model_copy(update=who)

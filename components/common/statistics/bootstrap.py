@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ def read_samples(path: Path) -> dict[str, Samples]:
         with np.load(path, allow_pickle=False) as stored:
             scores = np.asarray(stored["scores"], np.float64)
             return dict(zip(stored["tasks"].tolist(), scores, strict=True))
-    except (KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(str(error)) from error
+    except (KeyError, TypeError, EOFError, MemoryError, zlib.error, zipfile.BadZipFile) as error:
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def interval_95(samples: Samples) -> tuple[float, float]:

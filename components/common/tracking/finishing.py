@@ -6,8 +6,6 @@ import logging
 import tempfile
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from components.common.package import folders
 from components.common.tfx.evidence import evidence_of
 from components.common.tracking.links import make_links, seen_from_report, write_links
@@ -17,6 +15,7 @@ from components.common.tracking.tracker import Tracker
 from components.frontier_pusher.record import VERDICT_FOLDER
 from schemas.push_reports import FrontierIndex, PushedModel, PushReport, Registration
 from schemas.run_records import RunRecord
+from schemas.settings import UnreadableReport
 
 logger = logging.getLogger("tinytrill.frontier_pusher")
 
@@ -97,7 +96,7 @@ def _is_newest(record: RunRecord) -> bool:
     """Whether the index still names what this run pushed."""
     try:
         index = FrontierIndex.load(record.destination)
-    except (FileNotFoundError, ValidationError):
+    except UnreadableReport:
         return Path(record.destination).is_dir()
     named = [model.model_copy(update={"registrations": [], "run_id": ""}) for model in index.models]
     return index.run_key == record.run_key and named == record.models

@@ -10,6 +10,7 @@ from typing import Any
 
 from components.common.tracking.sending import Sent
 from components.common.tracking.stores import run_page, version_page
+from schemas.plain_text import plain_data
 from schemas.push_reports import PushedModel
 from schemas.verdicts import Verdict
 
@@ -56,7 +57,7 @@ def write_links(folder: Path, links: Mapping[str, Any]) -> Path:
     """Writes ``links.js``: a script, because a page that was opened as a file may load nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / Verdict.LINKS
-    path.write_text(f"{VARIABLE} = {json.dumps(links, indent=1)};\n", encoding="utf-8")
+    path.write_text(f"{VARIABLE} = {json.dumps(plain_data(links), indent=1)};\n", encoding="utf-8")
     return path
 
 

@@ -19,6 +19,7 @@ from components.frontier_gate.page.rows import noisy_variants, task_rows
 from components.frontier_gate.panel import PANEL_TITLES, latency_label
 from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
+from schemas.plain_text import plain_data
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint, Verdict
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def render(material: Material, picture: bytes, heat_map: bytes) -> str:
         gate_settings=json.dumps(material.settings.model_dump(mode="json"), indent=1),
         picture=base64.b64encode(picture).decode("ascii"),
         heat_map=base64.b64encode(heat_map).decode("ascii"),
-        data=Markup(to_script(data)),
+        data=Markup(to_script(plain_data(data))),
         style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         script=Markup("\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)),
     )

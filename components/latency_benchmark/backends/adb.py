@@ -162,7 +162,8 @@ class AdbBackend(Backend):
         """Removes the run's folder from the device; the configured one only if it was made for the run."""
         self._scratch.cleanup()
         self._ready = False
-        if problem := self._folder.remove():
+        patient = self._device.retries and not self._lost
+        if problem := self._folder.remove(self._device.reconnect_s if patient else 0.0):
             _log.warning("%s: %s", self._name, problem)
 
     def _surviving(self, action: Callable[[], _T]) -> _T:

@@ -82,8 +82,12 @@ class DeviceFolder:
         """Kills what still runs out of the folder."""
         self._connection.ask(f"pkill -9 -f {self._pattern()}", timeout_s)
 
-    def remove(self) -> str:
-        """Removes the folder, and the configured one if it was made for it; tells what went wrong, if so."""
+    def remove(self, wait_s: float = 0.0) -> str:
+        """Removes the folder, and the configured one if it was made for it; tells what went wrong, if so.
+
+        Args:
+          wait_s: Seconds to wait for a device whose connection is cut meanwhile; 0: it is left as it is.
+        """
         if not self.touched:
             return ""
         folder = shlex.quote(self.path)
@@ -91,13 +95,23 @@ class DeviceFolder:
         if self._parent_was_there is False:
             command += f"; rmdir {shlex.quote(self._parent)} 2>/dev/null"
         try:
-            # A command of its own: pkill looks at command lines, and this one's names the folder.
-            self.stop_processes(_CLOSING_S)
-            left = self._connection.ask(f"{command}; [ ! -e {folder} ]", _CLOSING_S).code
+            left = self._clean(f"{command}; [ ! -e {folder} ]", wait_s)
         except (Disconnected, DeviceLost) as error:
             return f"{self.path} is left on the device: {error}"
         self.touched = False
         return f"{self.path} could not be removed from the device" if left else ""
+
+    def _clean(self, command: str, wait_s: float) -> int:
+        """Kills and removes; once more if the connection is cut meanwhile and comes back. Its exit code."""
+        try:
+            # A command of its own: pkill looks at command lines, and the other's names the folder.
+            self.stop_processes(_CLOSING_S)
+            return self._connection.ask(command, _CLOSING_S).code
+        except Disconnected:
+            if not wait_s or not self._connection.wait(wait_s):
+                raise
+        self.stop_processes(_CLOSING_S)
+        return self._connection.ask(command, _CLOSING_S).code
 
     def _holds(self, remote: str, sha256: str, size: int) -> bool:
         """By sha256, or by size on an Android that cannot compute it."""

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from components.latency_benchmark.backends.base import (
     Backend,
     Burst,
@@ -22,6 +20,7 @@ from components.latency_benchmark.samples import read_samples
 from components.latency_benchmark.settings import MeasurementSettings
 from schemas.devices import ReplayDevice
 from schemas.latency_reports import LatencyMeasurement, LatencyReport, Machine, OperatorTime
+from schemas.settings import UnreadableReport
 
 _Kept = TypeVar("_Kept")
 
@@ -168,15 +167,8 @@ def _by_file(measurements: Iterable[LatencyMeasurement]) -> dict[str, dict[str, 
 def _read_report(folder: Path) -> LatencyReport:
     try:
         report = LatencyReport.load(folder)
-    except OSError as error:
-        raise ValueError(
-            f"there is no record to replay: {folder / LatencyReport.FILE} cannot be read ({error.strerror})"
-        ) from error
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()[:3]
-        )
-        raise ValueError(f"{folder / LatencyReport.FILE} is no latency report: {problems}") from error
+    except UnreadableReport as error:
+        raise ValueError(f"there is no record to replay: {error}") from error
     if report.reference is None:
         raise ValueError(f"the record {folder} holds no measurement: {report.failure}")
     return report

@@ -7,8 +7,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from pipeline.local.layout import RunLayout
 from pipeline.models.lineage.metadata_graph import read_graph
 from pipeline.models.lineage.outside import with_sources
@@ -17,6 +15,7 @@ from pipeline.models.lineage.registry_graph import candidate_runs, versions_of_r
 from pipeline.models.lineage.reports import with_reports
 from schemas.lineage import LineageGraph
 from schemas.secrets import redact
+from schemas.settings import UnreadableReport
 from schemas.verdicts import Verdict
 
 LINEAGE_FOLDER = "lineage"
@@ -60,7 +59,7 @@ def stored_graph(client: Any, parent_run_id: str) -> LineageGraph | str:
             if path not in {entry.path for entry in client.list_artifacts(parent_run_id, LINEAGE_FOLDER)}:
                 return f"the run has no {path}: it was never finished, or by an earlier release"
             return LineageGraph.load(Path(client.download_artifacts(parent_run_id, path, aside)).parent)
-        except (ValidationError, OSError, MlflowException) as error:
+        except (UnreadableReport, OSError, MlflowException) as error:
             return f"{path} cannot be read: {str(error).splitlines()[0]}"
 
 

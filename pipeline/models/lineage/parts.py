@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from pipeline.models.lineage.stages import PUSHED, VARIANTS, VERDICT
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.push_reports import PushReport
-from schemas.settings import ReportFile
+from schemas.settings import ReportFile, UnreadableReport
 from schemas.verdicts import Verdict
 
 _R = TypeVar("_R", bound=ReportFile)
@@ -82,6 +80,6 @@ def _read(graph: LineageGraph, kind: str, report: type[_R]) -> _R | None:
     for node in artifacts_of(graph, kind):
         try:
             return report.load(node.uri)
-        except (OSError, ValidationError):
+        except UnreadableReport:
             return None
     return None

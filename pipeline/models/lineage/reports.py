@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from components.common.package.folders import MODEL_FILE
 from pipeline.models.lineage import facts
 from pipeline.models.lineage.parts import artifacts_of, decision_id, file_id, folder_id, version_id
@@ -20,7 +18,7 @@ from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.noss_reports import NossReport
 from schemas.noss_task_sets import NossTaskSet
 from schemas.push_reports import PushedModel, PushReport, Registration
-from schemas.settings import Report
+from schemas.settings import Report, UnreadableReport
 from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport
 from schemas.trained_teacher import TrainedTeacherInfo
@@ -176,14 +174,12 @@ class _Reports:
         name: str = getattr(kind, "FILE", "")
         try:
             return kind.read(node.uri, name)
-        except FileNotFoundError:
+        except UnreadableReport as error:
+            place = f"{name} of {node.node_id}"
             self._missing.append(
-                f"{name} of {node.node_id} is absent: {node.uri} was deleted, or lies on another machine"
-            )
-        except (OSError, ValidationError) as error:
-            reason = _first_fault(error) if isinstance(error, ValidationError) else str(error)
-            self._missing.append(
-                f"{name} of {node.node_id} in {node.uri} cannot be read by this release: {reason}"
+                f"{place} is absent: {node.uri} was deleted, or lies on another machine"
+                if error.missing
+                else f"{place} cannot be read by this release: {error}"
             )
         return None
 
@@ -210,12 +206,6 @@ class _Reports:
             self._edges.append(LineageEdge(source=node.id, target=name))
         self._nodes[name] = part
         return part
-
-
-def _first_fault(error: ValidationError) -> str:
-    first, count = error.errors()[0], error.error_count()
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" + (f" (and {count - 1} more faults)" if count > 1 else "")
 
 
 def _starts(graph: LineageGraph, candidates: Collection[str]) -> set[str]:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from pipeline.local.metadata import open_metadata
 from pipeline.models.lineage.stages import PUSHED, VARIANTS
 from schemas.push_reports import PushReport
-from schemas.settings import ReportFile
+from schemas.settings import ReportFile, UnreadableReport
 from schemas.tflite_reports import TfliteReport
 
 _R = TypeVar("_R", bound=ReportFile)
@@ -55,7 +53,7 @@ def _reports(metadata_file: Path, kind: str, report: type[_R]) -> Iterator[tuple
         runs = [context for context in contexts if context.type == "pipeline_run"]
         try:
             read = report.load(artifact.uri)
-        except (OSError, ValidationError):
+        except UnreadableReport:
             continue
         if runs:
             yield read, max(runs, key=lambda run: run.create_time_since_epoch).name

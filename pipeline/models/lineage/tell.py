@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Iterator
+from itertools import groupby, zip_longest
 
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.models.lineage.cards import Card, seconds, way_of
+from pipeline.models.lineage.cards import Card, Way, seconds, way_of
 from pipeline.models.lineage.find import Found
 from pipeline.models.lineage.stages import TITLES
 from pipeline.terminal.rich_text import cell, cell_lines, tell
+from pipeline.terminal.words import print_table
 from schemas.lineage import LineageGraph
 from schemas.plain_text import plain
 
@@ -52,9 +54,14 @@ def _print_run(console: Console, graph: LineageGraph) -> None:
 
 
 def _print_way(console: Console, graph: LineageGraph, focus: str) -> None:
+    """A table in a terminal; in a pipe or a file plain columns, a line for each that is said."""
     way = way_of(graph, focus)
+    title = way.name + (f": {way.focus.point}" if way.focus.kind == "version" else "")
+    if not console.is_terminal:
+        print_table(console, ("part", "what", "made by"), list(_lines(way)), title, words=range(3))
+        return
     table = Table(
-        title=cell(way.name + (f": {way.focus.point}" if way.focus.kind == "version" else "")),
+        title=cell(title),
         title_justify="left",
         show_header=False,
     )
@@ -62,10 +69,21 @@ def _print_way(console: Console, graph: LineageGraph, focus: str) -> None:
         table.add_column(overflow="fold")
     for stage, cards in groupby(way.cards, key=lambda card: card.stage):
         for index, card in enumerate(cards):
-            said = "\n".join(map(plain, [card.title, *card.lines, *([card.footer] if card.footer else [])]))
+            said = "\n".join(map(plain, _said(card)))
             table.add_row(TITLES[stage] if index == 0 else "", cell_lines(said), cell_lines(_made_by(card)))
         table.add_section()
     console.print(table)
+
+
+def _lines(way: Way) -> Iterator[tuple[str, str, str]]:
+    """Part, what is said of it, and who made it: line by line, each named by its part."""
+    for card in way.cards:
+        for said, made in zip_longest(_said(card), _made_by(card).splitlines(), fillvalue=""):
+            yield TITLES[card.stage], said, made
+
+
+def _said(card: Card) -> list[str]:
+    return [card.title, *card.lines, *([card.footer] if card.footer else [])]
 
 
 def _made_by(card: Card) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.common.frontier.axes import Entrant, measure_axes, misplaced
 from components.common.frontier.draws import paired_with, unpack
-from components.common.frontier.incumbents import Incumbent, Measure
+from components.common.frontier.incumbents import Incumbent, Measure, untrue
 from components.common.frontier.judge import rank
 from components.common.frontier.settings import GateSettings
 from components.common.tracking.registered import RegisteredVersion
@@ -32,7 +32,13 @@ def as_incumbent(
     measure = Measure(
         evidence.judged.machine, verdict.reference_sha256, verdict.benchmark_digest, verdict.synthetic
     )
-    reason = fault or measure.differs(standing) or misplaced(other, gate.axes) or misplaced(own, gate.axes)
+    reason = (
+        fault
+        or measure.differs(standing)
+        or misplaced(other, gate.axes)
+        or misplaced(own, gate.axes)
+        or untrue(standing)
+    )
     if not reason and other.input != own.input:
         reason = f"it hears {_HEARS[other.input]}, {own.point_id} {_HEARS[own.input]}"
     return Incumbent(champion, standing, reason, reason)

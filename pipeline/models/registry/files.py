@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
 from components.common.package.folders import GOLDEN_FILE, MODEL_FILE, NOTICE_FILE, SUMS_FILE, sha256_of
 from components.common.package.serving import SCRIPT
 from components.common.tracking.faults import TrackingFault, telling
 from components.common.tracking.names import FILES_TAG, MLFLOW_FILES_TAG, SHA256_TAG
 from components.frontier_pusher.card import CARD_FILE, EXAMPLE_FILE
 from schemas.push_reports import ModelDescription
+from schemas.settings import UnreadableReport
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,10 +86,9 @@ def fetch_files(client: MlflowClient, version: ModelVersion, folder: Path) -> Mo
                 _check_sum(name, Path(aside, file), expected, MLFLOW_FILES_TAG)
     try:
         description = ModelDescription.load(folder)
-    except ValidationError as error:
+    except UnreadableReport as error:
         raise Tampered(
-            f"{name}: {ModelDescription.FILE} is as it was registered, but of another release: "
-            f"{error.error_count()} faults, the first: {error.errors()[0]['msg']}"
+            f"{name}: {ModelDescription.FILE} is as it was registered, but of another release: {error}"
         ) from None
     if description.sha256 != recorded[MODEL_FILE]:
         raise Tampered(

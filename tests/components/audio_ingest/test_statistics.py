@@ -27,7 +27,7 @@ from schemas.corpus_statistics import CorpusStatistics, Duplicates, Histogram, N
 from schemas.ingest_reports import IngestReport, SplitCounts
 
 SPEECH, WICKED = "/m/09x0r", "/m/wicked"
-WICKED_NAME = "<script>alert('&')</script>"
+WICKED_NAME = "<script>alert('&')</script>\u202e\x1b"
 
 
 def square(seconds: float, amplitude: int, rate: int = 16_000) -> DecodedAudio:
@@ -181,7 +181,10 @@ def test_page(statistics: CorpusStatistics, tmp_path: Path) -> None:
     # Nothing from elsewhere, and nothing that a name could smuggle in.
     assert not re.search(r"""(?:src|href)=["'](?!data:)|url\(|@import|https?:""", page)
     assert WICKED_NAME not in page and "<script" not in page
-    assert "&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;" in page and "/data/&lt;corpus&gt;" in page
+    assert (
+        r"&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;\u202e\x1b" in page
+        and "/data/&lt;corpus&gt;" in page
+    )
     # Six pictures: RMS, peak and length of two splits. Of four clips two are between -8 and -6 dBFS.
     assert page.count("<figure>") == 6
     assert "above −8 to −6 dBFS: 2 of 4 clips" in page  # noqa: RUF001

@@ -48,3 +48,11 @@ def test_two_candidates_of_one_name_are_an_error(tmp_path: Path) -> None:
     uris = [write_variants(tmp_path / name, "same", {"core-float32": b"x"}) for name in "ab"]
     with pytest.raises(ValueError, match="candidate same is in"):
         subjects.find(uris, tmp_path, seed=0)
+
+
+def test_a_candidate_whose_report_cannot_be_read_costs_its_own_files(tmp_path: Path) -> None:
+    good, bad = (write_variants(tmp_path / name, name, {"core-float32": b"x"}) for name in ("good", "bad"))
+    (tmp_path / "bad" / TfliteReport.FILE).write_text('{"candidate_id": "bad", "varia')
+    found = subjects.find([bad, good], tmp_path, seed=0)
+    assert [one.candidate_id for one in found.subjects] == ["good"]
+    assert "bad/variants.json is no tflite report" in found.failures["candidate 1"]

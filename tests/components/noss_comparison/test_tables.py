@@ -147,7 +147,7 @@ def test_page(comparison: NossComparison, tmp_path: Path) -> None:
     assert [a for a in outline.addresses if not a.startswith("data:")] == ["https://example.org/voxforge"]
     assert not re.search(r"@import|url\(", page)
     for wanted in (
-        EVIL,
+        plain(EVIL),
         "equal error rate",
         "lower is better ↓",
         "Best on test, as the papers did: for comparison with published figures only",
@@ -158,9 +158,9 @@ def test_page(comparison: NossComparison, tmp_path: Path) -> None:
         "noise 10 dB",
         "thresholds NOT met",
         "mood: too low",
-        f"speaker: {EVIL}",
+        f"speaker: {plain(EVIL)}",
         "-0.123",
-        f"has {EVIL}",
+        f"has {plain(EVIL)}",
         "1 of 1 pairs can be told apart",
         "strict: chosen on validation",
         "Apache-2.0",

@@ -99,7 +99,8 @@ def empty(name: str) -> Edit:
 def test_construct() -> None:
     statistics = types.Channel(type=standard_artifacts.ExampleStatistics)
     schema = CuratedSchema("clip")
-    component = RecordValidator(statistics=statistics, schema=schema.outputs["schema"])
+    component = RecordValidator(statistics=statistics, schema=schema.outputs["schema"], code_digest="abc")
+    assert component.exec_properties["code_digest"] == "abc"
     assert component.outputs["anomalies"].type is standard_artifacts.ExampleAnomalies
     assert component.executor_spec.executor_class is Executor
     assert schema.outputs["schema"].type is standard_artifacts.Schema

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import tarfile
+import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from components.audio_ingest.layouts.base import ContainerLayout, Entry, LayoutError, Strays
 from components.audio_ingest.layouts.parquet import Parquet
+from components.audio_ingest.layouts.parquet_pages import rows_at_once
 from components.audio_ingest.layouts.tar import Tar, WebDataset
 from components.common.audio.errors import AudioError
 from components.common.audio.places import FoundFile
@@ -73,6 +75,42 @@ def test_long_ids_that_are_packed_small(tmp_path: Path, dictionary: bool) -> Non
         assert "claim to unpack to" in strays.examples["unreadable parquet"][0]
         with pytest.raises(LayoutError, match="claim to unpack to"):
             Parquet().check(str(path))
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_ids_told_by_what_they_share_with_the_one_before(tmp_path: Path) -> None:
+    """A kilobyte of prefixes makes 300 ids of 1 MB, which are not held together."""
+    options = {"use_dictionary": False, "column_encoding": {"video_id": "DELTA_BYTE_ARRAY"}}
+    # A page of 2 MB claims no more than it may.
+    ident, rows = "a " * (1 << 19), 300
+    ids = pa.array([ident] * rows, pa.large_string())
+    path = write_parquet(tmp_path / "0.parquet", ids, [b"x"] * rows, compression="none", **options)
+    assert path.stat().st_size < 3 << 20
+    entries, strays = listed(Parquet(), path)
+    assert entries == [] and strays.counts == {"unknown name": rows}
+
+
+def test_good_ids_and_sounds_told_by_prefixes_are_read(tmp_path: Path) -> None:
+    encoding = {"video_id": "DELTA_BYTE_ARRAY", "audio.bytes": "DELTA_BYTE_ARRAY"}
+    ids, sounds = [ytid(number) for number in range(40)], [b"sound %d" % number for number in range(40)]
+    path = write_parquet(
+        tmp_path / "0.parquet", pa.array(ids), sounds, use_dictionary=False, column_encoding=encoding
+    )
+    entries, strays = listed(Parquet(), path)
+    assert [entry.ytid for entry in entries] == ids and not strays.counts
+    assert list(Parquet().read(str(path), [(row, 1) for row in range(40)])) == sounds
+
+
+def test_sounds_told_by_prefixes_are_held_one_by_one(tmp_path: Path) -> None:
+    """Sixteen at once of a page of 32 MB would be half a gigabyte."""
+    sound, rows = b"x" * (32 << 20), 20
+    path = write_parquet(
+        tmp_path / "0.parquet", pa.array([ytid(number) for number in range(rows)]), [sound] * rows,
+        compression="none", use_dictionary=False, column_encoding={"audio.bytes": "DELTA_BYTE_ARRAY"},
+    )  # fmt: skip
+    with path.open("rb") as raw:
+        together = rows_at_once(raw, pq.read_metadata(path), 0, "audio.bytes", 16, str(path))
+    assert together <= 2
 
 
 @pytest.mark.usefixtures("little_memory")
@@ -182,6 +220,25 @@ def test_sparse_members_are_not_read(tmp_path: Path) -> None:
     path.write_bytes(bytes(header) + bytes(512) + bytes(1024))
     found, strays = listed(Tar(), path)
     assert [str(entry.flaw) for entry in found] == ["unsafe"]
+    assert strays.counts == {"unsafe member": 1}
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_map_of_holes_is_not_read(tmp_path: Path) -> None:
+    """Ten million lines took more than a minute, line by line."""
+    lines = 2_000_000
+    body = f"{lines}\n".encode() + b"1\n" * (2 * lines)
+    body += bytes(-len(body) % tarfile.BLOCKSIZE)
+    sparse = tarfile.TarInfo(f"{ytid(1)}.wav")
+    sparse.size = len(body)
+    sparse.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "100"}
+    good = tarfile.TarInfo(f"{ytid(2)}.wav")
+    path = tmp_path / "0.tar"
+    path.write_bytes(sparse.tobuf(tarfile.PAX_FORMAT) + body + good.tobuf() + bytes(1024))
+    started = time.process_time()
+    entries, strays = listed(Tar(), path)
+    assert time.process_time() - started < 2
+    assert [(entry.ytid, entry.flaw is None) for entry in entries] == [(ytid(1), False), (ytid(2), True)]
     assert strays.counts == {"unsafe member": 1}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from components.common.frontier.draws import MEAN, pack, unpack
@@ -202,3 +204,45 @@ def test_what_does_not_compete_changes_nothing_else(run: Run) -> None:
     (device,) = beside.devices
     bare = device.model_copy(update={"registered": []})
     assert len(device.registered) == 1 and alone == beside.model_copy(update={"devices": [bare]})
+
+
+UNTRUE: dict[str, dict[str, Any]] = {
+    "latency_ms 5.0 outside its interval": {"latency_low_ms": 6.0, "latency_high_ms": 7.0},
+    "not above zero: latency_ratio = -0.5": {"latency_ratio": -0.5, "latency_ratio_low": -0.6},
+    "not above zero: bytes = 0": {"bytes": 0},
+    "not between 0 and 1: quality = 1.5": {"quality": 1.5, "quality_high": 1.6},
+    "quality 0.75 outside its interval 0.8 to 0.9": {"quality_low": 0.8, "quality_high": 0.9},
+    "quality, as a mean of its tasks, 0.75 outside": {"tasks": {"keyword": 0.2, "speaker": 0.3}},
+    "p95_ms 0.001 is below": {"p95_ms": 0.001, "p99_ms": None},
+    "latency_ms is 5, but its median is 9": {"p50_ms": 9.0, "p90_ms": 9.1, "p95_ms": 9.2, "p99_ms": 9.3},
+    "below zero: peak_mib = -1": {"peak_mib": -1.0, "peak_low_mib": None},
+    "not a finite number: init_ms = inf": {"init_ms": float("inf")},
+    "not a finite number: latency_ms = nan": {"latency_ms": float("nan")},
+    "is no sha256": {"sha256": ""},
+    "not that of a core file": {"input": "core"},
+    "it is called other/wave-float32": {"point_id": "other/wave-float32"},
+    "the draws of its quality cannot be read": {"quality_draws": "!"},
+    "the mean of its draws 0.99": {"quality_draws": pack(np.full(200, 0.99))},
+}
+
+
+@pytest.mark.parametrize("reason", UNTRUE)
+def test_what_is_kept_with_a_version_must_be_possible(run: Run, reason: str) -> None:
+    """A standing that contradicts itself neither competes nor waives a goal against the champion."""
+    champion = registered_from(make_run({LARGE: [Made(0.75, 5.0)]}), "3", ("champion",))
+    goal = Goal(metric="quality", kind="max_degradation", against="champion", limit=0.5)
+    (sound,) = device_of(run, registered=[champion], goals=(goal,)).registered
+    assert sound.competes
+    device = device_of(run, registered=[other_point(champion, **UNTRUE[reason])], goals=(goal,))
+    (registered,) = device.registered
+    assert not registered.competes and registered.beaten_by == []
+    assert registered.reason.startswith(("what is kept with it cannot be true: ", "latency is an axis"))
+    assert reason in registered.reason or "has no place on it" in registered.reason
+    assert all(not point.goals[0].met for point in device.points if point.input == registered.input)
+
+
+def test_a_standing_of_an_impossible_machine_does_not_compete(run: Run) -> None:
+    # A device's figures by the host's back end; identity says nothing of it.
+    version = other_machine(registered_from(earlier(), "3"), is_device=True)
+    (registered,) = device_of(run, registered=[version]).registered
+    assert "figures of the back end 'host' are called those of a device" in registered.reason

@@ -14,6 +14,7 @@ from components.frontier_gate import page
 from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.devices import Budget
 from schemas.noss_reports import NossReport
+from schemas.plain_text import plain
 from schemas.verdicts import Verdict
 from tests.components.frontier_gate.made_up import frill_run, material_of, registered, verdict_on
 from tests.components.frontier_gate.page.outline import read
@@ -270,3 +271,27 @@ def test_candidates_by_their_best_variant_beside_the_baselines() -> None:
         ("teacher", "teacher"): [False] * 4,
         (student.candidate_id, "wave-dynamic"): [True] * 4,
     }
+
+
+def test_names_show_in_the_order_they_have() -> None:
+    """No override of the direction of writing and no control character reaches page or script."""
+    backwards = "evil\u202etxt.exe\u2066\x1b[31m\u200f"
+    shown = r"evil\u202etxt.exe\u2066\x1b[31m\u200f"
+    run = demo_run()
+    point, *others = points_of(run)
+    evil = point.model_copy(update={"point_id": backwards, "candidate_id": backwards, "reasons": [backwards]})
+    machine = run.latencies[0].machine.model_copy(update={"name": backwards, "ambient": backwards})
+    rival = registered(evil).model_copy(update={"registered_model": backwards})
+    changes: dict[str, Any] = {
+        "points": [evil, *others], "registered": [rival], "closed": [backwards], "machine": machine,
+    }  # fmt: skip
+    html = html_of(run, None, changes, run_name=backwards)
+    assert not [one for one in html if one not in "\n\t" and plain(one) != one]
+    outline = read(html)
+    assert outline.all("h1")[0].text == shown
+    told = data_of(outline)
+    assert not [one for one in str(told) if plain(one) != one]
+    # A mark and its data still find each other.
+    assert told["devices"]["host"]["points"][0][0] == shown
+    assert shown in [mark.attributes.get("data-point") for mark in outline.all("g", classes="mark")]
+    assert told["devices"]["host"]["registered"][0]["name"].startswith(shown)

@@ -6,6 +6,7 @@ Nothing is taken over from ``valid``: counts, seconds, sessions and their condit
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 
@@ -21,6 +22,8 @@ _APART, _MOST_APART = 0.05, 0.25
 # Half of the invocations take the median or longer, so the mean is at least half of it.
 _LEAST_MEAN = 0.45
 _UNEVEN = 0.02
+# Rounds are kept to the nanosecond, and a session's figure is the median of its rounds.
+_OF_ROUNDS = 1e-3
 _RUNTIMES = {"host": "LiteRT", "adb": "benchmark_model"}
 
 
@@ -82,7 +85,33 @@ def measurement_faults(measured: LatencyMeasurement) -> list[str]:
     if measured.statistic != ("mean" if measured.p50_ms is None else "median"):
         found.append(f"its typical latency is called a {measured.statistic}, and it is not")
     found += faults.no_sha256("sha256", measured.sha256)
-    return found + _operator_faults(measured)
+    return found + _round_faults(measured) + _operator_faults(measured)
+
+
+def _round_faults(measured: LatencyMeasurement) -> list[str]:
+    """How the rounds contradict the sessions they are of; reports may be without them."""
+    numbers, rounds = measured.session_numbers, measured.round_ms
+    if len(set(numbers)) < len(numbers):
+        return [f"session_numbers names a session twice: {numbers}"]
+    if not rounds:
+        return []
+    if not len(rounds) == len(numbers) == len(measured.session_ms):
+        return [
+            f"it has rounds of {len(rounds)} sessions, names {len(numbers)} and has figures of "
+            f"{len(measured.session_ms)}"
+        ]
+    for number, of_session, typical in zip(numbers, rounds, measured.session_ms, strict=True):
+        told = {f"round_ms[{i}] of session {number}": one for i, one in enumerate(of_session)}
+        if found := faults.not_finite(told) or faults.not_above_zero(told):
+            return found
+        if not of_session:
+            return [f"session {number} has no round"]
+        if abs(statistics.median(of_session) / typical - 1) > _OF_ROUNDS:
+            return [
+                f"session {number} took {typical:.6g} ms, but the median of its rounds is "
+                f"{statistics.median(of_session):.6g}"
+            ]
+    return []
 
 
 def report_faults(report: LatencyReport) -> list[str]:

@@ -9,12 +9,13 @@ the mean, over the bootstrap draws, of what the winner of a draw scores there ab
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
-from components.common.frontier.axes import Entrant
+from components.common.frontier.axes import Entrant, place
 from components.common.frontier.draws import MEAN
+from components.common.frontier.scales import Scale
+from components.common.frontier.settings import AxisSettings
 from schemas.tensors import VariantInput
 from schemas.verdicts import AxisInfo, FrontierPoint, Recommendation, SeparatedPair
 
@@ -35,9 +36,9 @@ def recommend(
     if quality is None:
         return []
     blessed = {point.point_id for point in points if point.blessed}
-    found = []
+    found, by_name = [], {entrant.name: entrant for entrant in entrants}
     for kind in dict.fromkeys(point.input for point in points):
-        of_kind = [entrant for entrant in entrants if entrant.point.input == kind]
+        of_kind = [by_name[point.point_id] for point in points if point.input == kind]
         standing = [entrant for entrant in of_kind if entrant.name in blessed]
         if standing:
             found.append(_recommend(kind, standing, of_kind, quality))
@@ -67,9 +68,7 @@ def _recommend(
     best = max(standing, key=lambda entrant: (entrant.point.quality, -entrant.point.latency_ratio))
     near = [entrant for entrant in standing if entrant.point.quality >= best.point.quality - axis.margin]
     chosen = min(near, key=lambda entrant: (entrant.point.latency_ratio, entrant.point.bytes, entrant.name))
-    pairs = [
-        pair for one, other in combinations(standing, 2) if (pair := _separated(one, other, axis)) is not None
-    ]
+    pairs = _separated(standing, axis)
     apart = {
         name
         for pair in pairs
@@ -89,15 +88,17 @@ def _recommend(
     )
 
 
-def _separated(one: Entrant, other: Entrant, axis: AxisInfo) -> SeparatedPair | None:
-    """The pair, if one is of clearly better quality, all pairs considered."""
-    better, worse = (one, other) if one.point.quality >= other.point.quality else (other, one)
-    difference = better.point.quality - worse.point.quality
-    mine, theirs = better.draws.get(MEAN), worse.draws.get(MEAN)
-    if mine is not None and theirs is not None and len(mine) == len(theirs):
-        apart = difference > axis.critical * float(np.std(mine - theirs, ddof=1))
-    else:
-        apart = better.point.quality_low > worse.point.quality_high
-    if not apart or difference <= axis.margin:
-        return None
-    return SeparatedPair(better=better.name, worse=worse.name, difference=difference)
+def _separated(standing: Sequence[Entrant], axis: AxisInfo) -> list[SeparatedPair]:
+    """The pairs of which one is of clearly better quality, by the comparison that dominance rests on."""
+    (placed,) = place([AxisSettings(metric=axis.metric)], [axis], standing)
+    everyone = np.arange(len(standing))
+    asked = np.ones((len(standing), len(standing)), dtype=np.bool_)
+    better = Scale(placed, axes=1).better(everyone, everyone, asked)
+    return [
+        SeparatedPair(
+            better=standing[upper].name,
+            worse=standing[lower].name,
+            difference=standing[upper].point.quality - standing[lower].point.quality,
+        )
+        for upper, lower in np.argwhere(better)
+    ]

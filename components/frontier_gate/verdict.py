@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.common.frontier.axes import Entrant, misplaced
+from components.common.frontier.axes import Entrant, log_rounds, misplaced
 from components.common.frontier.champions import find_champions
 from components.common.frontier.draws import read_draws
 from components.common.frontier.goal_references import GoalReferences, check_names, slices_of
@@ -164,7 +164,14 @@ class _Run:
             find_champions(registered, incumbents, points),
             slices_of(self.comparison),
         )
-        judgement = judge(points, self.draws, incumbents, goal_references, settings, device)
+        rounds = {
+            one.key: log_rounds(one) for one in latency.measurements if one.key in goal_references.points
+        }
+        own = [
+            Entrant(name, point, self.draws.get(name, {}), rounds=rounds[name])
+            for name, point in there.items()
+        ]
+        judgement = judge(own, incumbents, goal_references, settings, device)
         unsound = report_faults(latency)
         closed = [
             *(f"the latency report cannot be believed: {words}" for words in unsound),
@@ -185,11 +192,7 @@ class _Run:
             refused=refused,
             registered=judgement.registered,
             axes=judgement.axes,
-            recommendations=recommend(
-                judged,
-                [Entrant(point.point_id, point, self.draws.get(point.point_id, {})) for point in judged],
-                judgement.axes,
-            ),
+            recommendations=recommend(judged, own, judgement.axes),
             effects=main_effects(judged, specs, self.steps, self.draws),
             effects_note=why_no_effects(judged, specs, self.steps),
             summary=_summary(device, closed, judged, refused),

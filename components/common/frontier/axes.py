@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from components.common.frontier.scales import NORMAL_95, Axis, Floats
 from components.common.frontier.settings import AxisSettings
 from components.common.frontier.simultaneous import critical_value
+from schemas.latency_reports import LatencyMeasurement
 from schemas.tensors import VariantInput
 from schemas.verdicts import AxisInfo, AxisMetric, FrontierPoint
 
@@ -42,12 +43,21 @@ class Entrant:
       draws: Bootstrapped scores ``(resamples,)`` by task, '' for the mean of all; draw i of all entrants is
         of the same clips. Empty: none are known.
       own: Whether it is of this run.
+      rounds: Logarithms of what each round took, by session of this run on the device. Empty: not told, or it
+        was timed in another run.
     """
 
     name: str
     point: FrontierPoint
     draws: Mapping[str, Floats]
     own: bool = True
+    rounds: Mapping[int, Floats] = field(default_factory=dict)
+
+
+def log_rounds(measured: LatencyMeasurement) -> dict[int, Floats]:
+    """Logarithms of what each round took, by session; empty if the report has not kept the rounds."""
+    told = zip(measured.session_numbers, measured.round_ms, strict=False)
+    return {session: np.log(rounds) for session, rounds in told}
 
 
 def misplaced(point: FrontierPoint, axes: Sequence[AxisSettings]) -> str:
@@ -123,6 +133,7 @@ def _place(axis: AxisSettings, info: AxisInfo, entrants: Sequence[Entrant]) -> A
         low=low,
         high=high,
         draws=draws,
+        rounds=_rounds(entrants) if axis.metric == "latency" else None,
         critical=info.critical,
         larger_is_better=axis.metric == "quality",
         relative=axis.metric != "quality",
@@ -138,6 +149,20 @@ def _draws(task: str, entrants: Sequence[Entrant]) -> Floats | None:
         raise ValueError(f"bootstrap draws of {task or 'the mean'} differ in number: {sorted(lengths)}")
     none = np.full(lengths.pop(), np.nan)
     return np.stack([entrant.draws.get(task, none) for entrant in entrants])
+
+
+def _rounds(entrants: Sequence[Entrant]) -> Floats | None:
+    """Rounds ``(n, sessions, rounds)``, NaN where an entrant has none; None if nobody has any."""
+    sessions = sorted({session for entrant in entrants for session in entrant.rounds})
+    longest = max((len(one) for entrant in entrants for one in entrant.rounds.values()), default=0)
+    if not longest:
+        return None
+    rounds = np.full((len(entrants), len(sessions), longest), np.nan)
+    for place, entrant in zip(rounds, entrants, strict=True):
+        for row, session in zip(place, sessions, strict=True):
+            own = entrant.rounds.get(session, ())
+            row[: len(own)] = own
+    return rounds
 
 
 def _figure(point: FrontierPoint, axis: AxisSettings) -> float | None:

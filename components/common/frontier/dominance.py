@@ -13,8 +13,10 @@ and fewer clips give a longer frontier, never a shorter one. (Judging "not shown
 does the opposite.)
 
 Where both points have bootstrap draws, which are of the same clips for all points, the standard deviation of
-the difference of the draws decides, times ``Axis.critical`` for a lead and 1.645 for the bound; else the two
-intervals do.
+the difference of the draws decides, times ``Axis.critical`` for a lead and 1.645 for the bound. Where both
+were timed in the same rounds of at least two sessions, these decide: the difference round by round and its
+standard error over the sessions, times Student's t (two-sided for a lead, which exceeds the margin by this
+difference too; one-sided for the bound). Else the two intervals do.
 
 With two axes a point may thus win one by more than the margin while it loses the other by no more than
 the margin. All margins zero and no intervals: the ordinary Pareto dominance.
@@ -76,7 +78,7 @@ class Comparison:
         lengths = {len(scale.position) for scale in self._scales}
         if len(lengths) != 1:
             raise ValueError(f"all axes must have the same number of points, got {sorted(lengths)}")
-        self._cheap_first = sorted(self._scales, key=lambda scale: scale.draws is not None)
+        self._cheap_first = sorted(self._scales, key=lambda scale: scale.pairs is not None)
 
     def __len__(self) -> int:
         return len(self._scales[0].position)

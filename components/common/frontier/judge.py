@@ -12,7 +12,6 @@ from components.common.frontier.draws import MEAN, pack, paired_with, unpack
 from components.common.frontier.goal_references import GoalReferences
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.incumbents import Incumbent
-from components.common.frontier.scales import Floats
 from components.common.frontier.settings import GateSettings, Ties
 from schemas.verdicts import AxisInfo, FrontierPoint, GoalResult, RegisteredPoint
 
@@ -63,8 +62,7 @@ class Rank:
 
 
 def judge(
-    points: Sequence[FrontierPoint],
-    draws: Mapping[str, Mapping[str, Floats]],
+    own: Sequence[Entrant],
     incumbents: Sequence[Incumbent],
     goal_references: GoalReferences,
     settings: GateSettings,
@@ -76,15 +74,13 @@ def judge(
     registered models. Blessed are the points that meet all goals and stand on the frontier of all that do.
 
     Args:
-      points: This run's, each with a figure on every axis.
-      draws: Bootstrap draws by point and task.
+      own: This run's points, each with a figure on every axis.
       incumbents: The registered versions.
       goal_references: What goals are held against.
       settings: Goals, axes, ties and budgets.
       device: Name of the device.
     """
     goals, budgets = applicable(settings.goals, device), settings.budgets.get(device, ())
-    own = [Entrant(point.point_id, point, draws.get(point.point_id, {})) for point in points]
     drawn = [entrant.draws for entrant in own]
     rivals = [
         Entrant(

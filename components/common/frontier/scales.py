@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Integers = np.ndarray[Any, np.dtype[np.int64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
+from components.common.frontier.session_pairs import Bools, Floats, Integers, SessionPairs
 
 # Two-sided 95 % for a lead, one-sided 95 % for "not worse".
 NORMAL_95 = 1.96
@@ -48,6 +45,8 @@ class Axis:
       relative: Compare ratios instead of differences.
       draws: Bootstrapped values ``(n, resamples)``, paired over all points; a row of NaN for a point that
         has none. Or None.
+      rounds: Of a relative axis, logarithms ``(n, sessions, rounds)`` of what every round of every session
+        took, paired over all points; the rounds of a session come first, NaN where there is none. Or None.
       critical: Standard deviations of the difference of the draws that a lead has to exceed.
     """
 
@@ -59,6 +58,7 @@ class Axis:
     larger_is_better: bool = True
     relative: bool = False
     draws: Floats | None = None
+    rounds: Floats | None = None
     critical: float = NORMAL_95
 
 
@@ -74,7 +74,7 @@ class Scale:
         self._allowed = self._clear // max(axes - 1, 1)
         self._has_interval = axis.low is not None or axis.high is not None
         self._bounds = _Bounds(axis, self)
-        self.draws = None if axis.draws is None else Draws(axis, self.values)
+        self.pairs = _pairs(axis, self.values)
 
     def within(self, winners: Integers, losers: Integers) -> Bools:
         """Which of ``winners`` is behind which of ``losers`` by no more than is allowed."""
@@ -89,17 +89,17 @@ class Scale:
     def better(self, winners: Integers, losers: Integers, asked: Bools) -> Bools:
         """Those of the ``asked`` pairs whose winner is clearly better."""
         asked = asked & self.ahead(winners, losers)
-        if not self._has_interval and self.draws is None:
+        if not self._has_interval and self.pairs is None:
             return asked
         apart: Bools = asked & (self.low[winners][:, None] > self.high[losers])
-        return apart if self.draws is None else self.draws.apart(winners, losers, asked, apart)
+        return apart if self.pairs is None else self.pairs.apart(winners, losers, asked, apart)
 
     def not_inferior(self, winners: Integers, losers: Integers, asked: Bools) -> Bools:
         """Those of the ``asked`` pairs whose winner is shown to be behind by no more than the margin."""
-        if not self._has_interval and self.draws is None:
+        if not self._has_interval and self.pairs is None:
             return asked
         shown: Bools = asked & self._bounds.not_inferior(winners, losers)
-        return shown if self.draws is None else self.draws.not_inferior(winners, losers, asked, shown)
+        return shown if self.pairs is None else self.pairs.not_inferior(winners, losers, asked, shown)
 
 
 class _Bounds:
@@ -196,6 +196,19 @@ class Draws:
             exceeds = gain[here] ** 2 >= quantile**2 / self._degrees * squares
             result[here] = np.where(open_[here], exceeds, result[here])
         return result
+
+
+def _pairs(axis: Axis, values: Floats) -> Draws | SessionPairs | None:
+    """What tells two points apart better than their two intervals do, where both have it."""
+    if axis.rounds is None:
+        return None if axis.draws is None else Draws(axis, values)
+    rounds = np.asarray(axis.rounds, dtype=np.float64)
+    if axis.draws is not None or not axis.relative or rounds.ndim != 3 or len(rounds) != len(values):
+        raise ValueError(
+            f"axis {axis.name!r}: rounds of shape {rounds.shape} for {len(values)} points; accepted: "
+            "logarithms (points, sessions, rounds) of a relative axis without draws"
+        )
+    return SessionPairs(rounds, float(np.log1p(axis.margin)), axis.larger_is_better)
 
 
 def _oriented(axis: Axis) -> tuple[Floats, Floats, Floats]:

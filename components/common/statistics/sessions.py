@@ -55,7 +55,7 @@ def over_sessions(figures: Sequence[float]) -> Interval:
         raise ValueError(f"an interval takes at least 2 sessions, got {len(figures)}")
     values = np.array(figures, dtype=np.float64)
     mean, n = float(values.mean()), len(values)
-    half = _t(n) * float(values.std(ddof=1)) / float(np.sqrt(n))
+    half = student_t(n) * float(values.std(ddof=1)) / float(np.sqrt(n))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -98,17 +98,18 @@ def sessions_to_tell(value: float, high: float, sessions: int, limit: float) -> 
     """
     if not 0 < value < limit or sessions < 2:
         return None
-    deviation = np.log(high / value) * np.sqrt(sessions) / _t(sessions)
+    deviation = np.log(high / value) * np.sqrt(sessions) / student_t(sessions)
     for more in range(sessions, MOST_SESSIONS + 1):
-        if value * np.exp(_t(more) * deviation / np.sqrt(more)) <= limit:
+        if value * np.exp(student_t(more) * deviation / np.sqrt(more)) <= limit:
             return more
     return None
 
 
-def _t(sessions: int) -> float:
+def student_t(sessions: int, share: float = 0.975) -> float:
+    """Quantile of Student's t for a mean over so many sessions; by default of the two-sided 95 % interval."""
     from scipy import special
 
-    return float(special.stdtrit(sessions - 1, 0.975))
+    return float(special.stdtrit(sessions - 1, share))
 
 
 def _redrawn(sessions: Sequence[Array], random: np.random.Generator) -> Array:

@@ -60,6 +60,9 @@ def converted(run: Run, **changes: Any) -> None:
     )
 
 
+NUMBERED = {"session_numbers": [1, 2, 3]}
+
+
 def refused(run: Run, **options: Any) -> str:
     """Why the first variant is refused; the second one is blessed all the same."""
     device = device_of(run, **options)
@@ -89,6 +92,12 @@ def test_what_is_sound_is_blessed(run: Run) -> None:
         ({"session_ms": []}, "has figures of 0"),
         ({"session_ms": [5.0, math.nan, 5.0]}, r"not a finite number: session_ms\[1\]"),
         ({"session_ms": [50.0, 50.0, 50.0]}, "the mean of its sessions"),
+        ({"session_numbers": [1, 2, 2]}, "names a session twice"),
+        ({"round_ms": [[5.0], [5.0]], **NUMBERED}, "rounds of 2 sessions, names 3 and has figures of 3"),
+        ({"round_ms": [[4.95], [5.0], []], **NUMBERED}, "session 3 has no round"),
+        ({"round_ms": [[4.95], [5.0, -1.0], [5.05]], **NUMBERED}, r"zero: round_ms\[1\] of session 2"),
+        ({"round_ms": [[4.95], [5.0, math.nan], [5.05]], **NUMBERED}, "not a finite number: round_ms"),
+        ({"round_ms": [[1.0], [5.0], [5.05]], **NUMBERED}, "4.95 ms, but the median of its rounds is 1"),
         ({"ratio_low": 0.1, "ratio_high": 0.9}, "its sessions disagree by 200.0% either way"),
         ({"disagreement": -0.5}, "below zero: disagreement"),
         ({"n": 10}, "n times mean_ms"),

@@ -48,6 +48,9 @@ class NossComparison(ReportFile):
     protocol: str
     models: list[NossModelResult] = Field(description="References first, then students, best first.")
     against_teacher: list[PairedDifference] = Field(description="Each other model minus the teacher.")
+    against_baselines: list[PairedDifference] = Field(
+        default_factory=list, description="Each file of a student minus each baseline and reference."
+    )
     against_float: list[PairedDifference] = Field(
         default_factory=list, description="Each quantised file of a student minus its float32 file."
     )

@@ -123,26 +123,48 @@ def comparison_faults(
     found = [
         f"the comparison has other figures of it: mean {one.mean:.6g} of sha256 {one.sha256[:12] or 'none'}"
         for one in comparison.models
-        if one.name == result.name and (one.mean, one.sha256) != (result.mean, result.sha256)
+        if one.name == result.name and _deciding(one) != _deciding(result)
     ]
     differences = [one for one in comparison.against_teacher if one.model == result.name]
     if len(differences) > 1:
         found.append(f"it is compared with the teacher {len(differences)} times")
     if differences and result.name in {one.model for one in comparison.not_comparable}:
         found.append("it is compared with the teacher, and called not comparable")
-    return found + [words for one in differences for words in _difference_faults(one, result, teacher)]
+    found += [
+        words for one in differences for words in _difference_faults(one, result, teacher, "the teacher")
+    ]
+    others = {model.name: model for model in comparison.models}
+    beside = [one for one in comparison.against_baselines if one.model == result.name]
+    for one in beside:
+        if one.against not in others:
+            found.append(f"it is compared with {one.against!r}, which the comparison has no figures of")
+        else:
+            found += _difference_faults(one, result, others[one.against], one.against)
+    if len({one.against for one in beside}) < len(beside):
+        found.append("it is compared with a baseline more than once")
+    return found
 
 
-def _difference_faults(one: PairedDifference, result: NossModelResult, teacher: NossModelResult) -> list[str]:
+def _deciding(result: NossModelResult) -> tuple[object, ...]:
+    """What decides of a result: means, scores and their intervals."""
+    tasks = sorted((task.task, task.score, task.low, task.high) for task in result.tasks)
+    return result.sha256, result.mean, result.mean_low, result.mean_high, tasks
+
+
+def _difference_faults(
+    one: PairedDifference, result: NossModelResult, other: NossModelResult, name: str
+) -> list[str]:
+    """What is wrong with the difference of a result from another one, called ``name``."""
     figures = {"difference": one.difference, "low": one.low, "high": one.high}
-    if found := faults.malformed(one) or faults.not_finite(figures):
-        return [f"against the teacher: {words}" for words in found]
+    of_tasks = {f"{task}[{i}]": end for task, ends in one.tasks.items() for i, end in enumerate(ends)}
+    if found := faults.malformed(one) or faults.not_finite({**figures, **of_tasks}):
+        return [f"against {name}: {words}" for words in found]
     found = faults.no_shares(figures, least=-1.0)
     found += faults.outside("difference", one.difference, one.low, one.high)
-    found += faults.differs("difference", one.difference, result.mean - teacher.mean, "the means differ by")
-    if one.against != teacher.name:
-        found.append(f"it is the difference from {one.against!r}, not from {teacher.name!r}")
-    return [f"against the teacher: {words}" for words in found]
+    found += faults.differs("difference", one.difference, result.mean - other.mean, "the means differ by")
+    if one.against != other.name:
+        found.append(f"it is the difference from {one.against!r}, not from {other.name!r}")
+    return [f"against {name}: {words}" for words in found]
 
 
 def _count_faults(task: TaskResult) -> list[str]:

@@ -11,6 +11,7 @@ from schemas.settings import Report, ReportFile
 from schemas.tensors import VariantInput
 
 AxisMetric = Literal["quality", "latency", "bytes", "peak_mib", "init_ms"]
+Outcome = Literal["met", "undecided", "missed"]
 
 
 class GoalResult(Report):
@@ -20,7 +21,17 @@ class GoalResult(Report):
     value: float | None = Field(description="The point's figure; none: it was not measured.")
     limit: float | None = Field(description="What it is held against; none: nothing to compare with.")
     met: bool
+    undecided: bool = Field(
+        False,
+        description="Not met, since the figure keeps to the limit but the end of its interval does not: more "
+        "test clips, or longer timing, would tell.",
+    )
     note: str = Field("", description="Why, where the figures do not say it.")
+
+    @property
+    def outcome(self) -> Outcome:
+        """The one word for it, wherever it is shown."""
+        return "met" if self.met else "undecided" if self.undecided else "missed"
 
 
 class FrontierPoint(Report):

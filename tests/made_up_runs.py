@@ -83,6 +83,7 @@ def make_run(
     baseline: float | None = 0.6,
     synthetic: bool = True,
     devices: Mapping[str, float] | None = None,
+    doubt: float = 1.0,
 ) -> Run:
     """A run in which each candidate has the given variants.
 
@@ -93,6 +94,7 @@ def make_run(
       synthetic: What is said of the sound.
       devices: By name, how many times the made latency a model takes there; 'host' is the host, every
         other name an Android device. None: the host alone.
+      doubt: How wide the intervals of quality are; 0: limits are met or missed by the figures themselves.
     """
     converted, noss, students = [], [], []
     files: dict[str, bytes] = {}
@@ -104,7 +106,7 @@ def make_run(
             golden[f"{name}/{variant.name}"] = variant.golden or make_golden(variant)
         variants = [make_variant(variant, files[f"{name}/{variant.name}"]) for variant in made]
         results = [
-            make_result(name, v.quality, t.name, t.sha256, synthetic=synthetic)
+            make_result(name, v.quality, t.name, t.sha256, synthetic=synthetic, doubt=doubt)
             for v, t in zip(made, variants, strict=True)
         ]
         converted.append(
@@ -123,14 +125,15 @@ def make_run(
             for device, factor in (devices or {"host": 1.0}).items()
         ],
         NossReport(
-            protocol=PROTOCOL, results=[make_result("teacher", teacher, kind="teacher", synthetic=synthetic)]
+            protocol=PROTOCOL,
+            results=[make_result("teacher", teacher, kind="teacher", synthetic=synthetic, doubt=doubt)],
         ),
         []
         if baseline is None
         else [
             NossReport(
                 protocol=PROTOCOL,
-                results=[make_result("logmel", baseline, kind="baseline", synthetic=synthetic)],
+                results=[make_result("logmel", baseline, kind="baseline", synthetic=synthetic, doubt=doubt)],
             )
         ],
         files,
@@ -236,8 +239,9 @@ def make_result(
     kind: str = "student",
     synthetic: bool = True,
     tasks: Sequence[str] = TASKS,
+    doubt: float = 1.0,
 ) -> NossModelResult:
-    """A model whose accuracies on all tasks lie around ``mean``."""
+    """A model whose accuracies lie around ``mean``; intervals of 0.04 and 0.02 times ``doubt``."""
     offsets = np.linspace(-0.05, 0.05, len(tasks))
     return NossModelResult(
         model=model,
@@ -251,8 +255,8 @@ def make_result(
                 task_digest=hashlib.sha256(f"record of {task}".encode()).hexdigest()[:16],
                 data_digest=hashlib.sha256(task.encode()).hexdigest(),
                 value=mean + offset,
-                low=mean + offset - 0.04,
-                high=mean + offset + 0.04,
+                low=mean + offset - 0.04 * doubt,
+                high=mean + offset + 0.04 * doubt,
                 validation=mean,
                 chance=0.2,
                 score=mean + offset,
@@ -267,8 +271,8 @@ def make_result(
             for task, offset in zip(tasks, offsets, strict=True)
         ],
         mean=mean,
-        mean_low=mean - 0.02,
-        mean_high=mean + 0.02,
+        mean_low=mean - 0.02 * doubt,
+        mean_high=mean + 0.02 * doubt,
         clips=210,
         windows=300,
         embed_seconds=1.5,
@@ -399,7 +403,7 @@ def write_samples(result: NossModelResult, folder: Path) -> None:
 
 
 def make_comparison(run: Run) -> NossComparison:
-    """The comparison of a run's models, its intervals 0.03 wide."""
+    """The comparison of a run's models; paired intervals are three quarters of their own."""
     teacher = run.teacher.results[0]
     results = [result for report in run.noss for result in report.results]
     return NossComparison(
@@ -414,8 +418,8 @@ def make_comparison(run: Run) -> NossComparison:
                 model=f"{result.model}/{result.variant}",
                 against=teacher.model,
                 difference=result.mean - teacher.mean,
-                low=result.mean - teacher.mean - 0.015,
-                high=result.mean - teacher.mean + 0.015,
+                low=result.mean - teacher.mean - 0.75 * (result.mean - result.mean_low),
+                high=result.mean - teacher.mean + 0.75 * (result.mean_high - result.mean),
                 tasks={},
             )
             for result in results

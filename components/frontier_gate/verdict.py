@@ -11,7 +11,7 @@ from pathlib import Path
 from components.common.frontier.axes import Entrant, log_rounds, misplaced
 from components.common.frontier.champions import find_champions
 from components.common.frontier.draws import read_draws
-from components.common.frontier.goal_references import GoalReferences, check_names, slices_of
+from components.common.frontier.goal_references import GoalReferences, check_names, compared_of
 from components.common.frontier.goals import applicable, of_time
 from components.common.frontier.incumbents import Measure, find_incumbents
 from components.common.frontier.judge import judge, why_nothing
@@ -162,11 +162,10 @@ class _Run:
             {point.point_id: point for point in points},
             {variant.point_id: variant.reason for variant in refused},
             find_champions(registered, incumbents, points),
-            slices_of(self.comparison),
+            compared_of(self.comparison),
         )
-        rounds = {
-            one.key: log_rounds(one) for one in latency.measurements if one.key in goal_references.points
-        }
+        there = goal_references.points
+        rounds = {one.key: log_rounds(one) for one in latency.measurements if one.key in there}
         own = [
             Entrant(name, point, self.draws.get(name, {}), rounds=rounds[name])
             for name, point in there.items()

@@ -100,6 +100,13 @@ def compare(
         against_teacher=[_difference(one, teacher, tasks) for one in compared if one is not teacher]
         if teacher
         else [],
+        against_baselines=[
+            _difference(one, other, tasks)
+            for one in compared
+            if one.result.kind == "student"
+            for other in compared
+            if other.result.kind in ("baseline", "reference")
+        ],
         against_float=list(_against_float(compared, tasks)),
         between_students=[_difference(one, other, tasks) for one, other in combinations(best, 2)],
         paired_candidates=len(best),
@@ -218,10 +225,15 @@ def _difference(one: _Compared, other: _Compared, tasks: Sequence[str]) -> Paire
         low=min(low, apart),
         high=max(high, apart),
         tasks={
-            task: (scores[0][task] - scores[1][task], *paired_interval(one.samples[i], other.samples[i]))
+            task: _held(scores[0][task] - scores[1][task], *paired_interval(one.samples[i], other.samples[i]))
             for i, task in enumerate(tasks)
         },
     )
+
+
+def _held(apart: float, low: float, high: float) -> tuple[float, float, float]:
+    """A difference and its interval, widened to hold it."""
+    return apart, min(low, apart), max(high, apart)
 
 
 def _slices(model: _Model) -> ModelSlices | None:

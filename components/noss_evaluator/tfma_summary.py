@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from components.common.statistics.bootstrap import wilson_95
 from components.noss_evaluator.settings import TfmaSettings
 from schemas.noss_reports import SliceFigure, SliceInterval, TfmaSummary
 
 TASK, ACCURACY, TEACHER = "task", "accuracy", "teacher"
 
 _COUNT = "example_count"
-_Z_95 = 1.959964
 
 
 def summarise(folder: Path, settings: TfmaSettings, thresholds: list[str]) -> TfmaSummary:
@@ -44,14 +43,6 @@ def summarise(folder: Path, settings: TfmaSettings, thresholds: list[str]) -> Tf
         validated=not reasons,
         reasons=reasons,
     )
-
-
-def wilson_95(accuracy: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of ``n`` independent clips (Wilson, JASA 22, 1927)."""
-    square = _Z_95**2
-    centre = (accuracy + square / (2 * n)) / (1 + square / n)
-    half = _Z_95 / (1 + square / n) * math.sqrt(accuracy * (1 - accuracy) / n + square / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _figure(metrics: Any, settings: TfmaSettings) -> SliceFigure:

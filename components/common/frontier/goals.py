@@ -1,13 +1,22 @@
-"""Goals and budgets: what a point must keep to, whatever the others do."""
+"""Goals and budgets: what a point must keep to, whatever the others do.
+
+A figure that keeps to its limit may do so by luck. What was measured in sessions keeps to it when the upper
+end of its 95 % interval does, a quality when its one-sided 95 % bound does: of the score itself, or, in a
+relation, of the difference on the same clips. In between it is *undecided*, which closes like a miss.
+The room that a relation leaves as a share of another's figure is taken as it was measured.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from components.common.frontier.goal_references import METRIC_NAMES, GoalReferences, milliseconds
+from components.common.frontier.figures import METRIC_NAMES, Figure, milliseconds, per_second_of_sound
+from components.common.frontier.goal_references import GoalReferences
+from components.common.frontier.scales import NORMAL_95, ONE_SIDED_95
 from components.common.frontier.settings import CHAMPION, Goal, GoalMetric
 from components.common.statistics.sessions import MOST_SESSIONS, sessions_to_tell
-from schemas.devices import Budget, Percentile
+from schemas.devices import Budget
 from schemas.verdicts import FrontierPoint, GoalResult
 
 _OF_TIME: tuple[GoalMetric, ...] = ("latency", "real_time_factor", "init_ms")
@@ -21,6 +30,8 @@ _UNITS: dict[GoalMetric, str] = {
     "bytes": " bytes",
     "peak_mib": " MiB",
 }
+# More clips than that nobody collects.
+MOST_TIMES = 100
 # Sums like 0.8 - 0.06 are not exact; a figure that close to its limit meets it.
 _ROUNDING = 1e-9
 
@@ -61,6 +72,7 @@ def _check(point: FrontierPoint, goal: Goal, goal_references: GoalReferences) ->
     words, note = f"{_limited(goal)} {_demand(goal)}{scope}", ""
     limit: float | None = goal.limit
     excused = False
+    other = Figure(None)
     if goal.kind != "threshold":
         name, other = goal_references.other(goal, point)
         words = f"{_limited(goal)} {_demand(goal)} that of {name}{scope}"
@@ -73,62 +85,100 @@ def _check(point: FrontierPoint, goal: Goal, goal_references: GoalReferences) ->
             words += f": {_word(goal)} {_number(limit)}{_UNITS[goal.metric]}, it has {_number(other.value)}"
     if own.value is None:
         return GoalResult(goal=words, value=None, limit=limit, met=False, note=own.why)
-    met = excused or (limit is not None and _keeps(own.value, limit, larger=goal.metric == "quality"))
-    if met and goal.kind == "threshold":
-        reach = _reach(point, goal.metric, goal.percentile)
-        if why := _undecided(own.value, reach, point.latency_sessions, goal.limit):
-            return GoalResult(goal=words, value=own.value, limit=limit, met=False, note=why)
-    return GoalResult(goal=words, value=own.value, limit=limit, met=met, note=note)
+    if limit is None:
+        return GoalResult(goal=words, value=own.value, limit=None, met=excused, note=note)
+    if goal_references.itself(goal, point):
+        # Held against itself a file is never worse, however uncertain its figure is.
+        own, other = Figure(own.value), Figure(None)
+    if goal.metric == "quality":
+        paired = None if goal.kind == "threshold" else goal_references.below(goal, point)
+        return _of_quality(words, own, limit, _below(own, other) if paired is None else paired)
+    return _of_sessions(words, own, limit, point.latency_sessions, other)
 
 
 def _check_budget(point: FrontierPoint, budget: Budget) -> list[GoalResult]:
     results = []
     for words, of_sound, limit in _limits(budget):
         told = milliseconds(point, budget.percentile)
-        value, why = told.value, told.why
-        if of_sound and value is not None:
-            sound = point.real_time_factor
-            value = None if sound is None else sound * value / point.latency_ms
-            why = "the measurement does not tell how much sound an invocation hears"
-        met = value is not None and _keeps(value, limit, larger=False)
-        note = why if value is None else ""
-        if value is not None and met:
-            reach = _reach(point, "real_time_factor" if of_sound else "latency", budget.percentile)
-            note = _undecided(value, reach, point.latency_sessions, limit)
-        results.append(GoalResult(goal=words, value=value, limit=limit, met=met and not note, note=note))
+        figure = per_second_of_sound(point, told) if of_sound else told
+        results.append(_of_sessions(words, figure, limit, point.latency_sessions))
     return results
 
 
-def _reach(point: FrontierPoint, metric: GoalMetric, percentile: Percentile) -> float | None:
-    """Upper end of the interval of what was measured in sessions; None for others, or where not told."""
-    _, high_ms = point.latency_intervals_ms.get(percentile, (None, None))
-    if metric == "latency":
-        return high_ms
-    if metric == "real_time_factor" and high_ms is not None and point.real_time_factor is not None:
-        return high_ms * point.real_time_factor / point.latency_ms
-    return {"init_ms": point.init_high_ms, "peak_mib": point.peak_high_mib}.get(metric)
-
-
-def _undecided(value: float, reach: float | None, sessions: int, limit: float) -> str:
-    """Why a figure that keeps to a limit may not do so in truth, and how long would tell; empty if it does.
+def _of_quality(words: str, own: Figure, limit: float, below: float) -> GoalResult:
+    """Holds a quality against a limit: met if its one-sided 95 % bound keeps to it.
 
     Args:
-      value: The figure.
-      reach: Upper end of its interval; None: it has none.
-      sessions: That it comes from.
-      limit: The most it may be.
+      words: The goal.
+      own: The quality, which is known.
+      limit: The least it may be.
+      below: Lower half of the 95 % interval of the quality, or of its lead over what it is compared with.
     """
-    if reach is None or _keeps(reach, limit, larger=False):
-        return ""
-    wanted = sessions_to_tell(value, reach, sessions, limit)
-    longer = (
-        f"with the spread of these {sessions} sessions, {wanted} would tell (latency.sessions)"
-        if wanted
-        else f"it is so close to the limit that not even {MOST_SESSIONS} sessions would tell"
-    )
-    return (
-        f"undecided, measure longer: it has {value:.4g}, and its 95 % interval reaches {reach:.4g}; {longer}"
-    )
+    assert own.value is not None
+    bound = own.value - below * ONE_SIDED_95 / NORMAL_95
+    met = _keeps(bound, limit, larger=True)
+    undecided = not met and _keeps(own.value, limit, larger=True)
+    note = ""
+    if undecided:
+        room = own.value - limit
+        more = ((own.value - bound) / room) ** 2 if room > 0 else math.inf
+        tell = (
+            f"about {math.ceil(10 * more) / 10:.12g} times as many test clips and speakers would tell"
+            if more <= MOST_TIMES
+            else f"it is so close to the limit that not even {MOST_TIMES} times as many would tell"
+        )
+        note = (
+            f"more test clips would help: it has {own.value:.4g}, and its one-sided 95 % bound is "
+            f"{bound:.4g}; {tell}"
+        )
+    return GoalResult(goal=words, value=own.value, limit=limit, met=met, undecided=undecided, note=note)
+
+
+def _of_sessions(
+    words: str, own: Figure, limit: float, sessions: int, other: Figure | None = None
+) -> GoalResult:
+    """Holds what was measured in sessions against a limit: met if the upper end of its interval keeps to it.
+
+    Args:
+      words: The goal.
+      own: The figure; one without an interval is exact.
+      limit: The most it may be.
+      sessions: That it comes from.
+      other: What the limit was made from, whose own interval counts too.
+    """
+    if own.value is None:
+        return GoalResult(goal=words, value=None, limit=limit, met=False, note=own.why)
+    reach = _reach(own, other)
+    met = _keeps(reach, limit, larger=False)
+    undecided = not met and _keeps(own.value, limit, larger=False)
+    note = ""
+    if undecided:
+        wanted = sessions_to_tell(own.value, reach, sessions, limit)
+        longer = (
+            f"with the spread of these {sessions} sessions, {wanted} would tell (latency.sessions)"
+            if wanted
+            else f"it is so close to the limit that not even {MOST_SESSIONS} sessions would tell"
+        )
+        note = f"measure longer: it has {own.value:.4g}, and its 95 % interval reaches {reach:.4g}; {longer}"
+    return GoalResult(goal=words, value=own.value, limit=limit, met=met, undecided=undecided, note=note)
+
+
+def _below(own: Figure, other: Figure) -> float:
+    """Lower half of the 95 % interval of a difference of two that are not paired; or of a figure alone."""
+    mine = 0.0 if own.value is None or own.low is None else max(own.value - own.low, 0.0)
+    theirs = 0.0 if other.value is None or other.high is None else max(other.high - other.value, 0.0)
+    return math.hypot(mine, theirs)
+
+
+def _reach(own: Figure, other: Figure | None) -> float:
+    """Upper end of the interval of a figure; that of what it is compared with widens it, as shares."""
+    assert own.value is not None
+    shares = [
+        math.log(above / below)
+        for above, below in ((own.high, own.value), (other.value, other.low) if other else (None, None))
+        if above is not None and below is not None and above > below > 0
+    ]
+    return own.value * math.exp(math.hypot(*shares)) if shares else own.value
 
 
 def _limits(budget: Budget) -> list[tuple[str, bool, float]]:

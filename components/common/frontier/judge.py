@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from components.common.frontier.axes import INPUT_KINDS, Entrant, measure_axes, place
 from components.common.frontier.dominance import Comparison, find_frontier, thin_ties
 from components.common.frontier.draws import MEAN, pack, paired_with, unpack
-from components.common.frontier.goal_references import GoalReferences
+from components.common.frontier.goal_references import Compared, GoalReferences
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.incumbents import Incumbent
+from components.common.frontier.scales import Floats
 from components.common.frontier.settings import GateSettings, Ties
 from schemas.verdicts import AxisInfo, FrontierPoint, GoalResult, RegisteredPoint
 
+_NOT_MET = {False: "misses", True: "undecided"}
 _WHY_KEPT: dict[Ties, str] = {
     "keep": "",
     "smallest": "the smaller file",
@@ -93,8 +95,9 @@ def judge(
         if not incumbent.reason
     ]
     axes = measure_axes(settings.axes, [*own, *rivals])
-    # No slices of registered models are kept, and one may bear the name of a point of this run.
-    elsewhere = replace(goal_references, slices={})
+    goal_references = replace(goal_references, draws=_mean_draws(own, incumbents))
+    # The comparison knows nothing of registered models, and one may bear the name of a point of this run.
+    elsewhere = replace(goal_references, compared=Compared())
     results = {
         entrant.name: check_goals(
             entrant.point, goals, budgets, goal_references if entrant.own else elsewhere
@@ -118,6 +121,16 @@ def judge(
                 beaten_by[entrant.name] = everyone.ahead_of(entrant.name)
     registered = [one.reported(beaten_by.get(one.name, ())) for one in incumbents]
     return Judgement(judged, registered, axes)
+
+
+def _mean_draws(own: Sequence[Entrant], incumbents: Sequence[Incumbent]) -> dict[str, Floats]:
+    """Draws of the mean quality by name, also of a registered model that is a file of this run."""
+    drawn = [entrant.draws for entrant in own]
+    known = {entrant.name: entrant.draws for entrant in own}
+    for one in incumbents:
+        if not one.incomparable:
+            known[one.name] = paired_with(unpack(one.point.quality_draws), drawn)
+    return {name: draws[MEAN] for name, draws in known.items() if MEAN in draws}
 
 
 def rank(group: Sequence[Entrant], axes: Sequence[AxisInfo], settings: GateSettings) -> Rank:
@@ -174,7 +187,9 @@ def _judged(
 def missed(goals: Sequence[GoalResult]) -> list[str]:
     """Each goal that was not met, with what the point has instead."""
     return [
-        f"misses: {goal.goal} ({goal.note or f'it has {goal.value:,.4g}'})" for goal in goals if not goal.met
+        f"{_NOT_MET[goal.undecided]}: {goal.goal} ({goal.note or f'it has {goal.value:,.4g}'})"
+        for goal in goals
+        if not goal.met
     ]
 
 
@@ -195,6 +210,13 @@ def why_nothing(points: Sequence[FrontierPoint]) -> str:
         return ""
     if any(point.goals_met for point in points):
         return "nothing is on the frontier: whatever meets all goals is beaten by models already registered"
-    missed = Counter(goal.goal for point in points for goal in point.goals if not goal.met)
-    often = "; ".join(f"{goal}: missed by {count} of {len(points)}" for goal, count in missed.most_common(3))
+    unmet = Counter(goal.goal for point in points for goal in point.goals if not goal.met)
+    often = "; ".join(f"{goal}: {_how_many(points, goal)}" for goal, _ in unmet.most_common(3))
     return f"no point meets all goals ({often})"
+
+
+def _how_many(points: Sequence[FrontierPoint], goal: str) -> str:
+    """As in 'missed by 2, undecided for 1 of 4'."""
+    outcomes = [one.outcome for point in points for one in point.goals if one.goal == goal]
+    counts = {"missed by": outcomes.count("missed"), "undecided for": outcomes.count("undecided")}
+    return f"{', '.join(f'{word} {count}' for word, count in counts.items() if count)} of {len(points)}"

@@ -1,13 +1,16 @@
-"""Figures that were drawn again and again: the files they lie in, and their 95 % intervals."""
+"""Figures that were drawn again and again: the files they lie in, and 95 % intervals."""
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+_Z_95 = 1.959964
 
 Samples = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -38,3 +41,11 @@ def paired_interval(samples: Samples, against: Samples) -> tuple[float, float]:
     if len(samples) != len(against):
         raise ValueError(f"{len(samples)} samples cannot be paired with {len(against)}")
     return interval_95(np.asarray(samples, np.float64) - against)
+
+
+def wilson_95(accuracy: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of ``n`` independent clips (Wilson, JASA 22, 1927)."""
+    square = _Z_95**2
+    centre = (accuracy + square / (2 * n)) / (1 + square / n)
+    half = _Z_95 / (1 + square / n) * math.sqrt(accuracy * (1 - accuracy) / n + square / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)

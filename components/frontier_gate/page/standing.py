@@ -18,6 +18,7 @@ class GoalCount:
     goal: str
     points: int
     met: int
+    undecided: int
     frontier: int
     frontier_met: int
     notes: list[str]
@@ -87,12 +88,22 @@ def goal_counts(device: DeviceVerdict) -> list[GoalCount]:
             name,
             points=len(pairs),
             met=sum(goal.met for _, goal in pairs),
+            undecided=sum(goal.undecided for _, goal in pairs),
             frontier=sum(point.on_frontier for point, _ in pairs),
             frontier_met=sum(point.on_frontier and goal.met for point, goal in pairs),
             notes=list(dict.fromkeys(goal.note for _, goal in pairs if goal.note and not goal.met))[:3],
         )
         for name, pairs in held.items()
     ]
+
+
+def tally(goals: Sequence[GoalResult]) -> str:
+    """As in 'all met', or '1 of 3 missed, 1 undecided'."""
+    if not goals:
+        return "none set"
+    outcomes = [goal.outcome for goal in goals]
+    told = [f"{outcomes.count(one)} {one}" for one in ("missed", "undecided") if one in outcomes]
+    return ", ".join(told).replace(" ", f" of {len(goals)} ", 1) if told else "all met"
 
 
 def _first(names: Sequence[str]) -> str:

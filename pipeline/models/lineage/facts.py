@@ -218,8 +218,7 @@ def decision(device: DeviceVerdict, point: FrontierPoint) -> Summary:
         "quality": f"{point.quality:.4f} [{point.quality_low:.4f}, {point.quality_high:.4f}]",
         "latency": f"{point.latency_ms:.4g} ms [{point.latency_low_ms:.4g}, {point.latency_high_ms:.4g}]",
         **{
-            f"goal: {goal.goal}": ("met" if goal.met else "not met")
-            + (f", {goal.value:.4g}" if goal.value is not None else "")
+            f"goal: {goal.goal}": goal.outcome + (f", {goal.value:.4g}" if goal.value is not None else "")
             for goal in point.goals
         },
     }

@@ -82,7 +82,7 @@ def _in_words(
     evidence: Evidence, goal_references: GoalReferences, goal: Goal | None, budget: Budget | None
 ) -> str:
     found = check_goals(evidence.point, [goal] if goal else [], [budget] if budget else [], goal_references)
-    return "; ".join(f"{one.goal} ({'met' if one.met else 'missed'})" for one in found)
+    return "; ".join(f"{one.goal} ({one.outcome})" for one in found)
 
 
 def _floors(precision: Precision, today: Policy, judged_by: Policy) -> list[str]:

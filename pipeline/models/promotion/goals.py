@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from components.common.frontier.champions import find_champions
-from components.common.frontier.goal_references import GoalReferences, slices_of
+from components.common.frontier.draws import MEAN, paired_with, unpack
+from components.common.frontier.goal_references import GoalReferences, compared_of
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.incumbents import Incumbent
 from components.common.frontier.judge import missed
+from components.common.frontier.scales import Floats
 from components.common.frontier.settings import GateSettings
 from components.frontier_gate.verdict import host_figures, missing_tasks
 from pipeline.models.promotion.checked import Checked
@@ -49,5 +51,14 @@ def goal_references_of(evidence: Evidence, champion: Incumbent | None) -> GoalRe
         points={point.point_id: point for point in device.points},
         refused={variant.point_id: variant.reason for variant in device.refused},
         champions=find_champions(registered, incumbents, device.points),
-        slices=slices_of(evidence.comparison),
+        compared=compared_of(evidence.comparison),
+        draws=_draws(evidence, champion),
     )
+
+
+def _draws(evidence: Evidence, champion: Incumbent | None) -> dict[str, Floats]:
+    """Draws of the mean that are kept with the version and with the champion, if they are as many."""
+    own = unpack(evidence.point.quality_draws)
+    other = paired_with(unpack(champion.point.quality_draws), [own]) if champion else {}
+    named = {evidence.point.point_id: own, **({champion.name: other} if champion else {})}
+    return {name: draws[MEAN] for name, draws in named.items() if MEAN in draws}

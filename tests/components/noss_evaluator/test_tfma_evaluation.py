@@ -9,11 +9,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from components.common.statistics.bootstrap import wilson_95
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.settings import TfmaSettings
 from components.noss_evaluator.tasks import TaskEvaluation, write_predictions
 from components.noss_evaluator.tfma_evaluation import read_predictions, write_tfma_evaluation
-from components.noss_evaluator.tfma_summary import wilson_95
 from schemas.noss_reports import SliceFigure, TfmaSummary
 from tests.components.noss_evaluator.helpers import make_task
 

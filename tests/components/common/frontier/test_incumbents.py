@@ -107,8 +107,8 @@ def test_a_registered_model_that_misses_the_goals_bars_nothing(run: Run) -> None
 
 def test_a_slice_of_this_runs_point_is_none_of_a_registered_one_of_the_same_name(run: Run) -> None:
     name = f"{SMALL.candidate_id}/wave-float32"
-    figure = SliceFigure(task="language", feature="class", value="anger", n=20, accuracy=0.9, low=0, high=1,
-                         interval="jackknife", gap=0)  # fmt: skip
+    figure = SliceFigure(task="language", feature="class", value="anger", n=20, accuracy=0.9, low=0.85,
+                         high=0.95, interval="jackknife", gap=0)  # fmt: skip
     sliced = ModelSlices(model=name, tfma=TfmaSummary(min_slice=10, slices=[figure], validated=True))
     comparison = make_comparison(run).model_copy(update={"slices": [sliced]})
     goal = Goal(metric="quality", task="language", slice=Slice(feature="class", value="anger"), limit=0.8)

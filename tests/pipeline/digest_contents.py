@@ -26,8 +26,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     },
     "frontier_gate": {
         "components/common/frontier": (
-            "axes champions dominance draws goal_references goals incumbents judge scales settings "
-            "simultaneous"
+            "axes champions dominance draws figures goal_references goals incumbents judge scales "
+            "session_pairs settings simultaneous"
         ),
         "components/common/reporting": "templates",
         "components/common/statistics": "bootstrap sessions",

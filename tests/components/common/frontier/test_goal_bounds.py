@@ -86,7 +86,7 @@ def test_what_the_comparison_paired_decides(run: Run) -> None:
         update={"against_baselines": [paired], "models": [*comparison.models, run.baselines[0].results[0]]}
     )
     options = {"comparison": comparison}
-    wanted = {"metric": "quality", "kind": "min_improvement", "against": "logmel"}
+    wanted: dict[str, Any] = {"metric": "quality", "kind": "min_improvement", "against": "logmel"}
     assert outcomes(run, (0.141, 0.142, 0.151), options, **wanted) == THREE
     assert outcomes(run, (0.108, 0.109, 0.151), options, task="keyword", **wanted) == THREE
 
@@ -119,7 +119,7 @@ def test_a_champions_draws_are_of_the_same_clips(run: Run, tmp_path: Path) -> No
     champion = registered_from(
         make_run({LARGE: [Made(0.72, 4.0)]}), "3", ("champion",), samples=tmp_path / "champion"
     )
-    wanted = {"metric": "quality", "kind": "min_improvement", "against": "champion"}
+    wanted: dict[str, Any] = {"metric": "quality", "kind": "min_improvement", "against": "champion"}
     assert champion.standing is not None and champion.standing.point.quality_draws
     paired = {"registered": (champion,), "samples": tmp_path / "run"}
     assert outcomes(run, (0.026, 0.0299, 0.031), paired, **wanted) == THREE
@@ -132,7 +132,11 @@ def test_a_slice_is_met_by_its_own_interval(run: Run) -> None:
                          high=0.84, interval="bootstrap", gap=0, teacher=0.9)  # fmt: skip
     slices = [ModelSlices(model=SMALL_WAVE, tfma=TfmaSummary(min_slice=10, slices=[figure], validated=True))]
     options = {"comparison": make_comparison(run).model_copy(update={"slices": slices})}
-    wanted = {"metric": "quality", "task": "language", "slice": Slice(feature="class", value="anger")}
+    wanted: dict[str, Any] = {
+        "metric": "quality",
+        "task": "language",
+        "slice": Slice(feature="class", value="anger"),
+    }
     # 0.8 - 0.05 * 0.8393 = 0.758.
     assert outcomes(run, (0.757, 0.759, 0.801), options, **wanted) == THREE
     # Of 400 clips Wilson's interval of the teacher's 0.9 ends at 0.9257: 0.1 + 0.8393 * hypot(0.05, 0.0257).
@@ -189,7 +193,7 @@ def test_what_a_cost_is_compared_with_is_uncertain_too() -> None:
         for one in latency.measurements
     ]
     run.latencies = [latency.model_copy(update={"measurements": told})]
-    wanted = {"metric": "latency", "kind": "max_degradation", "against": TINY_WAVE}
+    wanted: dict[str, Any] = {"metric": "latency", "kind": "max_degradation", "against": TINY_WAVE}
     assert outcomes(run, (3.77, 3.76, 2.99), **wanted) == THREE
     assert small(run, limit=3.76, **wanted).note.startswith("measure longer: it has 5, and its 95 % interval")
 
@@ -198,7 +202,7 @@ def test_a_file_is_never_worse_than_itself(run: Run) -> None:
     (latency,) = run.latencies
     told = [one.model_copy(update={"intervals_ms": {"p50": (1.0, 9.0)}}) for one in latency.measurements]
     run.latencies = [latency.model_copy(update={"measurements": told})]
-    wanted = {"kind": "max_degradation", "against": SMALL_WAVE, "limit": 0.0}
+    wanted: dict[str, Any] = {"kind": "max_degradation", "against": SMALL_WAVE, "limit": 0.0}
     for metric in ("latency", "latency_ratio", "bytes", "quality"):
         assert small(run, metric=metric, **wanted).outcome == "met"
         assert small(run, metric=metric, **{**wanted, "kind": "min_improvement"}).outcome == "met"

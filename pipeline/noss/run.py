@@ -157,7 +157,7 @@ def _ingest(settings: NossIngestSettings, folder: Path) -> None:
     from components.noss_ingest import executor
     from schemas.artifacts import IngestReport
 
-    outputs = {executor.EXAMPLES_KEY: standard_artifacts.Examples(), executor.REPORT_KEY: IngestReport()}
+    outputs = {"examples": standard_artifacts.Examples(), "report": IngestReport()}
     for key, artifact in outputs.items():
         artifact.uri = str(folder / key)
         (folder / key).mkdir()
@@ -170,7 +170,7 @@ def _ingest(settings: NossIngestSettings, folder: Path) -> None:
     executor.Executor(context).Do(
         {},
         {key: [artifact] for key, artifact in outputs.items()},
-        {executor.SETTINGS_KEY: settings.to_parameter()},
+        {"settings": settings.to_parameter()},
     )
 
 

@@ -31,7 +31,6 @@ from components.common.audio.decode import decode
 from components.common.audio.errors import AudioError
 from components.common.audio.framing import cut_windows, to_float
 from components.common.modeling.teachers import Teacher, load_teacher
-from components.teacher_embedder import executor
 from components.teacher_embedder.executor import Executor
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.artifacts import DistillationSet
@@ -133,9 +132,9 @@ def _execute(folder: str, settings: TeacherEmbedderSettings, number: int, window
         unique_id=str(number),
     )
     Executor(context).Do(
-        {executor.EXAMPLES_KEY: [examples]},
-        {executor.WINDOWS_KEY: [output]},
-        {executor.SETTINGS_KEY: settings.to_parameter(), executor.SEED_KEY: 0},
+        {"examples": [examples]},
+        {"windows": [output]},
+        {"settings": settings.to_parameter(), "seed": 0},
     )
     info = DistillationSetInfo.load(output.uri)
     found = sum(info.windows.values()) + sum(info.silent_windows.values())

@@ -6,10 +6,13 @@ AudioSet be ingested again by an import that looks harmless: think before you ad
 
 from __future__ import annotations
 
+# Of every component: how it states its contract, and how its executor is given its task.
+_TFX = "contract executors input_keys"
+
 MAY_HOLD: dict[str, dict[str, str]] = {
     "audio_ingest": {
+        "components/common/tfx": f"{_TFX} evidence",
         "components/common/reporting": "templates",
-        "components/common/tfx": "evidence",
         "components/common/audio": (
             "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
             "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
@@ -21,17 +24,18 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "corpus_synthesizer": {
+        "components/common/tfx": _TFX,
         "components/common/audio": "resample",
         "schemas": "artifacts bounded noss_tasks secrets settings strict_yaml",
     },
     "frontier_gate": {
+        "components/common/tfx": _TFX,
         "components/common/frontier": (
             "axes champions dominance draws goal_references goals incumbents judge scales settings "
             "simultaneous"
         ),
         "components/common/reporting": "templates",
         "components/common/statistics": "bootstrap sessions",
-        "components/common/tfx": "fan_in input_keys",
         "components/common/tracking": "faults names registered relocation sqlite_stores stores",
         "schemas": (
             "architecture artifacts bounded comparison_reports devices faults latency_faults "
@@ -42,11 +46,11 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "frontier_pusher": {
+        "components/common/tfx": f"{_TFX} evidence",
         "components/common/frontier": "closed",
         "components/common/package": "folders",
         "components/common/package/serving": "embedder package",
         "components/common/reporting": "markdown templates",
-        "components/common/tfx": "evidence fan_in input_keys",
         "components/common/tracking": (
             "curves faults finishing ledger links names outbox registration relocation runs seal sending "
             "sqlite_stores stores tracker"
@@ -59,8 +63,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "latency_benchmark": {
+        "components/common/tfx": _TFX,
         "components/common/statistics": "bootstrap sessions",
-        "components/common/tfx": "fan_in input_keys",
         "components/common/modeling": "flatbuffer",
         "schemas": (
             "architecture artifacts devices latency_reports latency_validity publishing "
@@ -68,17 +72,17 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "noss_comparison": {
+        "components/common/tfx": _TFX,
         "components/common/reporting": "markdown templates",
         "components/common/statistics": "bootstrap",
-        "components/common/tfx": "fan_in input_keys",
         "schemas": (
             "artifacts bounded comparison_reports noss_reports noss_task_sets noss_tasks "
             "plain_text secrets settings strict_yaml"
         ),
     },
     "noss_evaluator": {
+        "components/common/tfx": f"{_TFX} evidence",
         "components/common/statistics": "bootstrap",
-        "components/common/tfx": "evidence",
         "components/common/audio": "errors framing gcs_store places requests resample s3_store",
         "components/common/modeling": "frontend layers litert resnet",
         "components/common/modeling/teachers": (
@@ -92,7 +96,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "noss_ingest": {
-        "components/common/tfx": "evidence",
+        "components/common/tfx": f"{_TFX} evidence",
         "components/common/audio": (
             "clip_statistics decode decode_job decode_worker decoder_process downmix errors "
             "fingerprint gcs_store guarded ingest_run intake_report kept_shards places "
@@ -105,10 +109,11 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "record_validator": {
-        "components/common/tfx": "evidence",
+        "components/common/tfx": f"{_TFX} evidence",
         "schemas": "artifacts",
     },
     "student_trainer": {
+        "components/common/tfx": _TFX,
         "components/common/audio": "ahead framing",
         "components/common/modeling": (
             "bottleneck frontend layers pruning quantisation resnet student transformer whole_network"
@@ -120,6 +125,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "teacher_embedder": {
+        "components/common/tfx": _TFX,
         "components/common/audio": "acoustic_fingerprint ahead framing kept_shards record_sum",
         "components/common/modeling": "frontend layers litert resnet",
         "components/common/modeling/teachers": (
@@ -132,6 +138,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "teacher_trainer": {
+        "components/common/tfx": _TFX,
         "components/common/audio": "framing",
         "components/common/modeling": "frontend layers resnet",
         "components/common/modeling/teachers": "base trained",
@@ -141,6 +148,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "tflite_converter": {
+        "components/common/tfx": _TFX,
         "components/common/audio": "framing",
         "components/common/modeling": (
             "bottleneck flatbuffer frontend layers litert quantisation resnet student "

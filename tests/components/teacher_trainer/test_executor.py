@@ -10,7 +10,6 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.common.modeling.teachers import TeacherError, load_teacher
-from components.teacher_trainer import executor
 from components.teacher_trainer.executor import Executor
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from schemas.artifacts import TeacherModel
@@ -31,12 +30,12 @@ def train(clips_uri: str, folder: Path, seed: int = 1, **options: Any) -> Traine
     examples.uri, model.uri = clips_uri, str(folder)
     settings = TeacherTrainerSettings.model_validate({"network": SMALL, "batch_clips": 16, **options})
     Executor().Do(
-        {executor.EXAMPLES_KEY: [examples]},
-        {executor.MODEL_KEY: [model]},
+        {"examples": [examples]},
+        {"model": [model]},
         {
-            executor.SETTINGS_KEY: settings.to_parameter(),
-            executor.SEED_KEY: seed,
-            executor.CODE_DIGEST_KEY: "",
+            "settings": settings.to_parameter(),
+            "seed": seed,
+            "code_digest": "",
         },
     )
     return TrainedTeacherInfo.load(str(folder))

@@ -17,7 +17,8 @@ from components.common.tfx.evidence import keep_evidence
 from components.common.tfx.executors import BeamTaskExecutor
 from components.noss_ingest.component import NossIngest
 from components.noss_ingest.leaks import check_contents, fold_of
-from components.noss_ingest.plan import NossPlan, NossRequest, plan_ingestion
+from components.noss_ingest.plan import NossPlan, plan_ingestion
+from components.noss_ingest.requests import NossRequest
 from components.noss_ingest.rows import SPLITS
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.sources import CORPUS_FOLDER, FoundTask, find_tasks

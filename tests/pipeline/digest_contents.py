@@ -116,7 +116,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/common/tfx": _TFX,
         "components/common/audio": "ahead framing",
         "components/common/modeling": (
-            "bottleneck frontend layers pruning quantisation resnet student transformer whole_network"
+            "bottleneck frontend layers pruning quantisation resnet student student_network transformer "
+            "whole_network"
         ),
         "components/common/modeling/architectures": "*",
         "schemas": (
@@ -151,7 +152,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/common/tfx": _TFX,
         "components/common/audio": "framing",
         "components/common/modeling": (
-            "bottleneck flatbuffer frontend layers litert quantisation resnet student "
+            "bottleneck flatbuffer frontend layers litert quantisation resnet student student_network "
             "transformer whole_network"
         ),
         "components/common/modeling/architectures": "*",

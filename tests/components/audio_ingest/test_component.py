@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts
 import schemas
 from components.audio_ingest.component import AudioIngest
 from components.audio_ingest.executor import Executor
-from components.audio_ingest.segments import SegmentsError
+from components.audio_ingest.segment_rows import SegmentsError
 from components.audio_ingest.settings import AudioIngestSettings
 from components.common.audio.intake_report import IngestError
 from schemas.corpus_statistics import CorpusStatistics

@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], error: type[Excep
 
 def test_what_is_absent_or_cannot_be_read_is_named() -> None:
     with pytest.raises(TypeError, match="size"):
-        Everything(windows=channel(DistillationSet), variants=[])  # type: ignore[call-arg]
+        Everything(windows=channel(DistillationSet), variants=[])
     with pytest.raises(ValueError, match="width"):
         Everything.task({}, {}, {"size": '{"width": "wide"}'})
     with pytest.raises(ValueError, match="windows is 2 artifacts"):
@@ -153,7 +153,7 @@ def test_the_executor_of_a_component_is_given_its_task() -> None:
 
 
 def test_each_component_names_an_executor_that_is_there() -> None:
-    found = {}
+    found: dict[str, Any] = {}
     for package in pkgutil.iter_modules(components.__path__):
         if package.name != "common":
             module = importlib.import_module(f"components.{package.name}.component")

@@ -6,6 +6,9 @@ from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Sc
 
 from components.common.tfx.contract import Component, Input, Output, Parameter, field, output
 from components.record_validator.curated_schema import RecordKind, schema_text
+from components.record_validator.statistics import statistics_options
+
+__all__ = ["CuratedSchema", "RecordKind", "RecordValidator", "statistics_options"]
 
 
 class RecordValidator(Component):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from pathlib import Path
 
 from components.common.modeling.student import save_weights
+from components.common.store.computed import key_of
 from components.common.tfx.executors import TaskExecutor
 from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.component import StudentTrainer
@@ -89,5 +88,4 @@ def _write_down(training: Training, failure: str, model_uri: str) -> None:
 def _identity(task: StudentTrainer, start_uri: str) -> str:
     """What makes two trainings the same: a checkpoint is never taken from another one."""
     settings = [part.to_parameter() for part in (task.spec, task.settings, task.front_end)]
-    identity = [task.windows.uri, start_uri, *settings, task.seed, task.code_digest]
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+    return key_of(task.windows.uri, start_uri, settings, task.seed, task.code_digest)

@@ -13,6 +13,8 @@ import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
 from components.common.audio.record_sum import digest_of
+from components.common.store.shards import list_shards, shard_path
+from components.common.store.tfrecord import count_records
 from components.common.tfx.executors import BeamTaskExecutor
 from components.teacher_embedder.component import TeacherEmbedder
 from components.teacher_embedder.leaks import HeldOutSounds
@@ -29,9 +31,7 @@ from components.teacher_embedder.shards import (
 from components.teacher_embedder.statistics import ShardSummary, mean_and_deviation
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
-from schemas.records import list_shards, shard_path
 from schemas.teachers import check_teacher, licence_of
-from schemas.tfrecord import count_records
 
 SPLITS = (TRAIN, "eval")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 from components.common.modeling.teachers.trained import save_network
+from components.common.store.shards import list_shards
 from components.common.tfx.executors import TaskExecutor
 from components.teacher_trainer.component import TeacherTrainer
 from components.teacher_trainer.pairs import PairReader
 from components.teacher_trainer.training import TeacherTraining
-from schemas.records import list_shards
 
 log = logging.getLogger("tinytrill.teacher_trainer")
 

@@ -31,19 +31,12 @@ from components.common.audio.decode import decode
 from components.common.audio.errors import AudioError
 from components.common.audio.framing import cut_windows, to_float
 from components.common.modeling.teachers import Teacher, load_teacher
+from components.common.store.shards import iterate_examples, shard_path, write_shard
 from components.teacher_embedder.executor import Executor
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.artifacts import DistillationSet
 from schemas.distillation_reports import DistillationSetInfo
-from schemas.records import (
-    SAMPLE_RATE,
-    Clip,
-    DistillationWindow,
-    Storage,
-    iterate_examples,
-    shard_path,
-    write_shard,
-)
+from schemas.records import SAMPLE_RATE, Clip, DistillationWindow, Storage
 from schemas.teachers import ConcatTeacher, SlidingWindows, TeacherSpec, TfliteStage, TfliteTeacher
 from tests.conftest import REPOSITORY
 

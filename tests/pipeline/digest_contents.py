@@ -18,10 +18,9 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
         "components/common/registry": "modules",
         "components/common/reporting": "templates",
+        "components/common/store": "computed publishing shards tfrecord",
         "components/common/tfx": f"{_TFX} evidence",
-        "schemas": (
-            "artifacts corpus_statistics ingest_reports plain_text publishing records settings tfrecord"
-        ),
+        "schemas": ("artifacts corpus_statistics ingest_reports plain_text records settings"),
     },
     "corpus_synthesizer": {
         "components/common/audio": "resample",
@@ -49,6 +48,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/common/package": "folders",
         "components/common/package/serving": "embedder package",
         "components/common/reporting": "markdown templates",
+        "components/common/store": "publishing",
         "components/common/tfx": f"{_TFX} evidence",
         "components/common/tracking": (
             "curves faults finishing ledger links names outbox registration relocation runs seal "
@@ -56,8 +56,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
         "schemas": (
             "architecture artifacts bounded distillation_reports ingest_reports known_architectures "
-            "latency_reports noss_reports noss_tasks plain_text publishing push_reports run_context "
-            "run_records secrets settings strict_yaml student_reports students tensors tflite_reports "
+            "latency_reports noss_reports noss_tasks plain_text push_reports run_context run_records "
+            "secrets settings strict_yaml student_reports students tensors tflite_reports "
             "training_reports verdicts"
         ),
     },
@@ -65,10 +65,11 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/common/modeling": "flatbuffer",
         "components/common/registry": "modules",
         "components/common/statistics": "bootstrap sessions",
+        "components/common/store": "computed publishing",
         "components/common/tfx": _TFX,
         "schemas": (
             "architecture artifacts devices known_architectures latency_reports latency_validity "
-            "publishing settings students tensors tflite_reports"
+            "settings students tensors tflite_reports"
         ),
     },
     "noss_comparison": {
@@ -88,12 +89,12 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
         "components/common/registry": "modules",
         "components/common/statistics": "bootstrap",
+        "components/common/store": "computed publishing shards tfrecord",
         "components/common/tfx": f"{_TFX} evidence",
         "schemas": (
             "architecture artifacts bounded ingest_reports known_architectures noss_reports "
-            "noss_task_sets noss_tasks plain_text publishing records resnet secrets settings "
-            "strict_yaml students teacher_sources teachers tensors tflite_reports tfrecord "
-            "trained_teacher training_reports"
+            "noss_task_sets noss_tasks plain_text records resnet secrets settings strict_yaml students "
+            "teacher_sources teachers tensors tflite_reports trained_teacher training_reports"
         ),
     },
     "noss_ingest": {
@@ -103,10 +104,11 @@ MAY_HOLD: dict[str, dict[str, str]] = {
             "record_sum requests resample s3_store settings shard_writer sounds streams"
         ),
         "components/common/registry": "modules",
+        "components/common/store": "computed publishing shards tfrecord",
         "components/common/tfx": f"{_TFX} evidence",
         "schemas": (
-            "artifacts bounded corpus_statistics ingest_reports noss_task_sets noss_tasks publishing "
-            "records secrets settings strict_yaml tfrecord"
+            "artifacts bounded corpus_statistics ingest_reports noss_task_sets noss_tasks records "
+            "secrets settings strict_yaml"
         ),
     },
     "record_validator": {
@@ -121,10 +123,11 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
         "components/common/modeling/architectures": "*",
         "components/common/registry": "modules",
+        "components/common/store": "computed publishing shards tfrecord",
         "components/common/tfx": _TFX,
         "schemas": (
-            "architecture artifacts distillation_reports known_architectures publishing records resnet "
-            "settings student_reports students tfrecord training_events training_reports"
+            "architecture artifacts distillation_reports known_architectures records resnet settings "
+            "student_reports students training_events training_reports"
         ),
     },
     "teacher_embedder": {
@@ -134,21 +137,22 @@ MAY_HOLD: dict[str, dict[str, str]] = {
             "base concatenation hub huggingface onnx savedmodel tfhub tflite trained wav2vec2"
         ),
         "components/common/registry": "modules",
+        "components/common/store": "computed publishing shards tfrecord",
         "components/common/tfx": _TFX,
         "schemas": (
-            "architecture artifacts distillation_reports ingest_reports known_architectures publishing "
-            "records resnet settings students teacher_sources teachers tensors tfrecord trained_teacher"
-            " training_reports"
+            "architecture artifacts distillation_reports ingest_reports known_architectures records "
+            "resnet settings students teacher_sources teachers tensors trained_teacher training_reports"
         ),
     },
     "teacher_trainer": {
         "components/common/audio": "framing",
         "components/common/modeling": "frontend layers resnet",
         "components/common/modeling/teachers": "base trained",
+        "components/common/store": "publishing shards tfrecord",
         "components/common/tfx": _TFX,
         "schemas": (
-            "architecture artifacts known_architectures publishing records resnet settings students "
-            "teacher_sources teachers tfrecord trained_teacher training_reports"
+            "architecture artifacts known_architectures records resnet settings students "
+            "teacher_sources teachers trained_teacher training_reports"
         ),
     },
     "tflite_converter": {
@@ -159,10 +163,11 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
         "components/common/modeling/architectures": "*",
         "components/common/registry": "modules",
+        "components/common/store": "publishing shards tfrecord",
         "components/common/tfx": _TFX,
         "schemas": (
-            "architecture artifacts known_architectures publishing records resnet settings "
-            "student_reports students tensors tflite_reports tfrecord training_reports"
+            "architecture artifacts known_architectures records resnet settings student_reports "
+            "students tensors tflite_reports training_reports"
         ),
     },
 }

@@ -11,10 +11,11 @@ import pytest
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
+from components.common.store.shards import iterate_examples, list_shards, shard_path, write_shard
 from components.teacher_embedder.executor import Executor
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.artifacts import DistillationSet, IngestReport
-from schemas.records import Clip, DistillationWindow, iterate_examples, list_shards, shard_path, write_shard
+from schemas.records import Clip, DistillationWindow
 
 WINDOW = 800
 # TFX packs itself for remote workers, which takes seconds, unless an image for them is named.

@@ -10,10 +10,11 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.common.modeling.teachers import TeacherError, load_teacher
+from components.common.store.shards import iterate_examples, list_shards
 from components.teacher_trainer.executor import Executor
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from schemas.artifacts import TeacherModel
-from schemas.records import Clip, iterate_examples, list_shards
+from schemas.records import Clip
 from schemas.resnet import ResNetSpec
 from schemas.teachers import TrainedTeacher
 from schemas.trained_teacher import TrainedTeacherInfo

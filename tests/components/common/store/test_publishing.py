@@ -18,7 +18,7 @@ import pytest
 from components.common.store import publishing
 from components.common.store.publishing import forget_unused, locked, make_once, mark_used, publish, sweep
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 
 # Makes a folder of two files that must be of one maker; slow enough that several are at it at once.
 MAKER = """

@@ -22,9 +22,12 @@ from components.noss_comparison.component import NossComparison
 from components.noss_evaluator.component import NossEvaluator
 from components.noss_evaluator.settings import Subject
 from components.noss_ingest.component import NossIngest
-from components.record_validator.component import CuratedSchema, RecordValidator
-from components.record_validator.curated_schema import RecordKind
-from components.record_validator.statistics import statistics_options
+from components.record_validator.component import (
+    CuratedSchema,
+    RecordKind,
+    RecordValidator,
+    statistics_options,
+)
 from components.student_trainer.component import StudentTrainer
 from components.teacher_embedder.component import TeacherEmbedder
 from components.teacher_trainer.component import TeacherTrainer

@@ -1,23 +1,18 @@
-"""The records that flow between components, and the TFRecord shards that hold them.
+"""The records that flow between components.
 
-``*.pbtxt`` beside this file is what ExampleValidator enforces; here is how a record is written and
-read. Audio is mono 16 kHz little-endian int16 PCM; that of distillation windows may be FLAC instead, which
-gives back the same samples.
+``*.pbtxt`` beside this file is what ExampleValidator enforces; here is how a record is written and read. The
+files that hold them are :mod:`components.common.store.shards`'. Audio is mono 16 kHz little-endian int16 PCM;
+that of distillation windows may be FLAC instead, which gives back the same samples.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
-
-from schemas.publishing import publish
-from schemas.tfrecord import RecordWriter, read_records
 
 SAMPLE_RATE = 16_000
 
@@ -171,43 +166,6 @@ class DistillationWindow:
             audio=read.audio(),
             target=np.frombuffer(read.raw("target"), dtype="<f2"),
         )
-
-
-def write_shard(path: str | Path, examples: Iterable[bytes]) -> int:
-    """Writes serialised examples as one TFRecord file, all or nothing.
-
-    The file appears under its name only when it is complete, so a killed worker leaves no half shard
-    and a retried one overwrites its own.
-
-    Returns:
-      How many examples were written.
-    """
-    path, count = Path(path), 0
-    with publish(path) as partial, RecordWriter(partial) as writer:
-        for example in examples:
-            writer.write(example)
-            count += 1
-    return count
-
-
-def shard_path(artifact_uri: str, split: str, index: int, count: int) -> Path:
-    """Path of shard ``index`` of ``count`` of a split, in TFX's ``Split-<name>`` folder."""
-    return Path(artifact_uri) / f"Split-{split}" / f"records-{index:05d}-of-{count:05d}"
-
-
-def list_shards(artifact_uri: str, split: str) -> list[Path]:
-    """The shards of a split in order; empty if the split has none."""
-    return sorted((Path(artifact_uri) / f"Split-{split}").glob("records-*-of-*"))
-
-
-def iterate_examples(paths: Iterable[str | Path]) -> Iterator[bytes]:
-    """Serialised examples of TFRecord files, one after the other.
-
-    Raises:
-      DamagedFile: If a file's checksums do not fit.
-    """
-    for path in paths:
-        yield from read_records(path)
 
 
 def _levels(audio: Audio) -> dict[str, float]:

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from importlib import import_module
+from functools import cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, TypeAdapter, model_validator
 
 from schemas.architecture import Architecture
+from schemas.known_architectures import known_architectures
 from schemas.settings import Settings
 
 Pooling = Literal["gap", "flatten", "token"]
 Qat = Literal["none", "bottleneck", "network"]
 
-# By name and not by import: what merely reads reports about students does not depend on their networks.
-_ARCHITECTURES: dict[str, Any] = import_module("components.common.modeling.architectures").ARCHITECTURES
+
+@cache
+def _networks() -> TypeAdapter[Any]:
+    one_of: Any = Annotated[reduce(or_, known_architectures().values()), Field(discriminator="name")]
+    return TypeAdapter(one_of)
+
+
+def _default() -> Architecture:
+    return known_architectures()["mobilenet_v3"].model_validate({})
+
+
+class _OneOfThem:
+    """The schema of a network: that of those that are known, and which it is if none is named."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"default": _default().model_dump(mode="json"), **handler(_networks().core_schema)}
+
 
 if TYPE_CHECKING:
     AnyArchitecture = Architecture
 else:
-    AnyArchitecture = Annotated[reduce(or_, _ARCHITECTURES.values()), Field(discriminator="name")]
+    # Looked up when a student is read: by then all networks are known.
+    AnyArchitecture = Annotated[
+        Any, PlainValidator(lambda value: _networks().validate_python(value)), _OneOfThem
+    ]
 
 
 class FrontEndSpec(Settings):
@@ -55,7 +74,8 @@ class StudentSpec(Settings):
     """One candidate: an architecture, its pooling, and how its bottleneck and weights are compressed."""
 
     architecture: AnyArchitecture = Field(
-        _ARCHITECTURES["mobilenet_v3"](), description="The network, by name, with its own parameters."
+        default_factory=_default,
+        description="The network, by name, with its own parameters.",
     )
     pooling: Pooling = Field(
         "gap",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from components.frontier_pusher import executor
+from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.inputs import read_inputs
 from components.frontier_pusher.record import make_record
 from components.frontier_pusher.settings import PusherSettings
@@ -70,7 +71,7 @@ class Scene:
     ) -> RunRecord:
         """What the pusher tells MLflow, after everything is in the pushed folders; nothing is sent."""
         settings = settings or self.settings
-        run = read_inputs(self.inputs)
+        run = read_inputs(FrontierPusher.task(self.inputs, {}, {}))
         identity = executor.identify(run, settings, run_name)
         descriptions = run.descriptions(run_name, identity.run_key)
         pushed = executor.push(run, descriptions, self.destination)

@@ -14,7 +14,7 @@ from components.audio_ingest.clip_index import ClipIndex, EntryColumns, index_ta
 from components.audio_ingest.layouts import LAYOUTS
 from components.audio_ingest.layouts.base import ContainerLayout, LayoutError, Strays
 from components.common.audio.places import FoundFile, PlaceError, from_text, list_files, to_text
-from schemas.publishing import publish, sweep
+from components.common.store.publishing import publish, sweep
 
 _STRAYS, _SUFFIX = b"tinytrill.strays", ".arrow"
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
 
-from tfx import types
-from tfx.dsl.components.base import base_beam_executor
-from tfx.types import artifact_utils
+from tfx.types.artifact_utils import encode_split_names
 
 from components.audio_ingest.clip_index import ClipIndex, index_files
+from components.audio_ingest.component import AudioIngest
 from components.audio_ingest.container_index import index_containers
 from components.audio_ingest.corpus_requests import CorpusRequest
 from components.audio_ingest.duplicates import find_duplicates
@@ -41,16 +39,9 @@ from components.common.audio.places import use_beam_options
 from components.common.audio.record_sum import digest_of
 from components.common.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
 from components.common.tfx.evidence import keep_evidence
+from components.common.tfx.executors import BeamTaskExecutor
 from schemas.corpus_statistics import Duplicates
 from schemas.ingest_reports import CorpusLayout, IngestReport, IngestWork
-
-CORPUS_KEY = "corpus"
-EXAMPLES_KEY = "examples"
-REPORT_KEY = "report"
-SETTINGS_KEY = "settings"
-CODE_DIGEST_KEY = "code_digest"
-DATA_DIGEST_KEY = "data_digest"
-SCRATCH_KEY = "scratch_dir"
 
 _SUMMARIES, _PLAN, _LISTS = "shards", "plan.arrow", "clip_lists"
 _SYNTHETIC_LICENCE = "synthetic"
@@ -58,39 +49,25 @@ _SYNTHETIC_LICENCE = "synthetic"
 _logger = logging.getLogger("tinytrill.audio_ingest")
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamTaskExecutor[AudioIngest]):
     """Executor of AudioIngest."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: AudioIngest) -> None:
         """Takes the corpus in.
-
-        Args:
-          input_dict: ``corpus``, if the corpus is synthesised.
-          output_dict: ``examples`` and ``report``.
-          exec_properties: ``settings``, a JSON string; ``scratch_dir``, where finished shards are kept
-            (empty: nowhere); ``code_digest``.
 
         Raises:
           SegmentsError: If a segments CSV is malformed.
           IngestError: If sources are absent, or too little of them is usable; report and quarantine
             file are kept beside the report artifact.
         """
-        settings = AudioIngestSettings.from_parameter(exec_properties[SETTINGS_KEY])
-        corpus = input_dict.get(CORPUS_KEY)
+        settings, corpus = task.settings, task.corpus
         if corpus:
-            settings = settings.model_copy(update={"root": str(Path(corpus[0].uri) / CORPUS_FOLDER)})
+            settings = settings.model_copy(update={"root": str(Path(corpus.uri) / CORPUS_FOLDER)})
         use_beam_options(self._beam_pipeline_args)
         check_sources(settings)
         sources = CorpusSources.of(settings, settings.root)
-        examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
-        report_uri = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
+        report_uri, scratch = task.report.uri, task.scratch_dir
 
-        scratch = exec_properties.get(SCRATCH_KEY, "")
         lists = Path(scratch or report_uri) / _LISTS
         layout, index = self._find_clips(settings, sources, lists)
         if not scratch:
@@ -109,13 +86,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 split, plan.rows, len(plan.requests), plan.filtered,
             )  # fmt: skip
         kept = KeptShards(scratch, "AudioIngest")
-        code_digest = exec_properties.get(CODE_DIGEST_KEY, "")
         tally = CorpusTally()
         summaries, work, duplicates = self._write_records(
-            plans, settings, examples.uri, report_uri, kept, code_digest, tally
+            plans, settings, task.examples.uri, report_uri, kept, task.code_digest, tally
         )
-        examples.split_names = artifact_utils.encode_split_names(list(plans))
-        tell_artifacts([examples, *output_dict[REPORT_KEY]], work)
+        task.examples.split_names = encode_split_names(list(plans))
+        tell_artifacts([task.examples, task.report], work)
         report, problem = _report(plans, summaries, work, settings, layout, bool(corpus), report_uri)
         statistics = corpus_statistics(report, tally, duplicates, display_names(sources))
         write_statistics(statistics, report_uri)

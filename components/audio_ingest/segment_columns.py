@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.audio_ingest.labels import LabelFilter
-from components.audio_ingest.segments import Segment, read_segments
+from components.audio_ingest.segment_rows import Segment
+from components.audio_ingest.segments import read_segments
 from components.common.audio.requests import stable_order
 
 _FLUSH_AT = 1 << 16

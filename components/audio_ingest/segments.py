@@ -9,74 +9,25 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from components.audio_ingest.segment_rows import (
+    RUINED,
+    USUAL_ID,
+    Segment,
+    SegmentsError,
+    check_id,
+    check_mid,
+    seconds,
+)
+from components.audio_ingest.strong_segments import is_strong, read_strong_segments
 from components.common.audio.places import PlaceError, open_binary
 from components.common.audio.pointers import pointer
 
-YTID = re.compile(r"[A-Za-z0-9_-]+")
-MID = re.compile(r"/[a-z]/[a-z0-9_]+")
 _FIELDS = 4
-_USUAL_ID = 11
-
-# What spreadsheets leave of an id: an error in any language (#NAME?, #REF!, #DIV/0!, #N/A), a formula, a
-# number in scientific form; a date; a number or a truth value where ids are longer.
-_RUINED = re.compile(r"#[A-ZÀ-Þ0-9/_]+[!?]?|=.*|[+-]?\d+(?:[.,]\d*)?E[+-]\d+|[+-]?\d+[.,]\d+", re.IGNORECASE)
-_MONTH = "(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])"
-_DATE = re.compile(
-    rf"\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}(?: .*)?|\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}",
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"[+-]?\d+|TRUE|FALSE", re.IGNORECASE)
-
-
-class SegmentsError(ValueError):
-    """A segments file that does not follow AudioSet's form; the message has file and line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One row: a stretch of a video and its labels.
-
-    Attributes:
-      ytid: YouTube id; may begin with ``-``.
-      start_s: Start in the video, in seconds.
-      end_s: End in the video, in seconds.
-      labels: Mids.
-      source: ``file:line`` of the row.
-    """
-
-    ytid: str
-    start_s: float
-    end_s: float
-    labels: tuple[str, ...]
-    source: str
-
-    @property
-    def clip_id(self) -> str:
-        """``<ytid>_<start ms>_<end ms>``."""
-        return f"{self.ytid}_{self.start_ms}_{self.end_ms}"
-
-    @property
-    def start_ms(self) -> int:
-        """Start in milliseconds."""
-        return round(self.start_s * 1000)
-
-    @property
-    def end_ms(self) -> int:
-        """End in milliseconds."""
-        return round(self.end_s * 1000)
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.end_s - self.start_s
 
 
 def read_segments(path: str | Path) -> Iterator[Segment]:
@@ -89,8 +40,6 @@ def read_segments(path: str | Path) -> Iterator[Segment]:
       SegmentsError: With file, line and what is accepted, at the first malformed row, or if there is none.
       PlaceError: If it cannot be read.
     """
-    from components.audio_ingest.strong_segments import is_strong, read_strong_segments
-
     path = str(path)
     name = path.rpartition("/")[2]
     none = True
@@ -121,7 +70,7 @@ def _rows(first: str, file: TextIO, name: str, path: str) -> Iterator[Segment]:
     usual, begun = False, False
     try:
         for row in csv.reader(lines, skipinitialspace=True, strict=True):
-            if not row or (row[0].startswith("#") and not begun and not _RUINED.fullmatch(row[0].strip())):
+            if not row or (row[0].startswith("#") and not begun and not RUINED.fullmatch(row[0].strip())):
                 continue
             begun = True
             place = f"{path}:{lines.number}"
@@ -129,7 +78,7 @@ def _rows(first: str, file: TextIO, name: str, path: str) -> Iterator[Segment]:
                 raise SegmentsError(_other_fields(row, lines.last, place))
             check_id(row[0].strip(), place, usual)
             segment = _segment(row, f"{name}:{lines.number}", place, known)
-            usual = usual or len(segment.ytid) == _USUAL_ID
+            usual = usual or len(segment.ytid) == USUAL_ID
             yield segment
     except csv.Error as error:
         raise SegmentsError(f"{path}:{lines.number}: not a CSV row: {error}") from error
@@ -169,45 +118,3 @@ def _segment(row: list[str], source: str, place: str, known: dict[str, tuple[str
         for mid in mids:
             check_mid(mid, place)
     return Segment(ytid, start_s, end_s, mids, source)
-
-
-def check_id(ytid: str, place: str, usual: bool = False) -> None:
-    """Refuses what is no YouTube id.
-
-    Args:
-      ytid: The id.
-      place: File and line, for the message.
-      usual: Whether ids have eleven characters here, so that a number or a date of another length is none.
-
-    Raises:
-      SegmentsError: If it is none; of what a spreadsheet leaves of an id it says so.
-    """
-    ruined = _RUINED.fullmatch(ytid) or (_DATE.fullmatch(ytid) and len(ytid) != _USUAL_ID)
-    if ruined or (usual and len(ytid) != _USUAL_ID and _WORD.fullmatch(ytid)):
-        raise SegmentsError(
-            f"{place}: {ytid!r} is what a spreadsheet makes of an id; accepted are YouTube ids, as in the "
-            "file that AudioSet publishes: take that one, which no spreadsheet has saved"
-        )
-    if not YTID.fullmatch(ytid):
-        raise SegmentsError(f"{place}: {ytid!r} is no YouTube id; accepted are letters, digits, '-' and '_'")
-
-
-def check_mid(mid: str, place: str) -> None:
-    """Raises: SegmentsError: if it is no mid."""
-    if not MID.fullmatch(mid):
-        raise SegmentsError(f"{place}: {mid!r} is no label; accepted are mids such as /m/09x0r")
-
-
-def seconds(text: str, what: str, place: str) -> float:
-    """A time from 0 on.
-
-    Raises:
-      SegmentsError: With the place, if it is none.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise SegmentsError(f"{place}: the {what} {text!r} is not a time; accepted are seconds from 0 on")
-    return value

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TextIO
 
-from components.audio_ingest.segments import YTID, Segment, SegmentsError, check_id, check_mid, seconds
+from components.audio_ingest.segment_rows import YTID, Segment, SegmentsError, check_id, check_mid, seconds
 
 HEADER = ("segment_id", "start_time_seconds", "end_time_seconds", "label")
 SEGMENT_S = 10.0

@@ -5,20 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import Any
 
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
-
+from components.common.tfx.executors import TaskExecutor
 from components.corpus_synthesizer import espeak
 from components.corpus_synthesizer.audioset import write_corpus
-from components.corpus_synthesizer.settings import SynthesizerSettings
+from components.corpus_synthesizer.component import CorpusSynthesizer
 from components.corpus_synthesizer.tasks import write_tasks
-
-CORPUS_KEY = "corpus"
-SETTINGS_KEY = "settings"
-CODE_DIGEST_KEY = "code_digest"
 
 CORPUS_FOLDER = "corpus"
 TASKS_FOLDER = "noss"
@@ -37,28 +29,17 @@ https://research.google.com/audioset).
 _logger = logging.getLogger("tinytrill.corpus_synthesizer")
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(TaskExecutor[CorpusSynthesizer]):
     """Executor of CorpusSynthesizer."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: CorpusSynthesizer) -> None:
         """Synthesises.
-
-        Args:
-          input_dict: Nothing.
-          output_dict: ``corpus``.
-          exec_properties: ``settings``, a JSON string.
 
         Raises:
           EspeakError: If eSpeak NG cannot be loaded or does not speak.
         """
         started = time.monotonic()
-        settings = SynthesizerSettings.from_parameter(exec_properties[SETTINGS_KEY])
-        root = Path(artifact_utils.get_single_uri(output_dict[CORPUS_KEY]))
+        settings, root = task.settings, Path(task.corpus.uri)
         version = espeak.version()
         write_corpus(root / CORPUS_FOLDER, settings)
         write_tasks(root / TASKS_FOLDER, settings)

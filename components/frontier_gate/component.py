@@ -2,105 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
-
-import schemas
 from components.common.frontier.settings import GateSettings
-from components.common.tfx import fan_in
-from components.frontier_gate import executor, reports
+from components.common.tfx.contract import (
+    Component,
+    Input,
+    InputList,
+    Output,
+    Parameter,
+    PerCandidate,
+    field,
+    output,
+)
+from schemas.artifacts import (
+    FrontierVerdict,
+    LatencyReport,
+    NossComparison,
+    NossReport,
+    StudentModel,
+    TfliteVariants,
+)
 
 
-class FrontierGate(base_component.BaseComponent):
-    """Decides which TFLite variants are the frontier and which are blessed."""
+class FrontierGate(Component):
+    """Decides which TFLite variants are the frontier and which are blessed.
 
-    SPEC_CLASS = types.ComponentSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    Attributes:
+      variants: Of each candidate.
+      noss: Report of each candidate, in the same order.
+      teacher: Report of the teacher.
+      latency: Reports of all variants on each device.
+      comparison: Of all of them; its pages become part of the verdict's.
+      settings: Goals and margins.
+      run_name: Name of the run, as the page shows it.
+      baselines: Reports of the baselines and of each reference model.
+      students: Of each candidate in the same order, for the training curves; or none.
+      config_json: The run's resolved configuration as JSON, for the page; may be empty.
+      code_digest: Digest of the component's code, for the cache.
+      registry_digest: Digest of what the registry holds, for the cache.
+      verdict: The verdict with its picture and its page.
+    """
 
-    def __init__(
-        self,
-        variants: Sequence[types.BaseChannel],
-        noss: Sequence[types.BaseChannel],
-        teacher: types.BaseChannel,
-        latency: Sequence[types.BaseChannel],
-        comparison: types.BaseChannel,
-        settings: GateSettings,
-        run_name: str,
-        baselines: Sequence[types.BaseChannel] = (),
-        students: Sequence[types.BaseChannel] = (),
-        config_json: str = "",
-        code_digest: str = "",
-        registry_digest: str = "",
-    ) -> None:
-        """Wires the gate.
+    variants: PerCandidate[TfliteVariants]
+    noss: PerCandidate[NossReport]
+    teacher: Input[NossReport]
+    latency: InputList[LatencyReport]
+    comparison: Input[NossComparison]
+    settings: Parameter[GateSettings]
+    run_name: Parameter[str]
+    baselines: InputList[NossReport] = field(key="baseline", default=())
+    students: PerCandidate[StudentModel] = field(key="student", default=())
+    config_json: Parameter[str] = field(default="")
+    code_digest: Parameter[str] = field(default="")
+    registry_digest: Parameter[str] = field(default="")
+    verdict: Output[FrontierVerdict] = output()
 
-        Args:
-          variants: ``TfliteVariants`` of each candidate.
-          noss: ``NossReport`` of each candidate, in the same order.
-          teacher: ``NossReport`` of the teacher.
-          latency: ``LatencyReport`` of all variants on each device.
-          comparison: ``NossComparison`` of all of them; its pages become part of the verdict's.
-          settings: Goals and margins.
-          run_name: Name of the run, as the page shows it.
-          baselines: ``NossReport`` of the baselines and of each reference model.
-          students: ``StudentModel`` of each candidate in the same order, for the training curves; or none.
-          config_json: The run's resolved configuration as JSON, for the page; may be empty.
-          code_digest: Digest of the component's code, for the cache.
-          registry_digest: Digest of what the registry holds, for the cache.
-
-        Raises:
-          ValueError: If the lists do not have one channel a candidate, or there is no device.
-        """
-        if not latency:
+    def prepare(self) -> None:
+        """Refuses lists that have not one of each candidate, and a run without a device."""
+        candidates = len(self.variants)
+        if not self.latency:
             raise ValueError("the gate needs the latency report of at least one device")
-        if len(noss) != len(variants):
-            raise ValueError(f"one NOSS report a candidate: {len(variants)} candidates, {len(noss)} reports")
-        if students and len(students) != len(variants):
+        if len(self.noss) != candidates:
             raise ValueError(
-                f"one student a candidate, or none: {len(variants)} candidates, {len(students)} students"
+                f"one NOSS report a candidate: {candidates} candidates, {len(self.noss)} reports"
             )
-        roles = {reports.VARIANTS_ROLE: schemas.TfliteVariants, reports.NOSS_ROLE: schemas.NossReport}
-        if students:
-            roles[reports.STUDENT_ROLE] = schemas.StudentModel
-        latency_channels = fan_in.channels(reports.LATENCY_ROLE, latency)
-        baseline_channels = fan_in.channels(reports.BASELINE_ROLE, baselines)
-        spec = fan_in.make_spec(
-            "FrontierGateSpec",
-            parameters={
-                executor.SETTINGS_PARAMETER: str,
-                executor.RUN_NAME_PARAMETER: str,
-                executor.CONFIG_PARAMETER: str,
-                executor.CODE_DIGEST_PARAMETER: str,
-                executor.REGISTRY_DIGEST_PARAMETER: str,
-            },
-            inputs={
-                reports.TEACHER_KEY: schemas.NossReport,
-                reports.COMPARISON_KEY: schemas.NossComparison,
-                **{key: schemas.LatencyReport for key in latency_channels},
-                **{key: schemas.NossReport for key in baseline_channels},
-            },
-            per_candidate=roles,
-            candidates=len(variants),
-            outputs={executor.VERDICT_KEY: schemas.FrontierVerdict},
-        )
-        super().__init__(
-            spec(
-                **{
-                    executor.SETTINGS_PARAMETER: settings.to_parameter(),
-                    executor.RUN_NAME_PARAMETER: run_name,
-                    executor.CONFIG_PARAMETER: config_json,
-                    executor.CODE_DIGEST_PARAMETER: code_digest,
-                    executor.REGISTRY_DIGEST_PARAMETER: registry_digest,
-                    reports.TEACHER_KEY: teacher,
-                    reports.COMPARISON_KEY: comparison,
-                    **latency_channels,
-                    **baseline_channels,
-                    **fan_in.channels(reports.VARIANTS_ROLE, variants),
-                    **fan_in.channels(reports.NOSS_ROLE, noss),
-                    **fan_in.channels(reports.STUDENT_ROLE, students),
-                    executor.VERDICT_KEY: types.Channel(type=schemas.FrontierVerdict),
-                }
+        if self.students and len(self.students) != candidates:
+            raise ValueError(
+                f"one student a candidate, or none: {candidates} candidates, {len(self.students)} students"
             )
-        )

@@ -6,41 +6,27 @@ import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from tfx import types
-from tfx.dsl.components.base import base_executor
 
 from components.common.frontier.settings import GateSettings
+from components.common.tfx.executors import TaskExecutor
 from components.common.tracking.faults import StoreUnreachable
 from components.common.tracking.names import model_name
 from components.common.tracking.registered import RegisteredVersion, registered_versions, unknown_champion
 from components.frontier_gate import page, picture
+from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.effects import total_steps
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.reports import read_reports
 from components.frontier_gate.verdict import reach_verdict
 from schemas.verdicts import Verdict
 
-VERDICT_KEY = "verdict"
-SETTINGS_PARAMETER = "settings"
-RUN_NAME_PARAMETER = "run_name"
-CONFIG_PARAMETER = "config_json"
-CODE_DIGEST_PARAMETER = "code_digest"
-REGISTRY_DIGEST_PARAMETER = "registry_digest"
-
 logger = logging.getLogger("tinytrill.frontier_gate")
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(TaskExecutor[FrontierGate]):
     """See :class:`components.frontier_gate.component.FrontierGate`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: FrontierGate) -> None:
         """Writes ``verdict.json``, ``frontier.png``, ``index.html``, and the benchmark's pages below them.
 
         Raises:
@@ -50,8 +36,8 @@ class Executor(base_executor.BaseExecutor):
             there.
           TrackingFault: If the registry refuses to be read, or does not answer and may not be done without.
         """
-        settings = GateSettings.from_parameter(exec_properties[SETTINGS_PARAMETER])
-        reports = read_reports(input_dict, settings)
+        settings = task.settings
+        reports = read_reports(task)
         teacher = teacher_result(reports.teacher)
 
         devices = [latency.machine.profile for latency in reports.latencies]
@@ -64,14 +50,14 @@ class Executor(base_executor.BaseExecutor):
             reports.beside,
             reports.comparison,
             settings,
-            exec_properties[RUN_NAME_PARAMETER],
+            task.run_name,
             rivals,
             [*reports.notices, *notices],
             total_steps(reports.students),
             reports.refused,
         )
 
-        folder = output_dict[VERDICT_KEY][0].uri
+        folder = task.verdict.uri
         verdict.save(folder)
         shutil.copytree(reports.comparison_folder, Path(folder) / Verdict.BENCHMARK)
         picture.draw(verdict, folder, settings.budgets)
@@ -86,7 +72,7 @@ class Executor(base_executor.BaseExecutor):
                 reports.students,
                 reports.comparison,
                 settings,
-                exec_properties.get(CONFIG_PARAMETER) or "",
+                task.config_json,
             ),
             folder,
         )

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfx import types
+from tfx.types import Artifact
 
 from components.common.frontier.settings import GateSettings
-from components.common.tfx import fan_in
+from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.samples import held_against_samples
 from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyReport, Machine
@@ -24,14 +24,6 @@ from schemas.settings import UnreadableReport
 from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import RefusedVariant
-
-VARIANTS_ROLE = "variants"
-NOSS_ROLE = "noss"
-STUDENT_ROLE = "student"
-BASELINE_ROLE = "baseline"
-LATENCY_ROLE = "latency"
-TEACHER_KEY = "teacher"
-COMPARISON_KEY = "comparison"
 
 # What is left of a report that was cut short may still name what it is of.
 _MOST_READ = 100_000
@@ -68,22 +60,21 @@ class Reports:
     notices: list[str] = field(default_factory=list)
 
 
-def read_reports(input_dict: Mapping[str, list[types.Artifact]], settings: GateSettings) -> Reports:
+def read_reports(task: FrontierGate) -> Reports:
     """Reads all reports that the gate is given.
 
     Raises:
       UnreadableReport: If the teacher's report or the comparison cannot be read.
     """
-    comparison_folder = input_dict[COMPARISON_KEY][0].uri
     found = Reports(
-        NossReport.load(input_dict[TEACHER_KEY][0].uri),
-        NossComparison.load(comparison_folder),
-        Path(comparison_folder),
+        NossReport.load(task.teacher.uri),
+        NossComparison.load(task.comparison.uri),
+        Path(task.comparison.uri),
     )
-    _read_candidates(input_dict, found)
-    _read_latencies(_folders(input_dict, LATENCY_ROLE), settings, found)
+    _read_candidates(task, found)
+    _read_latencies(_folders(task.latency), task.settings, found)
     reports = [found.teacher]
-    for folder in reversed(_folders(input_dict, BASELINE_ROLE)):
+    for folder in reversed(_folders(task.baselines)):
         try:
             reports.insert(0, NossReport.load(folder))
         except UnreadableReport as error:
@@ -96,10 +87,10 @@ def read_reports(input_dict: Mapping[str, list[types.Artifact]], settings: GateS
     return found
 
 
-def _read_candidates(input_dict: Mapping[str, list[types.Artifact]], found: Reports) -> None:
-    roles = [_folders(input_dict, role) for role in (VARIANTS_ROLE, NOSS_ROLE, STUDENT_ROLE)]
-    students: Sequence[Path | None] = roles[2] or [None] * len(roles[0])
-    for number, folders in enumerate(zip(roles[0], roles[1], students, strict=True), start=1):
+def _read_candidates(task: FrontierGate, found: Reports) -> None:
+    variants, reports = _folders(task.variants), _folders(task.noss)
+    students: Sequence[Path | None] = _folders(task.students) or [None] * len(variants)
+    for number, folders in enumerate(zip(variants, reports, students, strict=True), start=1):
         faults: list[str] = []
         converted = _read(TfliteReport, folders[0], faults)
         noss = _read(NossReport, folders[1], faults)
@@ -171,5 +162,5 @@ def _said(path: Path, key: str) -> str:
     return told[1] if told else ""
 
 
-def _folders(input_dict: Mapping[str, list[types.Artifact]], role: str) -> list[Path]:
-    return [Path(artifact.uri) for artifact in fan_in.gather(input_dict, role)]
+def _folders(artifacts: Sequence[Artifact]) -> list[Path]:
+    return [Path(artifact.uri) for artifact in artifacts]

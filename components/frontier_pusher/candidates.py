@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tfx import types
 
-from components.common.tfx import fan_in
+from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.origin import Origin
 from schemas.noss_reports import NossReport
 from schemas.push_reports import ModelDescription
@@ -18,10 +18,6 @@ from schemas.settings import UnreadableReport
 from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport, TfliteVariant
 from schemas.verdicts import Blessing, Verdict
-
-VARIANTS_ROLE = "variants"
-STUDENT_ROLE = "student"
-NOSS_ROLE = "noss"
 
 logger = logging.getLogger("tinytrill.frontier_pusher")
 
@@ -110,11 +106,10 @@ class Candidate:
         )
 
 
-def read_candidates(input_dict: Mapping[str, list[types.Artifact]]) -> dict[str, Candidate]:
+def read_candidates(task: FrontierPusher) -> dict[str, Candidate]:
     """The candidates by their id; one of which a report cannot be read is left out, and that is logged."""
-    artifacts = [fan_in.gather(input_dict, role) for role in (VARIANTS_ROLE, STUDENT_ROLE, NOSS_ROLE)]
     found: dict[str, Candidate] = {}
-    for variants, student, noss in zip(*artifacts, strict=True):
+    for variants, student, noss in zip(task.variants, task.students, task.noss, strict=True):
         try:
             candidate = Candidate(
                 Path(variants.uri),
@@ -123,7 +118,7 @@ def read_candidates(input_dict: Mapping[str, list[types.Artifact]]) -> dict[str,
                 TfliteReport.load(variants.uri),
                 StudentInfo.load(student.uri),
                 NossReport.load(noss.uri),
-                metadata_of({VARIANTS_ROLE: variants, STUDENT_ROLE: student, NOSS_ROLE: noss}),
+                metadata_of({"variants": variants, "student": student, "noss": noss}),
             )
         except UnreadableReport as error:
             logger.warning("a candidate is left out: %s", error)

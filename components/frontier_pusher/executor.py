@@ -6,20 +6,18 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from tfx import types
-from tfx.dsl.components.base import base_executor
 
 from components.common.frontier.closed import GateClosed, is_closed
 from components.common.package import folders
 from components.common.tfx.evidence import keep_evidence
+from components.common.tfx.executors import TaskExecutor
 from components.common.tracking import outbox, sending
 from components.common.tracking.faults import TrackingFault
 from components.common.tracking.finishing import finish
 from components.common.tracking.stores import TRACKING_URI, keep_credentials_aside
 from components.common.tracking.tracker import given_run_id
 from components.frontier_pusher.card import CARD_FILE, EXAMPLE_FILE, write_card, write_example
+from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.inputs import JudgedRun, read_inputs
 from components.frontier_pusher.notice import write_notice
 from components.frontier_pusher.record import Identity, make_record, run_key_of
@@ -28,24 +26,13 @@ from schemas.push_reports import ModelDescription, PushReport
 from schemas.run_context import RunContext
 from schemas.run_records import RunRecord
 
-PUSHED_KEY = "pushed"
-SETTINGS_PARAMETER = "settings"
-RUN_NAME_PARAMETER = "run_name"
-CONFIG_PARAMETER = "config_json"
-CODE_DIGEST_PARAMETER = "code_digest"
-
 logger = logging.getLogger("tinytrill.frontier_pusher")
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(TaskExecutor[FrontierPusher]):
     """See :class:`components.frontier_pusher.component.FrontierPusher`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: FrontierPusher) -> None:
         """Pushes, registers and writes ``pushed.json`` and ``links.js``; every step may be repeated.
 
         Raises:
@@ -53,16 +40,14 @@ class Executor(base_executor.BaseExecutor):
           TrackingFault: If MLflow did not take what it was told and the policy is to stop; it is kept.
           GateClosed: If a device's gate is closed; what is blessed for the others is pushed before.
         """
-        settings = PusherSettings.from_parameter(exec_properties[SETTINGS_PARAMETER])
+        settings, output = task.settings, Path(task.pushed.uri)
         check(settings)
-        output = Path(output_dict[PUSHED_KEY][0].uri)
         output.mkdir(parents=True, exist_ok=True)
-        run = read_inputs(input_dict)
-        identity = identify(run, settings, exec_properties[RUN_NAME_PARAMETER])
+        run = read_inputs(task)
+        identity = identify(run, settings, task.run_name)
         descriptions = run.descriptions(identity.run_name, identity.run_key)
         pushed = push(run, descriptions, Path(settings.destination))
-        config_json = exec_properties.get(CONFIG_PARAMETER) or ""
-        record = make_record(run, identity, descriptions, pushed, settings, config_json, output)
+        record = make_record(run, identity, descriptions, pushed, settings, task.config_json, output)
         report = tell(record, settings)
         logger.info("pushed %d models%s", len(pushed), "" if report.unsent else " and registered them")
         if is_closed(run.verdict):

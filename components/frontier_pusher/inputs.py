@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfx import types
+from tfx.types import Artifact
 
-from components.common.tfx import fan_in
+from components.common.tfx.input_keys import input_key
 from components.frontier_pusher.candidates import (
     Candidate,
     Metadata,
@@ -17,6 +17,7 @@ from components.frontier_pusher.candidates import (
     metadata_of,
     read_candidates,
 )
+from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.origin import Origin, is_corpus
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
@@ -27,12 +28,6 @@ from schemas.settings import UnreadableReport
 from schemas.verdicts import Verdict
 
 logger = logging.getLogger("tinytrill.frontier_pusher")
-
-VERDICT_KEY = "verdict"
-TEACHER_KEY = "teacher"
-WINDOWS_KEY = "windows"
-LATENCY_ROLE = "latency"
-SOURCE_ROLE = "source"
 
 
 @dataclass(frozen=True)
@@ -76,24 +71,20 @@ class JudgedRun:
         ]
 
 
-def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
+def read_inputs(task: FrontierPusher) -> JudgedRun:
     """Reads all reports; what the gate could not read of candidates and devices is left out here too.
 
     Raises:
       UnreadableReport: If the verdict, or what tells of corpus, windows or teacher, cannot be read.
     """
-    verdict_folder = Path(input_dict[VERDICT_KEY][0].uri)
-    windows, teacher = input_dict[WINDOWS_KEY][0], input_dict[TEACHER_KEY][0]
-    latency_folders = [Path(artifact.uri) for artifact in fan_in.gather(input_dict, LATENCY_ROLE)]
+    verdict_folder, windows, teacher = Path(task.verdict.uri), task.windows, task.teacher
+    latency_folders = [Path(report.uri) for report in task.latency]
     latencies = {folder: report for folder in latency_folders if (report := _latency(folder))}
-    sources = {
-        Path(artifact.uri): IngestReport.load(artifact.uri)
-        for artifact in fan_in.gather(input_dict, SOURCE_ROLE)
-    }
+    sources = {Path(report.uri): IngestReport.load(report.uri) for report in task.sources}
     return JudgedRun(
         Verdict.load(verdict_folder),
         verdict_folder,
-        read_candidates(input_dict),
+        read_candidates(task),
         list(latencies.values()),
         Origin(
             DistillationSetInfo.load(windows.uri),
@@ -103,14 +94,14 @@ def read_inputs(input_dict: Mapping[str, list[types.Artifact]]) -> JudgedRun:
         ),
         {
             "": Path(windows.uri, DistillationSetInfo.FILE),
-            TEACHER_KEY: Path(teacher.uri, NossReport.FILE),
+            "teacher": Path(teacher.uri, NossReport.FILE),
             **{latency.machine.profile: folder / LatencyReport.FILE for folder, latency in latencies.items()},
             **{
                 "corpus" if is_corpus(report) else "tasks": folder / IngestReport.FILE
                 for folder, report in sources.items()
             },
         },
-        metadata_of(_common(input_dict)),
+        metadata_of(_common(task)),
     )
 
 
@@ -122,7 +113,11 @@ def _latency(folder: Path) -> LatencyReport | None:
         return None
 
 
-def _common(input_dict: Mapping[str, list[types.Artifact]]) -> dict[str, types.Artifact]:
-    names = [VERDICT_KEY, TEACHER_KEY, WINDOWS_KEY]
-    names += [name for name in sorted(input_dict) if name.startswith((f"{LATENCY_ROLE}_", f"{SOURCE_ROLE}_"))]
-    return {name: input_dict[name][0] for name in names}
+def _common(task: FrontierPusher) -> dict[str, Artifact]:
+    return {
+        "verdict": task.verdict,
+        "teacher": task.teacher,
+        "windows": task.windows,
+        **{input_key("latency", index): report for index, report in enumerate(task.latency)},
+        **{input_key("source", index): report for index, report in enumerate(task.sources)},
+    }

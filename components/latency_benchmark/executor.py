@@ -6,18 +6,13 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
-
-from components.common.tfx import fan_in
+from components.common.tfx.executors import TaskExecutor
 from components.latency_benchmark import subjects
 from components.latency_benchmark.attempts import Measured, measure
 from components.latency_benchmark.backends import open_backend
 from components.latency_benchmark.backends.base import Backend, DeviceLost, MeasurementFailed, Subject
+from components.latency_benchmark.component import LatencyBenchmark
 from components.latency_benchmark.finished import FinishedSessions, identity
 from components.latency_benchmark.reference import write_reference
 from components.latency_benchmark.report import make_report, not_reached
@@ -26,40 +21,23 @@ from components.latency_benchmark.settings import MeasurementSettings
 from schemas.devices import Device, ReplayDevice
 from schemas.latency_reports import LatencyReport, OperatorTime
 
-VARIANTS_ROLE = "variants"
-REPORT_KEY = "report"
-NAME = "name"
-DEVICE = "device"
-SETTINGS = "settings"
-SEED = "seed"
-SCRATCH_DIR = "scratch_dir"
-CODE_DIGEST = "code_digest"
-DATA_DIGEST = "data_digest"
-
-_DEVICE: TypeAdapter[Device] = TypeAdapter(Device)
-
 _log = logging.getLogger("tinytrill.latency_benchmark")
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(TaskExecutor[LatencyBenchmark]):
     """Times the accepted variants of all candidates; writes ``latency_report.json`` and ``samples.npz``."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: LatencyBenchmark) -> None:
         """Measures; what cannot be measured, even the whole device, has a reason in the report."""
         benchmark(
-            variant_uris=[artifact.uri for artifact in fan_in.gather(input_dict, VARIANTS_ROLE)],
-            output_uri=artifact_utils.get_single_uri(output_dict[REPORT_KEY]),
-            name=exec_properties[NAME],
-            device=_DEVICE.validate_json(exec_properties[DEVICE]),
-            settings=MeasurementSettings.from_parameter(exec_properties[SETTINGS]),
-            seed=exec_properties[SEED],
-            scratch_dir=exec_properties[SCRATCH_DIR],
-            digests=(exec_properties[CODE_DIGEST], exec_properties[DATA_DIGEST]),
+            variant_uris=[variants.uri for variants in task.variants],
+            output_uri=task.report.uri,
+            name=task.name,
+            device=task.device,
+            settings=task.settings,
+            seed=task.seed,
+            scratch_dir=task.scratch_dir,
+            digests=(task.code_digest, task.data_digest),
         )
 
 

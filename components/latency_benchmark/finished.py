@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -12,11 +11,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from components.common.store.computed import key_of
+from components.common.store.publishing import publish
 from components.latency_benchmark.backends.base import Subject
 from components.latency_benchmark.samples import read_samples, write_samples
 from components.latency_benchmark.sessions import Place, Session
 from schemas.latency_reports import Machine
-from schemas.publishing import publish
 
 _NOTES = "session.json"
 _SESSION = TypeAdapter(Session)
@@ -33,8 +33,7 @@ def identity(parameters: Sequence[str], machine: Machine, subjects: Sequence[Sub
       subjects: The models, by name and content.
     """
     files = [[subject.key, subject.sha256] for subject in subjects]
-    known = json.dumps([*parameters, machine.identity, files])
-    return hashlib.sha256(known.encode()).hexdigest()[:16]
+    return key_of(parameters, machine.identity, files)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from components.common.audio.framing import window_offsets
-from schemas.records import SAMPLE_RATE, Audio, NossClip, iterate_examples, list_shards
+from components.common.store.shards import iterate_examples, list_shards
+from schemas.records import SAMPLE_RATE, Audio, NossClip
 
 SPLITS = ("train", "validation", "test")
 

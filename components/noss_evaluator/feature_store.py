@@ -8,7 +8,6 @@ map would kill the process.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -19,12 +18,12 @@ from typing import BinaryIO
 
 import numpy as np
 
+from components.common.store.computed import compute_once, key_of
+from components.common.store.shards import list_shards
+from components.common.store.tfrecord import framing_digest
 from components.noss_evaluator.clips import SPLITS, Array, ClipStream, Entry, Sound, WindowBatch, cut
 from components.noss_evaluator.sample_places import Place, find_places, map_samples
-from schemas.publishing import forget_unused, make_once, mark_used
-from schemas.records import list_shards
 from schemas.students import FrontEndSpec
-from schemas.tfrecord import framing_digest
 
 FOLDER = "noss_features"
 
@@ -83,8 +82,7 @@ def store_folder(
     shards = [path for split in SPLITS for path in list_shards(examples, split)]
     files = [(path.relative_to(examples).as_posix(), framing_digest(path)) for path in shards]
     identity = [files, front_end.model_dump(mode="json"), hop, code, changes]
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    return Path(scratch) / FOLDER / key
+    return Path(scratch) / FOLDER / key_of(identity)
 
 
 def open_store(
@@ -112,9 +110,7 @@ def open_store(
         _make(partial, shape, stream, compute(stream), examples)
 
     try:
-        mark_used(folder)
-        forget_unused(folder.parent, "[0-9a-f]*")
-        make_once(folder, make)
+        compute_once(folder, make, "[0-9a-f]*")
         return _load(folder, examples)
     except OSError as error:
         _LOG.warning("log-mels cannot be kept in %s (%s): each model computes its own", folder, error)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from components.common.store.shards import iterate_examples, list_shards
 from components.noss_evaluator.clips import SPLITS
-from schemas.records import Audio, NossClip, iterate_examples, list_shards
+from schemas.records import Audio, NossClip
 
 _BEFORE, _AFTER = 12, 4
 

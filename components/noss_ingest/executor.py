@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
-from tfx import types
-from tfx.dsl.components.base import base_beam_executor
-from tfx.types import artifact_utils
+from tfx.types.artifact_utils import encode_split_names
 
 from components.common.audio.decode import DecodedAudio
 from components.common.audio.ingest_run import tell_artifacts, write_shards
@@ -17,8 +14,11 @@ from components.common.audio.kept_shards import KeptShards
 from components.common.audio.record_sum import digest_of
 from components.common.audio.shard_writer import ShardSummary, ShardWriter, plan_shards
 from components.common.tfx.evidence import keep_evidence
+from components.common.tfx.executors import BeamTaskExecutor
+from components.noss_ingest.component import NossIngest
 from components.noss_ingest.leaks import check_contents, fold_of
-from components.noss_ingest.plan import NossPlan, NossRequest, plan_ingestion
+from components.noss_ingest.plan import NossPlan, plan_ingestion
+from components.noss_ingest.requests import NossRequest
 from components.noss_ingest.rows import SPLITS
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.sources import CORPUS_FOLDER, FoundTask, find_tasks
@@ -26,58 +26,37 @@ from components.noss_ingest.task_set import describe_tasks
 from components.noss_ingest.tfds import read_sounds
 from schemas.ingest_reports import IngestReport, IngestWork
 
-CORPUS_KEY = "corpus"
-EXAMPLES_KEY = "examples"
-REPORT_KEY = "report"
-SETTINGS_KEY = "settings"
-CODE_DIGEST_KEY = "code_digest"
-DATA_DIGEST_KEY = "data_digest"
-SCRATCH_KEY = "scratch_dir"
-
 _SUMMARIES = "shards"
 _SYNTHETIC = "synthetic"
 
 _logger = logging.getLogger("tinytrill.noss_ingest")
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(BeamTaskExecutor[NossIngest]):
     """Executor of NossIngest."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: NossIngest) -> None:
         """Takes the tasks in.
-
-        Args:
-          input_dict: ``corpus``, if the tasks are synthesised.
-          output_dict: ``examples`` and ``report``.
-          exec_properties: ``settings``, a JSON string; ``scratch_dir``, where finished shards are kept
-            (empty: nowhere); ``code_digest``.
 
         Raises:
           SourceError: If a task's source is malformed, incomplete or leaks.
           IngestError: If a required task or all of them are absent, or too little of one is usable;
             report and quarantine file are kept beside the report artifact.
         """
-        settings = NossIngestSettings.from_parameter(exec_properties[SETTINGS_KEY])
-        corpus = input_dict.get(CORPUS_KEY)
-        root = Path(corpus[0].uri) / CORPUS_FOLDER if corpus else Path(settings.root)
-        examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
-        report_uri = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
+        settings, corpus, report_uri = task.settings, task.corpus, task.report.uri
+        root = Path(corpus.uri) / CORPUS_FOLDER if corpus else Path(settings.root)
 
         tasks, unavailable = find_tasks(settings, root, synthetic=bool(corpus))
         plan = plan_ingestion(tasks, settings.max_seconds)
         _logger.info("%d tasks, %d clips to decode", len(tasks), sum(map(len, plan.requests.values())))
-        kept = KeptShards(exec_properties.get(SCRATCH_KEY, ""), "NossIngest")
-        code_digest = exec_properties.get(CODE_DIGEST_KEY, "")
-        summaries, work = self._write_records(plan, settings, examples.uri, report_uri, kept, code_digest)
-        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        tell_artifacts([examples, *output_dict[REPORT_KEY]], work)
+        kept = KeptShards(task.scratch_dir, "NossIngest")
+        summaries, work = self._write_records(
+            plan, settings, task.examples.uri, report_uri, kept, task.code_digest
+        )
+        task.examples.split_names = encode_split_names(list(SPLITS))
+        tell_artifacts([task.examples, task.report], work)
         _report(plan, summaries, work, tasks, settings, str(root), bool(corpus), report_uri)
-        describe_tasks(tasks, unavailable, plan, summaries, bool(corpus)).save(examples.uri)
+        describe_tasks(tasks, unavailable, plan, summaries, bool(corpus)).save(task.examples.uri)
 
     def _write_records(
         self,

@@ -8,31 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.common.audio.errors import Reason
-from components.common.audio.requests import ClipRequest, quarantined
-from components.noss_ingest.rows import SPLITS, TaskRow, TfdsClip
+from components.common.audio.requests import quarantined
+from components.noss_ingest.requests import NossRequest
+from components.noss_ingest.rows import SPLITS, TaskRow
 from components.noss_ingest.sources import FoundTask
 from components.noss_ingest.subset import stratified_subset
 from schemas.ingest_reports import QuarantinedClip
-
-
-@dataclass(frozen=True)
-class NossRequest(ClipRequest):
-    """A clip of a task with what is known of it."""
-
-    task: str
-    split: str
-    label: str
-    speaker_id: str
-    fold: str
-    sex: str
-    age: str
-    tfds: TfdsClip | None
-    seconds: float | None = field(default=None, kw_only=True)
-
-    @property
-    def expected_seconds(self) -> float:
-        """Length of the part that the row asks for, in seconds; 0: it asks for the whole file."""
-        return 0.0 if self.seconds is None else self.max_seconds
 
 
 @dataclass

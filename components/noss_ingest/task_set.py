@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from components.common.audio.shard_writer import ShardSummary
-from components.noss_ingest.plan import NossPlan, NossRequest
+from components.noss_ingest.plan import NossPlan
+from components.noss_ingest.requests import NossRequest
 from components.noss_ingest.rows import SPLITS
 from components.noss_ingest.sources import FoundTask
 from schemas.noss_task_sets import IngestedTask, NossTaskSet, UnavailableTask

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +20,10 @@ from components.common.audio.errors import AudioError, Reason
 from components.common.audio.resample import FloatAudio
 from components.common.audio.settings import IntakeSettings
 from components.common.audio.sounds import Sounds, decode_files
+from components.noss_ingest.requests import NossRequest
 from components.noss_ingest.rows import SourceError, SourceMissing, TaskRow, TfdsClip
 from components.noss_ingest.tfds_prepare import full_name, how_to_prepare, prepare
 from schemas.noss_tasks import TfdsSource
-
-if TYPE_CHECKING:  # it imports this module
-    from components.noss_ingest.plan import NossRequest
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _INFO = "dataset_info.json"

@@ -11,15 +11,13 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
 from tfx.components.example_validator import executor as example_validator
-from tfx.dsl.components.base import base_executor
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
 from components.common.tfx.evidence import keep_evidence
+from components.common.tfx.executors import TaskExecutor
+from components.record_validator.component import CuratedSchema
 
-SCHEMA_KEY = "schema"
-SCHEMA_TEXT_KEY = "schema_text"
-CODE_DIGEST_PARAMETER = "code_digest"
 SCHEMA_FILE = "schema.pbtxt"
 
 _logger = logging.getLogger("tinytrill.record_validator")
@@ -61,23 +59,17 @@ class RecordAnomalyError(ValueError):
         self.anomalies = anomalies
 
 
-class SchemaExecutor(base_executor.BaseExecutor):
+class SchemaExecutor(TaskExecutor[CuratedSchema]):
     """Executor of CuratedSchema."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: CuratedSchema) -> None:
         """Writes the schema of the parameter as an artifact."""
         from google.protobuf import text_format
 
-        text = exec_properties[SCHEMA_TEXT_KEY]
-        text_format.Parse(text, schema_pb2.Schema())
-        folder = Path(artifact_utils.get_single_uri(output_dict[SCHEMA_KEY]))
+        text_format.Parse(task.schema_text, schema_pb2.Schema())
+        folder = Path(task.schema.uri)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / SCHEMA_FILE).write_text(text, encoding="utf-8")
+        (folder / SCHEMA_FILE).write_text(task.schema_text, encoding="utf-8")
 
 
 class Executor(example_validator.Executor):

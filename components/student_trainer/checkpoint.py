@@ -11,7 +11,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from components.common.modeling.student import Weights, read_arrays, write_arrays
-from schemas.publishing import publish, sweep
+from components.common.store.publishing import publish, sweep
 from schemas.settings import Report
 from schemas.training_reports import EpochMetrics
 

@@ -2,69 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from pathlib import Path
-from typing import Any
-
-from tfx.dsl.components.base import base_executor
-from tfx.types import Artifact, artifact_utils
 
 from components.common.modeling.student import save_weights
+from components.common.store.computed import key_of
+from components.common.tfx.executors import TaskExecutor
 from components.student_trainer.checkpoint import Checkpoints
+from components.student_trainer.component import StudentTrainer
 from components.student_trainer.distribution import Workers
-from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.training import Training
 from components.student_trainer.warm_start import Start, save_heads
 from components.student_trainer.window_store import open_store
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.student_reports import LEAST_EXPLAINED, StudentInfo
-from schemas.students import FrontEndSpec, StudentSpec
-
-WINDOWS_KEY = "windows"
-START_KEY = "start"
-MODEL_KEY = "model"
-SPEC_KEY = "spec"
-SETTINGS_KEY = "settings"
-FRONT_END_KEY = "front_end"
-SEED_KEY = "seed"
-SCRATCH_KEY = "scratch_dir"
-CODE_DIGEST_KEY = "code_digest"
-
 
 log = logging.getLogger("tinytrill.student_trainer")
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(TaskExecutor[StudentTrainer]):
     """Opens the windows, trains, saves."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: StudentTrainer) -> None:
         """Trains the student of the given parameters; an interrupted training goes on.
 
         A training that ends in numbers that are not finite is a result: a description with the reason and
         without weights.
         """
         workers = Workers.join()
-        windows_uri = artifact_utils.get_single_uri(input_dict[WINDOWS_KEY])
-        model_uri = artifact_utils.get_single_uri(output_dict[MODEL_KEY])
-        start_uri = artifact_utils.get_single_uri(input_dict[START_KEY]) if input_dict.get(START_KEY) else ""
-        front_end = FrontEndSpec.from_parameter(exec_properties[FRONT_END_KEY])
-        scratch, code = exec_properties[SCRATCH_KEY], exec_properties[CODE_DIGEST_KEY]
+        windows_uri, model_uri, front_end = task.windows.uri, task.model.uri, task.front_end
+        start_uri = task.start.uri if task.start else ""
+        scratch, code = task.scratch_dir, task.code_digest
         training = Training(
-            spec=StudentSpec.from_parameter(exec_properties[SPEC_KEY]),
+            spec=task.spec,
             front_end=front_end,
-            settings=TrainingSettings.from_parameter(exec_properties[SETTINGS_KEY]),
+            settings=task.settings,
             target_info=DistillationSetInfo.load(windows_uri),
             train=open_store(windows_uri, "train", front_end, Path(scratch), code),
             held_out=open_store(windows_uri, "eval", front_end, Path(scratch), code),
-            seed=exec_properties[SEED_KEY],
-            checkpoints=Checkpoints.of(scratch, _identity([windows_uri, start_uri], exec_properties)),
+            seed=task.seed,
+            checkpoints=Checkpoints.of(scratch, _identity(task, start_uri)),
             workers=workers,
         )
         failure = StudentInfo.load(start_uri).failure if start_uri else ""
@@ -108,8 +85,7 @@ def _write_down(training: Training, failure: str, model_uri: str) -> None:
         training.checkpoints.remove()
 
 
-def _identity(uris: list[str], exec_properties: dict[str, Any]) -> str:
+def _identity(task: StudentTrainer, start_uri: str) -> str:
     """What makes two trainings the same: a checkpoint is never taken from another one."""
-    keys = (SPEC_KEY, SETTINGS_KEY, FRONT_END_KEY, SEED_KEY, CODE_DIGEST_KEY)
-    identity = [*uris, *(exec_properties[key] for key in keys)]
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+    settings = [part.to_parameter() for part in (task.spec, task.settings, task.front_end)]
+    return key_of(task.windows.uri, start_uri, settings, task.seed, task.code_digest)

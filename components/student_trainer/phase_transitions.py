@@ -9,7 +9,7 @@ import numpy as np
 
 from components.common.modeling import bottleneck as bottlenecks
 from components.common.modeling.quantisation import calibrate
-from components.common.modeling.student import Student
+from components.common.modeling.student_network import Student
 from components.common.modeling.whole_network import flat_core, quantised_network
 from components.student_trainer.phases import PhaseName
 

@@ -10,8 +10,6 @@ long runs of neighbours (:mod:`components.student_trainer.reading_order`) and st
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterator
@@ -26,12 +24,13 @@ import numpy as np
 from components.common.audio.ahead import work_ahead
 from components.common.audio.framing import to_float
 from components.common.modeling.frontend import LogMel
+from components.common.store.computed import compute_once, key_of
+from components.common.store.shards import iterate_examples, list_shards
+from components.common.store.tfrecord import framing_digest
 from components.student_trainer.reading_order import mixed_places
 from schemas.distillation_reports import DistillationSetInfo
-from schemas.publishing import forget_unused, make_once, mark_used
-from schemas.records import DistillationWindow, iterate_examples, list_shards
+from schemas.records import DistillationWindow
 from schemas.students import FrontEndSpec
-from schemas.tfrecord import framing_digest
 
 Array = np.ndarray[Any, Any]
 
@@ -115,9 +114,9 @@ def open_store(
     if not info.windows.get(split):
         raise ValueError(f"split {split!r} of the distillation set holds no windows")
     folder = scratch / f"windows-{_digest(uri, split, info, front_end, code_digest)}" / split
-    mark_used(folder.parent)
-    forget_unused(scratch, "windows-*")
-    make_once(folder, lambda partial: _compute(uri, split, info, front_end, partial))
+    compute_once(
+        folder, lambda partial: _compute(uri, split, info, front_end, partial), "windows-*", folder.parent
+    )
     return WindowStore(
         np.load(folder / "log_mel.npy", mmap_mode="r"), np.load(folder / "target.npy", mmap_mode="r")
     )
@@ -183,5 +182,4 @@ def _digest(uri: str, split: str, info: DistillationSetInfo, front_end: FrontEnd
     # The set's digest says what the windows are, and the shards how they follow each other.
     windows = [path.stat().st_size if info.digest else framing_digest(path) for path in shards]
     said = info.model_dump(mode="json", exclude={"seconds"})
-    identity = [said, windows, front_end.model_dump(mode="json"), code]
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    return key_of(said, windows, front_end.model_dump(mode="json"), code)

@@ -8,14 +8,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
-from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-from tfx.types import Artifact, artifact_utils
 
 from components.common.audio.record_sum import digest_of
+from components.common.store.shards import list_shards, shard_path
+from components.common.store.tfrecord import count_records
+from components.common.tfx.executors import BeamTaskExecutor
+from components.teacher_embedder.component import TeacherEmbedder
 from components.teacher_embedder.leaks import HeldOutSounds
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from components.teacher_embedder.shards import (
@@ -30,36 +31,17 @@ from components.teacher_embedder.shards import (
 from components.teacher_embedder.statistics import ShardSummary, mean_and_deviation
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
-from schemas.records import list_shards, shard_path
 from schemas.teachers import check_teacher, licence_of
-from schemas.tfrecord import count_records
-
-EXAMPLES_KEY = "examples"
-TEACHER_KEY = "teacher"
-REPORT_KEY = "report"
-NOSS_KEY = "noss"
-WINDOWS_KEY = "windows"
-SETTINGS_KEY = "settings"
-SEED_KEY = "seed"
-CODE_DIGEST_KEY = "code_digest"
-DATA_DIGEST_KEY = "data_digest"
-SCRATCH_KEY = "scratch_dir"
-MIN_TEST_SPEAKERS_KEY = "min_test_speakers"
 
 SPLITS = (TRAIN, "eval")
 
 log = logging.getLogger("tinytrill.teacher_embedder")
 
 
-class Executor(BaseBeamExecutor):
+class Executor(BeamTaskExecutor[TeacherEmbedder]):
     """Plans the shards, has them embedded, writes the targets' statistics."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: TeacherEmbedder) -> None:
         """Embeds both splits.
 
         With a ``scratch_dir`` finished shards outlive a killed execution, and the next one takes them up.
@@ -70,12 +52,9 @@ class Executor(BaseBeamExecutor):
           RuntimeError: If clips were lost or done twice.
         """
         started = time.monotonic()
-        examples_uri = artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY])
-        windows_uri = artifact_utils.get_single_uri(output_dict[WINDOWS_KEY])
-        settings = TeacherEmbedderSettings.from_parameter(exec_properties[SETTINGS_KEY])
-        trained_uri = (
-            artifact_utils.get_single_uri(input_dict[TEACHER_KEY]) if input_dict.get(TEACHER_KEY) else ""
-        )
+        examples_uri, windows_uri, settings = task.examples.uri, task.windows.uri, task.settings
+        trained_uri = task.teacher.uri if task.teacher else ""
+        ingested = IngestReport.load(task.report.uri) if task.report else None
         check_teacher(settings.teacher)
         shared = Shared()
         teacher = _describe(settings, trained_uri, shared)
@@ -83,22 +62,22 @@ class Executor(BaseBeamExecutor):
 
         jobs = plan_jobs(examples_uri, windows_uri)
         Path(windows_uri).mkdir(parents=True, exist_ok=True)
-        held_out = _hold_out(input_dict, settings, windows_uri, exec_properties[MIN_TEST_SPEAKERS_KEY])
+        held_out = _hold_out(task)
         embedding = Embedding(
-            settings=exec_properties[SETTINGS_KEY],
-            seed=exec_properties[SEED_KEY],
+            settings=settings.to_parameter(),
+            seed=task.seed,
             trained_uri=trained_uri,
             teacher_digest=teacher.digest,
-            code_digest=exec_properties.get(CODE_DIGEST_KEY, ""),
+            code_digest=task.code_digest,
             held_out=held_out.path,
             held_out_digest=held_out.digest,
-            scratch_dir=exec_properties.get(SCRATCH_KEY, ""),
+            scratch_dir=task.scratch_dir,
         )
         embedding.kept.tidy()
         summaries = self._embed(jobs, embedding, shared, Path(windows_uri))
         HeldOutSounds.remove(held_out.path)
         by_split = {split: [shard for shard in summaries if shard.split == split] for split in SPLITS}
-        _check_complete(jobs, summaries, _ingested(input_dict))
+        _check_complete(jobs, summaries, ingested)
         _refuse_silence(by_split, examples_uri)
         left_out = {split: _count_left_out(shards) for split, shards in by_split.items()}
         _tell(summaries, left_out)
@@ -120,7 +99,7 @@ class Executor(BaseBeamExecutor):
             clips={split: sum(shard.clips for shard in shards) for split, shards in by_split.items()},
             left_out=left_out,
             storage=settings.storage,
-            synthetic=_is_synthetic(input_dict),
+            synthetic=ingested is not None and ingested.synthetic,
             digest=digest_of(shard.record_sum for shard in summaries),
             seconds=time.monotonic() - started,
         ).save(windows_uri)
@@ -189,28 +168,23 @@ class _HeldOut:
     digest: str = ""
 
 
-def _hold_out(
-    input_dict: dict[str, list[Artifact]],
-    settings: TeacherEmbedderSettings,
-    folder: str,
-    min_test_speakers: int,
-) -> _HeldOut:
-    if settings.noss_duplicates == "keep" or not input_dict.get(NOSS_KEY):
+def _hold_out(task: TeacherEmbedder) -> _HeldOut:
+    if task.settings.noss_duplicates == "keep" or not task.noss:
         return _HeldOut()
-    sounds = HeldOutSounds.of(artifact_utils.get_single_uri(input_dict[NOSS_KEY]), min_test_speakers)
+    sounds = HeldOutSounds.of(task.noss.uri, task.min_test_speakers)
     log.info("looking for %d clips that the tasks test in the corpus", len(sounds.names))
-    return _HeldOut(sounds.save(folder), sounds.digest)
+    return _HeldOut(sounds.save(task.windows.uri), sounds.digest)
 
 
 def _check_complete(
-    jobs: list[ShardJob], summaries: list[ShardSummary], ingested: dict[str, int] | None
+    jobs: list[ShardJob], summaries: list[ShardSummary], ingested: IngestReport | None
 ) -> None:
     """Counts that each clip was embedded or left out, once.
 
     Args:
       jobs: What was to be done.
       summaries: What was done.
-      ingested: Clips by split as ingestion counted them, if it is known.
+      ingested: What ingestion counted, if it is known.
     """
     for split in SPLITS:
         wanted = sum(count_records(job.source) for job in jobs if job.split == split)
@@ -222,8 +196,9 @@ def _check_complete(
                 f"split {split!r} has {wanted} clips, but {found} were embedded or left out, "
                 f"in the shards {shards}"
             )
-        if ingested is not None and split in ingested and ingested[split] != wanted:
-            raise RuntimeError(f"split {split!r} has {wanted} clips, but ingestion wrote {ingested[split]}")
+        counted = ingested.splits.get(split) if ingested else None
+        if counted and counted.clips != wanted:
+            raise RuntimeError(f"split {split!r} has {wanted} clips, but ingestion wrote {counted.clips}")
 
 
 def _count_left_out(shards: list[ShardSummary]) -> dict[str, int]:
@@ -256,19 +231,3 @@ def _refuse_silence(by_split: dict[str, list[ShardSummary]], examples_uri: str) 
             raise ValueError(
                 f"the split {split!r} of {examples_uri} gives no window with sound ({silent} silent ones)"
             )
-
-
-def _is_synthetic(input_dict: dict[str, list[Artifact]]) -> bool:
-    report = _ingest_report(input_dict)
-    return report is not None and report.synthetic
-
-
-def _ingested(input_dict: dict[str, list[Artifact]]) -> dict[str, int] | None:
-    report = _ingest_report(input_dict)
-    return {split: count.clips for split, count in report.splits.items()} if report else None
-
-
-def _ingest_report(input_dict: dict[str, list[Artifact]]) -> IngestReport | None:
-    if not input_dict.get(REPORT_KEY):
-        return None
-    return IngestReport.load(artifact_utils.get_single_uri(input_dict[REPORT_KEY]))

@@ -18,8 +18,9 @@ import numpy as np
 
 from components.common.audio.acoustic_fingerprint import FingerprintIndex, Pcm
 from components.common.audio.record_sum import RecordSum, digest_of
+from components.common.store.shards import iterate_examples, list_shards
 from schemas.ingest_reports import QuarantinedClip
-from schemas.records import Clip, NossClip, iterate_examples, list_shards
+from schemas.records import Clip, NossClip
 
 SPLIT, FURTHER_SPLITS = "test", ("train", "validation")
 EXACT, NEAR = "noss_exact", "noss_near"

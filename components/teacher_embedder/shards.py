@@ -19,9 +19,12 @@ import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
 from components.common.audio.ahead import work_ahead
-from components.common.audio.kept_shards import KeptShards, key_of
+from components.common.audio.kept_shards import KeptShards
 from components.common.audio.record_sum import RecordSum
 from components.common.modeling.teachers import load_teacher
+from components.common.store.computed import key_of
+from components.common.store.shards import iterate_examples, write_shard
+from components.common.store.tfrecord import framing_digest
 from components.teacher_embedder.leaks import HeldOutSounds
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from components.teacher_embedder.statistics import ShardSummary
@@ -33,8 +36,7 @@ from components.teacher_embedder.teacher_inference import (
     own_batches,
 )
 from components.teacher_embedder.windows import cut_clips
-from schemas.records import Clip, DistillationWindow, Storage, iterate_examples, write_shard
-from schemas.tfrecord import framing_digest
+from schemas.records import Clip, DistillationWindow, Storage
 
 TRAIN = "train"
 

@@ -3,47 +3,30 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
-
-from tfx.dsl.components.base import base_executor
-from tfx.types import Artifact, artifact_utils
 
 from components.common.modeling.teachers.trained import save_network
+from components.common.store.shards import list_shards
+from components.common.tfx.executors import TaskExecutor
+from components.teacher_trainer.component import TeacherTrainer
 from components.teacher_trainer.pairs import PairReader
-from components.teacher_trainer.settings import TeacherTrainerSettings
 from components.teacher_trainer.training import TeacherTraining
-from schemas.records import list_shards
-
-EXAMPLES_KEY = "examples"
-MODEL_KEY = "model"
-SETTINGS_KEY = "settings"
-SEED_KEY = "seed"
-CODE_DIGEST_KEY = "code_digest"
 
 log = logging.getLogger("tinytrill.teacher_trainer")
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(TaskExecutor[TeacherTrainer]):
     """Reads the clips, trains, saves."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: TeacherTrainer) -> None:
         """Trains the teacher of the given settings.
 
         Raises:
           ValueError: If a split has too few clips, or the training diverges.
         """
-        examples_uri = artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY])
-        model_uri = artifact_utils.get_single_uri(output_dict[MODEL_KEY])
-        settings = TeacherTrainerSettings.from_parameter(exec_properties[SETTINGS_KEY])
-        seed = exec_properties[SEED_KEY]
+        settings, seed = task.settings, task.seed
         readers = {
             split: PairReader(
-                list_shards(examples_uri, split),
+                list_shards(task.examples.uri, split),
                 settings.front_end.window_samples,
                 settings.max_distance_s,
                 seed,
@@ -52,7 +35,7 @@ class Executor(base_executor.BaseExecutor):
         }
         training = TeacherTraining(settings, readers["train"], readers["eval"], seed)
         info = training.run()
-        save_network(training.network, info, model_uri)
+        save_network(training.network, info, task.model.uri)
         log.info(
             "teacher of %.1f M parameters, %.1f %% of the eval triplets right",
             info.parameters / 1e6,

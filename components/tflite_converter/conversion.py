@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from components.common.modeling import flatbuffer
-from components.common.modeling.student import Student
+from components.common.modeling.student_network import Student
 from components.tflite_converter.settings import FrameOutput
 
 WAVEFORM, LOG_MEL = "waveform", "log_mel"

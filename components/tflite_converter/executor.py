@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
-
+from components.common.tfx.executors import TaskExecutor
+from components.tflite_converter.component import TfliteConverter
 from components.tflite_converter.settings import ConverterSettings, VariantName, split_name
 from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport, TfliteVariant
@@ -19,34 +17,24 @@ if TYPE_CHECKING:
     from components.tflite_converter.network import Network
     from components.tflite_converter.proof import Proof
 
-MODEL_KEY = "model"
-WINDOWS_KEY = "windows"
-VARIANTS_KEY = "variants"
-SETTINGS = "settings"
-CODE_DIGEST = "code_digest"
 
 _log = logging.getLogger("tinytrill.tflite_converter")
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(TaskExecutor[TfliteConverter]):
     """Converts a student and writes ``variants.json``, the files and their golden vectors."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def run(self, task: TfliteConverter) -> None:
         """Makes every variant the settings ask for; a refused one stays in the report with its reason.
 
         Raises:
           ValueError: If the student cannot be read, or the held-out windows do not fit it.
         """
         convert_student(
-            model_uri=artifact_utils.get_single_uri(input_dict[MODEL_KEY]),
-            windows_uri=artifact_utils.get_single_uri(input_dict[WINDOWS_KEY]),
-            output_uri=artifact_utils.get_single_uri(output_dict[VARIANTS_KEY]),
-            settings=ConverterSettings.from_parameter(exec_properties[SETTINGS]),
+            model_uri=task.model.uri,
+            windows_uri=task.windows.uri,
+            output_uri=task.variants.uri,
+            settings=task.settings,
         )
 
 

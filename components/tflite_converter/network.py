@@ -7,7 +7,7 @@ from real sound, and every ``wave`` file is the front end joined to the ``core``
 from __future__ import annotations
 
 from components.common.modeling.frontend import LogMel
-from components.common.modeling.student import Student
+from components.common.modeling.student_network import Student
 from components.tflite_converter import dynamic_range, full_integer, half_precision
 from components.tflite_converter.conversion import ConversionRefused, convert
 from components.tflite_converter.front_end import front_end_file

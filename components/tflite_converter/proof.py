@@ -11,7 +11,7 @@ import numpy as np
 
 from components.common.modeling.frontend import LogMel
 from components.common.modeling.litert import LiteRtModel
-from components.common.modeling.student import Student
+from components.common.modeling.student_network import Student
 from components.tflite_converter import checks
 from components.tflite_converter.settings import ConverterSettings
 from components.tflite_converter.windows import HELD_OUT, draw_windows

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from components.common.audio.framing import to_float
-from schemas.records import DistillationWindow, iterate_examples, list_shards
+from components.common.store.shards import iterate_examples, list_shards
+from schemas.records import DistillationWindow
 
 HELD_OUT = "eval"
 TRAINING = "train"

@@ -22,6 +22,8 @@ from pipeline.identity.library_versions import locked_versions, versions
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PROJECT = frozenset({"components", "infra", "pipeline", "schemas"})
+# What a package finds its own modules by.
+_KIND_MODULES = "components.common.registry.modules"
 _SCRIPT = re.compile(r"\w+\.py")
 
 
@@ -90,7 +92,7 @@ def _imported(file: Path) -> Iterator[Path]:
     """
     yield from (place for name in _module(file).scripts if (place := file.with_name(name)).is_file())
     for name in _names(file):
-        if name == "pkgutil":
+        if name == _KIND_MODULES:
             yield from file.parent.glob("*.py")
         path = _ROOT.joinpath(*name.split("."))
         yield from (place for place in (path.with_suffix(".py"), path / "__init__.py") if place.is_file())

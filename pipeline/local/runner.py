@@ -13,6 +13,7 @@ from pydantic import Field
 from rich.console import Console
 
 from components.common.frontier.closed import GateClosed
+from components.common.store.publishing import publish, sweep
 from components.common.tracking.faults import TrackingFault
 from components.common.tracking.tracker import Tracker
 from pipeline.configuration.config import RunConfig
@@ -32,7 +33,6 @@ from pipeline.terminal.progress import Progress, listening, terminal
 from pipeline.terminal.reason import reason
 from schemas.corpus_statistics import CorpusStatistics
 from schemas.lineage import LineageGraph
-from schemas.publishing import publish, sweep
 from schemas.push_reports import PushReport
 from schemas.secrets import redact
 from schemas.settings import Report

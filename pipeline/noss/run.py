@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from rich.console import Console
 
+from components.common.store.publishing import publish, sweep
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_ingest.settings import NossIngestSettings
 from pipeline.configuration.config_file import ConfigError, load_part
@@ -33,7 +34,6 @@ from schemas.comparison_reports import NossComparison
 from schemas.noss_reports import NossReport
 from schemas.noss_task_sets import NossTaskSet
 from schemas.plain_text import plain
-from schemas.publishing import publish, sweep
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 
@@ -157,7 +157,7 @@ def _ingest(settings: NossIngestSettings, folder: Path) -> None:
     from components.noss_ingest import executor
     from schemas.artifacts import IngestReport
 
-    outputs = {executor.EXAMPLES_KEY: standard_artifacts.Examples(), executor.REPORT_KEY: IngestReport()}
+    outputs = {"examples": standard_artifacts.Examples(), "report": IngestReport()}
     for key, artifact in outputs.items():
         artifact.uri = str(folder / key)
         (folder / key).mkdir()
@@ -170,7 +170,7 @@ def _ingest(settings: NossIngestSettings, folder: Path) -> None:
     executor.Executor(context).Do(
         {},
         {key: [artifact] for key, artifact in outputs.items()},
-        {executor.SETTINGS_KEY: settings.to_parameter()},
+        {"settings": settings.to_parameter()},
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from components.audio_ingest.labels import LabelFilter
-from components.audio_ingest.segments import Segment, read_segments
+from components.audio_ingest.segment_rows import Segment
+from components.audio_ingest.segments import read_segments
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
 from pipeline.configuration.config_file import ConfigError

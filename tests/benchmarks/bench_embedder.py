@@ -31,20 +31,12 @@ from components.common.audio.decode import decode
 from components.common.audio.errors import AudioError
 from components.common.audio.framing import cut_windows, to_float
 from components.common.modeling.teachers import Teacher, load_teacher
-from components.teacher_embedder import executor
+from components.common.store.shards import iterate_examples, shard_path, write_shard
 from components.teacher_embedder.executor import Executor
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.artifacts import DistillationSet
 from schemas.distillation_reports import DistillationSetInfo
-from schemas.records import (
-    SAMPLE_RATE,
-    Clip,
-    DistillationWindow,
-    Storage,
-    iterate_examples,
-    shard_path,
-    write_shard,
-)
+from schemas.records import SAMPLE_RATE, Clip, DistillationWindow, Storage
 from schemas.teachers import ConcatTeacher, SlidingWindows, TeacherSpec, TfliteStage, TfliteTeacher
 from tests.conftest import REPOSITORY
 
@@ -133,9 +125,9 @@ def _execute(folder: str, settings: TeacherEmbedderSettings, number: int, window
         unique_id=str(number),
     )
     Executor(context).Do(
-        {executor.EXAMPLES_KEY: [examples]},
-        {executor.WINDOWS_KEY: [output]},
-        {executor.SETTINGS_KEY: settings.to_parameter(), executor.SEED_KEY: 0},
+        {"examples": [examples]},
+        {"windows": [output]},
+        {"settings": settings.to_parameter(), "seed": 0},
     )
     info = DistillationSetInfo.load(output.uri)
     found = sum(info.windows.values()) + sum(info.silent_windows.values())

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from components.common.modeling.student import build_student
+from components.common.store.shards import shard_path, write_shard
 from components.noss_evaluator.baselines import baseline_subject
 from components.noss_evaluator.clips import SPLITS, Entry
 from components.noss_evaluator.embedding import Embeddings, embed
@@ -28,7 +29,7 @@ from components.tflite_converter.front_end import front_end_file
 from components.tflite_converter.join import join
 from schemas.noss_task_sets import IngestedTask, NossTaskSet
 from schemas.noss_tasks import ManifestSource, SplitRule, TaskRecord
-from schemas.records import NossClip, shard_path, write_shard
+from schemas.records import NossClip
 from schemas.students import FrontEndSpec, StudentSpec
 
 WORKERS = 2

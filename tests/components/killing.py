@@ -30,12 +30,13 @@ from tfx.types import standard_artifacts
 import schemas
 from components.audio_ingest.executor import Executor as IngestExecutor
 from components.audio_ingest.settings import AudioIngestSettings
+from components.common.store.shards import list_shards, shard_path, write_shard
+from components.common.store.tfrecord import RecordWriter
 from components.teacher_embedder.executor import Executor as EmbedExecutor
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
-from schemas.records import Clip, list_shards, shard_path, write_shard
-from schemas.tfrecord import RecordWriter
+from schemas.records import Clip
 from tests.components.audio_ingest.corpora import make_corpus
 from tests.components.executors import artifact
 from tests.conftest import REPOSITORY

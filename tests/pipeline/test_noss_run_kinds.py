@@ -13,6 +13,7 @@ import pipeline_runner
 from components.common.frontier.settings import GateSettings
 from components.common.package import folders
 from components.frontier_gate.executor import Executor as Gate
+from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.executor import push
 from components.frontier_pusher.inputs import read_inputs
 from components.noss_evaluator.settings import NossEvaluatorSettings
@@ -188,9 +189,8 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"verdict": [SimpleNamespace(uri=str(verdict_folder))]},
         {"settings": GateSettings().to_parameter(), "run_name": "made up"},
     )
-    judged = read_inputs(
-        {**inputs, "verdict": [SimpleNamespace(uri=str(verdict_folder), id=1, type_name="")]}
-    )
+    inputs["verdict"] = [SimpleNamespace(uri=str(verdict_folder), id=1, type_name="")]
+    judged = read_inputs(FrontierPusher.task(inputs, {}, {}))
     (description,) = judged.descriptions("made up", "key")
     (version,) = push(judged, [description], folder / "destination")
     return version

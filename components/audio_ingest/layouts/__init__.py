@@ -1,6 +1,7 @@
 """The forms in which published copies of AudioSet lie on disk, and telling which one is there.
 
-A layout is told from a sample of what lies in the folder. What does not follow it is counted, never guessed.
+The modules here hold them, as ``LAYOUTS``. One is told from a sample of what lies in the folder. What does
+not follow it is counted, never guessed.
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from components.audio_ingest.layouts.base import ContainerLayout, FileLayout, Layout, LayoutError
-from components.audio_ingest.layouts.files import FILE_LAYOUTS, layout_of
+from components.audio_ingest.layouts.files import layout_of
 from components.audio_ingest.layouts.parquet import Parquet
 from components.audio_ingest.layouts.tar import TAR_EXTENSIONS, Tar, WebDataset
 from components.common.audio.decode import AUDIO_EXTENSIONS
 from components.common.audio.places import FoundFile, first_files, printable
+from components.common.registry.modules import KindModules
 from schemas.ingest_reports import CorpusLayout
 
-CONTAINER_LAYOUTS: tuple[ContainerLayout, ...] = (WebDataset(), Tar(), Parquet())
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (*FILE_LAYOUTS, *CONTAINER_LAYOUTS)}
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for module in KindModules(__name__, __path__).values()
+    for layout in getattr(module, "LAYOUTS", ())
+}
 AUTO = "auto"
 
 # Of the names in a sample at least this share must follow one layout.

@@ -79,7 +79,7 @@ class StartEndMs(_Named):
 
 
 # The more a name must say, the earlier it is tried.
-FILE_LAYOUTS: tuple[FileLayout, ...] = (StartEndMs(), StartEnd(), Start(), Panns(), Plain())
+LAYOUTS: tuple[FileLayout, ...] = (StartEndMs(), StartEnd(), Start(), Panns(), Plain())
 
 
 def layout_of(stem: str) -> FileLayout | None:
@@ -88,7 +88,7 @@ def layout_of(stem: str) -> FileLayout | None:
     Where the first eleven characters can be an id, they are one: ``abcdefgh_12`` is a whole id, and not
     ``abcdefgh`` from the twelfth second on.
     """
-    parsed = ((layout, layout.parse(stem)) for layout in FILE_LAYOUTS)
+    parsed = ((layout, layout.parse(stem)) for layout in LAYOUTS)
     fitting = [(layout, found[0]) for layout, found in parsed if found is not None]
     usual = [layout for layout, ytid in fitting if _USUAL_ID.fullmatch(ytid)]
     return usual[0] if usual else fitting[0][0] if fitting else None

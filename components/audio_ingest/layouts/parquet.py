@@ -209,3 +209,6 @@ def _faults() -> tuple[type[Exception], ...]:
     import pyarrow as pa
 
     return (pa.ArrowException, OSError, ValueError)
+
+
+LAYOUTS: tuple[ContainerLayout, ...] = (Parquet(),)

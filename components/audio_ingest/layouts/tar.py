@@ -300,3 +300,6 @@ def _id_of(file: _Bounded, member: tarfile.TarInfo, path: str, strays: Strays) -
         return ""
     named = (described.get(field) for field in ID_FIELDS)
     return next((name for name in named if isinstance(name, str) and name), "")
+
+
+LAYOUTS: tuple[ContainerLayout, ...] = (WebDataset(), Tar())

@@ -11,8 +11,6 @@ moment. What a failing disk or a power cut leaves behind does not pass the check
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import shutil
@@ -24,9 +22,9 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from components.common.audio.record_sum import RecordSum
-from schemas.publishing import publish, sweep
+from components.common.store.publishing import publish, sweep
+from components.common.store.tfrecord import DamagedFile, read_records
 from schemas.settings import Report
-from schemas.tfrecord import DamagedFile, read_records
 
 _MAX_AGE_S = 30 * 24 * 3600.0
 
@@ -65,7 +63,7 @@ class KeptShards:
         """Puts a finished shard where it is wanted.
 
         Args:
-          key: Of the shard (:func:`key_of`).
+          key: Of the shard (:func:`components.common.store.computed.key_of`).
           target: Its path in the output.
 
         Returns:
@@ -201,15 +199,6 @@ class KeptShards:
         _logger.warning("the kept shard %s is made again: %s", shard, problem)
         receipt.unlink(missing_ok=True)
         shard.unlink(missing_ok=True)
-
-
-def key_of(*parts: object) -> str:
-    """The name of a shard: a digest of what it depends on, 32 hexadecimal digits.
-
-    Args:
-      parts: Strings, numbers and lists of them; two keys are equal if all parts are.
-    """
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 
 def _fault_of(shard: Path, said: Receipt) -> str:

@@ -20,7 +20,7 @@ from pydantic import Field
 from components.common.audio.clip_statistics import CorpusTally, ShardStatistics, ShardTally
 from components.common.audio.decode import DecodedAudio
 from components.common.audio.errors import AudioError, Note, Reason, Remark
-from components.common.audio.kept_shards import KeptShards, key_of
+from components.common.audio.kept_shards import KeptShards
 from components.common.audio.record_sum import RecordSum
 from components.common.audio.requests import (
     ClipRequest,
@@ -32,8 +32,9 @@ from components.common.audio.requests import (
 )
 from components.common.audio.settings import IntakeSettings
 from components.common.audio.sounds import Sounds, decode_files
+from components.common.store.computed import key_of
+from components.common.store.publishing import publish
 from schemas.ingest_reports import QuarantinedClip
-from schemas.publishing import publish
 from schemas.settings import Report
 
 # Copies of AudioSet are a little shorter than their segments, as encoders' frames have it.
@@ -125,7 +126,7 @@ class ShardWriter(beam.DoFn):
 
     def process(self, element: Shard[ClipRequest]) -> None:
         """Decodes and writes one shard."""
-        from schemas.records import shard_path, write_shard
+        from components.common.store.shards import shard_path, write_shard
 
         path = shard_path(self._examples_uri, element.split, element.index, element.count)
         key = key_of(self._identity, element.split, list(element.keys)) if element.keys else ""

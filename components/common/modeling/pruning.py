@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from components.common.modeling.student import Student
+    from components.common.modeling.student_network import Student
 
 # Smaller kernels cost next to nothing and feel each lost weight.
 LEAST_ELEMENTS = 1024

@@ -1,13 +1,8 @@
-"""A student: front end, network, pooling, bottleneck.
-
-The target head that maps the embedding to the teacher's dimension belongs to the training
-(``components/student_trainer``) and never ships.
-"""
+"""Building a student, writing its weights and reading them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,97 +11,21 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.common.modeling import bottleneck as bottlenecks
-from components.common.modeling import frontend, quantisation, whole_network
+from components.common.modeling import whole_network
 from components.common.modeling.architectures import build_network
-from components.common.modeling.frontend import LogMel, LogMelStatistics
+from components.common.modeling.frontend import LogMelStatistics
+from components.common.modeling.student_network import Student, assemble
 from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 
 Weights = list[np.ndarray[Any, Any]]
 
 
-@dataclass(frozen=True)
-class Student:
-    """A student in one form of its bottleneck.
-
-    Attributes:
-      spec: What it is made of.
-      front_end: The front end it hears through.
-      features: Log-mel ``(batch, frames, mels)`` to pooled features ``(batch, features)``.
-      moments: Log-mel to the features of each moment, ``(batch, moments, features)``, the mean of which is
-        ``features``; None where the pooling keeps no time (flatten, token).
-      bottleneck: Features to the embedding ``(batch, embedding_width)``.
-      core: The two together: log-mel to embedding.
-    """
-
-    spec: StudentSpec
-    front_end: FrontEndSpec
-    features: keras.Model
-    moments: keras.Model | None
-    bottleneck: keras.Model
-    core: keras.Model
-
-    @property
-    def wave(self) -> keras.Model:
-        """Waveform ``(batch, window_samples)`` in [-1, 1] to embedding."""
-        waveform = keras.Input((self.front_end.window_samples,), name="waveform")
-        return keras.Model(
-            waveform, self.core(LogMel(self.front_end, name=frontend.NAME)(waveform)), name="wave"
-        )
-
-    @property
-    def frames(self) -> keras.Model:
-        """Log-mel to one embedding a moment, ``(batch, moments, embedding_width)``.
-
-        Their mean is the embedding of the patch: exactly where the bottleneck is linear, nearly where it is
-        quantised.
-
-        Raises:
-          ValueError: If the pooling keeps no time.
-        """
-        if self.spec.qat == "network":
-            raise ValueError(
-                f"{self.spec.candidate_id}: a network quantised as a whole (qat 'network') gives no "
-                "embeddings of moments; use qat 'bottleneck' or 'none'"
-            )
-        if self.moments is None:
-            raise ValueError(
-                f"{self.spec.candidate_id}: pooling {self.spec.pooling!r} leaves no moments; use 'gap'"
-            )
-        log_mel = keras.Input((self.front_end.frames, self.front_end.mels), name="log_mel")
-        each = self.moments(log_mel)
-        embedded = keras.layers.TimeDistributed(self.bottleneck, name="moment_embeddings")(each)
-        return keras.Model(log_mel, embedded, name="frames")
-
-    @property
-    def parameters(self) -> int:
-        """Weights that ship: moving averages count, state of the quantisers does not."""
-        shipped = (weight for weight in self.core.weights if not quantisation.is_state(weight))
-        return sum(int(np.prod(weight.shape)) for weight in shipped)
-
-    def with_bottleneck(self, bottleneck: keras.Model) -> Student:
-        """The same features under another bottleneck."""
-        return _assemble(self.spec, self.front_end, self.features, self.moments, bottleneck)
-
-    def with_core(self, core: keras.Model) -> Student:
-        """The same student as a quantised whole network, of which features and bottleneck are two parts."""
-        first = next(layer for layer in self.bottleneck.layers if isinstance(layer, keras.layers.Dense))
-        pooled = core.get_layer(f"quant_{first.name}").input
-        return Student(
-            self.spec,
-            self.front_end,
-            features=keras.Model(core.input, pooled, name="features"),
-            moments=None,
-            bottleneck=keras.Model(pooled, core.output, name=bottlenecks.NAME),
-            core=core,
-        )
-
-
 def build_student(spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float = 0.95) -> Student:
     """Builds a student with a full bottleneck and fresh weights."""
     features, moments = _features(spec, front_end, batch_norm_momentum)
     bottleneck = bottlenecks.full(features.output_shape[-1], spec.embedding_width)
-    return _assemble(spec, front_end, features, moments, bottleneck)
+    return assemble(spec, front_end, features, moments, bottleneck)
 
 
 def build_deployed(spec: StudentSpec, front_end: FrontEndSpec, rank: int) -> Student:
@@ -126,7 +45,7 @@ def build_deployed(spec: StudentSpec, front_end: FrontEndSpec, rank: int) -> Stu
     )
     if spec.qat == "bottleneck":
         bottleneck = bottlenecks.quantised(bottleneck)
-    student = _assemble(spec, front_end, features, moments, bottleneck)
+    student = assemble(spec, front_end, features, moments, bottleneck)
     return student.with_core(whole_network.quantised_network(student)) if spec.qat == "network" else student
 
 
@@ -202,15 +121,3 @@ class FrequencyMean(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         """Averages over the third axis."""
         return tf.reduce_mean(x, axis=2)
-
-
-def _assemble(
-    spec: StudentSpec,
-    front_end: FrontEndSpec,
-    features: keras.Model,
-    moments: keras.Model | None,
-    bottleneck: keras.Model,
-) -> Student:
-    log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
-    core = keras.Model(log_mel, bottleneck(features(log_mel)), name="core")
-    return Student(spec, front_end, features, moments, bottleneck, core)

@@ -8,14 +8,12 @@ converter computes as one operator (convolution, batch normalisation, ReLU) has 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tf_keras as keras
 
 from components.common.modeling.frontend import LogMelStatistics
-
-if TYPE_CHECKING:
-    from components.common.modeling.student import Student
+from components.common.modeling.student_network import Student
 
 _KERNELS = {
     keras.layers.Conv2D: "kernel",

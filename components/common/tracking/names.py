@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Beside a SQLite store: the artifacts of its runs.
+ARTIFACTS_FOLDER = "mlartifacts"
+
 # Of runs, logged models and versions.
 RUN_KEY_TAG = "tinytrill.run_key"
 RUN_NAME_TAG = "tinytrill.run_name"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from components.common.package.folders import SAFE_NAME
-from schemas.publishing import publish, sweep
+from components.common.store.publishing import publish, sweep
 from schemas.run_records import RecordedRun, RunRecord
 
 WHY_FILE = "why.txt"

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from components.common.tracking.faults import StoreRefused, StoreUnreachable
-from components.common.tracking.stores import ARTIFACTS_FOLDER
+from components.common.tracking.names import ARTIFACTS_FOLDER
 
 # Held by the run that goes on in a folder; see :class:`pipeline.local.layout.RunLayout`.
 LOCK_FILE = ".lock"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from components.common.tracking.names import ARTIFACTS_FOLDER
 from schemas.secrets import redact, split_credentials
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 TRACKING_URI = "MLFLOW_TRACKING_URI"
-ARTIFACTS_FOLDER = "mlartifacts"
 # MLflow itself asks a silent server seven times, and waits two minutes each time.
 _PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",

@@ -1,10 +1,17 @@
-"""What models are timed on, behind one interface."""
+"""What models are timed on, behind one interface.
+
+A back end is a module here, called as ``backend`` is in a configuration; its ``open_device(name, device,
+settings)`` makes it.
+"""
 
 from __future__ import annotations
 
+from components.common.registry.modules import KindModules
 from components.latency_benchmark.backends.base import Backend
 from components.latency_benchmark.settings import MeasurementSettings
-from schemas.devices import AdbDevice, Device, HostDevice
+from schemas.devices import Device
+
+_KINDS = KindModules(__name__, __path__)
 
 
 def open_backend(name: str, device: Device, settings: MeasurementSettings) -> Backend:
@@ -19,14 +26,5 @@ def open_backend(name: str, device: Device, settings: MeasurementSettings) -> Ba
       ValueError: If the device cannot be as it is described: a core that is not there, a record that is
         none.
     """
-    if isinstance(device, HostDevice):
-        from components.latency_benchmark.backends.host import HostBackend
-
-        return HostBackend(name, device, settings)
-    if isinstance(device, AdbDevice):
-        from components.latency_benchmark.backends.adb import AdbBackend
-
-        return AdbBackend(name, device, settings)
-    from components.latency_benchmark.backends.replay import ReplayBackend
-
-    return ReplayBackend(name, device, settings)
+    backend: Backend = _KINDS[device.backend].open_device(name, device, settings)
+    return backend

@@ -299,3 +299,8 @@ class AdbBackend(Backend):
 
     def _read_sensors(self) -> Sensors:
         return android.sensors(self._connection.ask(android.SENSORS_COMMAND).output)
+
+
+def open_device(name: str, device: AdbDevice, settings: MeasurementSettings) -> AdbBackend:
+    """The back end of a device."""
+    return AdbBackend(name, device, settings)

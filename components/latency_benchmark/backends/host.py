@@ -217,3 +217,8 @@ class HostBackend(Backend):
             "warmup_runs": self._settings.warmup_runs,
             **more,
         }
+
+
+def open_device(name: str, device: HostDevice, settings: MeasurementSettings) -> HostBackend:
+    """The back end of a device."""
+    return HostBackend(name, device, settings)

@@ -185,3 +185,8 @@ def _check_settings(report: LatencyReport, settings: MeasurementSettings, folder
     ]
     if differing:
         raise ValueError(f"the record {folder} was taken otherwise than is asked: {'; '.join(differing)}")
+
+
+def open_device(name: str, device: ReplayDevice, settings: MeasurementSettings) -> ReplayBackend:
+    """The back end of a device."""
+    return ReplayBackend(name, device, settings)

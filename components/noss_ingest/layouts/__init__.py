@@ -7,23 +7,13 @@ counts it as missing. What a layout cannot know (splits that a record's rule dra
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
-from collections.abc import Callable
 from pathlib import Path
 
+from components.common.registry.modules import KindModules
 from components.noss_ingest.rows import SourceError, SourceMissing, TaskRow
 
-
-def _found() -> dict[str, Callable[[Path], list[TaskRow]]]:
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return {
-        name: importlib.import_module(f"{__name__}.{name}").rows for name in names if not name.startswith("_")
-    }
-
-
-LAYOUTS = _found()
+LAYOUTS = KindModules(__name__, __path__)
 
 
 def read_layout(name: str, folder: Path) -> list[TaskRow]:
@@ -42,7 +32,7 @@ def read_layout(name: str, folder: Path) -> list[TaskRow]:
     folder = Path(os.path.abspath(folder))
     if not folder.is_dir():
         raise SourceMissing(f"layout {name}: there is no folder {folder}")
-    rows = LAYOUTS[name](folder)
+    rows: list[TaskRow] = LAYOUTS[name].rows(folder)
     if not rows:
         raise SourceMissing(f"layout {name}: {folder} has no clips")
     return rows

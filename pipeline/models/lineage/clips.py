@@ -27,7 +27,8 @@ def clips_of(graph: LineageGraph) -> dict[str, list[str]]:
     folder = Path(node.uri)
     if not folder.is_dir():
         raise ConfigError(f"the clips cannot be listed: {folder} was deleted, or lies on another machine")
-    from schemas.records import Clip, iterate_examples, list_shards
+    from components.common.store.shards import iterate_examples, list_shards
+    from schemas.records import Clip
 
     splits = sorted(match[1] for path in folder.iterdir() if (match := _SPLIT.fullmatch(path.name)))
     return {

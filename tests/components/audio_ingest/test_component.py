@@ -13,11 +13,12 @@ from tfx.types import standard_artifacts
 import schemas
 from components.audio_ingest.component import AudioIngest
 from components.audio_ingest.executor import Executor
-from components.audio_ingest.segments import SegmentsError
+from components.audio_ingest.segment_rows import SegmentsError
 from components.audio_ingest.settings import AudioIngestSettings
 from components.common.audio.intake_report import IngestError
+from components.common.store.shards import iterate_examples, list_shards
 from schemas.corpus_statistics import CorpusStatistics
-from schemas.records import Clip, iterate_examples, list_shards
+from schemas.records import Clip
 from tests.components.audio_ingest.corpora import HEADER, make_corpus, row, ytid
 from tests.components.common.audio.sounds import dominant_hertz, sine, write_soundfile
 from tests.components.executors import folder_bytes, run_ingest

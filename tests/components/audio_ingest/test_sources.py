@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from components.audio_ingest.ontology import OntologyError, read_ontology
-from components.audio_ingest.segments import Segment, SegmentsError, read_segments
+from components.audio_ingest.segment_rows import Segment, SegmentsError
+from components.audio_ingest.segments import read_segments
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import check_sources, sources_digest
 from components.common.audio.intake_report import IngestError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from components.corpus_synthesizer.executor import CORPUS_KEY, SETTINGS_KEY, Executor
+from components.corpus_synthesizer.executor import Executor
 from components.corpus_synthesizer.settings import SynthesizerSettings
 
 _RATE, _WINDOW, _HOP, _FFT, _MELS = 16_000, 400, 160, 512, 64
@@ -20,7 +20,7 @@ def synthesize(folder: Path, settings: SynthesizerSettings) -> Path:
 
     corpus = SoundCorpus()
     corpus.uri = str(folder)
-    Executor().Do({}, {CORPUS_KEY: [corpus]}, {SETTINGS_KEY: settings.to_parameter()})
+    Executor().Do({}, {"corpus": [corpus]}, {"settings": settings.to_parameter()})
     return folder
 
 

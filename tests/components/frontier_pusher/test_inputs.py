@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.frontier_pusher.inputs import read_inputs
+from components.frontier_pusher.component import FrontierPusher
+from components.frontier_pusher.inputs import JudgedRun, read_inputs
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport
 from schemas.settings import UnreadableReport
@@ -26,6 +27,10 @@ def inputs(tmp_path: Path, verdict: Verdict | None = None) -> dict[str, list[Any
     return {**given, "verdict": [SimpleNamespace(uri=str(tmp_path / "verdict"), id=1, type_name="Verdict")]}
 
 
+def read(given: dict[str, list[Any]]) -> JudgedRun:
+    return read_inputs(FrontierPusher.task(given, {}, {}))
+
+
 def damage(given: dict[str, list[Any]], key: str, file: str) -> None:
     Path(given[key][0].uri, file).write_text('{"candidate_id"')
 
@@ -39,7 +44,7 @@ def test_a_candidate_that_is_not_blessed_may_be_unreadable(
 ) -> None:
     given = inputs(tmp_path)
     damage(given, key, file)
-    run = read_inputs(given)
+    run = read(given)
     assert list(run.candidates) == [SMALL.candidate_id]
     assert [one.candidate_id for one in run.descriptions("a run", "key")] == [SMALL.candidate_id]
     assert f"{key}/{file}" in caplog.text
@@ -49,13 +54,13 @@ def test_a_blessed_candidate_must_be_readable(tmp_path: Path) -> None:
     given = inputs(tmp_path)
     damage(given, "student_000", "student.json")
     with pytest.raises(ValueError, match=rf"cannot be read: {SMALL.candidate_id}/wave-float32"):
-        read_inputs(given).descriptions("a run", "key")
+        read(given).descriptions("a run", "key")
 
 
 def test_a_device_whose_report_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     given = inputs(tmp_path)
     damage(given, "latency_000", LatencyReport.FILE)
-    run = read_inputs(given)
+    run = read(given)
     assert [one.machine.profile for one in run.latencies] == ["pixel"]
     assert run.reports["pixel"] == Path(given["latency_001"][0].uri, LatencyReport.FILE)
 
@@ -66,4 +71,4 @@ def test_what_all_models_have_in_common_must_be_readable(tmp_path: Path, key: st
     for file in Path(given[key][0].uri).glob("*.json"):
         file.write_text("[]")
     with pytest.raises(UnreadableReport, match=f"{key}/"):
-        read_inputs(given)
+        read(given)

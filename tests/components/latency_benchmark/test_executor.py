@@ -69,20 +69,20 @@ def test_do_times_every_variant_of_every_candidate(tmp_path: Path) -> None:
     for index, candidate in enumerate(("first", "second")):
         artifact = TfliteVariants()
         artifact.uri = write_variants(tmp_path / candidate, candidate, {"core-float32": model_file()})
-        inputs[input_key(executor.VARIANTS_ROLE, index)] = [artifact]
+        inputs[input_key("variants", index)] = [artifact]
     output.uri = str(tmp_path / "report")
 
     Executor().Do(
         inputs,
-        {executor.REPORT_KEY: [output]},
+        {"report": [output]},
         {
-            executor.NAME: "desk",
-            executor.DEVICE: HOST.to_parameter(),
-            executor.SETTINGS: QUICK.to_parameter(),
-            executor.SEED: 1,
-            executor.SCRATCH_DIR: str(tmp_path / "scratch"),
-            executor.CODE_DIGEST: "",
-            executor.DATA_DIGEST: "",
+            "name": "desk",
+            "device": HOST.to_parameter(),
+            "settings": QUICK.to_parameter(),
+            "seed": 1,
+            "scratch_dir": str(tmp_path / "scratch"),
+            "code_digest": "",
+            "data_digest": "",
         },
     )
 

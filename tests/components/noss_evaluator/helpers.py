@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from components.common.store.shards import shard_path, write_shard
 from components.noss_evaluator.clips import SPLITS, Entry
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_evaluator.tasks import NossTask, gather_tasks
 from schemas.noss_task_sets import IngestedTask, NossTaskSet
 from schemas.noss_tasks import ManifestSource, TaskRecord
-from schemas.records import NossClip, shard_path, write_shard
+from schemas.records import NossClip
 
 PER_SPLIT = {"train": 24, "validation": 8, "test": 16}
 

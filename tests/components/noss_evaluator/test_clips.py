@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.common.store.shards import shard_path, write_shard
 from components.noss_evaluator.clips import WHOLE, ClipStream, Sound, WindowBatch, read_clips
-from schemas.records import shard_path, write_shard
 from tests.components.noss_evaluator.helpers import make_clip, tone, tone_tasks, write_examples
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.common.store.shards import iterate_examples, list_shards, write_shard
 from components.noss_evaluator import feature_store
 from components.noss_evaluator.clips import WindowBatch, read_clips
 from components.noss_evaluator.feature_store import store_folder
 from components.noss_evaluator.features import ClipFeatures
-from schemas.records import NossClip, iterate_examples, list_shards, write_shard
+from schemas.records import NossClip
 from schemas.students import FrontEndSpec
 from tests.components.noss_evaluator.helpers import tone_tasks, write_examples
 

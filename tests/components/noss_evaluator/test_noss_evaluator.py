@@ -13,7 +13,6 @@ from tfx.types import standard_artifacts
 
 import schemas
 from components.noss_evaluator import evaluation as evaluation_module
-from components.noss_evaluator import executor as executor_module
 from components.noss_evaluator.component import NossEvaluator
 from components.noss_evaluator.executor import Executor
 from components.noss_evaluator.fidelity import TeacherEmbeddings
@@ -110,16 +109,16 @@ def _run(
     **inputs: list[types.Artifact],
 ) -> NossReport:
     parameters: dict[str, Any] = {
-        executor_module.SETTINGS_KEY: settings.to_parameter(),
-        executor_module.SUBJECT_KEY: subject,
-        executor_module.TEACHER_SPEC_KEY: teacher_spec,
-        executor_module.SEED_KEY: 1,
-        executor_module.SCRATCH_KEY: scratch,
-        executor_module.CODE_DIGEST_KEY: "c0de",
+        "settings": settings.to_parameter(),
+        "subject": subject,
+        "teacher_spec": teacher_spec,
+        "seed": 1,
+        "scratch_dir": scratch,
+        "code_digest": "c0de",
     }
     Executor().Do(
-        {executor_module.EXAMPLES_KEY: _artifact(standard_artifacts.Examples, examples), **inputs},
-        {executor_module.REPORT_KEY: _artifact(schemas.NossReport, output)},
+        {"examples": _artifact(standard_artifacts.Examples, examples), **inputs},
+        {"report": _artifact(schemas.NossReport, output)},
         parameters,
     )
     return NossReport.load(str(output))

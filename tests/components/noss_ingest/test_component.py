@@ -14,12 +14,13 @@ from tfx.types import standard_artifacts
 
 import schemas
 from components.common.audio.intake_report import IngestError
+from components.common.store.shards import iterate_examples, list_shards
 from components.noss_ingest.component import NossIngest
 from components.noss_ingest.executor import Executor
 from components.noss_ingest.rows import SourceError
 from components.noss_ingest.settings import NossIngestSettings
 from schemas.noss_task_sets import NossTaskSet
-from schemas.records import NossClip, iterate_examples, list_shards
+from schemas.records import NossClip
 from tests.components.common.audio.sounds import dominant_hertz, sine, write_soundfile
 from tests.components.executors import folder_bytes, run_ingest
 from tests.components.noss_ingest.tasks import edit, make_task

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.common.store.shards import iterate_examples, list_shards
 from components.noss_ingest.executor import Executor
 from components.noss_ingest.settings import NossIngestSettings, TaskChoice
 from components.noss_ingest.sources import check_sources, sources_digest
 from schemas.noss_task_sets import NossTaskSet
-from schemas.records import NossClip, iterate_examples, list_shards
+from schemas.records import NossClip
 from tests.components.executors import folder_bytes, run_ingest
 from tests.components.noss_ingest.tasks import make_task
 from tests.components.noss_ingest.tfds_trees import local_downloads, make_home, sound

@@ -13,11 +13,12 @@ from tfx.components.statistics_gen.executor import Executor as StatisticsExecuto
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
+from components.common.store.shards import shard_path, write_shard
 from components.record_validator.component import CuratedSchema, RecordValidator
 from components.record_validator.curated_schema import schema_path, schema_text
 from components.record_validator.executor import Executor, RecordAnomalyError, SchemaExecutor
 from components.record_validator.statistics import statistics_options
-from schemas.records import Clip, DistillationWindow, NossClip, Storage, shard_path, write_shard
+from schemas.records import Clip, DistillationWindow, NossClip, Storage
 from tests.components.executors import BEAM_ARGS, artifact
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.common.store.shards import shard_path, write_shard
 from schemas.distillation_reports import DistillationSetInfo
-from schemas.records import DistillationWindow, shard_path, write_shard
+from schemas.records import DistillationWindow
 from schemas.students import FrontEndSpec
 
 TARGET_BLOCKS = [6, 2]

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.common.store.shards import shard_path, write_shard
 from components.student_trainer.reading_order import epoch_order, mixed_places
 from components.student_trainer.window_store import open_store
 from schemas.distillation_reports import DistillationSetInfo
-from schemas.records import DistillationWindow, shard_path, write_shard
+from schemas.records import DistillationWindow
 from schemas.students import FrontEndSpec
 
 CLIPS, OF_A_CLIP = 2_000, 10

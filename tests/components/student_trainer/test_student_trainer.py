@@ -58,15 +58,15 @@ def execute(
     windows, model, source = DistillationSet(), StudentModel(), StudentModel()
     windows.uri, model.uri, source.uri = windows_uri, str(folder / spec.candidate_id), start
     Executor().Do(
-        {executor.WINDOWS_KEY: [windows], **({executor.START_KEY: [source]} if start else {})},
-        {executor.MODEL_KEY: [model]},
+        {"windows": [windows], **({"start": [source]} if start else {})},
+        {"model": [model]},
         {
-            executor.SPEC_KEY: spec.to_parameter(),
-            executor.SETTINGS_KEY: settings.to_parameter(),
-            executor.FRONT_END_KEY: FrontEndSpec().to_parameter(),
-            executor.SEED_KEY: 5,
-            executor.SCRATCH_KEY: str(folder / "scratch"),
-            executor.CODE_DIGEST_KEY: "",
+            "spec": spec.to_parameter(),
+            "settings": settings.to_parameter(),
+            "front_end": FrontEndSpec().to_parameter(),
+            "seed": 5,
+            "scratch_dir": str(folder / "scratch"),
+            "code_digest": "",
         },
     )
     return str(model.uri)
@@ -106,7 +106,7 @@ def test_construct(distillation_set: str) -> None:
         seed=1,
         scratch_dir="scratch",
     )
-    assert executor.START_KEY not in node.inputs
+    assert "start" not in node.inputs
     assert node.outputs["model"].type is StudentModel
     assert StudentSpec.from_parameter(node.exec_properties["spec"]) == PLAIN
 
@@ -138,7 +138,7 @@ def test_a_start_must_be_asked_for_and_given(distillation_set: str) -> None:
     with pytest.raises(ValueError, match=r"tiny-w0.25-gap-e32 starts from scratch, but"):
         StudentTrainer(windows=windows, spec=PLAIN, start=start, **options)
     node = StudentTrainer(windows=windows, spec=warm, start=start, **options)
-    assert node.inputs[executor.START_KEY].type is StudentModel
+    assert node.inputs["start"].type is StudentModel
 
 
 @pytest.mark.parametrize(

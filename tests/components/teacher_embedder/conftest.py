@@ -11,11 +11,11 @@ import pytest
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from components.teacher_embedder import executor
+from components.common.store.shards import iterate_examples, list_shards, shard_path, write_shard
 from components.teacher_embedder.executor import Executor
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.artifacts import DistillationSet, IngestReport
-from schemas.records import Clip, DistillationWindow, iterate_examples, list_shards, shard_path, write_shard
+from schemas.records import Clip, DistillationWindow
 
 WINDOW = 800
 # TFX packs itself for remote workers, which takes seconds, unless an image for them is named.
@@ -87,30 +87,30 @@ def run(tmp_path: Path, levels: str) -> Run:
         )
         inputs, windows = standard_artifacts.Examples(), DistillationSet()
         inputs.uri, windows.uri = str(folder / "clips"), str(folder / "windows")
-        input_dict: dict[str, list[Any]] = {executor.EXAMPLES_KEY: [inputs]}
+        input_dict: dict[str, list[Any]] = {"examples": [inputs]}
         if synthetic is not None:
             from schemas.ingest_reports import IngestReport as Report
 
             report = IngestReport()
             report.uri = str(folder / "report")
             Report(source="test", synthetic=synthetic, splits={}).save(report.uri)
-            input_dict[executor.REPORT_KEY] = [report]
+            input_dict["report"] = [report]
         if noss:
             tasks = standard_artifacts.Examples()
             tasks.uri = noss
-            input_dict[executor.NOSS_KEY] = [tasks]
+            input_dict["noss"] = [tasks]
         context = BaseBeamExecutor.Context(
             beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path), unique_id=str(len(calls))
         )
         Executor(context).Do(
             input_dict,
-            {executor.WINDOWS_KEY: [windows]},
+            {"windows": [windows]},
             {
-                executor.SETTINGS_KEY: settings.to_parameter(),
-                executor.SEED_KEY: seed,
-                executor.SCRATCH_KEY: str(scratch),
-                executor.MIN_TEST_SPEAKERS_KEY: 6,
-                executor.CODE_DIGEST_KEY: code_digest,
+                "settings": settings.to_parameter(),
+                "seed": seed,
+                "scratch_dir": str(scratch),
+                "min_test_speakers": 6,
+                "code_digest": code_digest,
             },
         )
         return str(windows.uri)

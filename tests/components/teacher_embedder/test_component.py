@@ -6,7 +6,6 @@ import pytest
 from tfx import types
 from tfx.types import standard_artifacts
 
-from components.teacher_embedder import executor
 from components.teacher_embedder.component import TeacherEmbedder
 from components.teacher_embedder.settings import TeacherEmbedderSettings
 from schemas.artifacts import DistillationSet, TeacherModel
@@ -22,16 +21,16 @@ def examples() -> types.Channel:
 def test_construct() -> None:
     settings = TeacherEmbedderSettings(teacher=HUB)
     node = TeacherEmbedder(examples(), settings, 7, code_digest="code", data_digest="data")
-    assert node.outputs[executor.WINDOWS_KEY].type is DistillationSet
-    assert TeacherEmbedderSettings.from_parameter(node.exec_properties[executor.SETTINGS_KEY]) == settings
-    assert node.exec_properties[executor.SEED_KEY] == 7
-    assert set(node.inputs) == {executor.EXAMPLES_KEY}
+    assert node.outputs["windows"].type is DistillationSet
+    assert TeacherEmbedderSettings.from_parameter(node.exec_properties["settings"]) == settings
+    assert node.exec_properties["seed"] == 7
+    assert set(node.inputs) == {"examples"}
 
 
 def test_construct_with_a_trained_teacher() -> None:
     settings = TeacherEmbedderSettings(teacher=ConcatTeacher(teachers=(TrainedTeacher(), HUB)))
     node = TeacherEmbedder(examples(), settings, 7, types.Channel(type=TeacherModel))
-    assert set(node.inputs) == {executor.EXAMPLES_KEY, executor.TEACHER_KEY}
+    assert set(node.inputs) == {"examples", "teacher"}
 
 
 def test_construct_without_the_trained_teacher_fails() -> None:

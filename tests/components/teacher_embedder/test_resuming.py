@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.common.store.shards import shard_path, write_shard
 from schemas.distillation_reports import DistillationSetInfo
-from schemas.records import Clip, NossClip, shard_path, write_shard
+from schemas.records import Clip, NossClip
 from tests.components.killing import outcomes
 from tests.components.teacher_embedder.conftest import WINDOW, Run, corpus, noise_clip
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from schemas.records import Clip, shard_path, write_shard
+from components.common.store.shards import shard_path, write_shard
+from schemas.records import Clip
 
 
 def voice(seed: int, seconds: float) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tfx import types
 from tfx.types import standard_artifacts
 
-from components.teacher_trainer import executor
 from components.teacher_trainer.component import TeacherTrainer
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from schemas.artifacts import TeacherModel
@@ -14,7 +13,7 @@ from schemas.artifacts import TeacherModel
 def test_construct() -> None:
     settings = TeacherTrainerSettings(epochs=3)
     node = TeacherTrainer(types.Channel(type=standard_artifacts.Examples), settings, 7, "digest")
-    assert node.outputs[executor.MODEL_KEY].type is TeacherModel
-    assert TeacherTrainerSettings.from_parameter(node.exec_properties[executor.SETTINGS_KEY]) == settings
-    assert node.exec_properties[executor.SEED_KEY] == 7
-    assert node.exec_properties[executor.CODE_DIGEST_KEY] == "digest"
+    assert node.outputs["model"].type is TeacherModel
+    assert TeacherTrainerSettings.from_parameter(node.exec_properties["settings"]) == settings
+    assert node.exec_properties["seed"] == 7
+    assert node.exec_properties["code_digest"] == "digest"

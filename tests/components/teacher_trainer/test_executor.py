@@ -10,11 +10,11 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.common.modeling.teachers import TeacherError, load_teacher
-from components.teacher_trainer import executor
+from components.common.store.shards import iterate_examples, list_shards
 from components.teacher_trainer.executor import Executor
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from schemas.artifacts import TeacherModel
-from schemas.records import Clip, iterate_examples, list_shards
+from schemas.records import Clip
 from schemas.resnet import ResNetSpec
 from schemas.teachers import TrainedTeacher
 from schemas.trained_teacher import TrainedTeacherInfo
@@ -31,12 +31,12 @@ def train(clips_uri: str, folder: Path, seed: int = 1, **options: Any) -> Traine
     examples.uri, model.uri = clips_uri, str(folder)
     settings = TeacherTrainerSettings.model_validate({"network": SMALL, "batch_clips": 16, **options})
     Executor().Do(
-        {executor.EXAMPLES_KEY: [examples]},
-        {executor.MODEL_KEY: [model]},
+        {"examples": [examples]},
+        {"model": [model]},
         {
-            executor.SETTINGS_KEY: settings.to_parameter(),
-            executor.SEED_KEY: seed,
-            executor.CODE_DIGEST_KEY: "",
+            "settings": settings.to_parameter(),
+            "seed": seed,
+            "code_digest": "",
         },
     )
     return TrainedTeacherInfo.load(str(folder))

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.common.store.shards import shard_path, write_shard
 from components.teacher_trainer.pairs import PairReader
-from schemas.records import Clip, shard_path, write_shard
+from schemas.records import Clip
 
 WINDOW = 1000
 

@@ -10,9 +10,10 @@ import pytest
 
 from components.common.modeling.frontend import LogMel
 from components.common.modeling.student import Student, build_deployed, save_weights
+from components.common.store.shards import shard_path, write_shard
 from components.tflite_converter.executor import convert_student
 from components.tflite_converter.settings import ConverterSettings, ParityFloor, VariantName
-from schemas.records import DistillationWindow, shard_path, write_shard
+from schemas.records import DistillationWindow
 from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.tflite_reports import TfliteReport

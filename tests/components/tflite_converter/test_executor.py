@@ -11,15 +11,7 @@ from components.common.modeling import flatbuffer
 from components.common.modeling.frontend import LogMel
 from components.common.modeling.litert import LiteRtModel
 from components.tflite_converter.checks import GOLDEN_EMBEDDING, GOLDEN_INPUT
-from components.tflite_converter.executor import (
-    CODE_DIGEST,
-    MODEL_KEY,
-    SETTINGS,
-    VARIANTS_KEY,
-    WINDOWS_KEY,
-    Executor,
-    convert_student,
-)
+from components.tflite_converter.executor import Executor, convert_student
 from components.tflite_converter.front_end import front_end_file
 from components.tflite_converter.settings import ConverterSettings, ParityFloor, VariantName
 from schemas.artifacts import DistillationSet, StudentModel, TfliteVariants
@@ -179,9 +171,9 @@ def test_do_again_gives_the_same_bytes_and_refuses_what_is_below_its_floor(
     settings = ConverterSettings(variants=("core-float32", "core-dynamic"), dynamic_floor=perfect)
     model, windows, output = StudentModel(), DistillationSet(), TfliteVariants()
     model.uri, windows.uri, output.uri = plain.model_uri, plain.windows_uri, str(tmp_path)
-    inputs = {MODEL_KEY: [model], WINDOWS_KEY: [windows]}
+    inputs = {"model": [model], "windows": [windows]}
 
-    Executor().Do(inputs, {VARIANTS_KEY: [output]}, {SETTINGS: settings.to_parameter(), CODE_DIGEST: ""})
+    Executor().Do(inputs, {"variants": [output]}, {"settings": settings.to_parameter(), "code_digest": ""})
 
     report = TfliteReport.load(str(tmp_path))
     kept, refused = report.variants

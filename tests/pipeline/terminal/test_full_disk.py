@@ -12,6 +12,7 @@ import pytest
 import tfx.v1 as tfx
 from rich.console import Console
 
+from components.common.store.publishing import publish
 from pipeline import dag
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import load_config
@@ -20,7 +21,6 @@ from pipeline.local.layout import RunLayout
 from pipeline.local.runner import RunFailed, _run_pipeline
 from pipeline.terminal.ending import unforeseen
 from pipeline.terminal.full_disk import full_disk
-from schemas.publishing import publish
 
 _MIB = 2**20
 

@@ -5,29 +5,23 @@ Importing this package costs nothing: a file imports TensorFlow when it builds, 
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from typing import Any
 
+from components.common.registry.modules import KindModules
 from schemas.architecture import Architecture
 
 
-def _found() -> dict[str, type[Architecture]]:
-    architectures: dict[str, type[Architecture]] = {}
-    for module in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
-        members = vars(importlib.import_module(f"{__name__}.{module.name}")).values()
-        for member in members:
-            if (
-                inspect.isclass(member)
-                and issubclass(member, Architecture)
-                and not inspect.isabstract(member)
-            ):
-                architectures[member.model_fields["name"].default] = member
-    return architectures
+def _is_architecture(member: Any) -> bool:
+    return inspect.isclass(member) and issubclass(member, Architecture) and not inspect.isabstract(member)
 
 
-ARCHITECTURES = _found()
+ARCHITECTURES: dict[str, type[Architecture]] = {
+    member.model_fields["name"].default: member
+    for module in KindModules(__name__, __path__).values()
+    for member in vars(module).values()
+    if _is_architecture(member)
+}
 
 
 def build_network(architecture: Architecture, frames: int, mels: int, batch_norm_momentum: float) -> Any:

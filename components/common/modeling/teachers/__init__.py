@@ -1,18 +1,17 @@
-"""Teachers of any kind behind one interface."""
+"""Teachers of any kind behind one interface.
+
+A kind is a module here, called as ``kind`` is in a configuration; its ``load(spec, trained_uri)`` makes the
+teacher. A concatenation is made of others.
+"""
 
 from __future__ import annotations
 
 from components.common.modeling.teachers.base import Teacher, TeacherError, one_line
-from schemas.teachers import (
-    ConcatTeacher,
-    HuggingFaceTeacher,
-    OnnxTeacher,
-    SavedModelTeacher,
-    TeacherSpec,
-    TfHubTeacher,
-    TfliteTeacher,
-    in_words,
-)
+from components.common.modeling.teachers.concatenation import ConcatenatedTeacher
+from components.common.registry.modules import KindModules
+from schemas.teachers import ConcatTeacher, TeacherSpec, in_words
+
+_KINDS = KindModules(__name__, __path__)
 
 _ADVICE = "check that what it names is whole and readable, and of the stated kind"
 
@@ -42,32 +41,6 @@ def load_teacher(spec: TeacherSpec, trained_uri: str | None = None) -> Teacher:
 
 def _load(spec: TeacherSpec, trained_uri: str | None) -> Teacher:
     if isinstance(spec, ConcatTeacher):
-        from components.common.modeling.teachers.concatenation import ConcatenatedTeacher
-
         return ConcatenatedTeacher([load_teacher(one, trained_uri) for one in spec.teachers], spec.name)
-    if isinstance(spec, TfliteTeacher):
-        from components.common.modeling.teachers.litert_chain import LiteRtChain
-
-        return LiteRtChain(spec)
-    if isinstance(spec, SavedModelTeacher):
-        from components.common.modeling.teachers.saved_model import SavedModelEmbedder
-
-        return SavedModelEmbedder(spec, spec.path)
-    if isinstance(spec, TfHubTeacher):
-        from components.common.modeling.teachers.hub import resolve_handle
-        from components.common.modeling.teachers.saved_model import SavedModelEmbedder
-
-        return SavedModelEmbedder(spec, resolve_handle(spec.handle))
-    if isinstance(spec, OnnxTeacher):
-        from components.common.modeling.teachers.onnx import OnnxNetwork
-
-        return OnnxNetwork(spec)
-    if isinstance(spec, HuggingFaceTeacher):
-        from components.common.modeling.teachers.huggingface import HuggingFaceEncoder
-
-        return HuggingFaceEncoder(spec)
-    if not trained_uri:
-        raise TeacherError("a teacher of kind 'trained' needs the output of TeacherTrainer")
-    from components.common.modeling.teachers.trained import TrainedEmbedder
-
-    return TrainedEmbedder(spec, trained_uri)
+    teacher: Teacher = _KINDS[spec.kind].load(spec, trained_uri)
+    return teacher

@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 
 from components.common.modeling.teachers.base import TeacherError
-from schemas.publishing import publish, sweep
+from components.common.store.publishing import publish, sweep
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
 

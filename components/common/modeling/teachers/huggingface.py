@@ -240,3 +240,8 @@ def _wants_normalised(preprocessor: Path) -> bool:
     if rate != _SAMPLE_RATE:
         raise TeacherError(f"{preprocessor} wants sound at {rate} Hz; accepted is {_SAMPLE_RATE}")
     return bool(content.get("do_normalize", True))
+
+
+def load(spec: HuggingFaceTeacher, trained_uri: str | None) -> Teacher:
+    """The teacher of a specification."""
+    return HuggingFaceEncoder(spec)

@@ -191,3 +191,8 @@ def _open(path: str) -> Any:
             f"onnxruntime cannot read {path}: {one_line(error)}; `path` must be a whole .onnx file with its "
             "weights beside it"
         ) from error
+
+
+def load(spec: OnnxTeacher, trained_uri: str | None) -> Teacher:
+    """The teacher of a specification."""
+    return OnnxNetwork(spec)

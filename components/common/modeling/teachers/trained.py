@@ -64,3 +64,14 @@ class TrainedEmbedder(Teacher):
             for start in range(0, len(waveforms), _BATCH)
         ]
         return np.concatenate(parts)
+
+
+def load(spec: TrainedTeacher, trained_uri: str | None) -> Teacher:
+    """The teacher of a specification.
+
+    Raises:
+      TeacherError: If it was not trained.
+    """
+    if not trained_uri:
+        raise TeacherError("a teacher of kind 'trained' needs the output of TeacherTrainer")
+    return TrainedEmbedder(spec, trained_uri)

@@ -19,7 +19,8 @@ from components.audio_ingest.settings import AudioIngestSettings
 from components.common.audio import guarded
 from components.common.audio.decode import decode, decode_bytes
 from components.common.audio.errors import AudioError, Reason
-from schemas.records import Clip, iterate_examples, list_shards
+from components.common.store.shards import iterate_examples, list_shards
+from schemas.records import Clip
 from tests.components.audio_ingest.corpora import make_corpus, row
 from tests.components.common.audio.bad_clips import OddFile, odd_files, silent_film, sparse_wav, whole
 from tests.components.common.audio.sounds import sine, write_pyav, write_soundfile

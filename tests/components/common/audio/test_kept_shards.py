@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from components.common.audio.kept_shards import KeptShards, key_of
+from components.common.audio.kept_shards import KeptShards
 from components.common.audio.record_sum import RecordSum
-from schemas.records import iterate_examples, write_shard
-from schemas.tfrecord import framing_digest
+from components.common.store.computed import key_of
+from components.common.store.shards import iterate_examples, write_shard
+from components.common.store.tfrecord import framing_digest
 
 RECORDS = [bytes([number]) * 50 for number in range(4)]
 

@@ -15,7 +15,8 @@ from components.common.audio.requests import ClipRequest, Shard
 from components.common.audio.settings import IntakeSettings
 from components.common.audio.shard_writer import ShardSummary, ShardWriter, collect_summaries
 from components.common.audio.sounds import decode_files
-from schemas.records import Clip, iterate_examples, list_shards
+from components.common.store.shards import iterate_examples, list_shards
+from schemas.records import Clip
 from tests.components.common.audio.sounds import sine, write_soundfile
 
 

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from components.common.store.shards import shard_path, write_shard
 from pipeline.models.lineage.clips import clips_of
 from pipeline.models.outbox import Outcome
 from pipeline_runner import main
 from schemas.lineage import LineageGraph, LineageNode
-from schemas.records import Clip, shard_path, write_shard
+from schemas.records import Clip
 from tests.pipeline.models.lineage.conftest import MODEL, Pushed
 from tests.pushed_runs import BLESSED
 

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from schemas import publishing
-from schemas.publishing import forget_unused, locked, make_once, mark_used, publish, sweep
+from components.common.store import publishing
+from components.common.store.publishing import forget_unused, locked, make_once, mark_used, publish, sweep
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 
 # Makes a folder of two files that must be of one maker; slow enough that several are at it at once.
 MAKER = """
 import os, sys, time
 from pathlib import Path
-from schemas import publishing
-from schemas.publishing import make_once, publish
+from components.common.store import publishing
+from components.common.store.publishing import make_once, publish
 
 target, who, how, seconds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
 os.getpid = lambda: 1  # as in every container

@@ -149,3 +149,8 @@ def _slide(values: Array, windows: SlidingWindows, file: str) -> Array:
         )
     starts = range(0, frames.shape[1] - windows.frames + 1, windows.hop)
     return np.stack([frames[:, start : start + windows.frames] for start in starts], axis=1)
+
+
+def load(spec: TfliteTeacher, trained_uri: str | None) -> Teacher:
+    """The teacher of a specification."""
+    return LiteRtChain(spec)

@@ -271,3 +271,8 @@ def _call_faults(
         example = ", ".join(f"{name}: {16000 if 'rate' in name else '<value>'}" for name in missing)
         faults.append(f"it wants {missing} too: give `arguments: {{{example}}}`")
     return faults
+
+
+def load(spec: SavedModelTeacher, trained_uri: str | None) -> Teacher:
+    """The teacher of a specification."""
+    return SavedModelEmbedder(spec, spec.path)

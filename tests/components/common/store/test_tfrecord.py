@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from schemas.tfrecord import DamagedFile, RecordWriter, read_frames, read_records
+from components.common.store.tfrecord import DamagedFile, RecordWriter, read_frames, read_records
 
 RECORDS = [b"", b"a", bytes(range(256)) * 9, b"z" * 70_000]
 

@@ -1,0 +1,1 @@
+"""How things of which there are several kinds are found: a module each, in one package."""

@@ -18,7 +18,7 @@ Qat = Literal["none", "bottleneck", "network"]
 
 @cache
 def _networks() -> TypeAdapter[Any]:
-    one_of: Any = Annotated[reduce(or_, known_architectures().values()), Field(discriminator="name")]
+    one_of: Any = Annotated[_OneOfThem.choices(), Field(discriminator="name")]
     return TypeAdapter(one_of)
 
 
@@ -28,6 +28,11 @@ def _default() -> Architecture:
 
 class _OneOfThem:
     """The schema of a network: that of those that are known, and which it is if none is named."""
+
+    @staticmethod
+    def choices() -> Any:
+        """What may stand there, as a union: messages about faults name it."""
+        return reduce(or_, known_architectures().values())
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import BaseChannel
 
 from components.audio_ingest.component import AudioIngest
+from components.common.frontier.settings import GateDemands
 from components.corpus_synthesizer.component import CorpusSynthesizer
 from components.frontier_gate.component import FrontierGate
 from components.frontier_pusher.component import FrontierPusher
@@ -33,12 +34,15 @@ from components.teacher_embedder.component import TeacherEmbedder
 from components.teacher_trainer.component import TeacherTrainer
 from components.tflite_converter.component import TfliteConverter
 from pipeline.configuration.config import RunConfig
+from pipeline.configuration.resolved import ResolvedRun
 from pipeline.configuration.sources import DataDigests
 from pipeline.identity.code_digest import code_digest
 from pipeline.local.layout import RunLayout
 from schemas.students import StudentSpec
 from schemas.teachers import TeacherSpec
 
+# Without the name of an image TFX packs its whole installation for remote workers, at every component.
+BEAM_ARGS = ("--runner=FnApiRunner", "--sdk_container_image=local")
 # tensorflow-data-validation can be imported only after TFX, and Beam's local processes import it first.
 _ONE_PROCESS = ("--direct_num_workers=1", "--direct_running_mode=in_memory")
 
@@ -54,18 +58,13 @@ class Branch:
     evaluator: NossEvaluator
 
 
-def create_pipeline(config: RunConfig, layout: RunLayout, digests: DataDigests) -> tfx.dsl.Pipeline:
-    """Builds the pipeline of a run.
-
-    Args:
-      config: Resolved: places of files are absolute.
-      layout: Where the run keeps things.
-      digests: Of what lies outside the pipeline: sound, teacher, devices' files, registry.
-    """
+def create_pipeline(run: ResolvedRun) -> tfx.dsl.Pipeline:
+    """Builds the pipeline of a run."""
+    config, layout = run.config, run.layout
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(layout.artifacts),
-        components=create_nodes(config, layout, digests),
+        components=create_nodes(config, layout, run.digests),
         enable_cache=config.execution.cache,
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
             str(layout.metadata)
@@ -80,9 +79,9 @@ def create_nodes(
     """The pipeline's nodes in the order of the data.
 
     Args:
-      config: As for :func:`create_pipeline`.
-      layout: As there.
-      digests: As there.
+      config: Resolved: places of files are absolute.
+      layout: Where the run keeps things.
+      digests: Of what lies outside the pipeline: sound, teacher, devices' files, registry.
       in_image: They will run in the image, and not with the libraries that are installed here.
     """
     return _Builder(config, layout, digests, in_image).nodes()
@@ -90,8 +89,7 @@ def create_nodes(
 
 def beam_args(config: RunConfig) -> list[str]:
     """Beam's options: in-process by default; an option given in the configuration comes last and wins."""
-    # Without the name of an image TFX packs its whole installation for remote workers, at every component.
-    args = ["--runner=FnApiRunner", "--sdk_container_image=local"]
+    args = list(BEAM_ARGS)
     if config.execution.beam_workers > 1:
         args += [
             f"--direct_num_workers={config.execution.beam_workers}",
@@ -171,7 +169,9 @@ class _Builder:
         if self._config.synthetic is None:
             return None
         node = CorpusSynthesizer(
-            settings=self._config.synthetic, code_digest=self._code("corpus_synthesizer")
+            settings=self._config.synthetic,
+            seed=self._config.seed,
+            code_digest=self._code("corpus_synthesizer"),
         )
         channel: BaseChannel = self._add(node).outputs["corpus"]
         return channel
@@ -196,6 +196,7 @@ class _Builder:
         node = TeacherTrainer(
             examples=examples,
             settings=self._config.teacher_training,
+            front_end=self._config.front_end,
             seed=self._config.seed,
             code_digest=self._code("teacher_trainer"),
         )
@@ -228,6 +229,7 @@ class _Builder:
                 model=trainer.outputs["model"],
                 windows=windows,
                 settings=config.conversion,
+                seed=config.seed,
                 code_digest=self._code("tflite_converter"),
             ).with_id(f"TfliteConverter.{name}")
         )
@@ -260,6 +262,7 @@ class _Builder:
             settings=config.evaluation,
             subject=subject,
             seed=config.seed,
+            front_end=config.front_end,
             variants=variants,
             teacher=teacher,
             teacher_spec=spec,
@@ -317,7 +320,10 @@ class _Builder:
                 baselines=[reference.outputs["report"] for reference in references],
                 comparison=comparison,
                 latency=latency,
-                settings=config.gate,
+                settings=GateDemands.of(config.gate, config.latency.devices),
+                tracking_uri=config.push.tracking_uri,
+                registered_model=config.push.registered_model,
+                without_registry=int(config.push.if_unreachable == "keep"),
                 run_name=config.name,
                 config_json=config.request(),
                 code_digest=self._code("frontier_gate"),

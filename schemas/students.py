@@ -18,7 +18,7 @@ Qat = Literal["none", "bottleneck", "network"]
 
 @cache
 def _networks() -> TypeAdapter[Any]:
-    one_of: Any = Annotated[reduce(or_, known_architectures().values()), Field(discriminator="name")]
+    one_of: Any = Annotated[_OneOfThem.choices(), Field(discriminator="name")]
     return TypeAdapter(one_of)
 
 
@@ -28,6 +28,11 @@ def _default() -> Architecture:
 
 class _OneOfThem:
     """The schema of a network: that of those that are known, and which it is if none is named."""
+
+    @staticmethod
+    def choices() -> Any:
+        """What may stand there, as a union: messages about faults name it."""
+        return reduce(or_, known_architectures().values())
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
@@ -117,11 +122,12 @@ class StudentSpec(Settings):
             raise ValueError(f"qat 'network' cannot quantise {self.architecture.name}; use 'bottleneck'")
         return self
 
-    def parameters(self) -> dict[str, Any]:
-        """All parameters by name, those of the architecture as ``architecture.<name>``."""
+    def levels(self) -> dict[str, str]:
+        """The level of each factor in words; an architecture's own are called ``architecture.<name>``."""
         own = self.model_dump(mode="json", exclude={"architecture"})
         of_network = self.architecture.model_dump(mode="json")
-        return {**{f"architecture.{name}": value for name, value in of_network.items()}, **own}
+        factors = {**{f"architecture.{name}": value for name, value in of_network.items()}, **own}
+        return {name: _in_words(value) for name, value in factors.items()}
 
     @property
     def low_rank(self) -> bool:
@@ -168,6 +174,14 @@ class StudentSpec(Settings):
                 check_rank(self.svd_rank, features, self.embedding_width)
         except ValueError as error:
             raise ValueError(f"{self.candidate_id}: {error}") from error
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "none" if value in ("", None) else str(value)
 
 
 def check_rank(rank: int, features: int, units: int) -> None:

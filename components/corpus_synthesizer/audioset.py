@@ -71,8 +71,8 @@ class Row:
     fate: Fate
 
 
-def write_corpus(folder: Path, settings: SynthesizerSettings) -> None:
-    """Writes labels, segments and clips of both splits.
+def write_corpus(folder: Path, settings: SynthesizerSettings, seed: int) -> None:
+    """Writes labels, segments and clips of both splits; the same seed gives the same bytes.
 
     Raises:
       EspeakError: If eSpeak NG cannot be loaded or does not speak.
@@ -81,21 +81,21 @@ def write_corpus(folder: Path, settings: SynthesizerSettings) -> None:
     labels.write_labels(folder)
     used: set[str] = set()
     for split, count in ((TRAIN, settings.corpus_clips), (EVAL, settings.eval_clips)):
-        rows = plan_rows(settings, split, count, used)
+        rows = plan_rows(settings, split, count, used, seed)
         audio_folder = folder / "audios" / f"{split}_segments"
         audio_folder.mkdir(parents=True)
-        speakers = draw_speakers(random_source(settings.seed, split, "speakers"), _SPEAKERS)
+        speakers = draw_speakers(random_source(seed, split, "speakers"), _SPEAKERS)
         mids = []
-        with open_studio(settings, split) as studio:
+        with open_studio(settings, split, seed) as studio:
             for index, row in enumerate(rows):
-                mids.append(_write_row(audio_folder, row, index, split, settings, speakers, studio))
+                mids.append(_write_row(audio_folder, row, index, split, settings, speakers, studio, seed))
                 if (index + 1) % _LOG_EVERY == 0:
                     _logger.info("corpus, %s: %d of %d clips", split, index + 1, count)
-        _write_segments(folder / f"{split}_segments.csv", rows, mids, settings.seed)
+        _write_segments(folder / f"{split}_segments.csv", rows, mids, seed)
         _logger.info("corpus, %s: %d rows", split, count)
 
 
-def plan_rows(settings: SynthesizerSettings, split: str, count: int, used: set[str]) -> list[Row]:
+def plan_rows(settings: SynthesizerSettings, split: str, count: int, used: set[str], seed: int) -> list[Row]:
     """Draws the rows of a split; the shares of their fates are exact.
 
     Args:
@@ -103,8 +103,9 @@ def plan_rows(settings: SynthesizerSettings, split: str, count: int, used: set[s
       split: Name of the split.
       count: Rows to draw.
       used: Ids that are taken; those of the new rows are added.
+      seed: Of the run.
     """
-    rng = random_source(settings.seed, split, "rows")
+    rng = random_source(seed, split, "rows")
     bad = round(settings.bad_share * count)
     fates = [Fate.MISSING] * round(settings.missing_share * count)
     fates += [_BAD[index % len(_BAD)] for index in range(bad)]
@@ -135,9 +136,10 @@ def _write_row(
     settings: SynthesizerSettings,
     speakers: list[Speaker],
     studio: Studio,
+    seed: int,
 ) -> tuple[str, ...]:
     """Writes the clip of a row, if it has one, and returns its labels."""
-    rng = random_source(settings.seed, split, row.ytid)
+    rng = random_source(seed, split, row.ytid)
     extension, rates = _FORMATS[int(rng.integers(len(_FORMATS)))]
     rate = rates[int(rng.integers(len(rates)))]
     path = folder / f"Y{row.ytid}{extension}"

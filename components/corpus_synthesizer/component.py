@@ -12,10 +12,12 @@ class CorpusSynthesizer(Component):
 
     Attributes:
       settings: How much is spoken, by whom, and how clean it sounds.
+      seed: The same seed gives the same bytes.
       code_digest: Digest of the code, so that the cache sees changes.
       corpus: The sound.
     """
 
     settings: Parameter[SynthesizerSettings]
+    seed: Parameter[int]
     code_digest: Parameter[str] = field(default="")
     corpus: Output[SoundCorpus] = output()

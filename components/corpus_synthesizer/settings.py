@@ -23,7 +23,6 @@ Keyword = Annotated[str, Field(pattern=r"^[a-z]+$", description="An English word
 class SynthesizerSettings(Settings):
     """How much is spoken, by whom, and how clean it sounds."""
 
-    seed: int = Field(20, ge=0, lt=2**31, description="The same seed gives the same bytes.")
     corpus_clips: int = Field(660, ge=1, description="Rows of the corpus' train split.")
     eval_clips: int = Field(100, ge=1, description="Rows of the corpus' eval split.")
     clip_seconds: Range = Field(

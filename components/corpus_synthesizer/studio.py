@@ -59,13 +59,13 @@ class Studio:
 
 
 @contextmanager
-def open_studio(settings: SynthesizerSettings, part: str) -> Iterator[Studio]:
+def open_studio(settings: SynthesizerSettings, part: str, seed: int) -> Iterator[Studio]:
     """A studio whose clips depend on the seed and on the part's own clips only.
 
     Raises:
       EspeakError: If eSpeak NG cannot be loaded.
     """
-    rng = random_source(settings.seed, part, "studio")
+    rng = random_source(seed, part, "studio")
     with Espeak(int(rng.integers(2**31))) as espeak:
         acoustics = Acoustics(
             settings.noisy_share,

@@ -48,15 +48,15 @@ class TaskClip:
     audio: FloatAudio
 
 
-def write_tasks(folder: Path, settings: SynthesizerSettings) -> None:
-    """Writes a sub-folder for each task.
+def write_tasks(folder: Path, settings: SynthesizerSettings, seed: int) -> None:
+    """Writes a sub-folder for each task; the same seed gives the same bytes.
 
     Raises:
       EspeakError: If eSpeak NG cannot be loaded or does not speak.
     """
     for record in _records(settings):
-        with open_studio(settings, record.name) as studio:
-            clips = _write_task(folder / record.name, record, _TASKS[record.name](settings, studio))
+        with open_studio(settings, record.name, seed) as studio:
+            clips = _write_task(folder / record.name, record, _TASKS[record.name](settings, studio, seed))
         _logger.info("task %s: %d clips", record.name, clips)
 
 
@@ -91,50 +91,48 @@ def _write_task(folder: Path, record: TaskRecord, clips: Iterator[TaskClip]) -> 
     return len(rows)
 
 
-def _languages(settings: SynthesizerSettings, studio: Studio) -> Iterator[TaskClip]:
+def _languages(settings: SynthesizerSettings, studio: Studio, seed: int) -> Iterator[TaskClip]:
     """Which language is spoken, as in VoxForge; each split has speakers of its own."""
-    speakers = _speakers_by_split(settings, LANGUAGE)
+    speakers = _speakers_by_split(seed, LANGUAGE)
     for language in settings.languages:
         for index, split in enumerate(_splits(settings.language_clips)):
-            rng = random_source(settings.seed, LANGUAGE, language, index)
+            rng = random_source(seed, LANGUAGE, language, index)
             speaker = speakers[split][int(rng.integers(len(speakers[split])))]
             audio = studio.monologue(rng, speaker, language, _LANGUAGE_SECONDS)
             yield TaskClip(language, speaker.speaker_id, split, audio)
 
 
-def _speakers(settings: SynthesizerSettings, studio: Studio) -> Iterator[TaskClip]:
+def _speakers(settings: SynthesizerSettings, studio: Studio, seed: int) -> Iterator[TaskClip]:
     """Who speaks, as in VoxCeleb's identification task; the splits differ in what is said."""
-    for speaker in draw_speakers(
-        random_source(settings.seed, SPEAKER, "speakers"), settings.speakers, pitches=2
-    ):
+    for speaker in draw_speakers(random_source(seed, SPEAKER, "speakers"), settings.speakers, pitches=2):
         for index, split in enumerate(_splits(settings.speaker_clips)):
-            rng = random_source(settings.seed, SPEAKER, speaker.speaker_id, index)
+            rng = random_source(seed, SPEAKER, speaker.speaker_id, index)
             audio = studio.utterance(rng, sentence(rng, "en"), speaker.voice(rng, "en"))
             yield TaskClip(speaker.speaker_id, speaker.speaker_id, split, audio)
 
 
-def _keywords(settings: SynthesizerSettings, studio: Studio) -> Iterator[TaskClip]:
+def _keywords(settings: SynthesizerSettings, studio: Studio, seed: int) -> Iterator[TaskClip]:
     """Which word is said, as in Speech Commands: one second each; each split has speakers of its own."""
-    speakers = _speakers_by_split(settings, KEYWORD)
+    speakers = _speakers_by_split(seed, KEYWORD)
     others = [word for word in OTHER_WORDS if word not in settings.keywords]
     for label in (*settings.keywords, UNKNOWN):
         for index, split in enumerate(_splits(settings.keyword_clips)):
-            rng = random_source(settings.seed, KEYWORD, label, index)
+            rng = random_source(seed, KEYWORD, label, index)
             speaker = speakers[split][int(rng.integers(len(speakers[split])))]
             word = others[int(rng.integers(len(others)))] if label == UNKNOWN else label
             audio = studio.word(rng, word, speaker.voice(rng, "en"), _WORD_SECONDS)
             yield TaskClip(label, speaker.speaker_id, split, audio)
 
 
-_TASKS: dict[str, Callable[[SynthesizerSettings, Studio], Iterator[TaskClip]]] = {
+_TASKS: dict[str, Callable[[SynthesizerSettings, Studio, int], Iterator[TaskClip]]] = {
     LANGUAGE: _languages,
     SPEAKER: _speakers,
     KEYWORD: _keywords,
 }
 
 
-def _speakers_by_split(settings: SynthesizerSettings, task: str) -> dict[str, list[Speaker]]:
-    speakers = draw_speakers(random_source(settings.seed, task, "speakers"), _TASK_SPEAKERS)
+def _speakers_by_split(seed: int, task: str) -> dict[str, list[Speaker]]:
+    speakers = draw_speakers(random_source(seed, task, "speakers"), _TASK_SPEAKERS)
     return split_speakers(speakers, _SPLIT_SHARES)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.common.tfx.contract import (
     Component,
     Input,
@@ -32,13 +32,16 @@ class FrontierGate(Component):
       teacher: Report of the teacher.
       latency: Reports of all variants on each device.
       comparison: Of all of them; its pages become part of the verdict's.
-      settings: Goals and margins.
+      settings: Goals, margins and the devices' budgets.
       run_name: Name of the run, as the page shows it.
       baselines: Reports of the baselines and of each reference model.
       students: Of each candidate in the same order, for the training curves; or none.
       config_json: The run's resolved configuration as JSON, for the page; may be empty.
       code_digest: Digest of the component's code, for the cache.
       registry_digest: Digest of what the registry holds, for the cache.
+      tracking_uri: MLflow registry to compete with.
+      registered_model: Its registered models ``<this>-<device>``; empty: none.
+      without_registry: Whether to judge without registered models when the registry does not answer.
       verdict: The verdict with its picture and its page.
     """
 
@@ -47,13 +50,16 @@ class FrontierGate(Component):
     teacher: Input[NossReport]
     latency: InputList[LatencyReport]
     comparison: Input[NossComparison]
-    settings: Parameter[GateSettings]
+    settings: Parameter[GateDemands]
     run_name: Parameter[str]
     baselines: InputList[NossReport] = field(key="baseline", default=())
     students: PerCandidate[StudentModel] = field(key="student", default=())
     config_json: Parameter[str] = field(default="")
     code_digest: Parameter[str] = field(default="")
     registry_digest: Parameter[str] = field(default="")
+    tracking_uri: Parameter[str] = field(default="")
+    registered_model: Parameter[str] = field(default="")
+    without_registry: Parameter[int] = field(default=0)
     verdict: Output[FrontierVerdict] = output()
 
     def prepare(self) -> None:

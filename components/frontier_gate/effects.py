@@ -67,7 +67,7 @@ def main_effects(
 
     Args:
       points: Of one device.
-      specs: By candidate id what ``StudentSpec.parameters()`` says.
+      specs: By candidate id what ``StudentSpec.levels()`` says.
       steps: By candidate id the optimiser steps behind the weights, those it started from included.
       draws: By point id the bootstrap draws of its quality, '' for the mean of all tasks.
 

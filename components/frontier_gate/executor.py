@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.common.frontier.settings import GateSettings
 from components.common.tfx.executors import TaskExecutor
 from components.common.tracking.faults import StoreUnreachable
 from components.common.tracking.names import model_name
@@ -41,7 +40,7 @@ class Executor(TaskExecutor[FrontierGate]):
         teacher = teacher_result(reports.teacher)
 
         devices = [latency.machine.profile for latency in reports.latencies]
-        rivals, notices = competitors(settings, devices)
+        rivals, notices = competitors(task, devices)
         verdict = reach_verdict(
             reports.converted,
             reports.noss,
@@ -81,7 +80,7 @@ class Executor(TaskExecutor[FrontierGate]):
 
 
 def competitors(
-    settings: GateSettings, devices: Sequence[str]
+    task: FrontierGate, devices: Sequence[str]
 ) -> tuple[dict[str, list[RegisteredVersion]], list[str]]:
     """By device what is registered for it, and what a reader must know of that.
 
@@ -90,15 +89,13 @@ def competitors(
     Raises:
       TrackingFault: If the registry refuses to be read, or does not answer and may not be done without.
     """
-    if not settings.registered_model:
+    if not task.registered_model:
         return {}, []
-    names = {device: model_name(settings.registered_model, device) for device in devices}
+    names = {device: model_name(task.registered_model, device) for device in devices}
     try:
-        return {
-            device: registered_versions(settings.tracking_uri, name) for device, name in names.items()
-        }, []
+        return {device: registered_versions(task.tracking_uri, name) for device, name in names.items()}, []
     except StoreUnreachable as fault:
-        if not settings.without_registry:
+        if not task.without_registry:
             raise
         notice = f"Judged without what is registered as {', '.join(names.values())}: {fault}"
         logger.warning("%s", notice)

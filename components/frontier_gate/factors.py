@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,13 +126,7 @@ def _qualified(spec: Mapping[str, Any], specs: Mapping[str, Mapping[str, Any]]) 
 
 
 def _level(value: Any, specs: Mapping[str, Mapping[str, Any]]) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Hashable) and value in specs:
-        return "another student"
-    if isinstance(value, list | tuple):
-        return ", ".join(str(part) for part in value)
-    return str(value) or NOT_THERE
+    return "another student" if value in specs else str(value)
 
 
 def _by_frequency(levels: Sequence[Level], students: Sequence[str]) -> list[Level]:

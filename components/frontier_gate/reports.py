@@ -14,7 +14,7 @@ from typing import Any
 
 from tfx.types import Artifact
 
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.samples import held_against_samples
 from schemas.comparison_reports import NossComparison
@@ -105,7 +105,7 @@ def _read_candidates(task: FrontierGate, found: Reports) -> None:
         found.refused += [RefusedVariant(point_id=one, reason="; ".join(faults)) for one in names or [name]]
 
 
-def _read_latencies(folders: Sequence[Path], settings: GateSettings, found: Reports) -> None:
+def _read_latencies(folders: Sequence[Path], settings: GateDemands, found: Reports) -> None:
     """Of a device whose report cannot be read a report of failure, under the name it most likely has."""
     faults: list[list[str]] = [[] for _ in folders]
     reports = [_read(LatencyReport, folder, fault) for folder, fault in zip(folders, faults, strict=True)]

@@ -16,7 +16,7 @@ from components.common.frontier.goals import applicable, of_time
 from components.common.frontier.incumbents import Measure, find_incumbents
 from components.common.frontier.judge import judge, why_nothing
 from components.common.frontier.scales import Floats
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.common.tracking.registered import RegisteredVersion
 from components.frontier_gate.effects import main_effects, why_no_effects
 from components.frontier_gate.points import find_points, reference_quality
@@ -37,7 +37,7 @@ def reach_verdict(
     teacher: NossModelResult,
     baselines: Sequence[NossModelResult],
     comparison: NossComparison,
-    settings: GateSettings,
+    settings: GateDemands,
     run_name: str,
     registered: Mapping[str, Sequence[RegisteredVersion]] | None = None,
     notices: Sequence[str] = (),
@@ -141,7 +141,7 @@ class _Run:
     steps: Mapping[str, int]
     refused: Sequence[RefusedVariant]
 
-    def on_device(self, latency: LatencyReport, settings: GateSettings, measure: Measure) -> DeviceVerdict:
+    def on_device(self, latency: LatencyReport, settings: GateDemands, measure: Measure) -> DeviceVerdict:
         """The decision on one device."""
         device = latency.machine.profile
         points, refused = find_points(self.converted, self.noss, latency, self.teacher, self.comparison)
@@ -181,7 +181,7 @@ class _Run:
         if points and (nothing := why_nothing(judgement.points)):
             closed.append(nothing)
         judged = [_shut(point, closed) for point in judgement.points] if closed else judgement.points
-        specs = {report.candidate_id: report.spec.parameters() for report in self.converted}
+        specs = {report.candidate_id: report.spec.levels() for report in self.converted}
         return DeviceVerdict(
             device=device,
             machine=latency.machine,
@@ -239,7 +239,7 @@ def _without_points(
     return reasons
 
 
-def missing_tasks(settings: GateSettings, teacher: NossModelResult) -> list[str]:
+def missing_tasks(settings: GateDemands, teacher: NossModelResult) -> list[str]:
     """Why nothing may be blessed though tasks are required: those that the teacher was not evaluated on."""
     evaluated = [task.task for task in teacher.tasks]
     missing = [task for task in settings.required_tasks if task not in evaluated]
@@ -248,7 +248,7 @@ def missing_tasks(settings: GateSettings, teacher: NossModelResult) -> list[str]
     return [f"required tasks were not evaluated: {', '.join(missing)}; there are {', '.join(evaluated)}"]
 
 
-def host_figures(machine: Machine, settings: GateSettings) -> list[str]:
+def host_figures(machine: Machine, settings: GateDemands) -> list[str]:
     """Why nothing may be blessed by a machine's figures: demands on time that the host does not speak for."""
     if machine.is_device or settings.host_may_bless:
         return []

@@ -55,7 +55,7 @@ class Executor(TaskExecutor[FrontierPusher]):
 
 
 def check(settings: PusherSettings) -> None:
-    """Refuses settings that lack what the pipeline fills in.
+    """Refuses settings without a folder, of which only a run has a default.
 
     Raises:
       ValueError: If a folder is not named.

@@ -39,7 +39,7 @@ LATENCY_FIGURES = (
 def candidate_parameters(converted: TfliteReport, student: StudentInfo) -> dict[str, str]:
     """The typed parameters of one candidate."""
     return {
-        **{name: str(value) for name, value in converted.spec.parameters().items()},
+        **converted.spec.levels(),
         "parameters": str(converted.parameters),
         "seed": str(student.seed),
         "target_dim": str(student.target_dim),

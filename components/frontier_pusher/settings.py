@@ -13,7 +13,9 @@ from schemas.settings import Settings
 class PusherSettings(Settings):
     """Settings of ``FrontierPusher``."""
 
-    destination: str = Field("", description="Folder of the pushed versions; the pipeline fills it in.")
+    destination: str = Field(
+        "", description="Folder of the pushed versions; empty: 'pushed' in the run's folder."
+    )
     tracking_uri: str = Field(
         "",
         description="MLflow tracking and registry URI, without credentials (those come from the environment: "
@@ -45,7 +47,9 @@ class PusherSettings(Settings):
         description="When MLflow does not take what it is told. keep: the run goes on, all is kept in the "
         "outbox, and 'lineage sync' sends it; stop: all is kept too, and the run fails.",
     )
-    outbox: str = Field("", description="Folder that keeps what could not be sent; the pipeline fills it in.")
+    outbox: str = Field(
+        "", description="Folder that keeps what could not be sent; empty: 'outbox' in the run's folder."
+    )
     system_metrics_seconds: float = Field(
         10.0, ge=0, description="Seconds between samples of the machine while a student trains; 0: none."
     )

@@ -23,7 +23,7 @@ class NossComparison(Component):
 
     Attributes:
       noss: Report of each candidate.
-      teacher: Report of the teacher.
+      teacher: Report of the teacher; none: the models are compared with each other alone.
       references: Reports of the baselines and of each reference model; may be empty.
       examples: NOSS clips, for the task set at their top.
       settings: How much is compared.
@@ -32,9 +32,9 @@ class NossComparison(Component):
     """
 
     noss: PerCandidate[artifacts.NossReport]
-    teacher: Input[artifacts.NossReport]
     references: InputList[artifacts.NossReport] = field(key="reference")
     examples: Input[Examples]
     settings: Parameter[NossComparisonSettings]
+    teacher: Input[artifacts.NossReport | None] = field(default=None)
     code_digest: Parameter[str] = field(default="")
     comparison: Output[artifacts.NossComparison] = output()

@@ -30,11 +30,11 @@ class Executor(TaskExecutor[NossComparison]):
             left out.
           ValueError: If no model can be compared.
         """
-        teacher = Path(task.teacher.uri)
+        teachers = [Path(task.teacher.uri)] if task.teacher else []
         task_set = NossTaskSet.load(task.examples.uri)
         references, beside = _read(task.references, "reference")
         students, failed = _read(task.noss, "candidate")
-        reports = [*references, (NossReport.load(teacher), teacher), *students]
+        reports = [*references, *((NossReport.load(uri), uri) for uri in teachers), *students]
 
         comparison = compare(reports, task_set, task.settings)
         left_out = [*comparison.not_comparable, *beside, *failed]

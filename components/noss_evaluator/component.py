@@ -9,6 +9,7 @@ from tfx.types.standard_artifacts import Examples
 from components.common.tfx.contract import Component, Input, Output, Parameter, field, output
 from components.noss_evaluator.settings import Baseline, NossEvaluatorSettings, Subject
 from schemas.artifacts import NossReport, TeacherModel, TfliteVariants
+from schemas.students import FrontEndSpec
 from schemas.teachers import TeacherSpec
 
 _HAS_SPEC = ("teacher", "reference")
@@ -22,6 +23,7 @@ class NossEvaluator(Component):
       settings: How to embed, probe and report; what the subject does not need is left out.
       subject: What is evaluated.
       seed: Of the bootstrap.
+      front_end: What all but students hear through; these bring their own.
       variants: The student's TFLite variants; only for ``subject="student"``.
       teacher: The trained teacher, where the specification asks for one.
       teacher_spec: The teacher, or the reference under its own name.
@@ -36,6 +38,7 @@ class NossEvaluator(Component):
     settings: Parameter[NossEvaluatorSettings]
     subject: Parameter[Subject]
     seed: Parameter[int]
+    front_end: Parameter[FrontEndSpec | None] = field(default=FrontEndSpec())
     variants: Input[TfliteVariants | None] = field(default=None)
     teacher: Input[TeacherModel | None] = field(default=None)
     teacher_spec: Parameter[TeacherSpec | None] = field(default=None)
@@ -69,6 +72,8 @@ class NossEvaluator(Component):
         if subject == "baselines" and not self.settings.baselines:
             raise ValueError(f"subject 'baselines' needs at least one of {', '.join(get_args(Baseline))}")
         self.settings = needed_settings(self.settings, subject)
+        if subject == "student":
+            self.front_end = None
 
 
 def needed_settings(settings: NossEvaluatorSettings, subject: Subject) -> NossEvaluatorSettings:
@@ -81,8 +86,6 @@ def needed_settings(settings: NossEvaluatorSettings, subject: Subject) -> NossEv
     unneeded = {"references"}
     if subject != "baselines":
         unneeded |= {"baselines"}
-    if subject == "student":
-        unneeded |= {"front_end"}
     if subject == "baselines":
         unneeded |= {"robustness"}
     if subject in ("baselines", "reference"):

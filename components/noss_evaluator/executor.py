@@ -52,13 +52,14 @@ def _subjects(task: NossEvaluator) -> tuple[list[EvaluationSubject], FrontEndSpe
     if task.variants:
         report = TfliteReport.load(task.variants.uri)
         return student_subjects(task.variants.uri, report, settings.workers), report.front_end
+    front_end = task.front_end or FrontEndSpec()
     if not task.teacher_spec:
-        return [baseline_subject(name, settings.workers) for name in settings.baselines], settings.front_end
+        return [baseline_subject(name, settings.workers) for name in settings.baselines], front_end
     spec, trained_uri = task.teacher_spec, task.teacher.uri if task.teacher else None
     if task.subject == "teacher":
-        return [teacher_subject(spec, trained_uri, settings.workers)], settings.front_end
+        return [teacher_subject(spec, trained_uri, settings.workers)], front_end
     reference = teacher_subject(spec, trained_uri, settings.workers, kind="reference", name=spec.name)
-    return [reference], settings.front_end
+    return [reference], front_end
 
 
 def _refuse_leaks(checks: Sequence[SanityCheck], uri: str) -> None:

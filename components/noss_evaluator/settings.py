@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from schemas.noss_reports import ProbeKind
 from schemas.noss_tasks import Metric
 from schemas.settings import Settings
-from schemas.students import FrontEndSpec
 from schemas.teachers import TeacherSpec, TrainedTeacher, members
 
 
@@ -129,10 +128,6 @@ class NossEvaluatorSettings(Settings):
     """How the benchmark embeds, probes and reports."""
 
     hop_samples: int = Field(15_360, gt=0, description="Samples between the windows of a clip.")
-    front_end: FrontEndSpec = Field(
-        default_factory=FrontEndSpec,
-        description="Window of the teacher, front end of the baselines; a student has its own.",
-    )
     strict: StrictProtocol = Field(default_factory=StrictProtocol, description="The deciding protocol.")
     paper: Annotated[Literal["all", "best", "off"], OrOff] = Field(
         "off",
@@ -167,7 +162,6 @@ class NossEvaluatorSettings(Settings):
     batch_windows: int = Field(256, gt=0, description="Windows that are prepared and embedded together.")
     workers: int = Field(2, gt=0, description="Threads that embed and probe; each loads the model once.")
     require_tasks: tuple[str, ...] = Field((), description="Tasks that must be among the records.")
-    synthetic: bool = Field(False, description="Whether the tasks' sound was synthesised.")
 
     @model_validator(mode="after")
     def _references_are_named(self) -> Self:

@@ -16,7 +16,7 @@ class NossIngest(BeamComponent):
       settings: Which tasks, and where they lie.
       corpus: A synthesised corpus, in place of ``settings.root``.
       code_digest: Digest of the code, so that the cache sees changes.
-      data_digest: Digest of the tasks (:func:`components.noss_ingest.sources.sources_digest`).
+      data_digest: Digest of the tasks (:meth:`components.noss_ingest.sources.TaskSources.digest`).
       scratch_dir: Folder in which finished shards outlive a killed run; empty: nothing is kept.
       examples: The records.
       report: What was taken in, and what was left out and why.

@@ -21,7 +21,7 @@ from components.noss_ingest.plan import NossPlan, plan_ingestion
 from components.noss_ingest.requests import NossRequest
 from components.noss_ingest.rows import SPLITS
 from components.noss_ingest.settings import NossIngestSettings
-from components.noss_ingest.sources import CORPUS_FOLDER, FoundTask, find_tasks
+from components.noss_ingest.sources import CORPUS_FOLDER, FoundTask, TaskSources
 from components.noss_ingest.task_set import describe_tasks
 from components.noss_ingest.tfds import read_sounds
 from schemas.ingest_reports import IngestReport, IngestWork
@@ -46,7 +46,7 @@ class Executor(BeamTaskExecutor[NossIngest]):
         settings, corpus, report_uri = task.settings, task.corpus, task.report.uri
         root = Path(corpus.uri) / CORPUS_FOLDER if corpus else Path(settings.root)
 
-        tasks, unavailable = find_tasks(settings, root, synthetic=bool(corpus))
+        tasks, unavailable = TaskSources.of(settings, root, synthetic=bool(corpus)).find()
         plan = plan_ingestion(tasks, settings.max_seconds)
         _logger.info("%d tasks, %d clips to decode", len(tasks), sum(map(len, plan.requests.values())))
         kept = KeptShards(task.scratch_dir, "NossIngest")

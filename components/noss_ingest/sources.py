@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from components.common.audio.fingerprint import fingerprint
 from components.common.audio.intake_report import IngestError
@@ -18,7 +20,7 @@ from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
 from components.noss_ingest.tfds_prepare import prepare
 from schemas.noss_task_sets import UnavailableTask
-from schemas.noss_tasks import ManifestSource, TaskRecord, TfdsSource
+from schemas.noss_tasks import ManifestSource, TaskRecord, TaskSourceSpec, TfdsSource
 
 CORPUS_FOLDER = "noss"
 
@@ -42,112 +44,213 @@ class FoundTask:
     limit: int
 
 
-def find_tasks(
-    settings: NossIngestSettings, root: str | Path, synthetic: bool = False, key: str = "noss"
-) -> tuple[list[FoundTask], list[UnavailableTask]]:
-    """The tasks that are asked for: those whose sound is here, with their clips, and the others.
+@dataclass(frozen=True)
+class SoughtTask:
+    """A task that is asked for; its source and its clips are looked up once, when they are first needed.
 
-    Args:
-      settings: Which tasks.
-      root: Folder of the tasks.
-      synthetic: Whether the root was synthesised.
-      key: Where the settings stand in the configuration, for messages.
-
-    Raises:
-      IngestError: If the root is absent, a task is unknown, a required one's sound is absent, or that of
-        every task.
-      SourceError: If what is there is malformed, incomplete or leaks.
+    Attributes:
+      wanted: What is asked for.
+      places: Where sources are looked for.
     """
-    places = Places.of(settings, _checked(root, key))
-    found: list[FoundTask] = []
-    unavailable: list[UnavailableTask] = []
-    for task in wanted_tasks(settings, places.root, synthetic, key):
-        try:
-            rows, source = read_rows(task.record, places)
-        except SourceMissing as error:
-            unavailable.append(_without(task, error, key))
-            continue
-        rows = with_splits(rows, task.record.split)
-        check_rows(rows, task.record)
-        found.append(FoundTask(task.record, tuple(rows), source, task.limit))
-    _refuse_nothing(bool(found), unavailable, places, key)
-    if unavailable:
-        names = ", ".join(task.name for task in unavailable)
-        _logger.info("not here: %s (pipeline_runner.py noss show TASK says how to get it)", names)
-        for absent in unavailable:
-            _logger.info("not here: %s: %s", absent.name, absent.reason)
-    return found, unavailable
 
+    wanted: WantedTask
+    places: Places
 
-def check_sources(settings: NossIngestSettings, key: str = "noss") -> None:
-    """Refuses settings whose sound is not there; cheap enough to be called before anything runs.
+    @property
+    def record(self) -> TaskRecord:
+        """What the task is."""
+        return self.wanted.record
 
-    The clips of required tasks are listed, so that one of which only a part was unpacked is refused too.
+    @property
+    def may_be_fetched(self) -> bool:
+        """Whether TensorFlow Datasets may prepare it, if it is not here."""
+        return self.places.download and any(isinstance(one, TfdsSource) for one in self.record.sources)
 
-    Raises:
-      IngestError: With the key of the setting, its value and what is accepted.
-      SourceError: If a folder cannot be a task, or a required task's source is malformed.
-      TaskRecordError: If a folder's record cannot be read.
-    """
-    if not settings.root:
-        raise IngestError(f"{key}.root: is empty; accepted is a folder of tasks")
-    places = Places.of(settings, _checked(settings.root, key))
-    found, unavailable = False, []
-    for task in wanted_tasks(settings, places.root, key=key):
-        try:
-            source = locate(task.record, places)
-            if task.required and not isinstance(source, TfdsSource):
-                read_rows(task.record, places)
-            found = True
-        except SourceMissing as error:
-            if settings.download and any(source.kind == "tfds" for source in task.record.sources):
-                found = True
-            else:
-                unavailable.append(_without(task, error, key))
-    _refuse_nothing(found, unavailable, places, key)
+    @cached_property
+    def source(self) -> TaskSourceSpec:
+        """The first of its sources that is here.
 
+        Raises:
+          SourceMissing: If none is, saying what was looked for.
+          SourceError: If a publisher's folder is malformed.
+        """
+        return locate(self.record, self.places)
 
-def sources_digest(settings: NossIngestSettings, key: str = "noss") -> str:
-    """Fingerprint of the tasks' records, and of the files of all their sources, there or not.
+    @cached_property
+    def listed(self) -> tuple[tuple[TaskRow, ...], str]:
+        """Its clips as its source lists them, and which source that is.
 
-    What TFDS may fetch is fetched here, so that the digest is that of the run itself.
+        Raises:
+          SourceMissing: If it is not here.
+          SourceError: If its source is malformed.
+        """
+        rows, source = read_rows(self.record, self.places)
+        return tuple(rows), source
 
-    Raises:
-      IngestError: If a required task's sound could not be fetched either.
-      SourceError: If a manifest is malformed.
-    """
-    places = Places.of(settings, settings.root)
-    digest = hashlib.blake2b(digest_size=16)
-    for task in wanted_tasks(settings, places.root, key=key):
-        try:
-            _obtain(task.record, places)
-        except SourceMissing as error:
-            _without(task, error, key)
+    @cached_property
+    def rows(self) -> tuple[TaskRow, ...]:
+        """Its clips with splits, checked; errors as of :attr:`listed`."""
+        rows = with_splits(list(self.listed[0]), self.record.split)
+        check_rows(rows, self.record)
+        return tuple(rows)
+
+    def files(self) -> set[str | Path]:
+        """The files of all its sources, there or not; of what is not a file, its description."""
         files: set[str | Path] = set()
-        for source in task.record.sources:
-            place = place_of(source, places)
+        for source in self.record.sources:
+            place = place_of(source, self.places)
             files.add(place or describe(source))
             if isinstance(source, ManifestSource) and place and place.is_file():
-                files |= {row.path for row in read_manifest(place)}
-        digest.update(task.record.to_parameter().encode())
-        digest.update(fingerprint(files).encode())
-    return digest.hexdigest()
+                known = source == self.source and not self.may_be_fetched
+                listed = self.listed[0] if known else read_manifest(place)
+                files |= {row.path for row in listed}
+        return files
 
 
-def _obtain(record: TaskRecord, places: Places) -> None:
+@dataclass(frozen=True)
+class TaskSources:
+    """The tasks that are asked for, and where their sound is looked for.
+
+    Attributes:
+      tasks: In the order in which they are asked for.
+      places: Where sources are looked for.
+      key: Where the settings stand in the configuration, for messages.
+    """
+
+    tasks: tuple[SoughtTask, ...]
+    places: Places
+    key: str
+
+    @classmethod
+    def of(
+        cls,
+        settings: NossIngestSettings,
+        root: str | Path | None = None,
+        synthetic: bool = False,
+        key: str = "noss",
+    ) -> Self:
+        """Looks up which tasks are asked for.
+
+        Args:
+          settings: Which tasks.
+          root: Folder of the tasks, if not that of the settings.
+          synthetic: Whether the root was synthesised.
+          key: Where the settings stand in the configuration, for messages.
+
+        Raises:
+          IngestError: If the root is absent, or a task is unknown.
+          SourceError: If a folder cannot be a task.
+          TaskRecordError: If a folder's record cannot be read.
+        """
+        if root is None and not settings.root:
+            raise IngestError(f"{key}.root: is empty; accepted is a folder of tasks")
+        places = Places.of(settings, _checked(settings.root if root is None else root, key))
+        wanted = wanted_tasks(settings, places.root, synthetic, key)
+        return cls(tuple(SoughtTask(task, places) for task in wanted), places, key)
+
+    def find(self) -> tuple[list[FoundTask], list[UnavailableTask]]:
+        """Those whose sound is here, with their clips, and the others.
+
+        Raises:
+          IngestError: If a required one's sound is absent, or that of every task.
+          SourceError: If what is there is malformed, incomplete or leaks.
+        """
+        found: list[FoundTask] = []
+        unavailable: list[UnavailableTask] = []
+        for task in self.tasks:
+            try:
+                found.append(FoundTask(task.record, task.rows, task.listed[1], task.wanted.limit))
+            except SourceMissing as error:
+                unavailable.append(self._without(task, error))
+        self._refuse_nothing(bool(found), unavailable)
+        if unavailable:
+            names = ", ".join(task.name for task in unavailable)
+            _logger.info("not here: %s (pipeline_runner.py noss show TASK says how to get it)", names)
+            for absent in unavailable:
+                _logger.info("not here: %s: %s", absent.name, absent.reason)
+        return found, unavailable
+
+    def check(self) -> None:
+        """Refuses tasks whose sound is not there; cheap enough to be called before anything runs.
+
+        The clips of required tasks are listed, so that one of which only a part was unpacked is refused too.
+
+        Raises:
+          IngestError: With the key of the setting, its value and what is accepted.
+          SourceError: If a required task's source is malformed.
+        """
+        found, unavailable = False, []
+        for task in self.tasks:
+            try:
+                if not isinstance(task.source, TfdsSource) and task.wanted.required:
+                    _ = task.listed
+                found = True
+            except SourceMissing as error:
+                if task.may_be_fetched:
+                    found = True
+                else:
+                    unavailable.append(self._without(task, error))
+        self._refuse_nothing(found, unavailable)
+
+    def digest(self) -> str:
+        """Fingerprint of the tasks' records, and of the files of all their sources, there or not.
+
+        What TFDS may fetch is fetched here, so that the digest is that of the run itself.
+
+        Raises:
+          IngestError: If a required task's sound could not be fetched either.
+          SourceError: If a manifest is malformed.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for task in self.tasks:
+            try:
+                _obtain(task)
+            except SourceMissing as error:
+                self._without(task, error)
+            digest.update(task.record.to_parameter().encode())
+            digest.update(fingerprint(task.files()).encode())
+        return digest.hexdigest()
+
+    def _without(self, task: SoughtTask, error: SourceMissing) -> UnavailableTask:
+        """The entry of a task that the run can do without.
+
+        Raises:
+          IngestError: If it cannot.
+        """
+        record = task.record
+        if task.wanted.required:
+            raise IngestError(
+                f"{self.key}.require: the sound of task {record.name!r} is not here: {error}; to get it: "
+                f"{how_to_obtain(record.obtain)}"
+            ) from error
+        return UnavailableTask(name=record.name, reason=str(error), obtain=record.obtain)
+
+    def _refuse_nothing(self, found: bool, unavailable: list[UnavailableTask]) -> None:
+        if found:
+            return
+        names = ", ".join(task.name for task in unavailable)
+        raise IngestError(
+            f"{self.key}.root: no task's sound is here: no sub-folder of {str(self.places.root)!r} has a "
+            "manifest.csv"
+            + (f", and of {names} none was found" if names else "")
+            + "; accepted is a folder of tasks (pipeline_runner.py noss ls says how to get which)"
+        )
+
+
+def _obtain(task: SoughtTask) -> None:
     """Lets TFDS prepare a task that is not here, if it may.
 
     Raises:
       SourceMissing: If it is not here after that.
     """
     try:
-        locate(record, places)
+        _ = task.source
     except SourceMissing:
-        tfds = [source for source in record.sources if isinstance(source, TfdsSource)]
-        if not (places.download and tfds):
+        if not task.may_be_fetched:
             raise
-        for source in tfds:
-            prepare(source, places.tfds_dir)
+        for source in task.record.sources:
+            if isinstance(source, TfdsSource):
+                prepare(source, task.places.tfds_dir)
 
 
 def _checked(root: str | Path, key: str) -> Path:
@@ -155,28 +258,3 @@ def _checked(root: str | Path, key: str) -> Path:
     if not root.is_dir():
         raise IngestError(f"{key}.root: there is no folder {str(root)!r}; accepted is a folder of tasks")
     return root
-
-
-def _without(task: WantedTask, error: SourceMissing, key: str) -> UnavailableTask:
-    """The entry of a task that the run can do without.
-
-    Raises:
-      IngestError: If it cannot.
-    """
-    if task.required:
-        raise IngestError(
-            f"{key}.require: the sound of task {task.record.name!r} is not here: {error}; to get it: "
-            f"{how_to_obtain(task.record.obtain)}"
-        ) from error
-    return UnavailableTask(name=task.record.name, reason=str(error), obtain=task.record.obtain)
-
-
-def _refuse_nothing(found: bool, unavailable: list[UnavailableTask], places: Places, key: str) -> None:
-    if found:
-        return
-    names = ", ".join(task.name for task in unavailable)
-    raise IngestError(
-        f"{key}.root: no task's sound is here: no sub-folder of {str(places.root)!r} has a manifest.csv"
-        + (f", and of {names} none was found" if names else "")
-        + "; accepted is a folder of tasks (pipeline_runner.py noss ls says how to get which)"
-    )

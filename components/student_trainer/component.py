@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from components.common.tfx.contract import Component, Input, Output, Parameter, field, output
-from components.student_trainer.phases import plan_phases
 from components.student_trainer.settings import TrainingSettings
 from schemas.artifacts import DistillationSet, StudentModel
 from schemas.students import FrontEndSpec, StudentSpec
@@ -35,9 +34,8 @@ class StudentTrainer(Component):
     model: Output[StudentModel] = output()
 
     def prepare(self) -> None:
-        """Refuses a training too short for its phases, and a start that is not asked for or not given."""
+        """Refuses a start that is not asked for, or not given."""
         spec = self.spec
-        plan_phases(spec, self.settings)
         if bool(spec.warm_start) != (self.start is not None):
             raise ValueError(
                 f"{spec.candidate_id} starts from {spec.warm_start!r}, whose StudentModel is not given"

@@ -100,11 +100,14 @@ class Training:
         self._epochs = phases[-1].last + 1
         distiller = self._build()
         self._resume(distiller, phases)
-        parameters = {**self.spec.parameters(), "seed": self.seed, "target_dim": self.target_info.target_dim}
         self._tell(
             "began",
             f"training begins, {self._epochs} epochs at the most",
-            parameters={name: str(value) for name, value in parameters.items()},
+            parameters={
+                **self.spec.levels(),
+                "seed": str(self.seed),
+                "target_dim": str(self.target_info.target_dim),
+            },
         )
         for phase in phases:
             self._run_phase(distiller, phase, last=phase is phases[-1])

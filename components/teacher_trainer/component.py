@@ -7,6 +7,7 @@ from tfx.types.standard_artifacts import Examples
 from components.common.tfx.contract import Component, Input, Output, Parameter, field, output
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from schemas.artifacts import TeacherModel
+from schemas.students import FrontEndSpec
 
 
 class TeacherTrainer(Component):
@@ -15,6 +16,7 @@ class TeacherTrainer(Component):
     Attributes:
       examples: Clip records with the splits train and eval.
       settings: The network and how it is trained.
+      front_end: What it hears through.
       seed: Of initialisation, order and pairs.
       code_digest: Fingerprint of the code, so that changed code is not answered from the cache.
       model: The teacher.
@@ -22,6 +24,7 @@ class TeacherTrainer(Component):
 
     examples: Input[Examples]
     settings: Parameter[TeacherTrainerSettings]
+    front_end: Parameter[FrontEndSpec]
     seed: Parameter[int]
     code_digest: Parameter[str] = field(default="")
     model: Output[TeacherModel] = output()

@@ -23,17 +23,17 @@ class Executor(TaskExecutor[TeacherTrainer]):
         Raises:
           ValueError: If a split has too few clips, or the training diverges.
         """
-        settings, seed = task.settings, task.seed
+        settings, front_end, seed = task.settings, task.front_end, task.seed
         readers = {
             split: PairReader(
                 list_shards(task.examples.uri, split),
-                settings.front_end.window_samples,
+                front_end.window_samples,
                 settings.max_distance_s,
                 seed,
             )
             for split in ("train", "eval")
         }
-        training = TeacherTraining(settings, readers["train"], readers["eval"], seed)
+        training = TeacherTraining(settings, front_end, readers["train"], readers["eval"], seed)
         info = training.run()
         save_network(training.network, info, task.model.uri)
         log.info(

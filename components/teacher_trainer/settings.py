@@ -6,16 +6,12 @@ from pydantic import Field
 
 from schemas.resnet import ResNetSpec
 from schemas.settings import Settings
-from schemas.students import FrontEndSpec
 
 
 class TeacherTrainerSettings(Settings):
     """How a teacher is trained: triplets of windows, two of one clip and one of another."""
 
     network: ResNetSpec = Field(default_factory=ResNetSpec, description="The network.")
-    front_end: FrontEndSpec = Field(
-        default_factory=FrontEndSpec, description="The front end it hears through."
-    )
     epochs: int = Field(20, ge=1, description="Passes over the clips; each gives one pair of windows a pass.")
     batch_clips: int = Field(32, ge=2, description="Clips a step; the others of the step are the negatives.")
     learning_rate: float = Field(1e-3, gt=0, description="First learning rate of Adam.")

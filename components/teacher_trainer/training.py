@@ -16,6 +16,7 @@ from components.common.modeling.resnet import EMBEDDING, build_resnet
 from components.teacher_trainer.pairs import PairReader
 from components.teacher_trainer.settings import TeacherTrainerSettings
 from components.teacher_trainer.triplets import semi_hard_loss, triplet_accuracy
+from schemas.students import FrontEndSpec
 from schemas.trained_teacher import TrainedTeacherInfo
 from schemas.training_reports import EpochMetrics
 
@@ -34,14 +35,20 @@ class TeacherTraining:
     """One training from fresh weights; the weights of the epoch with the best eval loss stay."""
 
     def __init__(
-        self, settings: TeacherTrainerSettings, train: PairReader, held_out: PairReader, seed: int
+        self,
+        settings: TeacherTrainerSettings,
+        front_end: FrontEndSpec,
+        train: PairReader,
+        held_out: PairReader,
+        seed: int,
     ) -> None:
         """Counts the clips and builds the network.
 
         Raises:
           ValueError: If a split has too few clips that are long enough.
         """
-        self._settings, self._train, self._held_out, self._seed = settings, train, held_out, seed
+        self._settings, self._front_end, self._seed = settings, front_end, seed
+        self._train, self._held_out = train, held_out
         self._clips = {"train": train.count(), "eval": held_out.count()}
         for split, needed in (("train", settings.batch_clips), ("eval", 2)):
             if self._clips[split] < needed:
@@ -54,8 +61,8 @@ class TeacherTraining:
         tf.config.experimental.enable_op_determinism()
         self._steps = self._clips["train"] // settings.batch_clips
         self._eval_batch = min(settings.batch_clips, self._clips["eval"])
-        self._log_mel = LogMel(settings.front_end)
-        self.network = build_resnet(settings.network, settings.front_end)
+        self._log_mel = LogMel(front_end)
+        self.network = build_resnet(settings.network, front_end)
         self._rate = keras.optimizers.schedules.CosineDecay(
             settings.learning_rate, settings.epochs * self._steps, alpha=settings.final_rate
         )
@@ -99,7 +106,7 @@ class TeacherTraining:
         self.network.set_weights(best_weights)
         return TrainedTeacherInfo(
             network=self._settings.network,
-            front_end=self._settings.front_end,
+            front_end=self._front_end,
             parameters=self.network.count_params(),
             seed=self._seed,
             clips=self._clips,

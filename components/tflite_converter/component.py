@@ -14,6 +14,7 @@ class TfliteConverter(Component):
       model: The student.
       windows: What it learned from, whose eval split is the held-out sound.
       settings: Variants and floors.
+      seed: Chooses the windows and makes the noise.
       code_digest: Digest of the component's code, so that the cache sees a change.
       variants: ``variants.json``, the ``.tflite`` files and their golden vectors.
     """
@@ -21,5 +22,6 @@ class TfliteConverter(Component):
     model: Input[StudentModel]
     windows: Input[DistillationSet]
     settings: Parameter[ConverterSettings] = field(default=ConverterSettings())
+    seed: Parameter[int] = field(default=0)
     code_digest: Parameter[str] = field(default="")
     variants: Output[TfliteVariants] = output()

@@ -35,13 +35,16 @@ class Executor(TaskExecutor[TfliteConverter]):
             windows_uri=task.windows.uri,
             output_uri=task.variants.uri,
             settings=task.settings,
+            seed=task.seed,
         )
 
 
 def convert_student(
-    model_uri: str, windows_uri: str, output_uri: str, settings: ConverterSettings
+    model_uri: str, windows_uri: str, output_uri: str, settings: ConverterSettings, seed: int = 0
 ) -> TfliteReport:
     """Reads a student, makes its variants in ``output_uri`` and reports on them.
+
+    The seed chooses windows, and makes the noise that the files are asked about.
 
     A candidate whose training failed has no weights: its report says so and has no variants.
     """
@@ -57,7 +60,7 @@ def convert_student(
         spec=info.spec,
         front_end=info.front_end,
         parameters=info.parameters,
-        variants=[] if info.failure else _variants(model_uri, windows_uri, folder, settings),
+        variants=[] if info.failure else _variants(model_uri, windows_uri, folder, settings, seed),
     )
     for variant in report.variants:
         _log.info("%s %s: %s", info.candidate_id, variant.name, _summary(variant))
@@ -66,7 +69,7 @@ def convert_student(
 
 
 def _variants(
-    model_uri: str, windows_uri: str, folder: Path, settings: ConverterSettings
+    model_uri: str, windows_uri: str, folder: Path, settings: ConverterSettings, seed: int
 ) -> list[TfliteVariant]:
     from components.common.modeling.student import load_student
     from components.tflite_converter.network import Network
@@ -76,8 +79,8 @@ def _variants(
         student = load_student(model_uri)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"the student in {model_uri} cannot be read: {error}") from error
-    proof = Proof.prepare(student, windows_uri, settings)
-    network = Network(student, windows_uri, settings)
+    proof = Proof.prepare(student, windows_uri, settings, seed)
+    network = Network(student, windows_uri, settings, seed)
     return [_variant(name, network, proof, folder) for name in settings.variants]
 
 

@@ -25,15 +25,18 @@ TRAINED_FOR_INT8 = "its network was trained for int8: int8 is the one precision 
 class Network:
     """One student's network in all its precisions; each is made once, when it is first asked for."""
 
-    def __init__(self, student: Student, windows_uri: str, settings: ConverterSettings) -> None:
+    def __init__(
+        self, student: Student, windows_uri: str, settings: ConverterSettings, seed: int = 0
+    ) -> None:
         """Remembers what the files are made of; nothing is converted yet.
 
         Args:
           student: To convert.
           windows_uri: The ``DistillationSet`` whose train split is representative.
           settings: Of the converter.
+          seed: Chooses the representative windows.
         """
-        self._student, self._windows_uri, self._settings = student, windows_uri, settings
+        self._student, self._windows_uri, self._settings, self._seed = student, windows_uri, settings, seed
         self._cores: dict[Precision, bytes | ConversionRefused] = {}
         self._noise: dict[Precision, list[LayerNoise]] = {}
         self._floats: Values = {}
@@ -98,7 +101,7 @@ class Network:
             TRAINING,
             settings.representative_windows,
             front_end.window_samples,
-            settings.seed,
+            self._seed,
         )
         patches: Array = LogMel(front_end)(waveforms).numpy()
         return patches

@@ -46,7 +46,7 @@ class Proof:
     sounds: Mapping[VariantInput, Mapping[str, checks.Array]]
 
     @classmethod
-    def prepare(cls, student: Student, windows_uri: str, settings: ConverterSettings) -> Self:
+    def prepare(cls, student: Student, windows_uri: str, settings: ConverterSettings, seed: int) -> Self:
         """Reads held-out windows and asks the Keras student about them."""
         front_end = student.front_end
         waveforms = draw_windows(
@@ -54,11 +54,11 @@ class Proof:
             HELD_OUT,
             max(settings.parity_windows, settings.golden_windows, settings.report_windows),
             front_end.window_samples,
-            settings.seed,
+            seed,
         )
         log_mel = LogMel(front_end)
         patches = _batched(log_mel, waveforms)
-        waves = checks.sounds(front_end.window_samples, front_end.sample_rate, settings.seed)
+        waves = checks.sounds(front_end.window_samples, front_end.sample_rate, seed)
         return cls(
             settings=settings,
             inputs={"wave": waveforms, "core": patches},

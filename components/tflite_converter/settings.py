@@ -102,7 +102,6 @@ class ConverterSettings(Settings):
     report_windows: int = Field(
         8, ge=0, description="Held-out windows of the noise report, layer by layer; 0: no report."
     )
-    seed: int = Field(0, ge=0, description="Chooses the windows and makes the noise.")
 
     @field_validator("variants")
     @classmethod

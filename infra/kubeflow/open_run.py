@@ -21,8 +21,8 @@ from infra.kubeflow.outcome import reporting
 from infra.kubeflow.run_context import keep
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import validate
-from pipeline.configuration.sources import DataDigests, check_sources, data_digests
-from pipeline.identity.run_identity import provenance
+from pipeline.configuration.resolved import ResolvedRun
+from pipeline.configuration.sources import DataDigests
 from pipeline.kubeflow.run_values import apply
 from pipeline.kubeflow.tasks import known_digests
 from pipeline.local.layout import RunLayout
@@ -46,9 +46,10 @@ def begin(task: ContainerTask, run_id: str, run_folder: Path) -> None:
     """
     properties = apply(task.parameters, task.values)
     config = validate(json.loads(properties["config_json"]), "the configuration with the run's parameters")
-    check_sources(config)
-    digests = _asked_anew(data_digests(config, RunLayout(run_folder)), config, run_id)
-    context = open_run(config, run_id, provenance(config))
+    run = ResolvedRun(config, config, RunLayout(run_folder))
+    run.check()
+    digests = _asked_anew(run.digests, config, run_id)
+    context = open_run(config, run_id, run.provenance)
     keep(context, run_folder, run_id)
     found = known_digests(digests)
     for name, value in sorted(found.items()):

@@ -114,7 +114,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _validate(options: argparse.Namespace) -> int:
     from pipeline.configuration.config_file import load_config
-    from pipeline.configuration.sources import check_sources, resolve
+    from pipeline.configuration.resolved import ResolvedRun
     from pipeline.local.layout import RunLayout
     from pipeline.preflight import examine
     from pipeline.terminal.progress import terminal
@@ -122,10 +122,10 @@ def _validate(options: argparse.Namespace) -> int:
 
     config = load_config(options.config, options.set)
     layout = RunLayout((options.output or Path("output") / config.name).resolve())
-    resolved = resolve(config, layout)
-    check_sources(resolved)
+    run = ResolvedRun.of(config, layout)
+    run.check()
     with terminal(Path(os.devnull), options.verbose):
-        examine(resolved, layout, lambda line: say(f"  {line}"))
+        examine(run, lambda line: say(f"  {line}"))
     candidates = config.students.expand()
     say(f"{config.name}: valid, {counted(len(candidates), 'candidate')}")
     for candidate in candidates:

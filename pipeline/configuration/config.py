@@ -99,7 +99,8 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for candidate in self.students.expand():
+        candidates = self.students.expand()
+        for candidate in candidates:
             candidate.check(self.front_end)
             plan_phases(candidate, self.training)
         trained = needs_training(self.distillation.teacher)
@@ -114,7 +115,7 @@ class RunConfig(Settings):
             )
         points = [
             f"{candidate.candidate_id}/{variant}"
-            for candidate in self.students.expand()
+            for candidate in candidates
             for variant in self.conversion.variants
         ]
         check_gate(self.gate, self.latency, self.evaluation, self._tasks(), points)

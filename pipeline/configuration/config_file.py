@@ -247,7 +247,8 @@ def _below(annotation: Any, part: Any) -> Any:
     """Type of an entry of a model or a container; none if there is no such entry."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = annotation.model_fields.get(part) if isinstance(part, str) else None
-        return field.annotation if field else None
+        chosen_late = [one.choices() for one in field.metadata if hasattr(one, "choices")] if field else []
+        return chosen_late[0] if chosen_late else field.annotation if field else None
     arguments = [one for one in typing.get_args(annotation) if one is not ...]
     if typing.get_origin(annotation) is dict:
         return arguments[1]

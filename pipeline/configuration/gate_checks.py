@@ -32,7 +32,7 @@ def check_gate(
     """
     faults = [
         *_unknown_devices(gate, latency),
-        *_unknown_tasks(gate, tasks),
+        *(() if tasks is None else unknown_tasks(gate, tasks)),
         *_unknown_models(gate, evaluation, points),
         *_slices(gate, evaluation),
         *_times_of_a_host(gate, latency),
@@ -47,22 +47,16 @@ def _unknown_devices(gate: GateSettings, latency: LatencySettings) -> Iterator[s
         for name in goal.devices:
             if name not in latency.devices:
                 yield f"gate.goals.{index}.devices: {name!r} is none of latency.devices: {known}"
-    for name, budgets in gate.budgets.items():
-        if name not in latency.devices:
-            yield f"gate.budgets: {name!r} is none of latency.devices: {known}"
-        elif budgets != latency.devices[name].budgets:
-            yield f"gate.budgets.{name} is filled in by the pipeline: set latency.devices.{name}.budgets"
 
 
-def _unknown_tasks(gate: GateSettings, tasks: Collection[str] | None) -> Iterator[str]:
-    if tasks is None:
-        return
+def unknown_tasks(gate: GateSettings, tasks: Collection[str], what: str = "the tasks") -> Iterator[str]:
+    """Each demand on a task that is none of these, with its place; ``what`` they are, in words."""
     asked = {f"gate.required_tasks.{index}": name for index, name in enumerate(gate.required_tasks)}
     asked |= {f"gate.goals.{index}.task": goal.task for index, goal in enumerate(gate.goals)}
     asked |= {f"gate.axes.{index}.task": axis.task for index, axis in enumerate(gate.axes)}
     for place, name in asked.items():
         if name and name not in tasks:
-            yield f"{place}: {name!r} is none of the tasks: {', '.join(tasks)}"
+            yield f"{place}: {name!r} is none of {what}: {', '.join(tasks)}"
 
 
 def _unknown_models(

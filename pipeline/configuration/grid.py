@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from components.common.modeling.architectures.mobilenet_v3 import MobileNetV3, Size
 from schemas.settings import Settings
@@ -36,24 +36,25 @@ class StudentGrid(Settings):
         "all", description="Refuse a run that would train more candidates than this."
     )
 
+    _candidates: tuple[StudentSpec, ...] = PrivateAttr(())
+
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         if bool(self.sizes) != bool(self.widths):
             raise ValueError("sizes and widths must both be given, or neither (for explicit candidates only)")
-        candidates = self.expand()
+        candidates = self._expand()
         if not candidates:
             raise ValueError("no candidates: give sizes and widths, or explicit candidates")
         if self.max_candidates != "all" and len(candidates) > self.max_candidates:
             raise ValueError(f"{len(candidates)} candidates, but max_candidates is {self.max_candidates}")
+        self._candidates = tuple(candidates)
         return self
 
     def expand(self) -> list[StudentSpec]:
-        """All candidates, each once: a candidate comes after the one it starts from.
+        """All candidates, each once: a candidate comes after the one it starts from."""
+        return list(self._candidates)
 
-        Raises:
-          ValueError: If a candidate's parameters are impossible, one stands there twice, or one starts
-            from a candidate that is not there or that starts from itself.
-        """
+    def _expand(self) -> list[StudentSpec]:
         candidates: dict[str, StudentSpec] = {}
         for candidate in [*self._grid(), *self.explicit]:
             if candidate.candidate_id in candidates:

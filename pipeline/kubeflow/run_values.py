@@ -196,7 +196,6 @@ def _replace_device(properties: dict[str, Any], name: str, device: Device) -> No
     if _CONFIG in properties:
         config = json.loads(properties[_CONFIG])
         config["latency"]["devices"][name] = plain
-        config["gate"]["budgets"] = judged(config["gate"]["budgets"])
         properties[_CONFIG] = _text(config)
 
 

@@ -73,10 +73,14 @@ def open_metadata(file: Path) -> Any:
     return metadata_store.MetadataStore(connection)
 
 
-def newest_run(layout: RunLayout) -> dict[str, NodeRun]:
+def newest_run(layout: RunLayout, deciding: str = _DECIDING) -> dict[str, NodeRun]:
     """The nodes of the newest pipeline run in the folder that came to a verdict, by id.
 
     Those of the newest of all if none came to a verdict; empty if there was none.
+
+    Args:
+      layout: The folder.
+      deciding: The node that comes to the verdict.
 
     Raises:
       ConfigError: As of :func:`check_metadata`.
@@ -87,7 +91,7 @@ def newest_run(layout: RunLayout) -> dict[str, NodeRun]:
     for run in sorted(runs, key=lambda run: run.create_time_since_epoch, reverse=True):
         executions = store.get_executions_by_context(run.id)
         nodes = {one.node_id: one for one in (_node_run(store, execution) for execution in executions)}
-        if _DECIDING in nodes and nodes[_DECIDING].state in FINISHED:
+        if deciding in nodes and nodes[deciding].state in FINISHED:
             return nodes
         newest = newest or nodes
     return newest

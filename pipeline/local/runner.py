@@ -18,8 +18,7 @@ from components.common.tracking.faults import TrackingFault
 from components.common.tracking.tracker import Tracker
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import dump
-from pipeline.configuration.sources import DataDigests, check_sources, data_digests, resolve
-from pipeline.identity.run_identity import provenance, run_key
+from pipeline.configuration.resolved import ResolvedRun
 from pipeline.local.layout import RunLayout
 from pipeline.local.metadata import FINISHED, check_metadata, newest_run
 from pipeline.local.relocation import cached_anywhere, settle
@@ -89,23 +88,21 @@ def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> 
         there, the folder cannot be written or its ML Metadata is damaged, or another run holds the folder.
       RunFailed: If a component failed.
     """
-    resolved = resolve(config, layout)
-    check_sources(resolved)
+    run = ResolvedRun.of(config, layout)
+    run.check()
     make_run_folder(layout)
     with exclusive(layout), temporary_files(layout), terminal(layout.log, verbose) as console:
         check_metadata(layout.metadata)
         settle(layout, held=True)
-        layout.config.write_text(dump(resolved), encoding="utf-8")
-        examine(resolved, layout, lambda line: console.print(line, style="dim", markup=False, soft_wrap=True))
-        digests = data_digests(resolved, layout)
-        code = provenance(resolved)
-        with tracked(resolved, run_key(config, layout, digests), code) as context:
+        layout.config.write_text(dump(run.config), encoding="utf-8")
+        examine(run, lambda line: console.print(line, style="dim", markup=False, soft_wrap=True))
+        with tracked(run.config, run.run_key, run.provenance) as context:
             try:
-                times, closed = _run_pipeline(resolved, layout, digests, console, verbose)
+                times, closed = _run_pipeline(run, console, verbose)
             finally:
-                annotate(layout, code)
+                annotate(layout, run.provenance)
             result = _publish(layout, times, closed)
-        _tell_lineage(resolved, layout, result.pushed.parent_run_id or context.parent_run_id)
+        _tell_lineage(run.config, layout, result.pushed.parent_run_id or context.parent_run_id)
         return result
 
 
@@ -117,16 +114,14 @@ def _tell_lineage(config: RunConfig, layout: RunLayout, parent_run_id: str) -> N
         log.warning("%s; the lineage is in %s, and the same command sends it again", error, layout.report)
 
 
-def _run_pipeline(
-    config: RunConfig, layout: RunLayout, digests: DataDigests, console: Console, verbose: bool
-) -> tuple[RunTimes, GateClosed | None]:
+def _run_pipeline(run: ResolvedRun, console: Console, verbose: bool) -> tuple[RunTimes, GateClosed | None]:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     from pipeline.dag import create_pipeline
 
-    pipeline = create_pipeline(config, layout, digests)
+    layout, pipeline = run.layout, create_pipeline(run)
     nodes = [node.id for node in pipeline.components]
-    candidates = [candidate.candidate_id for candidate in config.students.expand()]
+    candidates = [candidate.candidate_id for candidate in run.config.students.expand()]
     progress = Progress(console, nodes, candidates)
     closed = None
     with listening(progress, verbose), cached_anywhere(layout):

@@ -10,9 +10,10 @@ from typing import cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
+from components.common.audio.fingerprint import fingerprint
 from components.common.package.folders import MODEL_FILE
 from components.noss_evaluator.baselines import baseline_subject
-from components.noss_evaluator.settings import Baseline, NossEvaluatorSettings
+from components.noss_evaluator.settings import Baseline
 from components.noss_evaluator.subjects import (
     TEACHER,
     EvaluationSubject,
@@ -35,6 +36,7 @@ from schemas.teachers import (
     check_teacher,
     needs_training,
     resolve_paths,
+    teacher_files,
 )
 from schemas.tensors import VariantInput
 from schemas.tflite_reports import TfliteReport
@@ -58,22 +60,29 @@ class NamedModel:
       load: Loads it, once for each of so many workers.
       front_end: What it hears through.
       hop_samples: Samples between windows.
-      spec: How it was described, as a parameter; empty: its file says all.
+      digest: Of what it is and of its files, for the cache.
+      argument: What names it, wherever one stands.
+      as_teacher: Whether the others are compared with it.
     """
 
     name: str
     load: Callable[[int], EvaluationSubject]
     front_end: FrontEndSpec
     hop_samples: int
-    spec: str = ""
+    digest: str
+    argument: str = ""
+    as_teacher: bool = False
 
 
-def find_model(argument: str, settings: NossEvaluatorSettings, option: str = "--model") -> NamedModel:
+def find_model(
+    argument: str, front_end: FrontEndSpec, hop_samples: int, option: str = "--model"
+) -> NamedModel:
     """The model that an argument names.
 
     Args:
       argument: See :data:`ACCEPTED`.
-      settings: Front end and hop, where the model does not bring its own.
+      front_end: What it hears through, where it does not bring its own.
+      hop_samples: Samples between windows, likewise.
       option: What the argument was given to, for the message.
 
     Raises:
@@ -81,18 +90,20 @@ def find_model(argument: str, settings: NossEvaluatorSettings, option: str = "--
     """
     refuse_secrets(argument, option)
     try:
-        return _find(argument, settings)
+        found = _find(argument, front_end, hop_samples)
     except ValueError as error:
         raise ConfigError(f"{option} {argument}: {redact(error)}") from error
+    path = Path(argument).expanduser()
+    return replace(found, argument=str(path.absolute()) if path.exists() else argument)
 
 
-def find_teacher(argument: str, settings: NossEvaluatorSettings) -> NamedModel:
+def find_teacher(argument: str, front_end: FrontEndSpec, hop_samples: int) -> NamedModel:
     """The same for the model that the others are compared with: it hears as a run's teacher does.
 
     Raises:
       ConfigError: As :func:`find_model` does.
     """
-    found = find_model(argument, settings, "--teacher")
+    found = find_model(argument, front_end, hop_samples, "--teacher")
 
     def load(workers: int) -> EvaluationSubject:
         subject = found.load(workers)
@@ -104,24 +115,25 @@ def find_teacher(argument: str, settings: NossEvaluatorSettings) -> NamedModel:
             hears="waveform" if subject.hears == "clip" else subject.hears,
         )
 
-    return replace(found, name=TEACHER, load=load)
+    return replace(found, name=TEACHER, load=load, as_teacher=True)
 
 
-def _find(argument: str, settings: NossEvaluatorSettings) -> NamedModel:
+def _find(argument: str, front_end: FrontEndSpec, hop_samples: int) -> NamedModel:
     if argument in get_args(Baseline):
         baseline = cast(Baseline, argument)
         return NamedModel(
             baseline,
             lambda workers: baseline_subject(baseline, workers),
-            settings.front_end,
-            settings.hop_samples,
+            front_end,
+            hop_samples,
+            argument,
         )
     path = Path(argument).expanduser()
     if (path / ModelDescription.FILE).is_file() and (path / MODEL_FILE).is_file():
         path = path / MODEL_FILE
     if path.suffix == ".tflite" and path.is_file():
-        return _tflite(path, settings)
-    return _described(argument, _spec(argument, path), settings)
+        return _tflite(path, front_end, hop_samples)
+    return _described(argument, _spec(argument, path), front_end, hop_samples)
 
 
 def _spec(argument: str, path: Path) -> TeacherSpec:
@@ -148,7 +160,7 @@ def _spec(argument: str, path: Path) -> TeacherSpec:
     raise ConfigError(f"there is no such model; accepted are {ACCEPTED}")
 
 
-def _described(argument: str, spec: TeacherSpec, settings: NossEvaluatorSettings) -> NamedModel:
+def _described(argument: str, spec: TeacherSpec, front_end: FrontEndSpec, hop_samples: int) -> NamedModel:
     if needs_training(spec):
         raise ConfigError("a teacher of kind 'trained' is trained by a run of the pipeline")
     check_teacher(spec, key="model")
@@ -156,13 +168,13 @@ def _described(argument: str, spec: TeacherSpec, settings: NossEvaluatorSettings
     return NamedModel(
         _as_file_name(name),
         lambda workers: teacher_subject(spec, None, workers, "reference", _as_file_name(name)),
-        settings.front_end,
-        settings.hop_samples,
-        spec.to_parameter(),
+        front_end,
+        hop_samples,
+        f"{spec.to_parameter()} {fingerprint(teacher_files(spec))}",
     )
 
 
-def _tflite(path: Path, settings: NossEvaluatorSettings) -> NamedModel:
+def _tflite(path: Path, front_end: FrontEndSpec, hop_samples: int) -> NamedModel:
     """A TFLite file: a student's, by what lies beside it, or any, by the shape of its input."""
     if (path.parent / TfliteReport.FILE).is_file():
         report = TfliteReport.load(path.parent)
@@ -170,14 +182,14 @@ def _tflite(path: Path, settings: NossEvaluatorSettings) -> NamedModel:
             if variant.file == path.name:
                 return _student(
                     path, report.candidate_id, variant.name, variant.input, variant.sha256,
-                    report.front_end, settings.hop_samples,
+                    report.front_end, hop_samples,
                 )  # fmt: skip
     if (path.parent / ModelDescription.FILE).is_file():
         told = ModelDescription.load(path.parent)
         return _student(
             path, told.candidate_id, told.variant, told.input, told.sha256, told.front_end, told.hop_samples
         )
-    return _bare_tflite(path, settings)
+    return _bare_tflite(path, front_end, hop_samples)
 
 
 def _student(
@@ -194,18 +206,19 @@ def _student(
         lambda workers: student_subject(path, candidate, variant, input, sha256, workers),
         front_end,
         hop,
+        f"{candidate}/{variant} {input} {sha256}",
     )
 
 
-def _bare_tflite(path: Path, settings: NossEvaluatorSettings) -> NamedModel:
+def _bare_tflite(path: Path, front_end: FrontEndSpec, hop_samples: int) -> NamedModel:
     from components.common.modeling.litert import LiteRtModel
     from components.common.modeling.teachers.base import digest_files
 
     model = LiteRtModel(path)
-    shape, front_end = model.inputs[0].shape, settings.front_end
+    shape = model.inputs[0].shape
     if len(shape) < 3:
         spec = TfliteTeacher(stages=(TfliteStage(file=str(path.absolute())),))
-        return _described(str(path), spec, settings)
+        return _described(str(path), spec, front_end, hop_samples)
     if shape != [1, front_end.frames, front_end.mels] or len(model.outputs[0].shape) != 2:
         raise ConfigError(
             f"it maps {shape} to {model.outputs[0].shape}; accepted are a waveform and, as the "
@@ -213,19 +226,19 @@ def _bare_tflite(path: Path, settings: NossEvaluatorSettings) -> NamedModel:
             "front_end.* sets another front end"
         )
     model.check_output(0)
-    name = _as_file_name(path.stem)
+    name, sha256 = _as_file_name(path.stem), digest_files([path])
 
     def load(workers: int) -> EvaluationSubject:
         return EvaluationSubject(
             model=name,
             kind="reference",
             variant="",
-            sha256=digest_files([path]),
+            sha256=sha256,
             hears="log_mel",
             networks=tflite_networks(path.read_bytes(), workers),
         )
 
-    return NamedModel(name, load, front_end, settings.hop_samples)
+    return NamedModel(name, load, front_end, hop_samples, sha256)
 
 
 def _name(argument: str) -> str:

@@ -1,29 +1,34 @@
-"""The benchmark for models that are there already, without the pipeline.
+"""The benchmark for models that are there already, without training any.
 
-All lies in one folder: ``tasks`` (the sound, decoded), ``models/<name>`` (what the evaluator's node writes),
-``comparison`` (the table). The same command again does only what is missing or has changed.
+It is a small pipeline of its own: tasks are taken in, each model is evaluated in a node, all are compared.
+All lies in one folder: ``tasks`` (the sound, decoded), ``models/<name>`` (what the model's node writes),
+``comparison`` (the table), and ML Metadata, by which the same command again does only what is missing or has
+changed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
+import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, ValidationError
 from rich.console import Console
 
 from components.common.store.publishing import publish, sweep
+from components.noss_comparison.settings import NossComparisonSettings
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from components.noss_ingest.settings import NossIngestSettings
+from components.noss_ingest.sources import TaskSources
 from pipeline.configuration.config_file import ConfigError, load_part
 from pipeline.configuration.sources import DATA_ROOT, refusing_sources, root_of
 from pipeline.identity.code_digest import code_digest
 from pipeline.local.layout import RunLayout
+from pipeline.local.metadata import newest_run
+from pipeline.local.relocation import cached_anywhere, settle
 from pipeline.local.run_folder import exclusive, make_run_folder, run_folder, temporary_files
 from pipeline.local.runner import RunFailed
 from pipeline.noss.models import NamedModel, find_model, find_teacher
@@ -31,14 +36,11 @@ from pipeline.terminal.progress import Progress, listening, terminal
 from pipeline.terminal.rich_text import tell
 from pipeline.terminal.words import print_table
 from schemas.comparison_reports import NossComparison
-from schemas.noss_reports import NossReport
-from schemas.noss_task_sets import NossTaskSet
 from schemas.plain_text import plain
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 
-_KEY = "key.txt"
-_LOG = logging.getLogger("tinytrill.noss_run")
+_COMPARISON = "NossComparison"
 
 
 class BenchmarkConfig(Settings):
@@ -93,19 +95,20 @@ def run_benchmark(request: BenchmarkRequest, verbose: bool = False) -> NossCompa
       RunFailed: If a model cannot be judged.
     """
     config = resolve(request)
-    teacher = find_teacher(request.teacher, config.evaluation) if request.teacher else None
-    models = [find_model(argument, config.evaluation) for argument in request.models]
+    heard = config.front_end, config.evaluation.hop_samples
+    teacher = find_teacher(request.teacher, *heard) if request.teacher else None
+    models = [find_model(argument, *heard) for argument in request.models]
     _refuse_namesakes(request.models, models, teacher)
     layout = run_folder(request.output)
     make_run_folder(layout)
     with exclusive(layout), temporary_files(layout), terminal(layout.log, verbose) as console:
-        progress = Progress(console, [], [])
-        with listening(progress, verbose), refusing_sources():
-            tasks = _take_in(config.noss, layout)
-            reports = [_evaluate(teacher, config, tasks, layout)] if teacher else []
-            told = reports[0][1] if teacher else None
-            reports += [_evaluate(model, config, tasks, layout, told) for model in models]
-            return _compare(reports, tasks, layout)
+        settle(layout, held=True)
+        with refusing_sources():
+            sources = TaskSources.of(config.noss)
+            sources.check()
+            digest = sources.digest()
+        _run(_pipeline(config, teacher, models, layout, digest), layout, console, verbose)
+        return _publish(layout, [teacher, *models] if teacher else models)
 
 
 def resolve(request: BenchmarkRequest) -> BenchmarkConfig:
@@ -123,7 +126,6 @@ def resolve(request: BenchmarkRequest) -> BenchmarkConfig:
     evaluation = config.evaluation.model_copy(
         # What other rows a run would have decides nothing about these models.
         update={
-            "front_end": config.front_end,
             "references": (),
             "baselines": (),
             "fidelity": config.evaluation.fidelity and bool(request.teacher),
@@ -136,86 +138,112 @@ def resolve(request: BenchmarkRequest) -> BenchmarkConfig:
     return config.model_copy(update={"noss": wanted, "evaluation": evaluation})
 
 
-def _take_in(settings: NossIngestSettings, layout: RunLayout) -> Path:
-    """The decoded tasks; taken in again only if sources, settings or code have changed."""
-    from components.noss_ingest.sources import check_sources, sources_digest
+def _pipeline(
+    config: BenchmarkConfig,
+    teacher: NamedModel | None,
+    models: Sequence[NamedModel],
+    layout: RunLayout,
+    data_digest: str,
+) -> Any:
+    """Tasks taken in, a node for each model, and the comparison of all."""
+    from tfx import v1 as tfx
 
-    check_sources(settings)
-    key = _digest(settings.to_parameter(), sources_digest(settings), code_digest("noss_ingest"))
+    from components.noss_comparison.component import NossComparison
+    from components.noss_ingest.component import NossIngest
+    from pipeline.dag import BEAM_ARGS
+    from pipeline.noss.component import NamedModelEvaluator
 
-    def make(folder: Path) -> None:
-        shutil.rmtree(layout.scratch, ignore_errors=True)  # log-mels of the tasks before
-        _ingest(settings, folder)
-
-    return _made_once(layout.root / "tasks", key, make)
-
-
-def _ingest(settings: NossIngestSettings, folder: Path) -> None:
-    from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-    from tfx.types import standard_artifacts
-
-    from components.noss_ingest import executor
-    from schemas.artifacts import IngestReport
-
-    outputs = {"examples": standard_artifacts.Examples(), "report": IngestReport()}
-    for key, artifact in outputs.items():
-        artifact.uri = str(folder / key)
-        (folder / key).mkdir()
-    context = BaseBeamExecutor.Context(
-        # Without the name of an image TFX packs its whole installation for remote workers.
-        beam_pipeline_args=["--runner=FnApiRunner", "--sdk_container_image=local"],
-        tmp_dir=str(folder / "tmp"),
-        unique_id="1",
-    )
-    executor.Executor(context).Do(
-        {},
-        {key: [artifact] for key, artifact in outputs.items()},
-        {"settings": settings.to_parameter()},
+    scratch = str(layout.scratch)
+    tasks = NossIngest(
+        settings=config.noss,
+        code_digest=code_digest("noss_ingest"),
+        data_digest=data_digest,
+        scratch_dir=scratch,
     )
 
+    def node(model: NamedModel, against: Any = None) -> Any:
+        return NamedModelEvaluator(
+            examples=tasks.outputs["examples"],
+            argument=model.argument,
+            as_teacher=int(model.as_teacher),
+            model_digest=model.digest,
+            settings=config.evaluation,
+            front_end=config.front_end,
+            seed=config.seed,
+            teacher_report=against,
+            scratch_dir=scratch,
+            code_digest=code_digest("noss_evaluator"),
+        ).with_id(_node_id(model))
 
-def _evaluate(
-    model: NamedModel, config: BenchmarkConfig, tasks: Path, layout: RunLayout, teacher: Path | None = None
-) -> tuple[NossReport, Path]:
-    """The report of one model, compared with the teacher's if there is one.
+    first = [node(teacher)] if teacher else []
+    report = first[0].outputs["report"] if first else None
+    nodes = [node(model, report) for model in models]
+    comparison = NossComparison(
+        noss=[one.outputs["report"] for one in nodes],
+        teacher=report,
+        references=[],
+        examples=tasks.outputs["examples"],
+        settings=NossComparisonSettings(),
+        code_digest=code_digest("noss_comparison"),
+    )
+    return tfx.dsl.Pipeline(
+        pipeline_name="noss_run",
+        pipeline_root=str(layout.artifacts),
+        components=[tasks, *first, *nodes, comparison],
+        enable_cache=True,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+            str(layout.metadata)
+        ),
+        beam_pipeline_args=list(BEAM_ARGS),
+    )
 
-    Made again only if the model, the teacher's report, the tasks, the settings or the code changed.
+
+def _run(pipeline: Any, layout: RunLayout, console: Console, verbose: bool) -> None:
+    """Runs the nodes, or answers them from the cache.
+
+    Raises:
+      ConfigError: If a task or a model cannot be used.
+      RunFailed: If a model cannot be judged, or none compared.
     """
-    from components.noss_evaluator.evaluation import Benchmark, evaluate
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    settings = config.evaluation.model_copy(update={"hop_samples": model.hop_samples})
-    try:
-        subject = model.load(settings.workers)
-    except ValueError as error:
-        raise ConfigError(f"{model.name}: {error}") from error
-    code = code_digest("noss_evaluator")
-    key = _digest(
-        subject.model, subject.variant, subject.sha256, model.spec, model.front_end.to_parameter(),
-        settings.to_parameter(), str(config.seed), (tasks / _KEY).read_text(), code,
-        (teacher / _KEY).read_text() if teacher else "",
-    )  # fmt: skip
-    benchmark = Benchmark(str(tasks / "examples"), settings, config.seed, str(layout.scratch), code)
-
-    def make(folder: Path) -> None:
+    progress = Progress(console, [node.id for node in pipeline.components], [])
+    with listening(progress, verbose), cached_anywhere(layout), refusing_sources():
         try:
-            evaluate(benchmark, [subject], model.front_end, folder, str(teacher or ""))
+            LocalDagRunner().run(pipeline)
         except ValueError as error:
-            raise RunFailed(f"{model.name}: {error}") from error
+            if progress.current == _COMPARISON:
+                raise RunFailed(str(error)) from error
+            raise
 
-    folder = _made_once(layout.root / "models" / model.name, key, make)
-    return NossReport.load(folder), folder
+
+def _publish(layout: RunLayout, models: Sequence[NamedModel]) -> NossComparison:
+    """Gives what the newest nodes made the places where it is looked for, without a second copy."""
+    nodes = newest_run(layout, _COMPARISON)
+    for key, uri in nodes["NossIngest"].outputs.items():
+        _link(uri, layout.root / "tasks" / key)
+    for model in models:
+        _link(nodes[_node_id(model)].outputs["report"], layout.root / "models" / model.name)
+    target = comparison_folder(layout.root)
+    with publish(target, replace=True) as partial:
+        shutil.copytree(nodes[_COMPARISON].outputs["comparison"], partial, copy_function=shutil.copy)
+    return NossComparison.load(target)
 
 
-def _compare(reports: Sequence[tuple[NossReport, Path]], tasks: Path, layout: RunLayout) -> NossComparison:
-    from components.noss_comparison.compare import compare
-    from components.noss_comparison.write import write_comparison
+def _link(source: str, target: Path) -> None:
+    def link(file: str, name: str) -> None:
+        try:
+            os.link(file, name)
+        except OSError:  # a file system without links
+            shutil.copy2(file, name)
 
-    try:
-        comparison = compare(reports, NossTaskSet.load(tasks / "examples"))
-    except ValueError as error:
-        raise RunFailed(str(error)) from error
-    write_comparison(comparison, comparison_folder(layout.root))
-    return comparison
+    sweep(target.parent, target.name)
+    with publish(target, replace=True) as partial:
+        shutil.copytree(source, partial, copy_function=link)
+
+
+def _node_id(model: NamedModel) -> str:
+    return f"NossEvaluator.{model.name}"
 
 
 def print_comparison(console: Console, comparison: NossComparison, output: Path) -> None:
@@ -241,23 +269,6 @@ def _figure(value: float, low: float, high: float) -> str:
 def comparison_folder(output: Path) -> Path:
     """Where the table and the heat map are."""
     return output / "comparison"
-
-
-def _made_once(folder: Path, key: str, make: Callable[[Path], None]) -> Path:
-    """A folder that was made completely and for this very key; made now if it was not."""
-    sweep(folder.parent, folder.name)
-    if (folder / _KEY).is_file() and (folder / _KEY).read_text() == key:
-        _LOG.info("%s: nothing has changed", folder.name)
-        return folder
-    with publish(folder, replace=True) as partial:
-        partial.mkdir()
-        make(partial)
-        (partial / _KEY).write_text(key)
-    return folder
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _refuse_namesakes(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from components.common.audio.framing import window_offsets
 from pipeline.configuration.config import RunConfig
+from pipeline.configuration.resolved import TEACHER
 from pipeline.local.layout import RunLayout
 from pipeline.preflight.corpus import Table
 from pipeline.preflight.teacher import AskedTeacher
@@ -36,7 +37,7 @@ def estimate(
     clips = sum(table.taken for table in tables)
     seconds = sum(table.seconds for table in tables)
     windows = sum(_windows(table, config) for table in tables)
-    teacher = next((one for one in asked if one.key == "distillation.teacher"), None)
+    teacher = next((one for one in asked if one.key == TEACHER), None)
     dim = teacher.dim if teacher else 0
     share = _FLAC_SHARE if config.distillation.storage == "flac" else 1.0
     window_bytes = share * _PCM_BYTES * config.distillation.window_samples + _TARGET_BYTES * dim

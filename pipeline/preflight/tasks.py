@@ -10,14 +10,12 @@ from components.common.audio.decode_job import DecodeJob
 from components.common.audio.errors import AudioError
 from components.common.audio.guarded import decode_all
 from components.common.frontier.settings import GateSettings, Goal
-from components.noss_ingest.choice import wanted_tasks
-from components.noss_ingest.leaks import check_rows
-from components.noss_ingest.places import Places, locate, read_rows
 from components.noss_ingest.rows import SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
-from components.noss_ingest.splits import with_splits
+from components.noss_ingest.sources import TaskSources
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import ConfigError
+from pipeline.configuration.gate_checks import unknown_tasks
 from schemas.noss_tasks import TfdsSource
 
 _DECODED = 3
@@ -39,37 +37,33 @@ class SeenTask:
     here: bool = True
 
 
-def read_tasks(settings: NossIngestSettings, key: str = "noss") -> list[SeenTask]:
+def read_tasks(sources: TaskSources, settings: NossIngestSettings) -> list[SeenTask]:
     """Lists the clips of all tasks that are here, and decodes some of each.
 
     Args:
-      settings: Which tasks, their root absolute.
-      key: Where they stand in the configuration, for messages.
+      sources: The tasks that are asked for.
+      settings: How their clips are decoded.
 
     Raises:
       ConfigError: If what is there is malformed, or none of the clips that were tried can be read.
     """
-    places = Places.of(settings, settings.root)
     seen = []
     try:
-        for task in wanted_tasks(settings, places.root, key=key):
+        for task in sources.tasks:
+            name = task.record.name
             try:
-                if isinstance(locate(task.record, places), TfdsSource):
-                    seen.append(SeenTask(task.record.name))
+                if isinstance(task.source, TfdsSource):
+                    seen.append(SeenTask(name))
                     continue
-                rows, _ = read_rows(task.record, places)
+                if not task.listed[0]:
+                    raise ConfigError(f"task {name}: there are no clips in its folder's manifest")
             except SourceMissing:
-                downloaded = settings.download and any(one.kind == "tfds" for one in task.record.sources)
-                seen.append(SeenTask(task.record.name, here=downloaded))
+                seen.append(SeenTask(name, here=task.may_be_fetched))
                 continue
-            if not rows:
-                raise ConfigError(f"task {task.record.name}: there are no clips in its folder's manifest")
-            rows = with_splits(rows, task.record.split)
-            check_rows(rows, task.record)
-            _check_readable(task.record.name, rows, settings)
-            seen.append(SeenTask(task.record.name, rows))
+            _check_readable(name, task.rows, settings)
+            seen.append(SeenTask(name, task.rows))
     except ValueError as error:
-        raise ConfigError(f"{key}: {error}") from error
+        raise ConfigError(f"{sources.key}: {error}") from error
     return seen
 
 
@@ -89,14 +83,7 @@ def check_goals(gate: GateSettings, seen: Sequence[SeenTask]) -> None:
       ConfigError: Listing each fault with its place and what is accepted, one a line.
     """
     here = {one.name: one for one in seen if one.here}
-    asked = {f"gate.required_tasks.{index}": name for index, name in enumerate(gate.required_tasks)}
-    asked |= {f"gate.goals.{index}.task": goal.task for index, goal in enumerate(gate.goals)}
-    asked |= {f"gate.axes.{index}.task": axis.task for index, axis in enumerate(gate.axes)}
-    faults = [
-        f"{place}: {name!r} is none of the tasks whose sound is here: {', '.join(here)}"
-        for place, name in asked.items()
-        if name and name not in here
-    ]
+    faults = list(unknown_tasks(gate, here, "the tasks whose sound is here"))
     for index, goal in enumerate(gate.goals):
         if goal.slice and goal.task in here:
             faults += _unknown_slice(f"gate.goals.{index}.slice", goal, here[goal.task])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pipeline.configuration.config import RunConfig
+from components.teacher_embedder.settings import TeacherEmbedderSettings
 from pipeline.configuration.config_file import ConfigError
 from schemas.teachers import TeacherSpec, needs_training
 
@@ -42,18 +43,21 @@ class AskedTeacher:
         )
 
 
-def ask_teachers(config: RunConfig) -> list[AskedTeacher]:
+def ask_teachers(
+    teachers: Mapping[str, TeacherSpec], distillation: TeacherEmbedderSettings
+) -> list[AskedTeacher]:
     """Opens the teacher and the references; one that the run trains itself is left out.
+
+    Args:
+      teachers: By their places in the configuration.
+      distillation: The windows that they will be asked about.
 
     Raises:
       ConfigError: If one cannot be loaded, or does not answer with finite numbers.
     """
-    wanted: dict[str, TeacherSpec] = {"distillation.teacher": config.distillation.teacher}
-    for index, reference in enumerate(config.evaluation.references):
-        wanted[f"evaluation.references.{index}"] = reference
     return [
-        _ask(key, spec, config.distillation.window_samples, config.distillation.batch_size)
-        for key, spec in wanted.items()
+        _ask(key, spec, distillation.window_samples, distillation.batch_size)
+        for key, spec in teachers.items()
         if not needs_training(spec)
     ]
 

@@ -38,8 +38,9 @@ def request(
 
 
 def times_of_files(output: Path) -> dict[Path, int]:
-    """When each JSON file of a benchmark was written."""
-    return {path: path.stat().st_mtime_ns for path in output.glob("*/**/*.json")}
+    """When each JSON file of what a benchmark shows was written."""
+    shown = (path for part in ("tasks", "models", "comparison") for path in output.glob(f"{part}/**/*.json"))
+    return {path: path.stat().st_mtime_ns for path in shown}
 
 
 def written_since(output: Path, before: dict[Path, int]) -> set[str]:

@@ -8,10 +8,12 @@ from tfx.dsl.components.base.base_node import BaseNode
 
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import load_config
+from pipeline.configuration.resolved import ResolvedRun
 from pipeline.configuration.sources import DataDigests, resolve
 from pipeline.dag import create_pipeline
 from pipeline.local.layout import RunLayout
 from schemas.teachers import TfliteTeacher
+from tests.pipeline.wired_nodes import wired_nodes
 
 
 def test_a_candidate_waits_for_the_one_it_starts_from(tmp_path: Path) -> None:
@@ -27,7 +29,7 @@ def test_a_candidate_waits_for_the_one_it_starts_from(tmp_path: Path) -> None:
         ),
         layout,
     )
-    nodes = {node.id: node for node in create_pipeline(config, layout, DataDigests()).components}
+    nodes = wired_nodes(config, layout)
     warm = nodes[f"StudentTrainer.{plain}-svd32-warm"]
     assert {node.id for node in warm.upstream_nodes} == {f"StudentTrainer.{plain}", "TeacherEmbedder"}
     assert {node.id for node in nodes[f"StudentTrainer.{plain}"].upstream_nodes} == {"TeacherEmbedder"}
@@ -45,7 +47,7 @@ def test_students_are_measured_beside_the_teacher_and_all_are_compared(tmp_path:
 
     def made(config: RunConfig, digest: str = "") -> dict[str, BaseNode]:
         digests = DataDigests(references={"other": digest})
-        return {node.id: node for node in create_pipeline(config, layout, digests).components}
+        return wired_nodes(config, layout, digests)
 
     nodes = made(config)
     students = {f"NossEvaluator.{spec.candidate_id}" for spec in config.students.expand()}
@@ -77,7 +79,7 @@ def test_each_device_is_timed_in_a_node_of_its_own_and_one_gate_judges_all(tmp_p
         settings = ["students={sizes: [tiny], widths: [0.5, 1.0]}", "training.epochs=2"]
         config = resolve(load_config("demo", [*settings, f"latency.devices={{{devices}}}"]), layout)
         given = DataDigests(devices={"phone": digests.get("phone", "")}, registry=digests.get("registry", ""))
-        return {node.id: node for node in create_pipeline(config, layout, given).components}
+        return wired_nodes(config, layout, given)
 
     host, phone = "host: {backend: host}", "phone: {backend: adb, serial: a, benchmark_model: tool%s}"
     nodes = made(f"{host}, {phone % ''}")
@@ -105,9 +107,8 @@ def test_each_device_is_timed_in_a_node_of_its_own_and_one_gate_judges_all(tmp_p
 
 
 def test_statistics_stay_in_one_process(tmp_path: Path) -> None:
-    layout = RunLayout(tmp_path)
-    config = resolve(load_config("demo", ["execution.beam_workers=2"]), layout)
-    nodes = {node.id: node for node in create_pipeline(config, layout, DataDigests()).components}
+    run = ResolvedRun.of(load_config("demo", ["execution.beam_workers=2"]), RunLayout(tmp_path))
+    nodes = {node.id: node for node in create_pipeline(run).components}
     # Of an option that is given twice Beam takes the last.
     kept = nodes["StatisticsGen.corpus"].executor_spec.beam_pipeline_args
     spread = nodes["AudioIngest"].executor_spec.beam_pipeline_args

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 import pipeline_runner
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.common.package import folders
 from components.frontier_gate.executor import Executor as Gate
 from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.executor import push
 from components.frontier_pusher.inputs import read_inputs
-from components.noss_evaluator.settings import NossEvaluatorSettings
 from pipeline.noss.models import find_model
 from pipeline.noss.run import run_benchmark
 from schemas.comparison_reports import NossComparison
@@ -187,7 +186,13 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Gate().Do(
         inputs,
         {"verdict": [SimpleNamespace(uri=str(verdict_folder))]},
-        {"settings": GateSettings().to_parameter(), "run_name": "made up"},
+        {
+            "settings": GateDemands().to_parameter(),
+            "run_name": "made up",
+            "tracking_uri": "",
+            "registered_model": "",
+            "without_registry": 0,
+        },
     )
     inputs["verdict"] = [SimpleNamespace(uri=str(verdict_folder), id=1, type_name="")]
     judged = read_inputs(FrontierPusher.task(inputs, {}, {}))
@@ -199,8 +204,9 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_a_pushed_student_brings_its_front_end_and_hop(pushed: Path, long_root: Path, tmp_path: Path) -> None:
     other = ("front_end.mels=40", "evaluation.hop_samples=4000")
-    settings = NossEvaluatorSettings(hop_samples=4000, front_end=FrontEndSpec(mels=40))
-    by_folder, by_file = (find_model(str(path), settings) for path in (pushed, pushed / folders.MODEL_FILE))
+    by_folder, by_file = (
+        find_model(str(path), FrontEndSpec(mels=40), 4000) for path in (pushed, pushed / folders.MODEL_FILE)
+    )
     spec = mobilenet("tiny", 0.5, embedding_width=64)
     for model in (by_folder, by_file):
         assert model.name == f"{spec.candidate_id}-core-float32"

@@ -11,7 +11,6 @@ from rich.console import Console
 
 import pipeline_runner
 from components.common.frontier.closed import GateClosed
-from pipeline.configuration.sources import DataDigests
 from pipeline.local import runner as local_runner
 from pipeline.local.layout import RunLayout
 from pipeline.local.metadata import NodeRun
@@ -192,7 +191,7 @@ def test_a_gate_that_closes_in_the_pipeline_is_no_failure(
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     from pipeline.configuration.config_file import load_config
-    from pipeline.configuration.sources import resolve
+    from pipeline.configuration.resolved import ResolvedRun
 
     closed = GateClosed(verdict_of({"phone": ["gone"]}), [], tmp_path)
 
@@ -202,12 +201,9 @@ def test_a_gate_that_closes_in_the_pipeline_is_no_failure(
 
         monkeypatch.setattr(LocalDagRunner, "run", run)
 
-    config = resolve(load_config("demo"), layout)
+    run = ResolvedRun.of(load_config("demo"), layout)
     raises(closed)
-    assert (
-        local_runner._run_pipeline(config, layout, DataDigests(), Console(file=io.StringIO()), False)[1]
-        is closed
-    )
+    assert local_runner._run_pipeline(run, Console(file=io.StringIO()), False)[1] is closed
     raises(ValueError("no sound"))
     with pytest.raises(RunFailed, match="the pipeline: no sound"):
-        local_runner._run_pipeline(config, layout, DataDigests(), Console(file=io.StringIO()), False)
+        local_runner._run_pipeline(run, Console(file=io.StringIO()), False)

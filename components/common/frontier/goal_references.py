@@ -11,7 +11,7 @@ import numpy as np
 from components.common.frontier.champions import Champion
 from components.common.frontier.figures import Figure, of_point
 from components.common.frontier.scales import NORMAL_95, Floats
-from components.common.frontier.settings import CHAMPION, TEACHER, GateSettings, Goal
+from components.common.frontier.settings import CHAMPION, TEACHER, GateDemands, Goal
 from components.common.statistics.bootstrap import wilson_95
 from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.noss_reports import NossModelResult, SliceFigure
@@ -194,7 +194,7 @@ def compared_of(comparison: NossComparison) -> Compared:
 
 
 def check_names(
-    settings: GateSettings,
+    settings: GateDemands,
     devices: Collection[str],
     teacher: NossModelResult,
     baselines: Collection[str],

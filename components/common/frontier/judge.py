@@ -13,7 +13,7 @@ from components.common.frontier.goal_references import Compared, GoalReferences
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.incumbents import Incumbent
 from components.common.frontier.scales import Floats
-from components.common.frontier.settings import GateSettings, Ties
+from components.common.frontier.settings import GateDemands, GateSettings, Ties
 from schemas.verdicts import AxisInfo, FrontierPoint, GoalResult, RegisteredPoint
 
 _NOT_MET = {False: "misses", True: "undecided"}
@@ -67,7 +67,7 @@ def judge(
     own: Sequence[Entrant],
     incumbents: Sequence[Incumbent],
     goal_references: GoalReferences,
-    settings: GateSettings,
+    settings: GateDemands,
     device: str,
 ) -> Judgement:
     """Judges all points: goals filter first for blessing, dominance decides second.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.devices import Budget, Percentile
+from schemas.devices import Budget, Device, Percentile
 from schemas.noss_reports import SliceFeature
 from schemas.settings import Settings
 from schemas.tensors import VariantInput
@@ -122,18 +123,6 @@ class GateSettings(Settings):
         description="Whether figures of the host may meet a budget or a goal in milliseconds; by default a "
         "budget is a device's, and only that device can say that it is kept.",
     )
-    budgets: dict[str, tuple[Budget, ...]] = Field(
-        default_factory=dict, description="By device; the pipeline fills them in from latency.devices."
-    )
-    tracking_uri: str = Field("", description="MLflow registry to compete with; the pipeline fills it in.")
-    registered_model: str = Field(
-        "", description="Its registered models '<this>-<device>'; the pipeline fills it in."
-    )
-    without_registry: bool = Field(
-        False,
-        description="Whether to judge without registered models when the registry does not answer; the "
-        "pipeline fills it in from push.if_unreachable.",
-    )
 
     @model_validator(mode="after")
     def _axes_once(self) -> Self:
@@ -142,3 +131,15 @@ class GateSettings(Settings):
         if twice:
             raise ValueError(f"an axis may be given once, not: {', '.join(twice)}")
         return self
+
+
+class GateDemands(GateSettings):
+    """What points are judged by: the gate's settings, and the budgets of the devices."""
+
+    budgets: dict[str, tuple[Budget, ...]] = Field(default_factory=dict, description="By device.")
+
+    @classmethod
+    def of(cls, settings: GateSettings, devices: Mapping[str, Device]) -> Self:
+        """The demands on what is timed on these devices."""
+        budgets = {name: device.budgets for name, device in devices.items() if device.budgets}
+        return cls(**dict(settings), budgets=budgets)

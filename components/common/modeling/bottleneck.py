@@ -39,7 +39,6 @@ class AnnealedDense(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Creates A, B, C, the bias and alpha (1)."""
         features = int(input_shape[-1])
-        check_rank(self.rank, features, self.units)
         self.full = self.add_weight("full", (features, self.units), initializer="glorot_uniform")
         self.reduce = self.add_weight("reduce", (features, self.rank), initializer="glorot_uniform")
         self.expand = self.add_weight("expand", (self.rank, self.units), initializer="glorot_uniform")

@@ -87,7 +87,6 @@ def _features(
     spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float
 ) -> tuple[keras.Model, keras.Model | None]:
     """Log-mel to pooled features, and to the features of each moment where there are any."""
-    spec.check(front_end)
     network = build_network(spec.architecture, front_end.frames, front_end.mels, batch_norm_momentum)
     log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
     # The layers of the network, not the network as one layer: a form that TFMOT accepts is flat.

@@ -65,10 +65,7 @@ def colour_factors(converted: Sequence[TfliteReport]) -> Factors:
 
     Precision is the variants', so its candidates are ``<candidate id>/<variant>``.
     """
-    specs = {
-        report.candidate_id: {name: _level(value) for name, value in report.spec.parameters().items()}
-        for report in converted
-    }
+    specs = {report.candidate_id: report.spec.levels() for report in converted}
     found: dict[str, dict[str, str]] = {}
     for name in dict.fromkeys(name for spec in specs.values() for name in spec):
         found[name.removeprefix("architecture.")] = {c: spec.get(name, "none") for c, spec in specs.items()}
@@ -163,12 +160,6 @@ def _short(value: float | None) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.{DIGITS}g}")
-
-
-def _level(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value) if value not in ("", None) else "none"
 
 
 def _order(level: str) -> tuple[bool, float, str]:

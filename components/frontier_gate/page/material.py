@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.common.frontier.settings import GateSettings, Goal
+from components.common.frontier.settings import GateDemands, Goal
 from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossModelResult, NossReport
@@ -27,7 +27,7 @@ class Material:
     baselines: Sequence[NossModelResult]
     students: Sequence[StudentInfo]
     comparison: NossComparison
-    settings: GateSettings
+    settings: GateDemands
     configuration: str = ""
 
     def latency_of(self, device: str) -> LatencyReport | None:

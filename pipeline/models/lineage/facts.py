@@ -131,7 +131,7 @@ def student(info: StudentInfo) -> Summary:
             "best epoch": str(info.best_epoch),
             "seed": str(info.seed),
             "warm start": info.warm_start or "none",
-            **{name: str(value) for name, value in info.spec.parameters().items()},
+            **info.spec.levels(),
         },
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.frontier.goals import applicable
-from components.common.frontier.settings import CHAMPION, GateSettings
+from components.common.frontier.settings import CHAMPION, GateDemands
 from components.common.tracking.registered import RegisteredVersion
 from components.tflite_converter.settings import ConverterSettings
 from pipeline.configuration.config_file import ConfigError
@@ -138,4 +138,4 @@ def _floors(evidence: Evidence, person: Person) -> Policy:
         return policy_of_run(evidence.config_json, evidence.run_id)
     except ConfigError as error:
         person.tell(f"the default floors of parity hold: {error}")
-        return Policy(GateSettings(), ConverterSettings(), "the default floors")
+        return Policy(GateDemands(), ConverterSettings(), "the default floors")

@@ -9,13 +9,13 @@ from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.incumbents import Incumbent
 from components.common.frontier.judge import missed
 from components.common.frontier.scales import Floats
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.frontier_gate.verdict import host_figures, missing_tasks
 from pipeline.models.promotion.checked import Checked
 from pipeline.models.promotion.evidence import Evidence
 
 
-def check_demands(evidence: Evidence, gate: GateSettings, champion: Incumbent | None) -> Checked:
+def check_demands(evidence: Evidence, gate: GateDemands, champion: Incumbent | None) -> Checked:
     """Holds the version's figures against goals, budgets and required tasks.
 
     Args:

@@ -6,17 +6,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands, GateSettings
+from components.latency_benchmark.settings import LatencySettings
 from components.tflite_converter.settings import ConverterSettings
 from pipeline.configuration.config_file import ConfigError, load_config
-from pipeline.local.layout import RunLayout
-
-# What a run is told of its registry is no demand.
-_NO_DEMANDS = {"tracking_uri", "registered_model", "without_registry"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class Policy:
       source: Where it comes from, in words.
     """
 
-    gate: GateSettings
+    gate: GateDemands
     conversion: ConverterSettings
     source: str
 
@@ -38,7 +34,7 @@ class Policy:
         """Of all that it demands."""
         floors = {name for name in ConverterSettings.model_fields if name.endswith("_floor")}
         demands = {
-            "gate": self.gate.model_dump(mode="json", exclude=_NO_DEMANDS),
+            "gate": self.gate.model_dump(mode="json"),
             "conversion": self.conversion.model_dump(mode="json", include=floors),
         }
         return hashlib.sha256(json.dumps(demands, sort_keys=True).encode()).hexdigest()
@@ -55,16 +51,14 @@ def policy_of_config(source: str, overrides: Sequence[str], device: str) -> Poli
     Raises:
       ConfigError: If it is refused, or does not know the device.
     """
-    from pipeline.configuration.sources import resolve
-
     config = load_config(source, overrides)
     if device not in config.latency.devices:
         raise ConfigError(
             f"--config {source}: latency.devices has no {device!r}, so its budgets are not known; there are "
             f"{', '.join(config.latency.devices)}"
         )
-    resolved = resolve(config, RunLayout(Path("output") / config.name))
-    return Policy(resolved.gate, resolved.conversion, f"--config {source}")
+    gate = GateDemands.of(config.gate, config.latency.devices)
+    return Policy(gate, config.conversion, f"--config {source}")
 
 
 def policy_of_run(config_json: str, run_id: str) -> Policy:
@@ -78,7 +72,8 @@ def policy_of_run(config_json: str, run_id: str) -> Policy:
     where = f"the configuration stored with run {run_id}"
     try:
         stored = json.loads(config_json)
-        gate = GateSettings.model_validate(stored["gate"])
+        devices = LatencySettings.model_validate(stored["latency"]).devices
+        gate = GateDemands.of(GateSettings.model_validate(stored["gate"]), devices)
         conversion = ConverterSettings.model_validate(stored["conversion"])
     except (ValueError, KeyError, TypeError) as error:
         count = error.error_count() if isinstance(error, ValidationError) else 1

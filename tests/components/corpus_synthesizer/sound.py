@@ -14,13 +14,13 @@ from components.corpus_synthesizer.settings import SynthesizerSettings
 _RATE, _WINDOW, _HOP, _FFT, _MELS = 16_000, 400, 160, 512, 64
 
 
-def synthesize(folder: Path, settings: SynthesizerSettings) -> Path:
+def synthesize(folder: Path, settings: SynthesizerSettings, seed: int = 20) -> Path:
     """Runs the executor and returns the artifact's folder."""
     from schemas.artifacts import SoundCorpus
 
     corpus = SoundCorpus()
     corpus.uri = str(folder)
-    Executor().Do({}, {"corpus": [corpus]}, {"settings": settings.to_parameter()})
+    Executor().Do({}, {"corpus": [corpus]}, {"settings": settings.to_parameter(), "seed": seed})
     return folder
 
 

@@ -16,7 +16,7 @@ from components.common.audio.decode import decode
 from components.common.audio.errors import AudioError, Reason
 from components.corpus_synthesizer.settings import SynthesizerSettings
 from components.noss_ingest.settings import NossIngestSettings
-from components.noss_ingest.sources import find_tasks
+from components.noss_ingest.sources import TaskSources
 from schemas.noss_tasks import ManifestSource, read_record
 from tests.components.corpus_synthesizer.sound import log_mel_statistics, synthesize
 
@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_bytes(
 def test_another_seed_gives_other_sound(
     tmp_path: Path, small_corpus: Path, small: SynthesizerSettings
 ) -> None:
-    other = _digests(synthesize(tmp_path / "other", small.model_copy(update={"seed": 21})))
+    other = _digests(synthesize(tmp_path / "other", small, seed=21))
     first = _digests(small_corpus)
     common = [name for name in first if name.endswith(".flac") and name in other]
     assert common
@@ -156,7 +156,7 @@ def test_tasks_have_records(
 
 
 def test_the_ingestion_takes_the_tasks_as_they_are(small_corpus: Path) -> None:
-    found, unavailable = find_tasks(NossIngestSettings(), small_corpus / "noss", synthetic=True)
+    found, unavailable = TaskSources.of(NossIngestSettings(), small_corpus / "noss", synthetic=True).find()
     assert [task.record.name for task in found] == ["keyword", "language", "speaker"]
     assert unavailable == []
 
@@ -195,5 +195,5 @@ def default_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from components.corpus_synthesizer.tasks import write_tasks
 
     folder = tmp_path_factory.mktemp("tasks")
-    write_tasks(folder, SynthesizerSettings())
+    write_tasks(folder, SynthesizerSettings(), seed=20)
     return folder

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.common.tracking.registered import RegisteredVersion
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.verdict import reach_verdict
@@ -43,7 +43,7 @@ def verdict_of(
         teacher_result(run.teacher),
         [report.results[0] for report in run.baselines],
         comparison or make_comparison(run),
-        GateSettings(**settings),
+        GateDemands(**settings),
         "test",
         {latency.machine.profile: registered for latency in run.latencies},
     )

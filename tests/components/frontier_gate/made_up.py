@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.frontier_gate import page
 from components.frontier_gate.verdict import reach_verdict
 from schemas.students import StudentSpec
@@ -18,7 +18,7 @@ from tests.made_up_runs import Made, Run, make_comparison, make_run, write_sampl
 from tests.students import mobilenet
 
 
-def verdict_on(run: Run, settings: GateSettings | None = None) -> Verdict:
+def verdict_on(run: Run, settings: GateDemands | None = None) -> Verdict:
     """The verdict, with bootstrap draws of all files."""
     with tempfile.TemporaryDirectory() as folder:
         places = [Path(folder, str(number)) for number in range(len(run.noss))]
@@ -32,7 +32,7 @@ def verdict_on(run: Run, settings: GateSettings | None = None) -> Verdict:
             run.teacher.results[0],
             [report.results[0] for report in run.baselines],
             make_comparison(run),
-            settings or GateSettings(),
+            settings or GateDemands(),
             "made up",
         )
 
@@ -90,7 +90,7 @@ def registered(point: FrontierPoint, *, slower: float = 1.3, competes: bool = Tr
     )
 
 
-def material_of(run: Run, verdict: Verdict, settings: GateSettings | None = None) -> page.Material:
+def material_of(run: Run, verdict: Verdict, settings: GateDemands | None = None) -> page.Material:
     """All that the page tells of."""
     return page.Material(
         verdict=verdict,
@@ -101,6 +101,6 @@ def material_of(run: Run, verdict: Verdict, settings: GateSettings | None = None
         baselines=[report.results[0] for report in run.baselines],
         students=run.students,
         comparison=make_comparison(run),
-        settings=settings or GateSettings(),
+        settings=settings or GateDemands(),
         configuration='{"seed": 7}',
     )

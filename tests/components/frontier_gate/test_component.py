@@ -11,7 +11,7 @@ import pytest
 from tfx import types
 
 import schemas
-from components.common.frontier.settings import GateSettings, Goal
+from components.common.frontier.settings import GateDemands, Goal
 from components.common.tracking.faults import StoreRefused, StoreUnreachable
 from components.common.tracking.registered import RegisteredVersion
 from components.frontier_gate import executor
@@ -35,7 +35,7 @@ def make(candidates: int = 2, noss: int = 2, students: int = 0, devices: int = 2
         students=channels(schemas.StudentModel, students),
         latency=channels(schemas.LatencyReport, devices),
         comparison=types.Channel(type=schemas.NossComparison),
-        settings=GateSettings(),
+        settings=GateDemands(),
         run_name="test",
         registry_digest="abc",
     )
@@ -57,7 +57,7 @@ def test_construct() -> None:
         "variants_000",
         "variants_001",
     ]
-    assert GateSettings.from_parameter(gate.exec_properties["settings"]) == GateSettings()
+    assert GateDemands.from_parameter(gate.exec_properties["settings"]) == GateDemands()
     assert gate.exec_properties["registry_digest"] == "abc"
 
 
@@ -70,14 +70,24 @@ def test_construct_needs_one_of_each() -> None:
         make(devices=0)
 
 
-def gate(run: Run, tmp_path: Path, **settings: Any) -> Path:
+def gate(run: Run, tmp_path: Path, registry: dict[str, Any] | None = None, **settings: Any) -> Path:
     out = tmp_path / "verdict"
+    nowhere = {"tracking_uri": "", "registered_model": "", "without_registry": 0}
     executor.Executor().Do(
         write_run(run, tmp_path / "in"),
         {"verdict": [SimpleNamespace(uri=str(out))]},
-        {"settings": GateSettings(**settings).to_parameter(), "run_name": "a run", "config_json": "{}"},
+        {
+            "settings": GateDemands(**settings).to_parameter(),
+            "run_name": "a run",
+            "config_json": "{}",
+            **(registry or nowhere),
+        },
     )
     return out
+
+
+def registry(uri: str, without: bool = False) -> dict[str, Any]:
+    return {"tracking_uri": uri, "registered_model": "tinytrill", "without_registry": int(without)}
 
 
 def test_verdict_picture_and_page(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -125,13 +135,13 @@ def test_registered_models_compete_on_their_device(tmp_path: Path, monkeypatch: 
     champion = registered_from(make_run({LARGE: [Made(0.68, 9.0)]}), "3", ("champion",))
     asked: list[tuple[str, str]] = []
 
-    def registry(tracking_uri: str, registered_model: str) -> list[RegisteredVersion]:
+    def registered(tracking_uri: str, registered_model: str) -> list[RegisteredVersion]:
         asked.append((tracking_uri, registered_model))
         return [champion] if registered_model == "tinytrill-host" else []
 
-    monkeypatch.setattr(executor, "registered_versions", registry)
+    monkeypatch.setattr(executor, "registered_versions", registered)
     run = make_run({SMALL: [Made(0.7, 2.0)]}, devices={"pixel": 3.0, "host": 1.0})
-    out = gate(run, tmp_path, tracking_uri="sqlite:///x.db", registered_model="tinytrill")
+    out = gate(run, tmp_path, registry("sqlite:///x.db"))
     assert asked == [("sqlite:///x.db", "tinytrill-pixel"), ("sqlite:///x.db", "tinytrill-host")]
     pixel, host = Verdict.load(out).devices
     assert pixel.registered == []
@@ -146,7 +156,7 @@ def test_without_the_registry_nothing_is_decided(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(executor, "registered_versions", silent)
     run = make_run({SMALL: [Made(0.7, 2.0)]})
     with pytest.raises(StoreUnreachable, match="http://models does not answer"):
-        gate(run, tmp_path, tracking_uri="http://models", registered_model="tinytrill")
+        gate(run, tmp_path, registry("http://models"))
     assert not (tmp_path / "verdict").exists()
 
 
@@ -155,8 +165,7 @@ def test_if_so_configured_it_is_decided_without_the_registry_and_said(
 ) -> None:
     monkeypatch.setattr(executor, "registered_versions", silent)
     run = make_run({SMALL: [Made(0.7, 2.0)]}, devices={"host": 1.0, "pixel": 2.0})
-    where = {"tracking_uri": "http://models", "registered_model": "tinytrill", "without_registry": True}
-    out = gate(run, tmp_path, **where)
+    out = gate(run, tmp_path, registry("http://models", without=True))
     notice = (
         "Judged without what is registered as tinytrill-host, tinytrill-pixel: "
         "the MLflow server http://models does not answer"
@@ -170,9 +179,10 @@ def test_a_registry_that_does_not_answer_meets_no_goal_against_its_champion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(executor, "registered_versions", silent)
-    where = {"tracking_uri": "http://models", "registered_model": "tinytrill", "without_registry": True}
     goal = Goal(metric="bytes", kind="max_degradation", against="champion", limit=1)
-    out = gate(make_run({SMALL: [Made(0.7, 2.0)]}), tmp_path, goals=(goal,), **where)
+    out = gate(
+        make_run({SMALL: [Made(0.7, 2.0)]}), tmp_path, registry("http://models", without=True), goals=(goal,)
+    )
     (device,) = Verdict.load(out).devices
     (judged,) = device.points[0].goals
     assert (judged.met, judged.note) == (
@@ -188,6 +198,5 @@ def test_a_registry_that_refuses_is_never_done_without(
         raise StoreRefused(f"the MLflow server {tracking_uri} refuses")
 
     monkeypatch.setattr(executor, "registered_versions", refuses)
-    where = {"tracking_uri": "http://models", "registered_model": "tinytrill", "without_registry": True}
     with pytest.raises(StoreRefused):
-        gate(make_run({SMALL: [Made(0.7, 2.0)]}), tmp_path, **where)
+        gate(make_run({SMALL: [Made(0.7, 2.0)]}), tmp_path, registry("http://models", without=True))

@@ -201,11 +201,11 @@ def test_an_architectures_own_parameters_are_compared_within_it() -> None:
             for e in (64, 128, 256)
         ),
     ]
-    specs = {student.candidate_id: student.parameters() for student in students}
+    specs = {student.candidate_id: student.levels() for student in students}
 
     def figures(spec: Mapping[str, Any], _: str) -> tuple[float, float]:
         resnet = spec["architecture.name"] == "resnet"
-        own = 0.05 if spec["architecture.width"] in (1.0, 32) else 0.0
+        own = 0.05 if spec["architecture.width"] in ("1.0", "32") else 0.0
         return 0.5 + 0.2 * resnet + own * (2 if resnet else 1), 1.0
 
     effects = by_level(main_effects(points_of(specs, figures), specs))
@@ -229,7 +229,7 @@ def test_a_value_that_one_architecture_alone_has() -> None:
         *(mobilenet(embedding_width=width) for width in (64, 128, 256, 512, 1024)),
         *(transformer(p, embedding_width=w) for p in ("token", "flatten") for w in (64, 128, 256)),
     ]
-    specs = {student.candidate_id: student.parameters() for student in students}
+    specs = {student.candidate_id: student.levels() for student in students}
     quality = {"gap": 0.5, "token": 0.6, "flatten": 0.63}
     effects = by_level(main_effects(points_of(specs, lambda s, _: (quality[s["pooling"]], 1.0)), specs))
     kind, pooling = effects["architecture.name=mobilenet_v3"], effects["pooling=flatten"]
@@ -314,7 +314,7 @@ def test_words_for_values() -> None:
         *(s.model_copy(update={"warm_start": plain[0].candidate_id}) for s in plain[1:]),
         *(s.model_copy(update={"statistics_skip": True}) for s in plain[1:]),
     ]
-    specs = {student.candidate_id: student.parameters() for student in students}
+    specs = {student.candidate_id: student.levels() for student in students}
     effects = by_level(main_effects(points_of(specs, lambda s, _: (0.5, 1.0)), specs))
     assert effects["warm_start=another student"].against == "none"
     assert effects["statistics_skip=yes"].against == "no"
@@ -335,13 +335,13 @@ def test_frills_whole_grid() -> None:
     """144 students, four files each: the factors of the paper, each alone, with narrow intervals."""
     config = yaml.safe_load((REPOSITORY / "pipeline/configs/frill144.yaml").read_text())
     students = StudentGrid.model_validate(config["students"]).expand()
-    specs = {student.candidate_id: student.parameters() for student in students}
+    specs = {student.candidate_id: student.levels() for student in students}
     assert len(specs) == 144
     random = np.random.default_rng(0)
 
     def figures(spec: Mapping[str, Any], variant: str) -> tuple[float, float]:
-        quality = 0.6 - 0.02 * (spec["svd_rank"] == 100) + random.normal(0, 0.005)
-        return quality, spec["architecture.width"] ** 1.5 * math.exp(random.normal(0, 0.02))
+        quality = 0.6 - 0.02 * (spec["svd_rank"] == "100") + random.normal(0, 0.005)
+        return quality, float(spec["architecture.width"]) ** 1.5 * math.exp(random.normal(0, 0.02))
 
     variants = ("wave-float32", "wave-dynamic", "core-float32", "core-dynamic")
     effects = main_effects(points_of(specs, figures, variants), specs)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.common.frontier.settings import GateSettings, Goal
+from components.common.frontier.settings import GateDemands, Goal
 from components.frontier_gate import page as page_of
 from schemas.devices import Budget
 from schemas.verdicts import Verdict
@@ -19,7 +19,7 @@ from tests.components.frontier_gate.made_up import frill_run, material_of, regis
 from tests.made_up_runs import demo_run
 
 DESK, PHONE = (1280, 800), (390, 844)
-SETTINGS = GateSettings(
+SETTINGS = GateDemands(
     goals=(Goal(metric="latency", limit=2.0, devices=("host",)),),
     budgets={"pixel": (Budget(percentile="p90", milliseconds=3.0),)},
 )

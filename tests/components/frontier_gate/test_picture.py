@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from components.common.frontier.settings import GateSettings, Goal
+from components.common.frontier.settings import GateDemands, Goal
 from components.frontier_gate import panel, picture
 from components.frontier_gate.labels import write_names
 from schemas.devices import Budget
@@ -129,7 +129,7 @@ def test_a_closed_gate_blesses_nothing_and_says_why() -> None:
         update={"measurements": [], "reference": None, "failure": "the cable was pulled"}
     )
     goal = Goal(metric="latency", limit=2.0, devices=("host",))
-    verdict = verdict_on(run, GateSettings(goals=(goal,)))
+    verdict = verdict_on(run, GateDemands(goals=(goal,)))
     empty, content = drawn(verdict)
     (words,) = (text.get_text() for text in empty.texts)
     assert words.startswith("gate closed:") and "the cable was pulled" in " ".join(words.split())

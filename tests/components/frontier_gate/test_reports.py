@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.common.frontier.settings import GateSettings, Goal
+from components.common.frontier.settings import GateDemands, Goal
 from components.frontier_gate import executor
 from schemas.comparison_reports import NossComparison
 from schemas.devices import Budget
@@ -67,7 +67,7 @@ def gate(given: dict[str, list[Any]], tmp_path: Path, **settings: Any) -> Verdic
     executor.Executor().Do(
         given,
         {"verdict": [SimpleNamespace(uri=str(out))]},
-        {"settings": GateSettings(**settings).to_parameter(), "run_name": "a run", "config_json": "{}"},
+        {"settings": GateDemands(**settings).to_parameter(), "run_name": "a run", "config_json": "{}"},
     )
     assert (out / Verdict.PAGE).is_file() and (out / Verdict.PICTURE).is_file()
     return Verdict.load(out)

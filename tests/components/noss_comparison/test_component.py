@@ -19,10 +19,10 @@ from schemas.settings import UnreadableReport
 from tests.components.noss_comparison.made_up import make_model, make_task_set, write_report
 
 
-def make(candidates: int = 2, references: int = 1) -> NossComparison:
+def make(candidates: int = 2, references: int = 1, teacher: bool = True) -> NossComparison:
     return NossComparison(
         noss=[types.Channel(type=schemas.NossReport) for _ in range(candidates)],
-        teacher=types.Channel(type=schemas.NossReport),
+        teacher=types.Channel(type=schemas.NossReport) if teacher else None,
         references=[types.Channel(type=schemas.NossReport) for _ in range(references)],
         examples=types.Channel(type=standard_artifacts.Examples),
         settings=NossComparisonSettings(candidates=12),
@@ -39,6 +39,7 @@ def test_construct() -> None:
     assert NossComparisonSettings.from_parameter(node.exec_properties["settings"]).candidates == 12
     assert node.exec_properties["code_digest"] == "abc"
     assert "reference_000" not in make(references=0).inputs
+    assert "teacher" not in make(teacher=False).inputs
 
 
 def test_construct_needs_a_candidate() -> None:

@@ -40,7 +40,6 @@ SETTINGS = NossEvaluatorSettings(
     batch_windows=20,
     tfma=TfmaSettings(results="off"),
     strict=StrictProtocol(min_test_speakers=4),
-    synthetic=True,
     require_tasks=("pitch", "voice"),
 )
 CLIPS = sum(PER_SPLIT.values())
@@ -110,6 +109,7 @@ def _run(
 ) -> NossReport:
     parameters: dict[str, Any] = {
         "settings": settings.to_parameter(),
+        "front_end": FrontEndSpec().to_parameter(),
         "subject": subject,
         "teacher_spec": teacher_spec,
         "seed": 1,
@@ -390,11 +390,24 @@ def test_construct_for_a_teacher_a_reference_and_the_baselines() -> None:
     assert list(NossEvaluator(examples, SETTINGS, "baselines", 3).inputs) == ["examples"]
 
 
+def test_another_front_end_has_all_measured_again_but_students_which_bring_their_own() -> None:
+    examples, narrow = _channel(standard_artifacts.Examples), FrontEndSpec(mels=40)
+    given: dict[Subject, dict[str, Any]] = {
+        "student": {"variants": _channel(schemas.TfliteVariants)},
+        "teacher": {"teacher_spec": _REFERENCE},
+        "reference": {"teacher_spec": _REFERENCE},
+        "baselines": {},
+    }
+    for subject, more in given.items():
+        node = NossEvaluator(examples, SETTINGS, subject, 3, narrow, **more)
+        expected = "" if subject == "student" else narrow.to_parameter()
+        assert node.exec_properties["front_end"] == expected
+
+
 _REFERENCE = TfliteTeacher(stages=(TfliteStage(file="x.tflite"),), name="x")
 _CHANGES: dict[str, Any] = {
     "references": (_REFERENCE,),
     "baselines": ("logmel",),
-    "front_end": FrontEndSpec(mels=40),
     "fidelity": False,
     "robustness": Robustness(corruptions=(Corruption(kind="noise", value=10),)),
     "tfma": TfmaSettings(results="off", max_loss=0.1),
@@ -408,9 +421,9 @@ _CHANGES: dict[str, Any] = {
     ("subject", "decisive"),
     [
         ("student", {"fidelity", "robustness", "tfma"}),
-        ("teacher", {"front_end", "fidelity", "robustness"}),
-        ("reference", {"front_end", "robustness"}),
-        ("baselines", {"baselines", "front_end"}),
+        ("teacher", {"fidelity", "robustness"}),
+        ("reference", {"robustness"}),
+        ("baselines", {"baselines"}),
     ],
 )
 def test_a_parameter_changes_only_for_those_whose_figures_it_decides(

@@ -9,7 +9,7 @@ from components.noss_ingest import choice, sources
 from components.noss_ingest.places import how_to_obtain
 from components.noss_ingest.rows import SourceError, SourceMissing
 from components.noss_ingest.settings import NossIngestSettings
-from components.noss_ingest.sources import check_sources, find_tasks, sources_digest
+from components.noss_ingest.sources import TaskSources
 from schemas.noss_tasks import LayoutSource, ManifestSource, Obtain, TaskRecord, TfdsSource
 from tests.components.common.audio.sounds import sine, write_soundfile
 from tests.components.noss_ingest.tasks import make_task
@@ -47,7 +47,7 @@ def settings_of(root: Path, **more: object) -> NossIngestSettings:
 def test_the_first_source_that_is_there_is_taken(tmp_path: Path) -> None:
     make_task(tmp_path / "mine")
     make_crema_d(tmp_path)
-    found, unavailable = find_tasks(settings_of(tmp_path, limit=5), tmp_path)
+    found, unavailable = TaskSources.of(settings_of(tmp_path, limit=5)).find()
     assert [(task.record.name, task.source, len(task.rows), task.limit) for task in found] == [
         ("emotion", "folder CREMA-D", 20, 5),
         ("mine", "manifest mine/manifest.csv", 8, 5),
@@ -66,7 +66,7 @@ def test_a_task_without_sound_is_unavailable_and_the_others_go_on(
 ) -> None:
     make_task(tmp_path / "mine")
     with caplog.at_level("INFO", "tinytrill.noss_ingest"):
-        found, (absent,) = find_tasks(settings_of(tmp_path), tmp_path)
+        found, (absent,) = TaskSources.of(settings_of(tmp_path)).find()
     assert [task.record.name for task in found] == ["mine"]
     assert (absent.name, absent.obtain) == ("emotion", _OBTAIN)
     for part in (
@@ -82,42 +82,42 @@ def test_a_required_task_without_sound_is_refused_at_once(tmp_path: Path) -> Non
     make_task(tmp_path / "mine")
     for require in ("all", ["emotion"]):
         settings = settings_of(tmp_path, require=require)
-        for refuse in (check_sources, lambda settings: find_tasks(settings, settings.root)):
+        for refuse in (TaskSources.check, TaskSources.find):
             with pytest.raises(IngestError) as caught:
-                refuse(settings)
+                refuse(TaskSources.of(settings))
             message = str(caught.value)
             assert message.startswith("noss.require: the sound of task 'emotion' is not here: ")
             assert "run tfds build crema_d; https://example.org/crema_d; 2 GB" in message
             assert "crema_d" in message.split("to get it")[0]
     # Unpacked, but not what the layout needs: the run could do without it.
     (tmp_path / "CREMA-D").mkdir()
-    check_sources(settings_of(tmp_path))
+    TaskSources.of(settings_of(tmp_path)).check()
     with pytest.raises(IngestError, match=r"noss\.require: the sound of task 'emotion' .*AudioWAV"):
-        check_sources(settings_of(tmp_path, require="all"))
+        TaskSources.of(settings_of(tmp_path, require="all")).check()
     make_crema_d(tmp_path)
-    check_sources(settings_of(tmp_path, require="all"))
+    TaskSources.of(settings_of(tmp_path, require="all")).check()
 
 
 def test_absent_sources_are_refused(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match=r"noss\.root: is empty; accepted is a folder of tasks"):
-        check_sources(NossIngestSettings())
+        TaskSources.of(NossIngestSettings()).check()
     with pytest.raises(IngestError, match=r"noss\.root: there is no folder '/no/such'"):
-        check_sources(settings_of(Path("/no/such")))
-    for refuse in (check_sources, lambda settings: find_tasks(settings, settings.root)):
+        TaskSources.of(settings_of(Path("/no/such"))).check()
+    for refuse in (TaskSources.check, TaskSources.find):
         with pytest.raises(IngestError, match=r"noss\.root: no task's sound is here: .*of emotion none"):
-            refuse(settings_of(tmp_path))
+            refuse(TaskSources.of(settings_of(tmp_path)))
     with pytest.raises(IngestError, match=r"of mine none was found"):
         record = {"name": "mine", "sources": [{"kind": "manifest", "file": "x.csv"}]}
-        check_sources(settings_of(tmp_path, tasks=[{"record": record}]))
+        TaskSources.of(settings_of(tmp_path, tasks=[{"record": record}])).check()
 
 
 def test_what_the_record_says_is_checked(tmp_path: Path) -> None:
     folder = make_task(tmp_path / "mine")
     (folder / "task.yaml").write_text("name: mine\nlabels: [high, medium]\n")
     with pytest.raises(SourceError, match=r"manifest\.csv:6: unknown label 'low'; the task has high, medium"):
-        find_tasks(settings_of(tmp_path), tmp_path)
+        TaskSources.of(settings_of(tmp_path)).find()
     (folder / "task.yaml").write_text("name: mine\nsplit: {rule: folds}\n")
-    (task,), _ = find_tasks(settings_of(tmp_path), tmp_path)
+    (task,), _ = TaskSources.of(settings_of(tmp_path)).find()
     # The folds are 0 to 3, so the splits are those of the manifest except that fold 1 is train.
     assert {(row.fold, row.split) for row in task.rows} == {
         ("0", "train"), ("1", "train"), ("2", "validation"), ("3", "test"),
@@ -127,13 +127,13 @@ def test_what_the_record_says_is_checked(tmp_path: Path) -> None:
 def test_digest_sees_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_task(tmp_path / "t")
     settings = settings_of(tmp_path)
-    digests = [sources_digest(settings)]
+    digests = [TaskSources.of(settings).digest()]
 
     def differs() -> bool:
-        digests.append(sources_digest(settings))
+        digests.append(TaskSources.of(settings).digest())
         return len(set(digests)) == len(digests)
 
-    assert sources_digest(settings) == digests[0]
+    assert TaskSources.of(settings).digest() == digests[0]
     (folder / "audio/high0.wav").write_bytes(b"other")
     assert differs()
     (folder / "task.yaml").write_text("name: t\nlicence: CC0\n")
@@ -168,18 +168,18 @@ def test_what_may_be_downloaded_is_prepared_before_the_run_if_nothing_else_is_th
 
     monkeypatch.setattr(sources, "prepare", prepare)
     settings = settings_of(tmp_path, require="all", download=True)
-    check_sources(settings)
+    TaskSources.of(settings).check()
     assert prepared == []
-    digest = sources_digest(settings)
+    digest = TaskSources.of(settings).digest()
     assert prepared == ["crema_d"]
-    assert sources_digest(settings) == digest
+    assert TaskSources.of(settings).digest() == digest
     assert prepared == ["crema_d"]
     (tmp_path / "tfds/crema_d/1.0.0/dataset_info.json").unlink()
     with pytest.raises(IngestError, match=r"noss\.require: .* 'emotion' is not here: .*by hand; to get it"):
-        sources_digest(settings)
-    assert sources_digest(settings_of(tmp_path, download=True)) != digest
+        TaskSources.of(settings).digest()
+    assert TaskSources.of(settings_of(tmp_path, download=True)).digest() != digest
     make_crema_d(tmp_path)
-    sources_digest(settings)
+    TaskSources.of(settings).digest()
     assert len(prepared) == 3
 
 

@@ -8,7 +8,7 @@ import pytest
 from components.common.store.shards import iterate_examples, list_shards
 from components.noss_ingest.executor import Executor
 from components.noss_ingest.settings import NossIngestSettings, TaskChoice
-from components.noss_ingest.sources import check_sources, sources_digest
+from components.noss_ingest.sources import TaskSources
 from schemas.noss_task_sets import NossTaskSet
 from schemas.records import NossClip
 from tests.components.executors import folder_bytes, run_ingest
@@ -32,10 +32,10 @@ def test_tasks_that_tfds_keeps_beside_one_of_files(tmp_path: Path) -> None:
     home = make_home(tmp_path / "tfds")
     settings = settings_of(tmp_path, download=True)
     with local_downloads(home):
-        digest = sources_digest(settings)
+        digest = TaskSources.of(settings).digest()
     settings = settings.model_copy(update={"download": False})
-    check_sources(settings)
-    assert sources_digest(settings) == digest
+    TaskSources.of(settings).check()
+    assert TaskSources.of(settings).digest() == digest
     examples, report = run_ingest(Executor, settings, tmp_path / "first")
     clips = [
         NossClip.from_example(example)

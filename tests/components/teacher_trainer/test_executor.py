@@ -16,6 +16,7 @@ from components.teacher_trainer.settings import TeacherTrainerSettings
 from schemas.artifacts import TeacherModel
 from schemas.records import Clip
 from schemas.resnet import ResNetSpec
+from schemas.students import FrontEndSpec
 from schemas.teachers import TrainedTeacher
 from schemas.trained_teacher import TrainedTeacherInfo
 from tests.components.teacher_trainer.conftest import write_clips
@@ -35,6 +36,7 @@ def train(clips_uri: str, folder: Path, seed: int = 1, **options: Any) -> Traine
         {"model": [model]},
         {
             "settings": settings.to_parameter(),
+            "front_end": FrontEndSpec().to_parameter(),
             "seed": seed,
             "code_digest": "",
         },

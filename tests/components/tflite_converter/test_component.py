@@ -13,7 +13,8 @@ def test_construct() -> None:
         model=types.Channel(type=StudentModel),
         windows=types.Channel(type=DistillationSet),
         settings=settings,
+        seed=3,
         code_digest="abc",
     )
     assert node.outputs["variants"].type is TfliteVariants
-    assert node.exec_properties == {"settings": settings.to_parameter(), "code_digest": "abc"}
+    assert node.exec_properties == {"settings": settings.to_parameter(), "seed": 3, "code_digest": "abc"}

@@ -24,7 +24,7 @@ def test_each_precision_has_its_floor() -> None:
 
 
 def test_settings_survive_the_way_through_a_parameter() -> None:
-    settings = ConverterSettings(variants=("core-dynamic",), seed=3)
+    settings = ConverterSettings(variants=("core-dynamic",), golden_windows=3)
     assert ConverterSettings.from_parameter(settings.to_parameter()) == settings
 
 

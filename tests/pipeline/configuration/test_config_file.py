@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipeline.configuration.config_file import CONFIGS, ConfigError, dump, load_config, validate
-from pipeline.configuration.sources import check_sources, resolve
+from pipeline.configuration.resolved import ResolvedRun
+from pipeline.configuration.sources import resolve
 from pipeline.local.layout import RunLayout
 
 
@@ -22,6 +24,25 @@ def test_ready_configurations_are_valid(name: str) -> None:
 def test_a_dumped_configuration_reads_back() -> None:
     config = load_config("demo")
     assert validate(yaml.safe_load(dump(config)), "dump") == config
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "gate.budgets",
+        "gate.tracking_uri",
+        "gate.registered_model",
+        "gate.without_registry",
+        "evaluation.front_end",
+        "evaluation.synthetic",
+        "conversion.seed",
+        "synthetic.seed",
+        "teacher_training.front_end",
+    ],
+)
+def test_what_a_section_is_given_by_another_is_no_setting(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{re.escape(key)}: unknown key"):
+        load_config("demo", [f"{key}=0"])
 
 
 @pytest.mark.parametrize(
@@ -119,14 +140,14 @@ def test_a_key_given_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
 def test_missing_folders_are_refused_with_their_keys(tmp_path: Path) -> None:
     config = load_config("real_audio", [f"data_root={tmp_path}", f"teacher_root={tmp_path}"])
     with pytest.raises(ConfigError, match=r"corpus.root: there is no folder .*mini_audioset") as error:
-        check_sources(resolve(config, RunLayout(tmp_path)))
+        ResolvedRun.of(config, RunLayout(tmp_path)).check()
     assert "TINYTRILL_DATA_ROOT" in str(error.value)
 
 
 def test_a_missing_teacher_file_is_refused_with_its_key(tmp_path: Path, shared_data: Path) -> None:
     config = load_config("real_audio", [f"data_root={shared_data}", f"teacher_root={tmp_path}"])
     with pytest.raises(ConfigError, match=r"distillation.teacher.teachers.0.stages.0.file: .*yamnet"):
-        check_sources(resolve(config, RunLayout(tmp_path)))
+        ResolvedRun.of(config, RunLayout(tmp_path)).check()
 
 
 def test_roots_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,9 +155,6 @@ def test_roots_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
     resolved = resolve(load_config("real_audio"), RunLayout(tmp_path / "run"))
     assert resolved.corpus.root == str(tmp_path / "sound" / "mini_audioset")
     assert resolved.push.tracking_uri == f"sqlite:///{tmp_path}/run/mlflow.db"
-    # The gate competes with what the pusher's registry holds.
-    assert resolved.gate.tracking_uri == resolved.push.tracking_uri
-    assert resolved.gate.registered_model == resolved.push.registered_model
 
 
 def test_a_place_is_told_as_a_person_writes_it() -> None:

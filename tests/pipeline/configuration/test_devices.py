@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.configuration.config_file import ConfigError, load_config
 from pipeline.configuration.devices import check_devices, device_digest, resolve_devices
-from pipeline.configuration.sources import check_sources, resolve
+from pipeline.configuration.resolved import ResolvedRun
 from pipeline.local.layout import RunLayout
 from schemas.devices import AdbDevice, Device, HostDevice, ReplayDevice
 from schemas.latency_reports import LatencyReport
@@ -63,7 +63,7 @@ def test_a_run_asks_for_them_before_it_starts(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"latency\.devices\.old\.report: .* no latency_report\.json and no"
     ):
-        check_sources(resolve(config, RunLayout(tmp_path)))
+        ResolvedRun.of(config, RunLayout(tmp_path)).check()
 
 
 @pytest.mark.parametrize("file", ["tool", LatencyReport.SAMPLES])

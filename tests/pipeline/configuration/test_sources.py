@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from components.noss_ingest import sources as noss_sources
+from components.noss_ingest.sources import TaskSources
 from pipeline.configuration.config_file import ConfigError, load_config
-from pipeline.configuration.sources import check_sources, data_digests, resolve
+from pipeline.configuration.resolved import ResolvedRun
+from pipeline.configuration.sources import resolve
 from pipeline.local.layout import RunLayout
 from tests.components.audio_ingest.corpora import make_corpus
 from tests.components.common.audio.stored_files import StoredFiles
@@ -37,17 +39,18 @@ def test_a_url_for_tasks_or_teachers_is_refused(tmp_path: Path, key: str, variab
 def test_a_stored_corpus_is_checked_and_fingerprinted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(noss_sources, "check_sources", lambda *_, **__: None)
-    monkeypatch.setattr(noss_sources, "sources_digest", lambda *_: "tasks")
+    monkeypatch.setattr(TaskSources, "of", lambda *_, **__: SimpleNamespace(check=str, digest=str))
     StoredFiles.store(make_corpus(tmp_path / "c", 2, 1), URL)
     config = load_config(
         "demo", ["synthetic=null", f"corpus.root={URL}", "corpus.labels=all", f"teacher_root={tmp_path}"]
     )
-    config = resolve(config, RunLayout(tmp_path / "run"))
-    check_sources(config)
-    before = data_digests(config, RunLayout(tmp_path / "run")).corpus
+    layout = RunLayout(tmp_path / "run")
+    run = ResolvedRun.of(config, layout)
+    run.check()
+    before = run.digests.corpus
     StoredFiles.files[f"{URL}/audios/eval_segments/Yxxxxxxxxxxx.wav"] = b"new"
-    assert before != data_digests(config, RunLayout(tmp_path / "run")).corpus
+    # A run stays what it was found to be; the next one is looked at anew.
+    assert before == run.digests.corpus != ResolvedRun.of(config, layout).digests.corpus
     del StoredFiles.files[f"{URL}/eval_segments.csv"]
     with pytest.raises(ConfigError, match=rf"^corpus\.segments\.eval: there is no file '{URL}/eval_segments"):
-        check_sources(config)
+        run.check()

@@ -143,14 +143,14 @@ def test_kubeflow_reads_it_and_every_wire_has_two_ends(compiled: Compiled) -> No
 
 def test_every_node_of_the_dag_is_there_and_is_fed_as_there(compiled: Compiled) -> None:
     from pipeline.configuration.sources import DataDigests, resolve
-    from pipeline.dag import create_pipeline
     from pipeline.kubeflow.names import task_name
     from pipeline.local.layout import RunLayout
+    from tests.pipeline.wired_nodes import wired_nodes
 
     layout = RunLayout(Path("/scratch"))
     config = resolve(compiled.config, layout)
     digests = DataDigests(references={"other": ""})
-    nodes = {node.id: node for node in create_pipeline(config, layout, digests).components}
+    nodes = wired_nodes(config, layout, digests)
     owner = {f"{step}.{one}": task_name(f"Candidate.{one}") for one in compiled.ids for step in STEPS}
     name = {node_id: owner.get(node_id, task_name(node_id)) for node_id in nodes}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from components.common.frontier.settings import GateDemands
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import load_config, validate
 from pipeline.kubeflow.compile import marked
@@ -37,7 +38,12 @@ def compiled(*overrides: str) -> RunConfig:
 
 def gate(config: RunConfig) -> dict[str, Any]:
     """Parameters of the gate, and of the pusher but for the settings."""
-    return {"settings": config.gate.to_parameter(), "config_json": config.request(), "run_name": "frill"}
+    return {
+        "settings": GateDemands.of(config.gate, config.latency.devices).to_parameter(),
+        "tracking_uri": config.push.tracking_uri,
+        "config_json": config.request(),
+        "run_name": "frill",
+    }
 
 
 def test_places_start_at_the_roots_and_numbers_stay() -> None:
@@ -85,7 +91,7 @@ def test_credentials_of_the_store_go_where_mlflow_looks_for_them_and_nowhere_els
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", secret if by_environment else "")
     filled = apply(gate(compiled()), {**ROOTS, MLFLOW_URI: "" if by_environment else secret})
-    assert json.loads(filled["settings"])["tracking_uri"] == "https://mlflow.example"
+    assert filled["tracking_uri"] == "https://mlflow.example"
     assert json.loads(filled["config_json"])["push"]["tracking_uri"] == "https://mlflow.example"
     assert not [value for value in filled.values() for part in ("zyxwv", "s%40fe", "s@fe") if part in value]
     assert os.environ["MLFLOW_TRACKING_USERNAME"] == "zyxwv"
@@ -141,12 +147,10 @@ def test_a_device_is_replaced_wherever_it_stands_and_its_files_start_at_the_root
     filled = apply(gate(config), values)
     budgets = json.loads(filled["settings"])["budgets"]
     assert [one["real_time_factor"] for one in budgets["phone"]] == [0.5]
-    # The gate's budgets are held against the devices' there.
     told = validate(json.loads(filled["config_json"]), "the configuration")
     replaced = told.latency.devices["phone"]
     assert isinstance(replaced, AdbDevice)
     assert replaced.benchmark_model == "/sound/bin/bm"
-    assert told.gate.budgets == {"phone": replaced.budgets}
     assert [one.real_time_factor for one in replaced.budgets] == [0.5]
     assert told.latency.devices["host"] == host
 
@@ -156,7 +160,6 @@ def test_a_device_without_budgets_takes_those_of_the_one_it_replaces_away() -> N
     filled = apply(gate(config), {**ROOTS, "device_phone": "{backend: host}", MLFLOW_URI: "http://mlflow"})
     assert json.loads(filled["settings"])["budgets"] == {}
     told = validate(json.loads(filled["config_json"]), "the configuration")
-    assert told.gate.budgets == {}
     assert told.latency.devices["phone"] == HostDevice()
 
 

@@ -11,7 +11,7 @@ from components.common.tracking.faults import StoreRefused, StoreUnreachable, Tr
 from components.common.tracking.registered import RegisteredVersion
 from components.frontier_pusher.settings import PusherSettings
 from pipeline.configuration.config_file import ConfigError, load_config
-from pipeline.configuration.sources import data_digests, resolve
+from pipeline.configuration.resolved import ResolvedRun
 from pipeline.local.layout import RunLayout
 from pipeline.models import registry_digest as room
 from pipeline.models.registry_digest import registry_digest
@@ -106,8 +106,7 @@ def answer(fault: TrackingFault, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     monkeypatch.setattr(room, "registered_versions", refuses)
     config = load_config("demo", ["push.tracking_uri=http://mlflow.example", f"push.if_unreachable={policy}"])
-    layout = RunLayout(tmp_path)
-    return data_digests(resolve(config, layout), layout).registry
+    return ResolvedRun.of(config, RunLayout(tmp_path)).digests.registry
 
 
 def test_a_registry_that_does_not_answer_is_done_without_if_so_configured(

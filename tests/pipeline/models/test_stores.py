@@ -9,7 +9,8 @@ import pytest
 
 from components.common.tracking.stores import keep_credentials_aside
 from pipeline.configuration.config_file import ConfigError, load_config
-from pipeline.configuration.sources import resolve
+from pipeline.configuration.sources import DataDigests, resolve
+from pipeline.dag import create_nodes
 from pipeline.local.layout import RunLayout
 from pipeline.models.stores import store_of
 
@@ -62,7 +63,7 @@ def test_a_runs_store_is_that_of_the_environment_without_its_password(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:pass-word@host:5000")
     resolved = resolve(load_config("demo"), RunLayout(tmp_path))
-    assert resolved.push.tracking_uri == resolved.gate.tracking_uri == "http://host:5000"
+    assert resolved.push.tracking_uri == "http://host:5000"
     assert "pass-word" not in resolved.to_parameter()
 
 
@@ -84,5 +85,10 @@ def test_without_a_named_store_a_run_has_its_own(tmp_path: Path) -> None:
 def test_the_gate_may_do_without_the_registry_only_if_the_run_may(
     tmp_path: Path, policy: str, without: bool
 ) -> None:
-    resolved = resolve(load_config("demo", [f"push.if_unreachable={policy}"]), RunLayout(tmp_path))
-    assert resolved.gate.without_registry is without
+    layout = RunLayout(tmp_path)
+    resolved = resolve(load_config("demo", [f"push.if_unreachable={policy}"]), layout)
+    nodes = create_nodes(resolved, layout, DataDigests())
+    (gate,) = (node for node in nodes if node.id == "FrontierGate")
+    assert gate.exec_properties["without_registry"] == without
+    assert gate.exec_properties["tracking_uri"] == f"sqlite:///{tmp_path}/mlflow.db"
+    assert gate.exec_properties["registered_model"] == "tinytrill"

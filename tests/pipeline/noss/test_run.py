@@ -20,7 +20,7 @@ from tests.components.noss_evaluator.helpers import tone
 from tests.components.noss_evaluator.networks import mean_tflite
 from tests.pipeline.made_up_tasks import QUICK, make_task, request, times_of_files, written_since
 
-SETTINGS = NossEvaluatorSettings()
+HEARD = FrontEndSpec(), NossEvaluatorSettings().hop_samples
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +103,7 @@ def test_a_model_that_is_not_finite_fails_with_its_name(root: Path, tmp_path: Pa
 
 
 def test_a_students_file_says_what_it_hears(student: Path) -> None:
-    settings = SETTINGS.model_copy(update={"front_end": FrontEndSpec(mels=40)})
-    model = find_model(str(student), settings)
+    model = find_model(str(student), FrontEndSpec(mels=40), 15_360)
     assert (model.name, model.front_end) == ("tiny-core-float32", FrontEndSpec())
     subject = model.load(2)
     assert (subject.kind, subject.model, subject.variant) == ("student", "tiny", "core-float32")
@@ -115,9 +114,10 @@ def test_a_teacher_hears_as_the_teacher_of_a_run(student: Path, tmp_path: Path) 
     wave = tmp_path / "wave.tflite"
     wave.write_bytes(mean_tflite("wave"))
     for path, hears in ((student, "log_mel"), (wave, "waveform")):
-        model = find_teacher(str(path), SETTINGS)
+        model = find_teacher(str(path), *HEARD)
         subject = model.load(1)
         assert (model.name, subject.name, subject.kind) == ("teacher", "teacher", "teacher")
+        assert (model.argument, model.as_teacher) == (str(path), True)
         assert subject.hears == hears
         assert subject.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -125,19 +125,18 @@ def test_a_teacher_hears_as_the_teacher_of_a_run(student: Path, tmp_path: Path) 
 def test_a_bare_file_is_known_by_its_input(tmp_path: Path) -> None:
     core = tmp_path / "some core.tflite"
     core.write_bytes(mean_tflite("core"))
-    model = find_model(str(core), SETTINGS)
+    model = find_model(str(core), *HEARD)
     subject = model.load(1)
     assert (model.name, subject.kind, subject.hears) == ("some-core", "reference", "log_mel")
     assert subject.sha256 == hashlib.sha256(core.read_bytes()).hexdigest()
     wave = tmp_path / "wave.tflite"
     wave.write_bytes(mean_tflite("wave"))
-    heard = find_model(str(wave), SETTINGS).load(1)
+    heard = find_model(str(wave), *HEARD).load(1)
     assert (heard.model, heard.hears, heard.sha256) == (
         "wave", "clip", hashlib.sha256(wave.read_bytes()).hexdigest(),
     )  # fmt: skip
-    other = SETTINGS.model_copy(update={"front_end": FrontEndSpec(mels=40)})
     with pytest.raises(ConfigError, match=r"maps \[1, 96, 64\] to .*patches: \(1, 96, 40\)"):
-        find_model(str(core), other)
+        find_model(str(core), FrontEndSpec(mels=40), 15_360)
 
 
 def test_a_description_is_read_and_its_files_lie_beside_it(tmp_path: Path) -> None:
@@ -146,18 +145,18 @@ def test_a_description_is_read_and_its_files_lie_beside_it(tmp_path: Path) -> No
     page.write_text(
         "kind: tflite\nname: the chain\nlicence: MIT\nstages: [{file: chain.tflite, scale: 2.0}]\n"
     )
-    model = find_model(str(page), SETTINGS)
+    model = find_model(str(page), *HEARD)
     subject = model.load(1)
     assert (model.name, subject.model, subject.licence) == ("the-chain", "the-chain", "MIT")
     page.write_text("kind: tflite\nstages: [{file: gone.tflite}]\n")
     with pytest.raises(ConfigError, match=r"gone\.tflite does not exist"):
-        find_model(str(page), SETTINGS)
+        find_model(str(page), *HEARD)
     page.write_text("kind: tflite\nfiles: []\n")
     with pytest.raises(ConfigError, match=r"chain\.yaml: .*stages: is required"):
-        find_model(str(page), SETTINGS)
+        find_model(str(page), *HEARD)
     page.write_text("kind: trained\n")
     with pytest.raises(ConfigError, match="a teacher of kind 'trained' is trained by a run of the pipeline"):
-        find_model(str(page), SETTINGS)
+        find_model(str(page), *HEARD)
 
 
 @pytest.mark.parametrize(
@@ -170,23 +169,23 @@ def test_a_description_is_read_and_its_files_lie_beside_it(tmp_path: Path) -> No
     ],
 )
 def test_models_that_are_no_files(argument: str, name: str) -> None:
-    model = find_model(argument, SETTINGS)
-    assert (model.name, model.front_end, model.hop_samples) == (name, FrontEndSpec(), SETTINGS.hop_samples)
+    model = find_model(argument, *HEARD)
+    assert (model.name, model.front_end, model.hop_samples) == (name, *HEARD)
 
 
 def test_folders_and_networks_are_known_by_what_they_hold(tmp_path: Path) -> None:
     saved = tmp_path / "saved"
     saved.mkdir()
     (saved / "saved_model.pb").write_bytes(b"x")
-    assert find_model(str(saved), SETTINGS).name == "saved"
+    assert find_model(str(saved), *HEARD).name == "saved"
     network = tmp_path / "network.onnx"
     network.write_bytes(b"")
-    assert find_model(str(network), SETTINGS).name == "network"
+    assert find_model(str(network), *HEARD).name == "network"
     checkpoint = tmp_path / "wav2vec"
     checkpoint.mkdir()
     (checkpoint / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match=r"wav2vec does not exist or is not a folder with config.json and"):
-        find_model(str(checkpoint), SETTINGS)
+        find_model(str(checkpoint), *HEARD)
 
 
 def test_what_is_no_model_is_refused_with_what_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -227,7 +226,7 @@ def test_settings_come_from_a_configuration(tmp_path: Path, monkeypatch: pytest.
     given = resolve(
         BenchmarkRequest(("logmel",), tmp_path, config="trillsson", overrides=("evaluation.resamples=123",))
     )
-    assert (given.front_end.mels, given.evaluation.front_end.mels) == (80, 80)
+    assert given.front_end.mels == 80
     assert (given.evaluation.hop_samples, given.evaluation.resamples) == (31360, 123)
     with pytest.raises(ConfigError, match=r"evaluation.resample: unknown key; did you mean 'resamples'"):
         resolve(BenchmarkRequest(("logmel",), tmp_path, overrides=("evaluation.resample=123",)))

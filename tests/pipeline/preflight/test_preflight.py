@@ -11,7 +11,7 @@ import yaml
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
 from pipeline.configuration.config_file import ConfigError, load_config
-from pipeline.configuration.sources import check_sources, resolve
+from pipeline.configuration.resolved import ResolvedRun
 from pipeline.local.layout import RunLayout
 from pipeline.local.runner import run_locally
 from pipeline.preflight import examine
@@ -49,10 +49,9 @@ def configuration(root: Path, folder: Path, **changes: Any) -> Path:
 
 def told(path: Path, folder: Path) -> list[str]:
     lines: list[str] = []
-    layout = RunLayout(folder / "run")
-    config = resolve(load_config(path), layout)
-    check_sources(config)
-    examine(config, layout, lines.append)
+    run = ResolvedRun.of(load_config(path), RunLayout(folder / "run"))
+    run.check()
+    examine(run, lines.append)
     return lines
 
 

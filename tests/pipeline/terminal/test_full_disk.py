@@ -14,9 +14,8 @@ from rich.console import Console
 
 from components.common.store.publishing import publish
 from pipeline import dag
-from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import load_config
-from pipeline.configuration.sources import DataDigests
+from pipeline.configuration.resolved import ResolvedRun
 from pipeline.local.layout import RunLayout
 from pipeline.local.runner import RunFailed, _run_pipeline
 from pipeline.terminal.ending import unforeseen
@@ -43,16 +42,16 @@ def Large(
     write(made.uri, 6)
 
 
-def two_nodes(config: RunConfig, layout: RunLayout, digests: DataDigests) -> Any:
+def two_nodes(run: ResolvedRun) -> Any:
     small = Small()
     large = Large(given=small.outputs["made"])
     return tfx.dsl.Pipeline(
         pipeline_name="full",
-        pipeline_root=str(layout.artifacts),
+        pipeline_root=str(run.layout.artifacts),
         components=[small, large],
         enable_cache=True,
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            str(layout.metadata)
+            str(run.layout.metadata)
         ),
     )
 
@@ -82,8 +81,8 @@ def test_a_run_goes_on_when_there_is_room_again(
     (small_disk / "filler").write_bytes(b"x" * filler * _MIB)
 
     def run() -> Any:
-        config, console = load_config("demo", []), Console(file=StringIO())
-        return _run_pipeline(config, layout, DataDigests(), console, False)[0]
+        resolved = ResolvedRun.of(load_config("demo"), layout)
+        return _run_pipeline(resolved, Console(file=StringIO()), False)[0]
 
     with pytest.raises(RunFailed) as failed:
         run()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from components.common.frontier.draws import MEAN, pack, unpack
-from components.common.frontier.settings import GateSettings, Goal, Slice
+from components.common.frontier.settings import GateDemands, Goal, Slice
 from components.common.tracking.registered import RegisteredVersion
 from components.frontier_gate.verdict import reach_verdict
 from schemas.comparison_reports import ModelSlices
@@ -187,7 +187,7 @@ def test_each_device_competes_with_its_own_registered_models() -> None:
         run.teacher.results[0],
         [],
         make_comparison(run),
-        GateSettings(),
+        GateDemands(),
         "test",
         {"host": [strong]},
     )

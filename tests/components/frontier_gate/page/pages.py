@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.frontier_gate import page
 from tests.components.frontier_gate.made_up import material_of, verdict_on
 from tests.components.frontier_gate.page.outline import Node, read
 from tests.made_up_runs import Run
 
 
-def html_of(run: Run, settings: GateSettings | None = None, *changes: dict[str, Any], **whole: Any) -> str:
+def html_of(run: Run, settings: GateDemands | None = None, *changes: dict[str, Any], **whole: Any) -> str:
     """The page on a run; ``changes`` are of the verdict's devices, ``whole`` of the verdict."""
-    settings = settings or GateSettings()
+    settings = settings or GateDemands()
     verdict = verdict_on(run, settings)
     devices = [
         device.model_copy(update=changes[i] if i < len(changes) else {})
@@ -24,7 +24,7 @@ def html_of(run: Run, settings: GateSettings | None = None, *changes: dict[str, 
     return page.render(material_of(run, verdict, settings), b"a picture", b"a heat map")
 
 
-def page_of(run: Run, settings: GateSettings | None = None, *changes: dict[str, Any], **whole: Any) -> Node:
+def page_of(run: Run, settings: GateDemands | None = None, *changes: dict[str, Any], **whole: Any) -> Node:
     return read(html_of(run, settings, *changes, **whole))
 
 

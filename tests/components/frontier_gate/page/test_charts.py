@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.common.frontier.settings import GateSettings, Goal, Slice
+from components.common.frontier.settings import GateDemands, Goal, Slice
 from components.frontier_gate.page.axes import Axis
 from components.frontier_gate.page.scatter import HEIGHT, WIDTH, Scatter, scatter, staircase
 from schemas.devices import Budget
@@ -27,11 +27,11 @@ def run(devices: dict[str, float] | None = None) -> Run:
 
 def chart_of(
     run: Run,
-    settings: GateSettings | None = None,
+    settings: GateDemands | None = None,
     changes: dict[str, object] | None = None,
     kind: VariantInput = "wave",
 ) -> Scatter:
-    settings = settings or GateSettings()
+    settings = settings or GateDemands()
     verdict = verdict_on(run, settings)
     device: DeviceVerdict = verdict.devices[0].model_copy(update=changes or {})
     material = material_of(run, verdict, settings)
@@ -77,7 +77,7 @@ def test_the_stairs_go_through_what_is_better_at_each_cost() -> None:
 
 def test_stairs_of_what_the_goals_leave_only_where_they_differ() -> None:
     assert chart_of(run()).feasible == ""
-    chart = chart_of(run(), GateSettings(goals=(Goal(metric="quality", limit=0.66),)))
+    chart = chart_of(run(), GateDemands(goals=(Goal(metric="quality", limit=0.66),)))
     slow = next(mark for mark in chart.marks if mark.status == "blessed")
     assert chart.feasible == f"M{slow.x:g} {slow.y:g}H{WIDTH - 16:g}"
     assert chart.frontier.count("V") == 1
@@ -129,7 +129,7 @@ def test_teacher_and_baselines_are_levels_of_every_quality() -> None:
 
 
 def test_goals_and_budgets_stand_on_their_axes() -> None:
-    settings = GateSettings(
+    settings = GateDemands(
         goals=(
             Goal(metric="quality", kind="max_degradation", limit=0.1, relative=True),
             Goal(metric="quality", task="speaker", limit=0.62),
@@ -180,14 +180,14 @@ def test_a_real_time_factor_is_no_time_where_files_hear_unequal_lengths() -> Non
         for one in unequal.latencies[0].measurements
     ]
     unequal.latencies[0] = unequal.latencies[0].model_copy(update={"measurements": measurements})
-    settings = GateSettings(budgets={"host": (Budget(real_time_factor=0.005),)}, host_may_bless=True)
+    settings = GateDemands(budgets={"host": (Budget(real_time_factor=0.005),)}, host_may_bless=True)
     chart = chart_of(unequal, settings)
     assert [line.kind for line in axis(chart.x_axes, "rtf").lines] == ["budget"]
     assert chart.x.lines == chart.x.outside == []
 
 
 def test_a_line_far_away_is_told_and_does_not_squeeze_the_points() -> None:
-    settings = GateSettings(
+    settings = GateDemands(
         budgets={"host": (Budget(percentile="p90", milliseconds=500),)}, host_may_bless=True
     )
     near, far = chart_of(run()), chart_of(run(), settings)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.common.frontier.settings import GateSettings, Goal
+from components.common.frontier.settings import GateDemands, Goal
 from components.frontier_gate import page
 from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.devices import Budget
@@ -27,7 +27,7 @@ MOST_BYTES = 3_000_000
 
 
 def test_a_run_on_two_devices() -> None:
-    settings = GateSettings(goals=(Goal(metric="quality", limit=0.65),))
+    settings = GateDemands(goals=(Goal(metric="quality", limit=0.65),))
     verdict = verdict_on(demo_run(devices={"pixel": 2.0, "host": 1.0}), settings)
     outline = page_of(demo_run(devices={"pixel": 2.0, "host": 1.0}), settings)
     (header,) = outline.all("header")
@@ -115,7 +115,7 @@ def test_without_the_script_tables_and_charts_are_there() -> None:
 
 
 def test_the_script_reads_what_the_tables_say() -> None:
-    run, settings = demo_run(), GateSettings(goals=(Goal(metric="quality", limit=0.65),))
+    run, settings = demo_run(), GateDemands(goals=(Goal(metric="quality", limit=0.65),))
     verdict = verdict_on(run, settings)
     data = data_of(page_of(run, settings))
     device = data["devices"]["host"]
@@ -142,7 +142,7 @@ def test_the_script_reads_what_the_tables_say() -> None:
 
 
 def test_a_closed_gate_is_said_first_with_its_reasons() -> None:
-    settings = GateSettings(budgets={"host": (Budget(percentile="p90", milliseconds=3),)})
+    settings = GateDemands(budgets={"host": (Budget(percentile="p90", milliseconds=3),)})
     outline = page_of(demo_run(devices={"pixel": 2.0, "host": 1.0}), settings)
     (header,) = outline.all("header")
     (box,) = header.all(classes="closed")
@@ -156,7 +156,7 @@ def test_a_closed_gate_is_said_first_with_its_reasons() -> None:
 
 
 def test_nothing_meets_the_goals() -> None:
-    outline = page_of(demo_run(), GateSettings(goals=(Goal(metric="quality", limit=0.99),)))
+    outline = page_of(demo_run(), GateDemands(goals=(Goal(metric="quality", limit=0.99),)))
     assert "nothing pushed" in outline.all("article")[0].text
     assert "quality at least 0.99 0 of 32" in outline.by_id("device-host").text
     assert len(rows(outline, "frontier-host")) == len([p for p in points_of(demo_run()) if p.on_frontier])
@@ -166,7 +166,7 @@ def test_the_whole_frontier_and_what_the_goals_leave() -> None:
     # Quality has no interval. Only the best student's float files keep to it. The dynamic wave file, too near
     # to be told apart in quality but faster, beats the float one.
     limit = max(point.quality for point in points_of(demo_run(doubt=0))) - 0.0005
-    settings = GateSettings(goals=(Goal(metric="quality", limit=limit),))
+    settings = GateDemands(goals=(Goal(metric="quality", limit=limit),))
     (device,) = verdict_on(demo_run(doubt=0), settings).devices
     outline = page_of(demo_run(doubt=0), settings)
     section = outline.by_id("device-host").text
@@ -245,7 +245,7 @@ def test_the_page_is_written_beside_the_pictures(tmp_path: Path) -> None:
 
 def test_1152_points_stay_light() -> None:
     run = frill_run()
-    html = html_of(run, GateSettings(goals=(Goal(metric="quality", limit=0.65),)))
+    html = html_of(run, GateDemands(goals=(Goal(metric="quality", limit=0.65),)))
     assert len(html.encode()) < MOST_BYTES * 0.6
     outline = read(html)
     assert len(outline.all("g", classes="mark")) == len(rows(outline, "points-host")) == 1152

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from components.common.frontier.settings import GateSettings, Goal
+from components.common.frontier.settings import GateDemands, Goal
 from components.frontier_gate.page.curves import WIDTH as CURVE_WIDTH
 from components.frontier_gate.page.curves import curves
 from components.frontier_gate.page.data import colour_factors, to_script
@@ -27,7 +27,7 @@ BEST, QUICK, BEATEN = mobilenet("large"), mobilenet("tiny"), mobilenet("small")
 def judged(*goals: Goal, **changes: object) -> DeviceVerdict:
     """The best one is slow, the quick one is worse, the third is beaten by both."""
     made = {BEST: [Made(0.75, 8.0, size=9)], QUICK: [Made(0.7, 2.0)], BEATEN: [Made(0.65, 9.0)]}
-    verdict = verdict_on(make_run(made), GateSettings(goals=goals))
+    verdict = verdict_on(make_run(made), GateDemands(goals=goals))
     return verdict.devices[0].model_copy(update=changes)
 
 
@@ -50,7 +50,7 @@ def test_why_a_point_is_blessed_or_not() -> None:
 
 def test_why_a_point_is_blessed_that_is_not_on_the_frontier() -> None:
     made = {BEST: [Made(0.75, 8.0, size=9)], BEATEN: [Made(0.7, 9.0, size=5)]}
-    device = verdict_on(make_run(made), GateSettings(goals=(Goal(metric="bytes", limit=6),))).devices[0]
+    device = verdict_on(make_run(made), GateDemands(goals=(Goal(metric="bytes", limit=6),))).devices[0]
     assert words(device)[BEATEN.candidate_id] == (
         f"blessed: meets the goal; only beaten by what misses one: {point(BEST)}"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.common.tracking.names import POINT_TAG
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.verdict import reach_verdict
@@ -87,7 +87,7 @@ def _push(root: Path, run: Run, uri: str, run_name: str) -> None:
         teacher_result(run.teacher),
         [],
         comparison,
-        GateSettings(),
+        GateDemands(),
         run_name,
     )
     _all_blessed(verdict).save(folder)

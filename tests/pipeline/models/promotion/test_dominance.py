@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from pipeline.models.promotion.dominance import as_incumbent, check_dominance
 from pipeline.models.promotion.evidence import gather, standing_of
 from tests.pipeline.models.promotion.pushed import NAME, SMALL, STRONG, number
@@ -19,9 +19,9 @@ def test_the_same_file_is_not_beaten_by_itself(registry: Any, tmp_path: Path) ->
     known = standing_of(version)
     assert known is not None and known.standing is not None
     again = replace(known, standing=known.standing.model_copy(update={"reference_sha256": "0" * 64}))
-    champion = as_incumbent(evidence, again, GateSettings())
+    champion = as_incumbent(evidence, again, GateDemands())
     assert champion.reason
-    found = check_dominance(evidence, GateSettings(), GateSettings(), champion)
+    found = check_dominance(evidence, GateDemands(), GateDemands(), champion)
     assert found.passed
     assert "is the same file" in found.words
 
@@ -30,7 +30,7 @@ def test_margins_are_those_of_the_run_where_the_axes_are_its_own(registry: Any, 
     evidence, _ = gather(registry, registry.get_model_version(NAME, number(registry, SMALL)), tmp_path)
     strong = standing_of(registry.get_model_version(NAME, number(registry, STRONG)))
     assert strong is not None
-    champion, gate = as_incumbent(evidence, strong, GateSettings()), GateSettings()
+    champion, gate = as_incumbent(evidence, strong, GateDemands()), GateDemands()
     assert not check_dominance(evidence, gate, gate, champion).passed
     # STRONG is better by 0.05 and by a tenth of the latency: within these margins nothing is.
     wide = [axis.model_copy(update={"margin": 0.5}) for axis in evidence.judged.axes]

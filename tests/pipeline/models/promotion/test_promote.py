@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.common.frontier.settings import GateSettings
+from components.common.frontier.settings import GateDemands
 from components.common.tracking.names import (
     EVIDENCE_TAG,
     FILES_TAG,
@@ -332,7 +332,7 @@ def test_every_kind_of_goal_is_asked(registry: Any, tmp_path: Path) -> None:
         ({"budgets": {"phone": [{"milliseconds": 0.1}]}}, ""),
     ]
     for settings, words in demands:
-        found = check_demands(evidence, GateSettings.model_validate(settings), None)
+        found = check_demands(evidence, GateDemands.model_validate(settings), None)
         assert found.passed == (not words), found
         assert found.words.startswith(words)
 

@@ -229,7 +229,7 @@ def test_other_axes_than_the_verdicts_are_refused(registry: Any) -> None:
 
 
 def test_demands_that_are_no_longer_made_are_written_down(registry: Any, tmp_path: Any) -> None:
-    from components.common.frontier.settings import GateSettings
+    from components.common.frontier.settings import GateDemands
     from components.tflite_converter.settings import ConverterSettings
     from pipeline.models.promotion.demands import no_longer_made
     from pipeline.models.promotion.evidence import gather
@@ -239,7 +239,7 @@ def test_demands_that_are_no_longer_made_are_written_down(registry: Any, tmp_pat
 
     def dropped(before: dict[str, Any], today: dict[str, Any]) -> list[str]:
         policies = [
-            Policy(GateSettings.model_validate(gate), ConverterSettings(), "made up")
+            Policy(GateDemands.model_validate(gate), ConverterSettings(), "made up")
             for gate in (today, before)
         ]
         return no_longer_made(evidence, *policies)

@@ -1,0 +1,1 @@
+"""Compiled pipelines in Argo's own validation, packing and controller."""

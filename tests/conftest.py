@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser import Browser, launch
+from tests.fork_server import fork_server
 
 if TYPE_CHECKING:
     from tests.pushed_runs import MakeScene, Scene
@@ -19,6 +20,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # A machine that tracks its own work in MLflow must not find tests there, nor tests its passwords.
 for _name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[_name]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps one fork server for all processes of a session."""
+    if not hasattr(config, "workerinput"):
+        server = fork_server()
+        server.__enter__()
+        config.add_cleanup(lambda: server.__exit__(None, None, None))
 
 
 def _shared(part: str) -> Path:

@@ -87,18 +87,43 @@ def scene(tmp_path: Path, tiny_files: dict[str, bytes], empty_store: Path) -> Ma
     return make
 
 
+# Groups of tests that take minutes, longest first; see pytest_collection_modifyitems.
+LONGEST = (
+    "demo",
+    "e2e/test_registry.py",
+    "e2e/test_real_audio.py",
+    "components/student_trainer",
+    "components/noss_evaluator",
+    "components/tflite_converter",
+    "components/common/modeling",
+    "components/common/package",
+    "components/audio_ingest",
+    "components/frontier_pusher",
+    "components/latency_benchmark",
+)
+
+
 @pytest.hookimpl(tryfirst=True)  # before the distribution reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps a component's tests in one process, so that what they share is made once; whole runs first.
+    """Keeps a component's tests in one process, so that what they share is made once; the longest first.
 
-    Modules of several rooms that share something name a group of their own.
-
-    Whole runs take longest: started last, one process would wait for another's at the end.
+    Modules of several rooms that share something name a group of their own. A long group that was started
+    last would leave one process with work and the others without.
     """
-    items.sort(key=lambda item: "e2e" not in item.path.parts)
+    groups = {}
     for item in items:
-        if item.get_closest_marker("xdist_group"):
-            continue
-        parts = item.path.relative_to(REPOSITORY / "tests").parts
-        group = parts[:2] if parts[0] == "components" else parts
-        item.add_marker(pytest.mark.xdist_group("/".join(group)))
+        marker = item.get_closest_marker("xdist_group")
+        if marker is None:
+            parts = item.path.relative_to(REPOSITORY / "tests").parts
+            if parts[0] == "components":
+                parts = parts[: 3 if parts[1] == "common" else 2]
+            marker = pytest.mark.xdist_group("/".join(parts))
+            item.add_marker(marker)
+        groups[item] = marker.args[0]
+    slow = {groups[item] for item in items if item.get_closest_marker("slow")}
+
+    def length(item: pytest.Item) -> int:
+        group = groups[item]
+        return LONGEST.index(group) if group in LONGEST else len(LONGEST) + (group not in slow)
+
+    items.sort(key=length)

@@ -218,9 +218,11 @@ def _over() -> bool:
 
 def _next_command(listening: socket.socket) -> list[str]:
     """Serves until the session is over; returns in each command's process, with its arguments."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
     while True:
         select.select([listening, sys.stdin], [], [])
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if _over():
             raise SystemExit
         connection = listening.accept()[0]
@@ -228,7 +230,6 @@ def _next_command(listening: socket.socket) -> list[str]:
             break
         connection.close()
     # One process a command waits for it and tells how it ended; the server goes on meanwhile.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     listening.close()
     _, streams, _, _ = socket.recv_fds(connection, 1, 3)
     with connection.makefile("rb") as sent:

@@ -16,7 +16,7 @@ LOOK = """
 import json, os, sys
 print(json.dumps({
     "name": __name__, "argv": sys.argv, "cwd": os.getcwd(), "env": dict(os.environ),
-    "input": sys.stdin.read(), "loaded": "tensorflow" in sys.modules, "group": os.getpgid(0), "pid": os.getpid(),
+    "input": sys.stdin.read(), "loaded": "tensorflow" in sys.modules, "group": os.getpgid(0),
 }))
 print("to stderr", file=sys.stderr)
 """

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from components.common.store.publishing import make_once
 from tests.browser import Browser, launch
 from tests.fork_server import fork_server
 
 if TYPE_CHECKING:
+    from tests.components.tflite_converter.conftest import Converted
     from tests.pushed_runs import MakeScene, Scene
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -51,6 +53,13 @@ def shared_models() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of the session, for what is made once."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless browser, the same for all tests of a process; see tests/browser.py."""
     with launch() as found:
@@ -61,19 +70,30 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def tiny_files() -> dict[str, bytes]:
+def tiny_files(shared_folder: Path) -> dict[str, bytes]:
     """Real TFLite files ``wave-1``, ``wave-2``, ``core-1`` and ``core-2``; see tests/pushed_runs.py."""
-    from tests.pushed_runs import make_tiny_files
+    from tests.pushed_runs import write_tiny_files
 
-    return make_tiny_files()
+    make_once(shared_folder / "tiny-files", write_tiny_files)
+    return {path.stem: path.read_bytes() for path in (shared_folder / "tiny-files").iterdir()}
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_store(shared_folder: Path) -> Path:
     """A SQLite file of MLflow's with nothing in it, to be copied."""
     from tests.pushed_runs import make_empty_store
 
-    return make_empty_store(tmp_path_factory.mktemp("store"))
+    make_once(shared_folder / "empty-store", make_empty_store)
+    return shared_folder / "empty-store" / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def plain_student(shared_folder: Path) -> Converted:
+    """A float student, converted in every way; see ``Converted``."""
+    from tests.components.tflite_converter.conftest import Converted
+    from tests.students import mobilenet
+
+    return Converted(shared_folder / "plain-student", mobilenet("tiny", 0.5, embedding_width=64))
 
 
 @pytest.fixture

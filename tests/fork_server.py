@@ -16,6 +16,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import logging
 import os
 import runpy
 import select
@@ -197,6 +198,7 @@ def _main(listening: socket.socket) -> None:
     if not _over():
         for name in _LOADED:
             importlib.import_module(name)
+        logging.root.handlers.clear()  # which some of them made; a command makes its own
         gc.collect()
         gc.freeze()  # so that a child's collections do not copy what is here
     arguments = _next_command(listening)

@@ -48,6 +48,7 @@ def test_a_module_runs_as_one() -> None:
         ("import sys; sys.exit('no')", 1, "no\n"),
         ("1 / 0", 1, "ZeroDivisionError"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, ""),
+        ("import logging; logging.basicConfig(format='%(msg)s'); logging.warning('a')", 0, "a\n"),
         ("import atexit, sys; atexit.register(lambda: print('last', file=sys.stderr))", 0, "last\n"),
     ],
 )

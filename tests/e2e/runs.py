@@ -14,6 +14,7 @@ from tests.fork_server import run_python, start_python
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _NETWORK = "architecture: {name: mobilenet_v3, size: tiny, width: 0.25}, embedding_width: 32"
+PLAIN = f"{{{_NETWORK}}}"
 COMPRESSED = f"{{{_NETWORK}, svd_rank: 8, qat: bottleneck}}"
 SKIPPING = f"{{{_NETWORK}, statistics_skip: true, pooling: flatten}}"
 _STARTED = f"{{{_NETWORK}, warm_start: tiny-w0.25-gap-e32-svd8-qat}}"

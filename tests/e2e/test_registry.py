@@ -12,14 +12,14 @@ import pytest
 
 from pipeline.local.layout import RunLayout
 from schemas.push_reports import FrontierIndex
-from tests.e2e.runs import COMPRESSED, SKIPPING, SMALL, Finished, run, run_and_act
+from tests.e2e.runs import PLAIN, SKIPPING, SMALL, Finished, run, run_and_act
 from tests.fork_server import run_python
 from tests.mlflow_server import MlflowServer
 
 pytestmark = pytest.mark.slow
 
-OVERRIDES = (*SMALL, f"students.explicit=[{COMPRESSED}, {SKIPPING}]")
-CANDIDATES = ("tiny-w0.25-gap-e32-svd8-qat", "tiny-w0.25-flatten-e32-stat")
+OVERRIDES = (*SMALL, f"students.explicit=[{PLAIN}, {SKIPPING}]")
+CANDIDATES = ("tiny-w0.25-gap-e32", "tiny-w0.25-flatten-e32-stat")
 MODEL = "tinytrill-host"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,9 @@ for _name in [name for name in os.environ if name.startswith("MLFLOW_")]:
 def pytest_configure(config: pytest.Config) -> None:
     """Keeps one fork server for all processes of a session."""
     if not hasattr(config, "workerinput"):
-        server = fork_server()
-        server.__enter__()
-        config.add_cleanup(lambda: server.__exit__(None, None, None))
+        server = ExitStack()
+        server.enter_context(fork_server())
+        config.add_cleanup(server.close)
 
 
 def _shared(part: str) -> Path:
@@ -132,14 +133,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     groups = {}
     for item in items:
-        marker = item.get_closest_marker("xdist_group")
-        if marker is None:
-            parts = item.path.relative_to(REPOSITORY / "tests").parts
-            if parts[0] == "components":
-                parts = parts[: 3 if parts[1] == "common" else 2]
-            marker = pytest.mark.xdist_group("/".join(parts))
-            item.add_marker(marker)
-        groups[item] = marker.args[0]
+        named = item.get_closest_marker("xdist_group")
+        if named:
+            groups[item] = named.args[0]
+            continue
+        parts = item.path.relative_to(REPOSITORY / "tests").parts
+        if parts[0] == "components":
+            parts = parts[: 3 if parts[1] == "common" else 2]
+        groups[item] = "/".join(parts)
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
     slow = {groups[item] for item in items if item.get_closest_marker("slow")}
 
     def length(item: pytest.Item) -> int:

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
-_ADDRESS = "TINYTRILL_FORK_SERVER"
+_ADDRESS, _LOG = "TINYTRILL_FORK_SERVER", ".log"
 _LOADED = (
     "tensorflow",
     "tf_keras",
@@ -100,14 +100,14 @@ def fork_server() -> Iterator[None]:
     folder = tempfile.mkdtemp(prefix="fork-server-")
     os.environ[_ADDRESS] = os.path.join(folder, "socket")
     try:
-        with socket.socket(socket.AF_UNIX) as listening:
+        with socket.socket(socket.AF_UNIX) as listening, open(os.environ[_ADDRESS] + _LOG, "w") as log:
             listening.bind(os.environ[_ADDRESS])
             listening.listen()
             server = subprocess.Popen(
                 [sys.executable, "-m", "tests.fork_server", str(listening.fileno())],
-                stdin=subprocess.PIPE,  # its end is the server's
+                stdin=subprocess.PIPE,  # the server ends with it
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=log,
                 cwd=_REPOSITORY,
                 pass_fds=[listening.fileno()],
             )
@@ -136,7 +136,10 @@ def start_python(
       stdin: ``subprocess.PIPE`` or ``subprocess.DEVNULL``.
       stdout: A file, ``subprocess.PIPE`` or ``subprocess.DEVNULL``.
       stderr: As ``stdout``, or ``subprocess.STDOUT``.
-      start_new_session: Make it the first of a session, and so of a process group.
+      start_new_session: Make it the leader of a session, and so of a process group.
+
+    Raises:
+      RuntimeError: If the server ended, as when a module cannot be imported.
     """
     request = {
         "arguments": [os.fspath(argument) for argument in arguments],
@@ -144,16 +147,22 @@ def start_python(
         "env": dict(os.environ if env is None else env),
         "session": start_new_session,
     }
-    theirs, ours = zip(_ends(stdin, "w"), _ends(stdout, "r"), strict=True)
-    error = (theirs[1], None) if stderr == subprocess.STDOUT else _ends(stderr, "r")
+    given, write = _ends(stdin, "w")
+    out, read_out = _ends(stdout, "r")
+    err, read_err = (out, None) if stderr == subprocess.STDOUT else _ends(stderr, "r")
     connection = socket.socket(socket.AF_UNIX)
-    connection.connect(os.environ[_ADDRESS])
-    socket.send_fds(connection, [b"\0"], [*theirs, error[0]])
-    connection.sendall(json.dumps(request).encode())
-    connection.shutdown(socket.SHUT_WR)
-    for descriptor in {*theirs, error[0]}:
-        os.close(descriptor)
-    return Forked(connection, *ours, error[1])
+    try:
+        connection.connect(os.environ[_ADDRESS])
+        socket.send_fds(connection, [b"\0"], [given, out, err])
+        connection.sendall(json.dumps(request).encode())
+        connection.shutdown(socket.SHUT_WR)
+        return Forked(connection, write, read_out, read_err)
+    except (OSError, ValueError):
+        log = Path(os.environ[_ADDRESS] + _LOG).read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"the fork server does not answer; it wrote:\n{log[-3000:]}") from None
+    finally:
+        for descriptor in {given, out, err}:
+            os.close(descriptor)
 
 
 def run_python(

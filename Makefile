@@ -9,7 +9,7 @@ PYTEST := $(PY) -m pytest --ignore=tests/benchmarks --numprocesses auto --dist l
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test lint format unit slow bench lock clean
+.PHONY: help install demo test lint style format unit slow bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -23,12 +23,19 @@ install: $(INSTALLED) ## make .venv from requirements.lock (PYTHON=/path/to/pyth
 demo: $(INSTALLED) ## the whole road on a synthesised corpus: output/demo
 	@$(PY) pipeline_runner.py demo $(ARGS)
 
-test: lint unit slow ## lint and all tests
+# Types are checked while the tests run, and told after them.
+test: style ## lint and all tests
+	@types=$$(mktemp); trap 'rm -f "$$types"' EXIT; \
+	$(PY) -m mypy > "$$types" 2>&1 & \
+	$(PYTEST) $(ARGS); tests=$$?; \
+	wait $$!; lint=$$?; echo "$(PY) -m mypy"; cat "$$types"; exit $$((tests ? tests : lint))
 
-lint: $(INSTALLED) ## formatting, style and types
+lint: style ## formatting, style and types
+	$(PY) -m mypy
+
+style: $(INSTALLED)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy
 
 format: $(INSTALLED) ## put formatting and imports in order
 	$(PY) -m ruff check --fix .

@@ -14,11 +14,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections import deque
 from pathlib import Path
 from typing import Self
+
+from tests.fork_server import Forked, start_python
 
 ADMIN = "admin"
 # Uvicorn says so once it listens; with one worker, its application is complete before.
@@ -55,12 +56,12 @@ class MlflowServer:
         self.uri = f"http://127.0.0.1:{self._port}"
         self._password = password
         self._artifacts = artifacts or folder / "artifacts"
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Forked | None = None
         self.log: deque[str] = deque(maxlen=200)
 
     def start(self) -> None:
         """Starts it and waits until it answers; also after :meth:`kill`, at the same address."""
-        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+        command = ["-m", "mlflow", "server", "--workers", "1"]
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
         command += ["--artifacts-destination", str(self._artifacts)]
         command += ["--host", "127.0.0.1", "--port", str(self._port)]
@@ -69,14 +70,8 @@ class MlflowServer:
         if self._password:
             command += ["--app-name", "basic-auth"]
             environment |= self._guarded()
-        self._process = subprocess.Popen(
-            command,
-            env=environment,
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
+        self._process = start_python(
+            command, env=environment, cwd=self.folder, stderr=subprocess.STDOUT, start_new_session=True
         )
         ready = threading.Event()
         threading.Thread(target=self._listen, args=(self._process, ready), daemon=True).start()
@@ -112,7 +107,7 @@ class MlflowServer:
         )
         return {"MLFLOW_AUTH_CONFIG_PATH": str(settings), "MLFLOW_FLASK_SERVER_SECRET_KEY": "of a test"}
 
-    def _listen(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
+    def _listen(self, process: Forked, ready: threading.Event) -> None:
         """Reads what the server says, or its pipe would fill; its end is told too."""
         assert process.stdout is not None
         for line in process.stdout:

@@ -103,7 +103,7 @@ def make_scene(
 
     Args:
       root: An empty folder.
-      tiny_files: See :func:`make_tiny_files`; None: the files hold made-up bytes.
+      tiny_files: See :func:`write_tiny_files`; None: the files hold made-up bytes.
       empty_store: See :func:`make_empty_store`; it is copied. None: there is no store yet.
       blessed: Point ids by device; none: :data:`BLESSED` on the host.
       closed: Why a device's gate is closed.
@@ -146,21 +146,24 @@ def make_scene(
     return Scene({**inputs, "verdict": [verdict]}, settings, root)
 
 
-def make_tiny_files() -> dict[str, bytes]:
+def write_tiny_files(folder: Path) -> None:
     """``wave`` and ``core`` TFLite files that answer 8 dimensions, depending on ``scale``."""
-    return {f"{kind}-{scale}": _tiny_tflite(kind, scale) for kind in ("wave", "core") for scale in (1, 2)}
+    folder.mkdir()
+    for kind in ("wave", "core"):
+        for scale in (1, 2):
+            (folder / f"{kind}-{scale}.tflite").write_bytes(_tiny_tflite(kind, scale))
 
 
-def make_empty_store(folder: Path) -> Path:
-    """An MLflow database with its tables: making them takes seconds, copying them nothing."""
+def make_empty_store(folder: Path) -> None:
+    """Makes ``mlflow.db`` with MLflow's tables: making them takes seconds, copying them nothing."""
     from components.common.tracking.stores import quieten_mlflow
 
     quieten_mlflow()
     from mlflow import MlflowClient
 
+    folder.mkdir()
     path = folder / "mlflow.db"
     MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}").search_experiments()
-    return path
 
 
 def make_golden(content: bytes) -> bytes:

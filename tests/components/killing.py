@@ -14,7 +14,6 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -39,7 +38,7 @@ from schemas.ingest_reports import IngestReport
 from schemas.records import Clip
 from tests.components.audio_ingest.corpora import make_corpus
 from tests.components.executors import artifact
-from tests.conftest import REPOSITORY
+from tests.fork_server import run_python
 
 SHARDS = 4
 _WINDOW = 800
@@ -209,8 +208,7 @@ class _Listener(logging.Handler):
 
 def outcomes(what: str, folder: Path, moments: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Runs this module and reads what it prints; for tests."""
-    command = [sys.executable, "-m", "tests.components.killing", what, str(folder), *moments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=REPOSITORY)
+    done = run_python("-m", "tests.components.killing", what, str(folder), *moments)
     assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -35,9 +35,9 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """Runs it once."""
+    """Runs it once, from a cold start, as a user does."""
     folder = tmp_path_factory.mktemp("demo") / "run"
-    done = run("demo", "--output", str(folder), overrides=DEMO, cwd=folder.parent)
+    done = run("demo", "--output", str(folder), overrides=DEMO, cwd=folder.parent, cold=True)
     assert done.code == 0, done.err
     nodes = newest_run(RunLayout(folder))
     record = tmp_path_factory.mktemp("record") / "record"

@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from moto.server import ThreadedMotoServer
 
 from infra.kubeflow.places import MOUNT_ROOT
 from tests.e2e.runs import REPOSITORY
+from tests.fork_server import run_python
 
 BUCKET = "mlpipeline"
 _OWN = {"infra.kubeflow.open_run": "OpenRun", "infra.kubeflow.bundle": "CandidateBundle"}
@@ -172,14 +172,8 @@ class Cluster:
                 container.remove(force=True)
         kept = {name: os.environ[name] for name in os.environ if name.startswith("OPENBLAS_")}
         programs = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
-        done = subprocess.run(
-            command,
-            cwd=pod / "work",
-            env=kept | programs | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        assert command[0] == "python", command
+        done = run_python(*command[1:], cwd=pod / "work", env=kept | programs | environment)
         return done.returncode, done.stdout + done.stderr
 
     def _publish(self, pod: Path, remote: Mapping[str, Any], local: Mapping[str, Any]) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fork_server import run_python, start_python
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _NETWORK = "architecture: {name: mobilenet_v3, size: tiny, width: 0.25}, embedding_width: 32"
+PLAIN = f"{{{_NETWORK}}}"
 COMPRESSED = f"{{{_NETWORK}, svd_rank: 8, qat: bottleneck}}"
 SKIPPING = f"{{{_NETWORK}, statistics_skip: true, pooling: flatten}}"
 _STARTED = f"{{{_NETWORK}, warm_start: tiny-w0.25-gap-e32-svd8-qat}}"
@@ -61,9 +62,9 @@ class Finished:
 
 
 def command(*arguments: str, overrides: tuple[str, ...] = ()) -> list[str]:
-    """The command line of ``pipeline_runner.py``."""
+    """The arguments of an interpreter that runs ``pipeline_runner.py``."""
     settings = [part for override in overrides for part in ("--set", override)]
-    return [sys.executable, str(REPOSITORY / "pipeline_runner.py"), *arguments, *settings]
+    return [str(REPOSITORY / "pipeline_runner.py"), *arguments, *settings]
 
 
 def run(
@@ -71,16 +72,11 @@ def run(
     overrides: tuple[str, ...] = (),
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    cold: bool = False,
 ) -> Finished:
-    """Runs a command to its end, with ``env`` added to the environment."""
-    done = subprocess.run(
-        command(*arguments, overrides=overrides),
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        check=False,
-        env={**os.environ, **(env or {})},
-    )
+    """Runs a command to its end, with ``env`` added to the environment; see ``tests/fork_server.py``."""
+    line = command(*arguments, overrides=overrides)
+    done = run_python(*line, cwd=cwd, env={**os.environ, **(env or {})}, cold=cold)
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
@@ -102,26 +98,23 @@ def run_and_act(
     """
     lines: list[str] = []
     acted = False
-    with (
-        tempfile.TemporaryFile("w+") as out,
-        subprocess.Popen(
+    with tempfile.TemporaryFile("w+") as out:
+        process = start_python(
             command(*arguments, overrides=overrides),
-            stdout=out,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
             env={**os.environ, **(env or {})},
-        ) as process,
-    ):
+            stdout=out,
+            start_new_session=True,
+        )
         assert process.stderr is not None
-        for said in process.stderr:
-            lines.append(said.rstrip())
-            if not acted and line in said:
-                acted = True
-                act(process.pid)
-        process.wait()
+        with process.stderr:
+            for said in process.stderr:
+                lines.append(said.rstrip())
+                if not acted and line in said:
+                    acted = True
+                    act(process.pid)
+        code = process.wait()
         out.seek(0)
-        return Finished(process.returncode, out.read(), "\n".join(lines))
+        return Finished(code, out.read(), "\n".join(lines))
 
 
 def kill_in(node: str, *arguments: str, overrides: tuple[str, ...] = ()) -> list[str]:

@@ -174,13 +174,14 @@ def test_a_threshold_against_the_teacher_is_judged(root: Path, tmp_path: Path) -
 
 
 @pytest.fixture(scope="module")
-def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pushed(plain_student: Converted, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a student that was converted, judged and pushed."""
     folder = tmp_path_factory.mktemp("pushed")
     spec = mobilenet("tiny", 0.5, embedding_width=64)
-    converted = Converted(folder / "converted", spec, variants=("core-float32",))
-    run = make_run({spec: [Made(0.75, 4.0, "core-float32", content=converted.content("core-float32"))]})
-    run.converted[:] = [converted.report]
+    content = plain_student.content("core-float32")
+    run = make_run({spec: [Made(0.75, 4.0, "core-float32", content=content)]})
+    variants = [plain_student.variant("core-float32")]
+    run.converted[:] = [plain_student.report.model_copy(update={"variants": variants})]
     inputs = write_run(run, folder / "in")
     verdict_folder = folder / "in" / "verdict"
     Gate().Do(

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import tensorflow as tf
 from components.common.modeling.student import read_arrays
 from components.student_trainer.distribution import Workers
 from schemas.student_reports import StudentInfo
+from tests.fork_server import start_python
 
 
 def test_without_a_cluster_there_is_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,14 +49,8 @@ def test_two_workers_end_with_the_same_student(distillation_set: str, tmp_path: 
         config = {"cluster": {"worker": places}, "task": {"type": "worker", "index": index}}
         with (folder / "log").open("w") as output:
             processes.append(
-                subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "tests.components.student_trainer.worker",
-                        distillation_set,
-                        folder,
-                    ],
+                start_python(
+                    ["-m", "tests.components.student_trainer.worker", distillation_set, folder],
                     env={**os.environ, "TF_CONFIG": json.dumps(config)},
                     stdout=output,
                     stderr=subprocess.STDOUT,

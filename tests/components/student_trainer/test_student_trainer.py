@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
@@ -231,7 +232,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(distillation_set: str,
 
 
 @pytest.mark.slow
-def test_events_tell_the_training_as_it_goes_on_after_an_interruption(
+def test_events_tell_the_training_as_it_goes_on_after_an_interruption_and_change_nothing(
     distillation_set: str, tmp_path: Path
 ) -> None:
     def has_checkpoint(event: TrainingEvent) -> None:
@@ -247,7 +248,7 @@ def test_events_tell_the_training_as_it_goes_on_after_an_interruption(
     with pytest.raises(Killed), listening(has_checkpoint_and_is_killed) as before:
         _training(distillation_set, tmp_path).run()
     with listening(has_checkpoint) as after:
-        info = _training(distillation_set, tmp_path).run().info
+        followed, info, _ = _training(distillation_set, tmp_path).run()
     assert [event.kind for event in before] == ["began", "epoch", "epoch"]
     assert [event.kind for event in after] == ["began", "epoch", "epoch", "ended"]
     told = [event for event in before + after if event.epoch]
@@ -263,15 +264,8 @@ def test_events_tell_the_training_as_it_goes_on_after_an_interruption(
         "8",
     )
 
-
-@pytest.mark.slow
-def test_a_listener_changes_nothing_of_what_is_trained(distillation_set: str, tmp_path: Path) -> None:
-    alone, info, _ = _training(distillation_set, tmp_path / "alone").run()
-
-    with listening() as heard:
-        followed, followed_info, _ = _training(distillation_set, tmp_path / "followed").run()
-    assert len(heard) == 6
-    assert [epoch.loss for epoch in followed_info.epochs] == [epoch.loss for epoch in info.epochs]
+    alone, alone_info, _ = _training(distillation_set, tmp_path / "alone").run()
+    assert [epoch.loss for epoch in info.epochs] == [epoch.loss for epoch in alone_info.epochs]
     for expected, weight in zip(alone.core.get_weights(), followed.core.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
 
@@ -285,20 +279,13 @@ def test_a_student_learns_and_works_in_inference_mode(distillation_set: str, tmp
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_not_finite_names_the_candidate(distillation_set: str, tmp_path: Path) -> None:
-    settings = TrainingSettings(epochs=1, batch_size=32, learning_rate=1e30, clip_norm=0, warmup=0)
-    with pytest.raises(FloatingPointError, match=r"tiny-w0.25-gap-e32: the loss is .* in epoch 1"):
-        _training(distillation_set, tmp_path, settings=settings).run()
-
-
-@pytest.mark.slow
 def test_a_candidate_that_breaks_is_written_down_as_failed(
     distillation_set: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = TrainingSettings(epochs=1, batch_size=32, learning_rate=1e30, clip_norm=0, warmup=0)
     broken = execute(tmp_path, distillation_set, PLAIN, settings)
     info = StudentInfo.load(broken)
-    assert "tiny-w0.25-gap-e32: the loss is" in info.failure
+    assert re.search("tiny-w0.25-gap-e32: the loss is .* in epoch 1", info.failure)
     assert [record.levelname for record in caplog.records if "the loss is" in record.message] == ["WARNING"]
     assert not list(Path(broken).glob("*.npz"))
 

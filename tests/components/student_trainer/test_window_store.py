@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from components.student_trainer.window_store import WindowStore, open_store
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.students import FrontEndSpec
 from tests.components.student_trainer.conftest import write_distillation_set
+from tests.fork_server import Forked, start_python
 
-ROOT = Path(__file__).resolve().parents[3]
 FRONT_END = FrontEndSpec(frames=40)
 
 # A trainer's pod: its process has the id that every pod's process has.
@@ -45,9 +44,13 @@ print("digest", hashlib.sha256(store.log_mel.tobytes() + store.target.tobytes())
 """
 
 
-def _pod(windows: str, scratch: Path, seconds: float) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", POD, windows, str(scratch), str(seconds)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def _pod(windows: str, scratch: Path, seconds: float) -> Forked:
+    return start_python(["-c", POD, windows, scratch, str(seconds)], stderr=subprocess.DEVNULL)
+
+
+def _said(pod: Forked) -> list[str]:
+    assert pod.stdout is not None
+    return pod.stdout.read().split("\n")
 
 
 def _open(windows: str | Path, scratch: Path, code: str = "") -> WindowStore:
@@ -72,8 +75,8 @@ def windows(tmp_path: Path) -> Path:
 def test_pods_that_come_at_once_make_one_store(windows: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     pods = [_pod(str(windows), scratch, 1.0) for _ in range(3)]
-    said = [pod.communicate(timeout=300)[0].split("\n") for pod in pods]
-    assert [pod.returncode for pod in pods] == [0, 0, 0]
+    said = [_said(pod) for pod in pods]
+    assert [pod.wait(300) for pod in pods] == [0, 0, 0]
     assert sum(line.startswith("computing log-mels") for lines in said for line in lines) == 1
     assert len({line for lines in said for line in lines if line.startswith("digest")}) == 1
     alone, shared = _open(windows, tmp_path / "alone"), _open(windows, scratch)
@@ -87,8 +90,8 @@ def test_a_pod_that_is_killed_half_way_leaves_nothing_to_train_on(windows: Path,
     scratch = tmp_path / "scratch"
     pod = _pod(str(windows), scratch, 60.0)
     assert pod.stdout is not None and "half\n" in iter(pod.stdout.readline, "")
-    pod.send_signal(signal.SIGKILL)
-    pod.communicate(timeout=60)
+    pod.kill()
+    assert pod.wait(60) == -signal.SIGKILL
     assert _partials(scratch)
     shared, alone = _open(windows, scratch), _open(windows, tmp_path / "alone")
     assert shared.log_mel.tobytes() == alone.log_mel.tobytes() and not _partials(scratch)

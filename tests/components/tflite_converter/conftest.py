@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from components.common.modeling.frontend import LogMel
-from components.common.modeling.student import Student, build_deployed, save_weights
+from components.common.modeling.student import Student, build_deployed, load_student, save_weights
+from components.common.store.publishing import make_once
 from components.common.store.shards import shard_path, write_shard
 from components.tflite_converter.executor import convert_student
 from components.tflite_converter.settings import ConverterSettings, ParityFloor, VariantName
@@ -90,13 +91,19 @@ def save_student(student: Student, folder: Path) -> str:
 
 
 class Converted:
-    """A student, where it lies, and what the converter made of it."""
+    """A student, where it lies, and what the converter made of it.
+
+    Attributes:
+      student: With random weights.
+      model_uri: Its folder.
+      windows_uri: What it was calibrated and compared on.
+      folder: Of the variants.
+      settings: Of the conversion.
+      report: Of the conversion.
+    """
 
     def __init__(self, root: Path, spec: StudentSpec, **settings: Any) -> None:
-        self.student = make_student(spec)
-        self.model_uri = save_student(self.student, root / "model")
-        self.windows_uri = write_windows(root / "windows")
-        self.folder = root / "variants"
+        """Makes what is not there: another process of the session may have done it."""
         # Random weights: what varies in their embeddings is small, and int8 drowns it.
         loose = ParityFloor(cosine_mean=0.9, cosine_min=0.8, centred_cosine=-1)
         self.settings = ConverterSettings(
@@ -109,9 +116,18 @@ class Converted:
                 **settings,
             }
         )
-        self.report: TfliteReport = convert_student(
-            self.model_uri, self.windows_uri, str(self.folder), self.settings
-        )
+
+        def make(folder: Path) -> None:
+            model = save_student(make_student(spec), folder / "model")
+            windows, variants = write_windows(folder / "windows"), str(folder / "variants")
+            report = convert_student(model, windows, variants, self.settings)
+            assert TfliteReport.load(variants) == report
+
+        make_once(root, make)
+        self.model_uri, self.windows_uri = str(root / "model"), str(root / "windows")
+        self.folder = root / "variants"
+        self.student = load_student(self.model_uri)
+        self.report = TfliteReport.load(str(self.folder))
 
     def content(self, name: str) -> bytes:
         """The file of a variant."""
@@ -123,27 +139,27 @@ class Converted:
 
 
 @pytest.fixture(scope="session")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+def plain(plain_student: Converted) -> Converted:
     """A float student."""
-    return Converted(tmp_path_factory.mktemp("plain"), mobilenet("tiny", 0.5, embedding_width=64))
+    return plain_student
 
 
 @pytest.fixture(scope="session")
 def quantised(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     """A student with a compressed bottleneck that was trained for int8."""
     spec = mobilenet("tiny", 0.5, embedding_width=64, svd_rank=16, qat="bottleneck")
-    return Converted(tmp_path_factory.mktemp("quantised"), spec)
+    return Converted(tmp_path_factory.mktemp("quantised") / "converted", spec)
 
 
 @pytest.fixture(scope="session")
 def framed(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     """A student that also gives an embedding a moment."""
     spec = mobilenet("tiny", 0.5, embedding_width=64, statistics_skip=True)
-    return Converted(tmp_path_factory.mktemp("framed"), spec, frame_output="required")
+    return Converted(tmp_path_factory.mktemp("framed") / "converted", spec, frame_output="required")
 
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     """A student whose whole network was trained for int8, and which has no moments to give."""
     spec = mobilenet("tiny", 0.5, embedding_width=64, qat="network")
-    return Converted(tmp_path_factory.mktemp("whole"), spec, frame_output="where possible")
+    return Converted(tmp_path_factory.mktemp("whole") / "converted", spec, frame_output="where possible")

@@ -43,7 +43,6 @@ def test_every_variant_is_proven(student: str, request: pytest.FixtureRequest) -
         assert all(answer.finite for answer in variant.behaviour)
         assert not [operator for operator in variant.operators if "custom" in operator.lower()]
     assert len({variant.sha256 for variant in converted.report.variants}) == len(NAMES)
-    assert TfliteReport.load(str(converted.folder)) == converted.report
 
 
 @pytest.mark.parametrize("name", NAMES)

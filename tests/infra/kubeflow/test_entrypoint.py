@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from infra.kubeflow.entrypoint import main
 from infra.kubeflow.run_context import keep
 from schemas.run_context import Provenance, RunContext
 from tests.conftest import REPOSITORY
+from tests.fork_server import run_python
 from tests.infra.kubeflow.executor_inputs import executor_input, folder_of, given, told
 
 pytestmark = pytest.mark.slow
@@ -44,23 +44,17 @@ def command(launcher: Path, task: str, executor: str = "Executor", **options: An
     return [*arguments, *options.get("beam", [])]
 
 
-def start(launcher: Path, arguments: list[str]) -> subprocess.Popen[str]:
+def contain(launcher: Path, arguments: list[str], cold: bool = False) -> subprocess.CompletedProcess[str]:
     """The container: a clean environment, an empty working folder."""
     work = launcher / "work"
     work.mkdir(parents=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", "infra.kubeflow.entrypoint", *arguments],
-        cwd=work,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "PYTHONPATH": str(REPOSITORY),
-            "HOME": str(launcher),
-            "TINYTRILL_LAUNCHER_ROOT": str(launcher),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(REPOSITORY),
+        "HOME": str(launcher),
+        "TINYTRILL_LAUNCHER_ROOT": str(launcher),
+    }
+    return run_python("-m", "infra.kubeflow.entrypoint", *arguments, cwd=work, env=environment, cold=cold)
 
 
 def brought(launcher: Path, *names: str) -> None:
@@ -91,12 +85,11 @@ def test_a_container_executes_and_tells_the_launcher_or_says_why_not(tmp_path: P
     }
     task = executor_input(good, {"examples": given("in", EXAMPLES)}, ("examples",), parameters)
     broken = executor_input(bad, {}, ("examples",), {"fail": "the sound is gone\n  look at /data"})
-    # At the same time: most of it is waiting for TensorFlow.
-    running = [start(good, command(good, task)), start(bad, command(bad, broken))]
-    (_, error), (_, reason) = (one.communicate(timeout=600) for one in running)
+    executed = contain(good, command(good, task), cold=True)
+    failed = contain(bad, command(bad, broken))
 
-    assert running[0].returncode == 0, error
-    assert "Cannot convert ID" not in error
+    assert executed.returncode == 0, executed.stderr
+    assert "Cannot convert ID" not in executed.stderr
     wrote = seen(good)
     assert wrote["inputs"]["examples"] == {
         "type": "Examples",
@@ -112,9 +105,9 @@ def test_a_container_executes_and_tells_the_launcher_or_says_why_not(tmp_path: P
     assert made["uri"] == "s3://runs/made/examples"
     assert not list((good / "work").iterdir())
 
-    assert running[1].returncode == 1
-    assert reason.splitlines()[-1] == "failed: Tiny: the sound is gone; look at /data"
-    assert "Traceback" in reason
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1] == "failed: Tiny: the sound is gone; look at /data"
+    assert "Traceback" in failed.stderr
     assert not (bad / "told" / "output_metadata.json").exists()
 
 

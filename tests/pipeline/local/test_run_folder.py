@@ -13,6 +13,7 @@ import pytest
 import pipeline_runner
 from pipeline.local.layout import RunLayout
 from pipeline.local.run_folder import FolderHeld, exclusive, make_run_folder, run_folder, temporary_files
+from tests.fork_server import run_python
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -63,9 +64,7 @@ def test_a_full_disk_is_refused(tmp_path: Path) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "sys.exit(pipeline_runner.main(['demo', '--output', sys.argv[1]]))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, text=True, check=False
-    )
+    done = run_python("-c", code, str(tmp_path / "run"))
     assert done.returncode == 2, done.stderr
     assert "cannot be written: File too large; accepted: a folder on a disk with room" in done.stderr
     assert "Traceback" not in done.stderr

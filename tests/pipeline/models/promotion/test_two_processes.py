@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from components.common.tracking.stores import open_client
 from pipeline.models.promotion.champion import look, who
-from tests.conftest import REPOSITORY
+from tests.fork_server import Forked, start_python
 from tests.mlflow_server import MlflowServer
 from tests.pipeline.models.promotion.pushed import NAME, SMALL, STRONG, TINY, number, push_runs
 
@@ -41,18 +40,15 @@ def race(uri: str, rounds: int) -> None:
             rival.kill()
 
 
-def _start(uri: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.pipeline.models.promotion.rivals", uri, NAME, *arguments],
-        cwd=REPOSITORY,
+def _start(uri: str, *arguments: str) -> Forked:
+    return start_python(
+        ["-m", "tests.pipeline.models.promotion.rivals", uri, NAME, *arguments],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
     )
 
 
-def _hear(rival: subprocess.Popen[str], place: str) -> dict[str, Any]:
+def _hear(rival: Forked, place: str) -> dict[str, Any]:
     """What a rival says at a place; what its libraries say is passed over."""
     assert rival.stdout is not None
     for line in rival.stdout:

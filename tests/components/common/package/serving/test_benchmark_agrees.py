@@ -11,19 +11,14 @@ import numpy as np
 import pytest
 import soxr
 
-from components.common.modeling.student import build_deployed
 from components.noss_evaluator.embedding import embed
 from components.noss_evaluator.features import ClipFeatures
 from components.noss_evaluator.subjects import student_subject
-from components.tflite_converter.network import Network
-from components.tflite_converter.settings import ConverterSettings
 from schemas.records import NossClip
-from schemas.students import StudentSpec
 from schemas.tensors import VariantInput
 from tests.components.common.package.serving.conftest import HOP, SPEC, PushedFolder, sound
 from tests.components.noss_evaluator.helpers import make_clip, tone
-from tests.components.student_trainer.conftest import write_distillation_set
-from tests.students import mobilenet
+from tests.components.tflite_converter.conftest import Converted
 
 RATES = [8_000, 11_025, 22_050, 44_100, 44_101, 48_000]
 
@@ -58,16 +53,12 @@ def test_tiny_files(script: Any, pushed_folder: PushedFolder, clips: list[NossCl
 
 
 @pytest.fixture(scope="module")
-def student_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The files of an untrained student, by input."""
-    folder = tmp_path_factory.mktemp("student")
-    write_distillation_set(folder / "windows", train=4, held_out=1)
-    spec: StudentSpec = mobilenet("tiny", 0.25, embedding_width=64)
-    network = Network(build_deployed(spec, SPEC, 0), str(folder / "windows"), ConverterSettings())
-    files = {kind: folder / f"{kind}.tflite" for kind in ("wave", "core")}
-    for kind, path in files.items():
-        path.write_bytes(network.file("wave-float32" if kind == "wave" else "core-float32"))
-    return files
+def student_files(plain_student: Converted) -> dict[str, Path]:
+    """The files of a student, by input."""
+    return {
+        kind: plain_student.folder / plain_student.variant(f"{kind}-float32").file
+        for kind in ("wave", "core")
+    }
 
 
 @pytest.mark.slow

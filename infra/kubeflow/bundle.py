@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--candidates", required=True, type=int, help="how many are bundled")
     options = parser.parse_args(arguments)
     with reporting("CandidateBundle") as outcome:
-        task = ContainerTask.parse(options.task, integers=frozenset({FIRST}))
+        task = ContainerTask.parse(options.task, {BUNDLE}, frozenset({FIRST}))
         task.prepare()
         make_bundle(task, options.candidates)
     return outcome.code

@@ -43,14 +43,14 @@ def execute(options: argparse.Namespace, beam_args: Sequence[str]) -> None:
     from tfx.orchestration.portable import outputs_utils
     from tfx.utils import import_utils
 
-    task = ContainerTask.parse(options.task, integers=frozenset(filter(None, options.integers.split(","))))
+    made = json.loads(options.outputs)
+    task = ContainerTask.parse(options.task, made, frozenset(filter(None, options.integers.split(","))))
     task.prepare()
     properties = apply(task.parameters, task.values)
     given = unbundle(task.inputs, json.loads(options.bundled)) if options.bundled else task.inputs
     types = json.loads(options.types)
     inputs = {key: [_artifact(given[key], types, key)] for key in sorted(given)}
     executor_class = import_utils.import_class_by_path(options.executor)
-    made = json.loads(options.outputs)
     outputs = {key: [_artifact(one, made, key)] for key, one in task.outputs.items()}
     beam = issubclass(executor_class, base_beam_executor.BaseBeamExecutor)
     kind = base_beam_executor.BaseBeamExecutor if beam else base_executor.BaseExecutor

@@ -108,8 +108,10 @@ def test_a_container_executes_and_tells_the_launcher_or_says_why_not(tmp_path: P
     assert isinstance(wrote["properties"]["seed"], int)
     assert wrote["run"] == RUN
     assert wrote["scratch"].startswith(str(good / "told"))
+    assert set(told(good)["artifacts"]) == {"examples"}
     (made,) = told(good)["artifacts"]["examples"]["artifacts"]
     assert made["uri"] == "s3://runs/made/examples"
+    assert folder_of(good, "made/executor-logs").is_file()
     assert not list((good / "work").iterdir())
 
     assert running[1].returncode == 1
@@ -145,7 +147,7 @@ def test_what_comes_in_bundles_is_given_by_role_and_number(launcher: Path) -> No
         brought(launcher, f"model-{group}", f"report-{group}")
         inputs = {"model_000": given(f"model-{group}"), "report_000": given(f"report-{group}")}
         text = executor_input(launcher, inputs, ("bundle",), {"first": float(group)})
-        task = ContainerTask.parse(text)
+        task = ContainerTask.parse(text, {"bundle"})
         task.prepare()
         make_bundle(task, 1)
         folder_of(launcher, "made/bundle").rename(folder_of(launcher, f"bundle-{group}"))

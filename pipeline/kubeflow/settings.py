@@ -57,7 +57,9 @@ class TaskSettings(Settings):
     tolerations: tuple[Toleration, ...] | None = Field(None, description="Taints that do not matter.")
     retries: int | None = Field(None, ge=0, le=20, description="Times to try a failed task again.")
     retry_seconds: int | None = Field(None, ge=0, description="Before the first of them.")
-    retry_factor: float | None = Field(None, ge=1, description="By which the wait grows each time.")
+    retry_factor: int | None = Field(
+        None, ge=1, le=10, description="By which the wait grows each time; Argo takes whole numbers only."
+    )
     timeout_seconds: int | None = Field(None, ge=1, description="Longest time of one try; unset: no limit.")
     cache: bool | None = Field(
         None, description="Answer the task from Kubeflow's cache; execution.cache off switches all off."
@@ -140,7 +142,7 @@ class KubeflowSettings(Settings):
             memory_limit="16Gi",
             retries=2,
             retry_seconds=60,
-            retry_factor=2.0,
+            retry_factor=2,
             cache=True,
         ),
         description="For all tasks.",

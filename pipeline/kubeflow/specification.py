@@ -10,6 +10,11 @@ from pipeline.kubeflow.containers import Part, artifact
 from pipeline.kubeflow.package import SCHEMA_VERSION
 from pipeline.kubeflow.settings import TaskSettings
 
+# Of an attempt without a time limit, and of a pod that waits until there is a node for it.
+_ANY_TIME_S, _PENDING_S = 365 * 86400, 30 * 86400
+# The longest time limit that Kubernetes takes for a pod.
+_LONGEST_S = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Wiring:
@@ -84,13 +89,26 @@ def task_specification(
     if after := sorted(producers | wiring.after):
         task["dependentTasks"] = after
     if settings and settings.retries:
-        task["retryPolicy"] = {
-            "maxRetryCount": settings.retries,
-            "backoffDuration": _seconds(settings.retry_seconds or 0),
-            "backoffFactor": settings.retry_factor or 1.0,
-            "backoffMaxDuration": _seconds(3600),
-        }
+        task["retryPolicy"] = _retry_policy(settings, settings.retries)
     return task
+
+
+def _retry_policy(settings: TaskSettings, retries: int) -> dict[str, Any]:
+    """RetryPolicy of a task.
+
+    Argo counts its longest duration from the first attempt's start, the attempts and their waiting for a node
+    included; when it is over there are no more retries, and a pod that still runs is ended. So it is as long
+    as all attempts may take. It cannot be left out: Kubeflow then compiles it as zero.
+    """
+    wait, factor = settings.retry_seconds or 0, settings.retry_factor or 1
+    attempt = (settings.timeout_seconds or _ANY_TIME_S) + _PENDING_S
+    longest = (retries + 1) * attempt + sum(wait * factor**number for number in range(retries))
+    return {
+        "maxRetryCount": retries,
+        "backoffDuration": _seconds(wait),
+        "backoffFactor": float(factor),
+        "backoffMaxDuration": _seconds(min(longest, _LONGEST_S)),
+    }
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ def test_false_and_empty_are_values_of_their_own() -> None:
         ({"defaults": {"memory": "4 GB"}}, "defaults.memory"),
         ({"tasks": {"StudentTrainer": {"cpu": "two"}}}, "tasks.StudentTrainer.cpu"),
         ({"tasks": {"StudentTrainer": {"retries": 21}}}, "tasks.StudentTrainer.retries"),
+        ({"tasks": {"StudentTrainer": {"retry_factor": 1.5}}}, "tasks.StudentTrainer.retry_factor"),
         ({"tasks": {"StudentTrainer": {"environment": {"NO-DASH": ""}}}}, "environment"),
         ({"image": "UPPER/image"}, "image"),
         ({"data": {"claim": "Not_a_name", "path": "/data"}}, "data.claim"),

@@ -107,6 +107,34 @@ def test_a_task_waits_for_those_it_takes_something_from_and_those_it_is_told_to(
     assert bare == {"taskInfo": {"name": "name"}, "componentRef": {"name": "comp-a"}, "cachingOptions": {}}
 
 
+@pytest.mark.parametrize(
+    ("settings", "least_s"),
+    [
+        # Two retries of a day each, and the waits between them: 60 s and 120 s.
+        (TaskSettings(retries=2, retry_seconds=60, retry_factor=2, timeout_seconds=86400), 3 * 86400 + 180),
+        (TaskSettings(retries=1, timeout_seconds=600), 2 * 600),
+        # 10 s, 30 s, 90 s, 270 s.
+        (TaskSettings(retries=4, retry_seconds=10, retry_factor=3, timeout_seconds=1), 5 + 400),
+        # Without a limit a training may take weeks.
+        (TaskSettings(retries=2), 3 * 28 * 86400),
+        (TaskSettings(retries=20, retry_seconds=60, retry_factor=2), 60 * (2**20 - 1)),
+    ],
+)
+def test_the_time_for_retries_is_enough_for_all_of_them(settings: TaskSettings, least_s: int) -> None:
+    policy = task_specification("name", "comp-a", Wiring(), settings)["retryPolicy"]
+    longest = int(policy["backoffMaxDuration"].removesuffix("s"))
+    # A pod that waits for a node for a week is within it, too; Kubernetes takes no longer limit than this.
+    assert least_s + 7 * 86400 <= longest <= 2**31 - 1
+    # Argo reads it as a whole number and fails the task otherwise.
+    assert policy["backoffFactor"] == int(policy["backoffFactor"]) >= 1
+
+
+def test_longer_than_kubernetes_takes_is_cut() -> None:
+    settings = TaskSettings(retries=20, retry_seconds=86400, retry_factor=10)
+    policy = task_specification("name", "comp-a", Wiring(), settings)["retryPolicy"]
+    assert policy["backoffMaxDuration"] == f"{2**31 - 1}s"
+
+
 def test_inputs_of_all_candidates_are_one_role() -> None:
     assert role_of("variants_143") == "variants"
     assert (number_of("variants_143"), number_of("variants"), number_of("span_3")) == (143, None, None)

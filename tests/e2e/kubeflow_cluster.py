@@ -30,7 +30,11 @@ from infra.kubeflow.places import MOUNT_ROOT
 from tests.e2e.runs import REPOSITORY
 
 BUCKET = "mlpipeline"
-_OWN = {"infra.kubeflow.open_run": "OpenRun", "infra.kubeflow.bundle": "CandidateBundle"}
+_OWN = {
+    "infra.kubeflow.open_run": "OpenRun",
+    "infra.kubeflow.candidates": "Candidates",
+    "infra.kubeflow.close_run": "CloseRun",
+}
 # The SDK's own use of the engine is put aside below, and this is not.
 _engine = docker.from_env
 _IMAGE = "TINYTRILL_IMAGE"

@@ -2,8 +2,8 @@
 
 python -m infra.kubeflow.close_run --task EXECUTOR_INPUT --run-id ID --run-folder FOLDER
 
-Nothing is retried here, and all that the run made is published before: of a container that fails, the launcher
-publishes nothing.
+It is not tried again, and all that the run made is published before: of a container that fails, the
+launcher publishes nothing.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ from infra.kubeflow.outcome import reporting
 from infra.kubeflow.run_context import keep
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import validate
+from pipeline.configuration.sources import DataDigests, check_sources, data_digests
 from pipeline.identity.run_identity import provenance
 from pipeline.kubeflow.run_ends import FAILURES
 from pipeline.kubeflow.run_values import apply
 from pipeline.kubeflow.tasks import known_digests
 from pipeline.local.layout import RunLayout
-from pipeline.configuration.sources import DataDigests, check_sources, data_digests
 from pipeline.local.tracked_run import open_run
 from schemas.devices import AdbDevice
 

@@ -1,9 +1,9 @@
 """Which task trains which candidates.
 
 A candidate is trained, converted and evaluated in one container. As many containers as are wanted at the same
-time share the grid: up to so many candidates have one each, and of a larger grid each works through its share.
-So the graph of tasks stays small, as it must: Kubeflow's driver is given the whole of it as one argument of at
-most 128 KiB, and a pod all its inputs as another, and the gate takes three artifacts from each share.
+time share the grid: up to so many candidates have one each, and of a larger grid each works through its
+share. So the graph of tasks stays small, as it must: Kubeflow's driver is given the whole of it as one
+argument of at most 128 KiB, a pod all its inputs as another, and the gate takes three artifacts a share.
 """
 
 from __future__ import annotations

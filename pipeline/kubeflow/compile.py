@@ -11,6 +11,7 @@ from typing import Any
 from components.common.tfx.input_keys import input_key, role_of
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import ConfigError
+from pipeline.configuration.sources import resolve
 from pipeline.kubeflow import run_values
 from pipeline.kubeflow.candidates import STEPS, TRAINER, Share, Steps, divide
 from pipeline.kubeflow.containers import Command, compact, in_run, make_part, task_command
@@ -32,7 +33,6 @@ from pipeline.kubeflow.specification import (
 )
 from pipeline.kubeflow.tasks import Source, Task, compile_tasks, known_digests, pipeline_name, unknown_digests
 from pipeline.local.layout import RunLayout
-from pipeline.configuration.sources import resolve
 from schemas.devices import AdbDevice
 
 _ENDINGS = (".yaml", ".yml")

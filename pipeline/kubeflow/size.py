@@ -1,9 +1,9 @@
 """How large a compiled pipeline is where a cluster has limits.
 
-Linux takes 128 KiB an argument, and Kubeflow's driver of the whole run is given the graph of all tasks as one.
-Argo hands each pod its template as a variable, where the same limit holds; beyond it Argo would need a ConfigMap
-that Kubeflow's accounts may not make (argo-workflows#14073). And it keeps a workflow, with the packed state of
-its tasks, in one object of at most 1 MiB.
+Linux takes 128 KiB an argument, and Kubeflow's driver of the whole run is given the graph of all tasks as
+one. Argo hands each pod its template as a variable, where the same limit holds; beyond it Argo would need a
+ConfigMap that Kubeflow's accounts may not make (argo-workflows#14073). It keeps a workflow, and the packed
+state of its tasks, in one object of at most 1 MiB. Estimates were held against Argo's own code.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ARTIFACT = {
 # The launcher's own options, mounts and environment.
 _LAUNCHER_BYTES = 4096
 # Packed state of a task, its driver and its attempts included, as a share of what its pod is told.
-_STATE_SHARE = 0.5
+_STATE_SHARE = 0.65
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Size:
 
     def __str__(self) -> str:
         return (
-            f"{self.tasks} containers, specification {_kib(self.specification)}; graph {_kib(self.graph)} and "
+            f"{self.tasks} containers, specification {_kib(self.specification)}, graph {_kib(self.graph)}, "
             f"largest pod, {self.largest}, {_kib(self.pod)} (Linux takes {_kib(ARGUMENT_BYTES)}); workflow "
             f"{_kib(self.workflow)} (Argo takes {_kib(WORKFLOW_BYTES)})"
         )

@@ -39,6 +39,8 @@ _ENDINGS = (".yaml", ".yml")
 OPEN_RUN_MODULE, CLOSE_RUN_MODULE = "infra.kubeflow.open_run", "infra.kubeflow.close_run"
 PUSHER = "FrontierPusher"
 _VALIDATORS = ("RecordValidator.corpus", "RecordValidator.noss")
+# Settings for them are no mistake: configurations have parts in common.
+_NOT_IN_EVERY_RUN = {"CorpusSynthesizer", "TeacherTrainer"}
 # What begins only when the records are known to be good.
 _AFTER_VALIDATION = ("TeacherTrainer", "TeacherEmbedder", "NossEvaluator")
 
@@ -310,7 +312,9 @@ def check_names(kubeflow: KubeflowSettings, node_ids: Collection[str]) -> None:
     Raises:
       ConfigError: With each, and the tasks that there are.
     """
-    known = {name for node_id in node_ids for name in (node_id, node_id.partition(".")[0])}
+    known = {
+        name for node_id in node_ids for name in (node_id, node_id.partition(".")[0])
+    } | _NOT_IN_EVERY_RUN
     if unknown := sorted(set(kubeflow.tasks) - known):
         raise ConfigError(
             f"kubeflow.tasks: no task is called {', '.join(unknown)}; accepted: {', '.join(sorted(known))}. "

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -107,7 +108,7 @@ def pod(launcher: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
     made.opened()
 
     def loaded(uri: str) -> Any:
-        return DistillationSetInfo.model_construct(target_dim=4)
+        return SimpleNamespace(target_dim=4)
 
     monkeypatch.setattr(DistillationSetInfo, "load", loaded)
     return made

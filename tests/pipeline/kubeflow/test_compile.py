@@ -449,6 +449,7 @@ def test_settings_of_tasks_that_are_not_there_are_refused(folders: Compiled) -> 
     from pipeline.kubeflow.compile import compile_specification
     from pipeline.kubeflow.settings import TaskSettings
 
+    # Of two candidates that share a container, neither has settings of its own.
     shared = f"StudentTrainer.{folders.ids[0]}"
     for name in ("TfliteConverter", "Trainer", "LatencyBenchmark.watch", shared):
         kubeflow = folders.config.kubeflow.model_copy(update={"tasks": {name: TaskSettings(cpu="2")}})
@@ -476,6 +477,14 @@ def test_another_ending_is_refused_before_anything_is_compiled(tmp_path: Path) -
     with pytest.raises(ConfigError, match=r"pipeline\.json: Kubeflow reads .* \.yaml or \.yml"):
         compile_pipeline(load_config("demo"), tmp_path / "pipeline.json")
     assert not list(tmp_path.iterdir())
+
+
+def test_settings_of_a_task_that_other_runs_have_are_taken(folders: Compiled) -> None:
+    from pipeline.kubeflow.compile import compile_specification
+    from pipeline.kubeflow.settings import TaskSettings
+
+    kubeflow = folders.config.kubeflow.model_copy(update={"tasks": {"TeacherTrainer": TaskSettings(cpu="2")}})
+    assert compile_specification(folders.config.model_copy(update={"kubeflow": kubeflow}))
 
 
 def test_what_no_cluster_takes_is_refused(folders: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:

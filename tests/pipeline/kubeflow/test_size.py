@@ -79,13 +79,14 @@ def test_the_graph_grows_with_what_tasks_are_given_and_not_with_their_commands()
 def test_what_a_cluster_refuses_is_refused_with_what_to_do() -> None:
     fits = Size(tasks=3, specification=1, graph=128 * KIB, pod=128 * KIB, largest="gate", workflow=1024 * KIB)
     check_size(fits)
-    for change, what in (
+    changes: tuple[tuple[dict[str, Any], str], ...] = (
         ({"graph": 128 * KIB + 1}, "the graph of tasks would be larger"),
         ({"pod": 128 * KIB + 1}, "what gate is given would be larger"),
         (
             {"workflow": 1024 * KIB + 1, "pod": 129 * KIB},
             "what gate is given and the workflow would be larger",
         ),
-    ):
+    )
+    for change, what in changes:
         with pytest.raises(ConfigError, match=rf"^{what} .*divide the candidates among"):
             check_size(replace(fits, **change))

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components.common.store.publishing import forget_unused, make_once, mark_used
 from infra.kubeflow.container_task import GivenArtifact
 from infra.kubeflow.execution import Execution
-from schemas.publishing import forget_unused, make_once, mark_used
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class ContainerTask:
 
     Attributes:
       inputs: Artifacts by key; an optional one that is not there has no key.
-      outputs: Artifacts by key; their folders need not be there yet.
+      outputs: Artifacts that the component declares, by key; their folders need not be there yet.
       parameters: Execution parameters.
       values: Run-time parameters of the pipeline, by name.
       output_parameters: File of each output parameter.
@@ -52,11 +52,16 @@ class ContainerTask:
     output_file: str
 
     @classmethod
-    def parse(cls, text: str, integers: frozenset[str] = frozenset()) -> ContainerTask:
+    def parse(
+        cls, text: str, declared: Collection[str] = (), integers: frozenset[str] = frozenset()
+    ) -> ContainerTask:
         """Reads an ExecutorInput's JSON.
 
         Args:
           text: As the launcher put it in place of ``{{$}}``.
+          declared: Output artifacts that the component declares. The driver adds others, which are not the
+            component's to make: where ``PUBLISH_LOGS`` is on, as by default, ``executor-logs``, a file that
+            the launcher itself writes to.
           integers: Parameters that are integers: in JSON's form they are as good as fractions.
 
         Raises:
@@ -70,13 +75,17 @@ class ContainerTask:
         if not isinstance(told, dict) or not isinstance(told.get("outputs"), dict):
             raise TaskError("the task is no ExecutorInput: it has no 'outputs'")
         try:
-            return cls._read(told.get("inputs") or {}, told["outputs"], integers)
+            return cls._read(told.get("inputs") or {}, told["outputs"], declared, integers)
         except (AttributeError, KeyError, TypeError) as error:
             raise TaskError(f"the task is no ExecutorInput: {type(error).__name__}: {error}") from error
 
     @classmethod
     def _read(
-        cls, inputs: Mapping[str, Any], outputs: Mapping[str, Any], integers: frozenset[str]
+        cls,
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, Any],
+        declared: Collection[str],
+        integers: frozenset[str],
     ) -> ContainerTask:
         parameters, values = {}, {}
         for name, value in _parameters(inputs).items():
@@ -86,7 +95,7 @@ class ContainerTask:
                 parameters[name] = _integer(name, value) if name in integers else value
         return cls(
             inputs=_artifacts(inputs),
-            outputs=_artifacts(outputs),
+            outputs=_artifacts(outputs, declared),
             parameters=parameters,
             values=values,
             output_parameters={
@@ -135,9 +144,11 @@ class ContainerTask:
             Path(self.output_file).write_text(json.dumps(told), encoding="utf-8")
 
 
-def _artifacts(given: Mapping[str, Any]) -> dict[str, GivenArtifact]:
+def _artifacts(given: Mapping[str, Any], declared: Collection[str] | None = None) -> dict[str, GivenArtifact]:
     found = {}
     for key, listed in (given.get("artifacts") or {}).items():
+        if declared is not None and key not in declared:
+            continue
         artifacts = listed.get("artifacts") or []
         if len(artifacts) > 1:
             raise TaskError(f"{key} has {len(artifacts)} artifacts; accepted is one")

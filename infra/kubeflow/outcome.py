@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from components.common.frontier.closed import GateClosed
 from infra.kubeflow.container_task import TaskError
 from infra.kubeflow.places import PlaceError
 from pipeline.configuration.config_file import ConfigError
@@ -21,7 +20,11 @@ from pipeline.terminal.reason import reason
 from schemas.secrets import redact
 
 DONE, FAILED, REFUSED, CLOSED = 0, 1, 2, 3
-_REFUSED = (ConfigError, PlaceError, RunValueError, TaskError)
+REFUSED_ERRORS = (ConfigError, PlaceError, RunValueError, TaskError)
+
+
+class RunClosed(RuntimeError):
+    """The gate is closed for a device; the message says for which, why, and what was pushed anyway."""
 
 
 @dataclass
@@ -44,10 +47,10 @@ def reporting(node: str) -> Iterator[Outcome]:
     outcome = Outcome()
     try:
         yield outcome
-    except GateClosed as closed:
+    except RunClosed as closed:
         outcome.code = CLOSED
         _last_line(f"closed: {node}: {closed}")
-    except _REFUSED as error:
+    except REFUSED_ERRORS as error:
         outcome.code = REFUSED
         _last_line(f"refused: {node}: {error}")
     except Exception as error:

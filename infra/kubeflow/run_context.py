@@ -33,12 +33,24 @@ def keep(context: RunContext, run_folder: Path, run_id: str) -> None:
     context.write(run_folder / _RUNS / run_id, _FILE)
 
 
+def shared_folder(run_folder: Path, run_id: str) -> Path | None:
+    """What the tasks of one run share; none, if the run's first task and this one share nothing."""
+    folder = run_folder / _RUNS / run_id
+    return folder if (folder / _FILE).is_file() else None
+
+
+def finish(run_folder: Path, run_id: str, status: str) -> None:
+    """Ends the run in MLflow, as far as MLflow answers: a pusher that was answered from the cache did not."""
+    if folder := shared_folder(run_folder, run_id):
+        _mark(RunContext.read(folder, _FILE), status)
+
+
 @contextmanager
 def inside(run_folder: Path, run_id: str) -> Iterator[None]:
     """Lets a task's code know its run; where nobody wrote one down, as with no shared folder, it has none."""
-    folder = run_folder / _RUNS / run_id
-    if not (folder / _FILE).is_file():
-        log.info("no run is written down in %s: curves come with the run's record", folder)
+    folder = shared_folder(run_folder, run_id)
+    if folder is None:
+        log.info("no run is written down in %s: curves come with the run's record", run_folder)
         yield
         return
     with within(RunContext.read(folder, _FILE), _mark):

@@ -1,184 +1,169 @@
-"""The candidates of a compiled pipeline: one task each in the root graph, three steps within it.
+"""Which task trains which candidates.
 
-Candidates that differ in nothing but values share one graph: a grid of 144 is hardly larger than one of 3.
+A candidate is trained, converted and evaluated in one container. As many containers as are wanted at the same
+time share the grid: up to so many candidates have one each, and of a larger grid each works through its
+share. So the graph of tasks stays small, as it must: Kubeflow's driver is given the whole of it as one
+argument of at most 128 KiB, a pod all its inputs as another, and the gate takes three artifacts a share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.kubeflow.containers import Part
-from pipeline.kubeflow.names import task_name
-from pipeline.kubeflow.specification import (
-    GraphOutput,
-    Specification,
-    Wiring,
-    constant,
-    from_graph,
-    from_task,
-    graph_component,
-    parameter_from_graph,
-    task_specification,
-)
+from pipeline.kubeflow.containers import Command, compact, in_run
+from pipeline.kubeflow.run_ends import STUDENTS
 from pipeline.kubeflow.tasks import Source, Task
+from schemas.students import StudentSpec
 
-CANDIDATE = "candidate"
-
-
-@dataclass(frozen=True)
-class Step:
-    """A node of one candidate, with the component that executes it."""
-
-    task: Task
-    part: Part
-    cache: bool
+CANDIDATES_MODULE = "infra.kubeflow.candidates"
+TRAINER = "StudentTrainer"
+STEPS = (TRAINER, "TfliteConverter", "NossEvaluator")
+# Of the trainer: which candidate it is.
+_SPEC, _START = "spec", "start"
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """The nodes of one candidate, in their order.
+class Share:
+    """The candidates of one task.
 
     Attributes:
-      candidate_id: As in the configuration.
-      steps: Trainer, converter, evaluator.
+      node_id: Stands for them: ``Candidate.tiny-w0.5`` alone, ``Candidates.03`` for several.
+      students: By their numbers in the grid, each after the one that it starts from.
     """
 
-    candidate_id: str
-    steps: tuple[Step, ...]
-
-    def __post_init__(self) -> None:
-        """Refuses steps that call different things the same: the candidate's graph has one input a name.
-
-        Raises:
-          ValueError: With the step and the name.
-        """
-        own, outside = {step.task.node_id for step in self.steps}, self.outside
-        for step in self.steps:
-            for name, source in step.task.inputs.items():
-                if source.node_id not in own and outside[name] != source:
-                    raise ValueError(f"{step.task.node_id}: another step takes another {name!r}")
+    node_id: str
+    students: Mapping[int, StudentSpec]
 
     @property
-    def outputs(self) -> dict[str, tuple[str, str]]:
-        """Step and type of each output, by its name: no two steps' outputs have the same."""
-        return {
-            key: (step.task.component, kind) for step in self.steps for key, kind in step.task.outputs.items()
-        }
+    def name(self) -> str:
+        """What notes on its failures are called by."""
+        return next(iter(self.students.values())).candidate_id
 
     @property
-    def outside(self) -> dict[str, Source]:
-        """What the steps take from other nodes, by the steps' own names for it."""
-        own = {step.task.node_id for step in self.steps}
-        return {
-            name: source
-            for step in self.steps
-            for name, source in step.task.inputs.items()
-            if source.node_id not in own
-        }
-
-    @property
-    def outside_types(self) -> dict[str, str]:
-        """Types of what :attr:`outside` names."""
-        types = {name: kind for step in self.steps for name, kind in step.task.input_types.items()}
-        return {name: types[name] for name in self.outside}
+    def parameters(self) -> dict[str, str]:
+        """What the task is given to know who they are."""
+        told = {str(number): one.model_dump(mode="json") for number, one in self.students.items()}
+        return {STUDENTS: compact(told)}
 
 
-def candidate_node(candidate_id: str) -> str:
-    """The node id that stands for a candidate as a whole."""
-    return f"Candidate.{candidate_id}"
+def divide(students: Sequence[StudentSpec], most: int) -> list[Share]:
+    """Deals candidates out; what starts from another candidate goes with it.
 
-
-def add_candidates(specification: Specification, candidates: Sequence[Candidate]) -> dict[str, str]:
-    """Adds the graphs; returns the component of each candidate, by its id."""
-    groups: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        groups.setdefault(_shape(candidate), []).append(candidate)
-    components: dict[str, str] = {}
-    for group in groups.values():
-        name = specification.add_graph(CANDIDATE, _graph(specification, group))
-        components |= {candidate.candidate_id: name for candidate in group}
-    return components
-
-
-def values_of(candidate: Candidate, component: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a candidate's graph gets those parameters that are its own.
+    Neighbours in a grid take about as long, and are dealt to different shares.
 
     Args:
-      candidate: Which.
-      component: Its graph.
+      students: All, each after the one that it starts from.
+      most: Shares at the most.
     """
-    wanted = component["inputDefinitions"].get("parameters", {})
-    return {
-        _lifted(step.task.component, name): constant(value)
-        for step in candidate.steps
-        for name, value in step.task.parameters.items()
-        if _lifted(step.task.component, name) in wanted
-    }
+    families: dict[str, dict[int, StudentSpec]] = {}
+    head: dict[str, str] = {}
+    for number, one in enumerate(students):
+        head[one.candidate_id] = head[one.warm_start] if one.warm_start else one.candidate_id
+        families.setdefault(head[one.candidate_id], {})[number] = one
+    dealt: list[dict[int, StudentSpec]] = [{} for _ in range(min(most, len(families)))]
+    for turn, family in enumerate(families.values()):
+        dealt[turn % len(dealt)] |= family
+    return [_share(place, members) for place, members in enumerate(dealt)]
 
 
-def _shape(candidate: Candidate) -> str:
-    """Equal for candidates that differ in values only."""
-    own = {step.task.node_id: step.task.component for step in candidate.steps}
-    return repr(
-        [
-            (
-                step.task.component,
-                step.part,
-                step.cache,
-                sorted(step.task.digests.items()),
-                sorted(step.task.parameters),
-                sorted(
-                    (name, own.get(source.node_id, ""), source.key)
-                    for name, source in step.task.inputs.items()
-                ),
-            )
-            for step in candidate.steps
+def _share(place: int, members: Mapping[int, StudentSpec]) -> Share:
+    first = next(iter(members.values()))
+    alone = f"Candidate.{first.candidate_id}"
+    return Share(alone if len(members) == 1 else f"Candidates.{place + 1:02d}", members)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is done with every candidate.
+
+    Attributes:
+      tasks: Training, conversion and evaluation, of any candidate.
+    """
+
+    tasks: Sequence[Task]
+
+    @classmethod
+    def of(cls, tasks: Mapping[str, Task], candidate_ids: Iterable[str]) -> Steps:
+        """The steps of all candidates.
+
+        Args:
+          tasks: Of the pipeline, by node.
+          candidate_ids: All candidates.
+
+        Raises:
+          ValueError: If a candidate's steps differ from the others' in more than its description.
+        """
+        found = [cls([tasks[f"{step}.{one}"] for step in STEPS]) for one in candidate_ids]
+        told = [one.described() for one in found]
+        if odd := next((one for one, other in zip(found, told, strict=True) if other != told[0]), None):
+            raise ValueError(f"{odd.tasks[0].node_id} is not as the other candidates: their steps are shared")
+        return found[0]
+
+    def described(self) -> list[dict[str, Any]]:
+        """What the container is told of each step."""
+        for task in self.tasks:
+            if task.digests:
+                raise ValueError(f"{task.node_id} waits for {', '.join(task.digests)}: candidates cannot")
+        return [
+            {
+                "node": task.component,
+                "executor": task.executor,
+                "inputs": {
+                    **{key: kind for key, kind in task.input_types.items() if key != _START},
+                    **({_START: self._model_type} if task.component == TRAINER else {}),
+                },
+                "outputs": dict(task.outputs),
+                "own": [_SPEC] if task.component == TRAINER else [],
+                "parameters": {
+                    key: value
+                    for key, value in task.parameters.items()
+                    if key != _SPEC or task.component != TRAINER
+                },
+            }
+            for task in self.tasks
         ]
-    )
 
+    @property
+    def _model_type(self) -> str:
+        (kind,) = self.tasks[0].outputs.values()
+        return kind
 
-def _graph(specification: Specification, group: Sequence[Candidate]) -> dict[str, Any]:
-    """The graph that a group of candidates shares: what differs among them comes in by parameters."""
-    first = group[0]
-    own = {step.task.node_id: step.task.component for step in first.steps}
-    tasks, artifacts, parameters = {}, {}, {}
-    for position, step in enumerate(first.steps):
-        task = step.task
-        inputs = {}
-        for name, source in task.inputs.items():
-            if source.node_id in own:
-                inputs[name] = from_task(task_name(own[source.node_id]), source.key)
-            else:
-                inputs[name] = from_graph(name)
-                artifacts[name] = task.input_types[name]
-        given: dict[str, Any] = {}
-        for name, value in task.parameters.items():
-            if all(one.steps[position].task.parameters[name] == value for one in group):
-                given[name] = constant(value)
-            else:
-                lifted = _lifted(task.component, name)
-                given[name] = parameter_from_graph(lifted)
-                parameters[lifted] = step.part.component["inputDefinitions"]["parameters"][name]
-        for name, definition in step.part.component["inputDefinitions"]["parameters"].items():
-            if name not in given:
-                # What the run gives, and what its first task found out.
-                given[name] = parameter_from_graph(name)
-                parameters[name] = definition
-        tasks[task_name(task.component)] = task_specification(
-            task_name(task.component),
-            specification.add_part(task_name(task.component), step.part),
-            Wiring(inputs, given),
-            step.part.settings,
-            step.cache,
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Types of the artifacts of all steps: no two have the same name."""
+        return {key: kind for task in self.tasks for key, kind in task.outputs.items()}
+
+    @property
+    def inputs(self) -> dict[str, Source]:
+        """What the steps take from other tasks."""
+        return {
+            key: source
+            for task in self.tasks
+            for key, source in task.inputs.items()
+            if key != _START and source.node_id not in {one.node_id for one in self.tasks}
+        }
+
+    @property
+    def input_types(self) -> dict[str, str]:
+        """Types of :attr:`inputs`."""
+        types = {key: kind for task in self.tasks for key, kind in task.input_types.items()}
+        return {key: types[key] for key in self.inputs}
+
+    def command(self, run_folder: str, values: Sequence[str], attempts: int) -> Command:
+        """What the containers of all shares run.
+
+        Args:
+          run_folder: Of the run, as pods see it.
+          values: Names of the run-time parameters it is given.
+          attempts: How often a candidate is tried.
+        """
+        arguments = (
+            *("--steps", compact(self.described())),
+            *("--task", "{{$}}"),
+            *in_run(run_folder),
+            *("--values", ",".join(values)),
+            *("--attempts", str(attempts)),
         )
-    outputs = {
-        key: GraphOutput(task_name(component), key, kind) for key, (component, kind) in first.outputs.items()
-    }
-    return graph_component(tasks, artifacts, parameters, outputs)
-
-
-def _lifted(component: str, parameter: str) -> str:
-    """Name of a graph's parameter that is one step's."""
-    return f"{component}_{parameter}"
+        return Command(CANDIDATES_MODULE, (*arguments, *self.tasks[0].beam_args))

@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common.tfx.input_keys import input_key, number_of, role_of
+from components.common.tfx.input_keys import input_key, role_of
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import ConfigError
 from pipeline.configuration.sources import resolve
 from pipeline.kubeflow import run_values
-from pipeline.kubeflow.candidates import (
-    Candidate,
-    Step,
-    add_candidates,
-    candidate_node,
-    values_of,
-)
-from pipeline.kubeflow.containers import Command, make_part, task_command
-from pipeline.kubeflow.groups import (
-    BUNDLE,
-    BUNDLE_NODE,
-    BUNDLE_TYPE,
-    BundleTask,
-    Group,
-    bundle_part,
-    divide,
-    group_graph,
-)
-from pipeline.kubeflow.names import task_name, task_names
+from pipeline.kubeflow.candidates import STEPS, TRAINER, Share, Steps, divide
+from pipeline.kubeflow.containers import Command, compact, in_run, make_part, task_command
+from pipeline.kubeflow.names import task_names
 from pipeline.kubeflow.package import Package, read_package
 from pipeline.kubeflow.platform import platform_specification
+from pipeline.kubeflow.run_ends import CLOSED, FAILED_IN, FAILURES
 from pipeline.kubeflow.run_values import CHANNEL, IMAGE, MARKS
+from pipeline.kubeflow.settings import CLOSE_RUN, OPEN_RUN, KubeflowSettings, TaskSettings
 from pipeline.kubeflow.size import Size, check_size, measure
 from pipeline.kubeflow.specification import (
     Specification,
     Wiring,
     constant,
     from_task,
-    parameter_from_graph,
+    parameter_from_run,
     parameter_from_task,
     task_specification,
 )
@@ -50,12 +36,13 @@ from pipeline.local.layout import RunLayout
 from schemas.devices import AdbDevice
 
 _ENDINGS = (".yaml", ".yml")
-OPEN_RUN = "OpenRun"
-OPEN_RUN_MODULE = "infra.kubeflow.open_run"
+OPEN_RUN_MODULE, CLOSE_RUN_MODULE = "infra.kubeflow.open_run", "infra.kubeflow.close_run"
+PUSHER = "FrontierPusher"
 _VALIDATORS = ("RecordValidator.corpus", "RecordValidator.noss")
+# Settings for them are no mistake: configurations have parts in common.
+_NOT_IN_EVERY_RUN = {"CorpusSynthesizer", "TeacherTrainer"}
 # What begins only when the records are known to be good.
 _AFTER_VALIDATION = ("TeacherTrainer", "TeacherEmbedder", "NossEvaluator")
-_STEPS = ("StudentTrainer", "TfliteConverter", "NossEvaluator")
 
 
 @dataclass(frozen=True)
@@ -154,26 +141,27 @@ class _Compiler:
         self._config, self._kubeflow = config, config.kubeflow
         self._run_folder = str(layout.root)
         self._tasks = {task.node_id: task for task in compile_tasks(config, layout)}
-        self._ids = [candidate.candidate_id for candidate in config.students.expand()]
-        self._owner = {f"{step}.{one}": one for one in self._ids for step in _STEPS}
-        self._groups = divide(self._ids, config.kubeflow.bundle_candidates)
-        self._group_of = {one: group for group in self._groups for one in group.candidate_ids}
+        students = config.students.expand()
+        ids = [one.candidate_id for one in students]
+        self._shares = divide(students, config.kubeflow.parallel_candidates)
+        self._steps = Steps.of(self._tasks, ids)
+        self._owned = {f"{step}.{one}" for one in ids for step in STEPS}
         self._specification = Specification()
         self._parameters = parameters
-        outside = [node_id for node_id in self._tasks if node_id not in self._owner]
-        self._names = task_names(
-            [OPEN_RUN, *outside, *map(candidate_node, self._ids), *(group.node_id for group in self._groups)]
-        )
+        outside = [node_id for node_id in self._tasks if node_id not in self._owned]
+        shares = [share.node_id for share in self._shares]
+        self._names = task_names([OPEN_RUN, *outside, *shares, CLOSE_RUN])
+        check_names(config.kubeflow, {OPEN_RUN, *outside, *map(self._settings_of, self._shares), CLOSE_RUN})
 
     def compile(self) -> CompiledPipeline:
         config = self._config
-        root = {self._names[OPEN_RUN]: self._open_run()}
+        root = {self._names[OPEN_RUN]: self._open_run(), self._names[CLOSE_RUN]: self._close_run()}
         root |= {
             self._names[node_id]: self._single(task)
             for node_id, task in self._tasks.items()
-            if node_id not in self._owner
+            if node_id not in self._owned
         }
-        root |= self._candidates()
+        root |= {self._names[share.node_id]: self._share(share) for share in self._shares}
         version = importlib.metadata.version("tfx")
         specification = self._specification.document(
             pipeline_name(config.name), config.description, self._parameters, root, f"tfx-{version}"
@@ -185,191 +173,115 @@ class _Compiler:
 
     def _open_run(self) -> dict[str, Any]:
         """The first task: looks at what lies on the cluster, and opens the run in MLflow."""
-        settings = self._kubeflow.of(OPEN_RUN)
-        part = make_part(
-            self._kubeflow,
-            settings,
-            Command(
-                OPEN_RUN_MODULE,
-                (
-                    *("--task", "{{$}}"),
-                    *("--run-id", "{{$.pipeline_job_uuid}}"),
-                    *("--run-folder", self._run_folder),
-                ),
-            ),
-            inputs={},
-            outputs={},
-            parameters={
-                "config_json": "STRING",
-                **{f"{CHANNEL}{name}": "STRING" for name in self._parameters},
-            },
-            output_parameters=known_digests(unknown_digests(self._config)),
+        arguments = (
+            *("--task", "{{$}}"),
+            *in_run(self._run_folder),
+            *("--parameters", compact({"config_json": self._config.request()})),
         )
-        name = self._names[OPEN_RUN]
-        parameters = {"config_json": constant(self._config.request())}
-        parameters |= {f"{CHANNEL}{one}": parameter_from_graph(one) for one in self._parameters}
+        found = [*known_digests(unknown_digests(self._config)), FAILURES]
+        given = {f"{CHANNEL}{one}": parameter_from_run(one) for one in self._parameters}
         # What lies on the cluster may have changed: never from the cache.
-        return task_specification(
-            name, self._specification.add_part(name, part), Wiring(parameters=parameters), settings
-        )
+        return self._add(OPEN_RUN, Command(OPEN_RUN_MODULE, arguments), Wiring(parameters=given), found)
+
+    def _close_run(self) -> dict[str, Any]:
+        """The last task: ends the run in MLflow, and fails if the gate is closed; never from the cache."""
+        arguments = ("--task", "{{$}}", *in_run(self._run_folder))
+        given = {CLOSED: parameter_from_task(self._names[PUSHER], CLOSED), **self._image()}
+        after = frozenset({self._names[OPEN_RUN]})
+        return self._add(CLOSE_RUN, Command(CLOSE_RUN_MODULE, arguments), Wiring({}, given, after))
+
+    def _add(
+        self, node_id: str, command: Command, wiring: Wiring, found: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """A task that is no node of the pipeline."""
+        settings = self._kubeflow.of(node_id)
+        parameters = dict.fromkeys(wiring.parameters, "STRING")
+        part = make_part(self._kubeflow, settings, command, {}, {}, parameters, found)
+        name = self._names[node_id]
+        return task_specification(name, self._specification.add_part(name, part), wiring, settings)
 
     def _single(self, task: Task) -> dict[str, Any]:
         """A task that belongs to no candidate."""
-        step = self._step(task)
-        name = self._names[task.node_id]
+        settings = self._kubeflow.of(task.node_id)
         after = {self._names[OPEN_RUN]}
         if task.component in _AFTER_VALIDATION:
             after |= {self._names[node_id] for node_id in _VALIDATORS if node_id in self._names}
-        artifacts = {}
-        for key, source in task.inputs.items():
-            if self._is_bundled(key, source):
-                group = self._group_of[self._owner[source.node_id]]
-                artifacts[self._bundle_input(group)] = from_task(self._names[group.node_id], BUNDLE)
-            else:
-                artifacts[key] = self._from(source)
-        parameters: dict[str, Any] = {key: constant(value) for key, value in task.parameters.items()}
-        parameters |= self._later(task)
-        return task_specification(
-            name,
-            self._specification.add_part(name, step.part),
-            Wiring(artifacts, parameters, frozenset(after)),
-            step.part.settings,
-            step.cache,
-        )
-
-    def _candidates(self) -> dict[str, Any]:
-        """A task a candidate, or a group of them."""
-        candidates = [
-            Candidate(one, tuple(self._step(self._tasks[f"{step}.{one}"]) for step in _STEPS))
-            for one in self._ids
-        ]
-        components = add_candidates(self._specification, candidates)
-        if self._groups:
-            return self._grouped(candidates, components)
-        made = {}
-        for position, candidate in enumerate(candidates):
-            component = components[candidate.candidate_id]
-            graph = self._specification.component(component)
-            values = values_of(candidate, graph)
-            # A place becomes free when the candidate so many places before is done.
-            earlier = position - self._kubeflow.parallel_candidates
-            after = {self._names[candidate_node(self._ids[earlier])]} if earlier >= 0 else set()
-            name = self._names[candidate_node(candidate.candidate_id)]
-            made[name] = task_specification(
-                name,
-                component,
-                Wiring(
-                    {key: self._from(source) for key, source in candidate.outside.items()},
-                    values | self._given(graph, set(values)),
-                    frozenset(after),
-                ),
-            )
-        return made
-
-    def _grouped(self, candidates: list[Candidate], components: dict[str, str]) -> dict[str, Any]:
-        size = self._kubeflow.bundle_candidates
-        at_once = max(1, self._kubeflow.parallel_candidates // size)
-        settings = self._kubeflow.of(BUNDLE_NODE)
-        made: dict[str, Any] = {}
-        for number, group in enumerate(self._groups):
-            members = candidates[group.first : group.first + len(group.candidate_ids)]
-            part = bundle_part(self._kubeflow, members[0], len(members), f"{CHANNEL}{IMAGE}")
-            graph = group_graph(
-                group,
-                members,
-                components,
-                {name: self._specification.component(name) for name in components.values()},
-                BundleTask(
-                    name=task_name(BUNDLE_NODE),
-                    component=self._specification.add_part(task_name(BUNDLE_NODE), part),
-                    image=f"{CHANNEL}{IMAGE}",
-                    settings=settings,
-                    cache=self._caches(BUNDLE_NODE, settings.cache),
-                ),
-                self._kubeflow.parallel_candidates,
-                self._exported,
-            )
-            name = self._names[group.node_id]
-            after = {self._names[self._groups[number - at_once].node_id]} if number >= at_once else set()
-            made[name] = task_specification(
-                name,
-                self._specification.add_graph("candidates", graph.component),
-                Wiring(
-                    {key: self._from(source) for key, source in graph.sources.items()},
-                    {**graph.values, **self._given(graph.component, set(graph.values))},
-                    frozenset(after),
-                ),
-            )
-        return made
-
-    def _exported(self, candidate_id: str) -> dict[str, str]:
-        """What candidates of other groups start from: output key by name."""
-        group = self._group_of[candidate_id]
-        return {
-            self._export(source): source.key
-            for node_id, owner in self._owner.items()
-            if self._group_of[owner] != group
-            for source in self._tasks[node_id].inputs.values()
-            if self._owner.get(source.node_id) == candidate_id
+        shared = {key for key, source in task.inputs.items() if source.node_id in self._owned}
+        keys = {role_of(key): task.inputs[key].key for key in shared}
+        artifacts = {key: self._from(source) for key, source in task.inputs.items() if key not in shared}
+        types = {key: kind for key, kind in task.input_types.items() if key not in shared}
+        for place, share in enumerate(self._shares):
+            for role, key in keys.items():
+                name = input_key(role, place)
+                artifacts[name] = from_task(self._names[share.node_id], key)
+                types[name] = self._steps.outputs[key]
+        values = run_values.needed(task.parameters, self._config.latency.devices)
+        digests = {
+            key: parameter_from_task(self._names[OPEN_RUN], name) for key, name in task.digests.items()
         }
-
-    def _export(self, source: Source) -> str:
-        return input_key(source.key, self._ids.index(self._owner[source.node_id]))
-
-    def _given(self, graph: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-        """Where a graph gets the parameters that the run gives."""
-        return {
-            name: parameter_from_graph(name.removeprefix(CHANNEL))
-            for name in graph["inputDefinitions"].get("parameters", {})
-            if name not in known
-        }
-
-    def _is_bundled(self, key: str, source: Source) -> bool:
-        return bool(self._groups) and source.node_id in self._owner and number_of(key) is not None
-
-    def _bundle_input(self, group: Group) -> str:
-        return input_key(BUNDLE, self._groups.index(group))
-
-    def _step(self, task: Task) -> Step:
-        settings = self._kubeflow.of(task.node_id)
-        own = {key for key, source in task.inputs.items() if self._is_bundled(key, source)}
-        bundled = {role_of(key): task.inputs[key].key for key in own}
-        inputs = {key: kind for key, kind in task.input_types.items() if key not in own}
-        if bundled:
-            inputs |= {self._bundle_input(group): BUNDLE_TYPE for group in self._groups}
-        parameters = {
-            key: "NUMBER_INTEGER" if isinstance(value, int) else "STRING"
-            for key, value in task.parameters.items()
-        }
-        parameters |= {key: "STRING" for key in self._later(task)}
+        given = self._image() | self._given(values) | digests
         part = make_part(
             self._kubeflow,
             settings,
-            task_command(task, self._run_folder, self._values(task), bundled),
-            inputs,
+            task_command(task, self._run_folder, values, keys),
+            types,
             task.outputs,
-            parameters,
+            dict.fromkeys(given, "STRING"),
+            [CLOSED] if task.component == PUSHER else [],
         )
-        return Step(task, part, self._caches(task.node_id, settings.cache))
+        name = self._names[task.node_id]
+        return task_specification(
+            name,
+            self._specification.add_part(name, part),
+            Wiring(artifacts, given, frozenset(after)),
+            settings,
+            self._caches(task.node_id, settings.cache),
+        )
 
-    def _later(self, task: Task) -> dict[str, Any]:
-        """Parameters that are known only when the pipeline is started."""
-        return {
-            **{f"{CHANNEL}{name}": parameter_from_graph(name) for name in (IMAGE, *self._values(task))},
-            **{key: parameter_from_task(self._names[OPEN_RUN], name) for key, name in task.digests.items()},
-        }
+    def _share(self, share: Share) -> dict[str, Any]:
+        """The task of some candidates, or of one."""
+        own = self._kubeflow.of(self._settings_of(share))
+        settings, attempts = _for_all(own, len(share.students)), (own.retries or 0) + 1
+        values = sorted(
+            {
+                one
+                for task in self._steps.tasks
+                for one in run_values.needed(task.parameters, self._config.latency.devices)
+            }
+        )
+        # Kubeflow's cache would give a failure for the answer; so a share that failed is another one.
+        failed_in = parameter_from_task(self._names[OPEN_RUN], FAILURES, share.name)
+        students = {name: constant(value) for name, value in share.parameters.items()}
+        given = self._image() | self._given(values) | {FAILED_IN: failed_in} | students
+        part = make_part(
+            self._kubeflow,
+            settings,
+            self._steps.command(self._run_folder, values, attempts),
+            self._steps.input_types,
+            self._steps.outputs,
+            dict.fromkeys(given, "STRING"),
+        )
+        return task_specification(
+            self._names[share.node_id],
+            self._specification.add_part("candidates", part),
+            Wiring({key: self._from(source) for key, source in self._steps.inputs.items()}, given),
+            settings,
+            self._caches(share.node_id, settings.cache),
+        )
 
-    def _values(self, task: Task) -> list[str]:
-        return run_values.needed(task.parameters, self._config.latency.devices)
+    def _settings_of(self, share: Share) -> str:
+        """Whose settings the pod of a share gets: a candidate that has it alone may have its own."""
+        return f"{TRAINER}.{share.name}" if len(share.students) == 1 else TRAINER
+
+    def _image(self) -> dict[str, Any]:
+        return self._given([IMAGE])
+
+    def _given(self, values: Sequence[str]) -> dict[str, Any]:
+        """Parameters that the run gives."""
+        return {f"{CHANNEL}{name}": parameter_from_run(name) for name in values}
 
     def _from(self, source: Source) -> dict[str, Any]:
-        """An artifact of the root graph: a candidate's comes out of its graph."""
-        owner = self._owner.get(source.node_id)
-        if owner is None:
-            return from_task(self._names[source.node_id], source.key)
-        if self._groups:
-            return from_task(self._names[self._group_of[owner].node_id], self._export(source))
-        return from_task(self._names[candidate_node(owner)], source.key)
+        return from_task(self._names[source.node_id], source.key)
 
     def _caches(self, node_id: str, wanted: bool | None) -> bool:
         component, _, rest = node_id.partition(".")
@@ -377,3 +289,35 @@ class _Compiler:
             # A device that was gone would be remembered as gone.
             return False
         return self._config.execution.cache and wanted is not False
+
+
+def _for_all(settings: TaskSettings, candidates: int) -> TaskSettings:
+    """What the pod of several candidates gets: time and retries for each.
+
+    Each candidate is tried as often as a task of its own would be. If a container does not outlive the last
+    attempt, there is one more start, in which the candidate is written down as failed.
+    """
+    retries = (settings.retries or 0) * candidates
+    return settings.model_copy(
+        update={
+            "retries": retries + candidates if retries else 0,
+            "timeout_seconds": settings.timeout_seconds and settings.timeout_seconds * candidates,
+        }
+    )
+
+
+def check_names(kubeflow: KubeflowSettings, node_ids: Collection[str]) -> None:
+    """Refuses settings for tasks that are not there: they would be without effect.
+
+    Raises:
+      ConfigError: With each, and the tasks that there are.
+    """
+    known = {
+        name for node_id in node_ids for name in (node_id, node_id.partition(".")[0])
+    } | _NOT_IN_EVERY_RUN
+    if unknown := sorted(set(kubeflow.tasks) - known):
+        raise ConfigError(
+            f"kubeflow.tasks: no task is called {', '.join(unknown)}; accepted: {', '.join(sorted(known))}. "
+            f"A candidate is trained, converted and evaluated in one pod, which {TRAINER} sets; one that "
+            "shares it with others has no settings of its own"
+        )

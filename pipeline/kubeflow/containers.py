@@ -89,31 +89,36 @@ def make_part(
     return Part(component, {"container": container}, settings)
 
 
-def task_command(task: Task, run_folder: str, values: Sequence[str], bundled: Mapping[str, str]) -> Command:
+def task_command(task: Task, run_folder: str, values: Sequence[str], shares: Iterable[str]) -> Command:
     """What the container of a pipeline's node runs.
+
+    What is known now is part of the command: Kubeflow's cache compares it like parameters, and the graph of
+    tasks, which Kubeflow's driver is given as one argument, holds only who feeds whom.
 
     Args:
       task: The node.
       run_folder: Of the run, as pods see it.
       values: Names of the run-time parameters it is given.
-      bundled: Output that each role of the node's inputs is found under in a bundle; none: no bundles.
+      shares: Roles of its inputs of which each holds the artifacts of several candidates.
     """
-    integers = sorted(name for name, value in task.parameters.items() if isinstance(value, int))
     arguments = [
         *("--node", task.component),
         *("--executor", task.executor),
         *("--task", "{{$}}"),
-        *("--run-id", "{{$.pipeline_job_uuid}}"),
-        *("--run-folder", run_folder),
-        *("--types", _compact(roles(task.input_types))),
-        *("--outputs", _compact(dict(task.outputs))),
+        *in_run(run_folder),
+        *("--types", compact(roles(task.input_types))),
+        *("--outputs", compact(task.outputs)),
+        *("--parameters", compact(task.parameters)),
         *("--values", ",".join(values)),
     ]
-    if integers:
-        arguments += ["--integers", ",".join(integers)]
-    if bundled:
-        arguments += ["--bundled", _compact(dict(bundled))]
+    if shared := sorted(shares):
+        arguments += ["--shares", ",".join(shared)]
     return Command(ENTRYPOINT, (*arguments, *task.beam_args))
+
+
+def in_run(run_folder: str) -> tuple[str, ...]:
+    """The options that say which run a container belongs to."""
+    return ("--run-id", "{{$.pipeline_job_uuid}}", "--run-folder", run_folder)
 
 
 def roles(names: Mapping[str, str]) -> dict[str, str]:
@@ -145,5 +150,6 @@ def _resources(settings: TaskSettings) -> dict[str, Any]:
     return resources
 
 
-def _compact(value: Mapping[str, str]) -> str:
+def compact(value: Any) -> str:
+    """A value as short JSON."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True)

@@ -57,7 +57,9 @@ class TaskSettings(Settings):
     tolerations: tuple[Toleration, ...] | None = Field(None, description="Taints that do not matter.")
     retries: int | None = Field(None, ge=0, le=20, description="Times to try a failed task again.")
     retry_seconds: int | None = Field(None, ge=0, description="Before the first of them.")
-    retry_factor: float | None = Field(None, ge=1, description="By which the wait grows each time.")
+    retry_factor: int | None = Field(
+        None, ge=1, le=10, description="By which the wait grows each time; Argo takes whole numbers only."
+    )
     timeout_seconds: int | None = Field(None, ge=1, description="Longest time of one try; unset: no limit.")
     cache: bool | None = Field(
         None, description="Answer the task from Kubeflow's cache; execution.cache off switches all off."
@@ -93,6 +95,9 @@ class EnvironmentSource(Settings):
 
 
 _MLFLOW = "tinytrill-mlflow"
+OPEN_RUN, CLOSE_RUN = "OpenRun", "CloseRun"
+# What they refuse, and a closed gate, is the same the next time: Argo tries any failure again.
+NOT_RETRIED = (OPEN_RUN, CLOSE_RUN)
 
 
 class KubeflowSettings(Settings):
@@ -140,7 +145,7 @@ class KubeflowSettings(Settings):
             memory_limit="16Gi",
             retries=2,
             retry_seconds=60,
-            retry_factor=2.0,
+            retry_factor=2,
             cache=True,
         ),
         description="For all tasks.",
@@ -148,17 +153,16 @@ class KubeflowSettings(Settings):
     tasks: dict[str, TaskSettings] = Field(
         default_factory=dict,
         description="For some: by component, as 'StudentTrainer', or by node, as 'LatencyBenchmark.pixel'; "
-        "the node's come before the component's. 'OpenRun' and 'CandidateBundle' are the compiler's own.",
+        "the node's come before the component's. 'StudentTrainer' is what the pods of candidates get, which "
+        "also convert and evaluate; 'OpenRun' and 'CloseRun' are the compiler's own.",
     )
     parallel_candidates: int = Field(
-        16, ge=1, description="Most candidates that are trained, converted and measured at the same time."
-    )
-    bundle_candidates: int = Field(
-        12,
+        16,
         ge=1,
-        le=24,
-        description="A grid of more than twice as many candidates hands them to the gate in bundles of so "
-        "many: a pod's command holds at most 128 KiB, a workflow 1 MiB.",
+        le=20,
+        description="Most candidates that are trained, converted and measured at the same time, each in a "
+        "container. More share these containers, one candidate after the other. The gate is given three "
+        "artifacts by each container, and Argo takes 128 KiB of what a task is given.",
     )
     pod_labels: dict[str, str] = Field(default_factory=dict, description="Labels of all pods.")
     pod_annotations: dict[str, str] = Field(
@@ -171,6 +175,8 @@ class KubeflowSettings(Settings):
         component = node_id.partition(".")[0]
         own = [self.tasks[name] for name in dict.fromkeys((node_id, component)) if name in self.tasks]
         settings = self.defaults
+        if component in NOT_RETRIED:
+            settings = settings.model_copy(update={"retries": 0})
         for more in reversed(own):
             settings = more.over(settings)
         return settings

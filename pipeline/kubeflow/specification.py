@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.kubeflow.containers import Part, artifact
+from pipeline.kubeflow.containers import Part
 from pipeline.kubeflow.package import SCHEMA_VERSION
 from pipeline.kubeflow.settings import TaskSettings
+
+# Of an attempt without a time limit, and of a pod that waits until there is a node for it.
+_ANY_TIME_S, _PENDING_S = 365 * 86400, 30 * 86400
+# The longest time limit that Kubernetes takes for a pod.
+_LONGEST_S = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """What a task in a graph is given.
+    """What a task is given.
 
     Attributes:
       artifacts: Where each input artifact comes from: InputArtifactSpec.
@@ -27,22 +33,27 @@ class Wiring:
 
 
 def from_task(task: str, key: str) -> dict[str, Any]:
-    """An artifact that another task of the graph makes."""
+    """An artifact that another task makes."""
     return {"taskOutputArtifact": {"producerTask": task, "outputArtifactKey": key}}
 
 
-def parameter_from_task(task: str, key: str) -> dict[str, Any]:
-    """A parameter that another task of the graph finds out."""
-    return {"taskOutputParameter": {"producerTask": task, "outputParameterKey": key}}
+def parameter_from_task(task: str, key: str, entry: str = "") -> dict[str, Any]:
+    """A parameter that another task finds out.
+
+    Args:
+      task: Which.
+      key: Its name there.
+      entry: If given, the parameter is a JSON object, of which this entry is taken; it may be missing.
+    """
+    found: dict[str, Any] = {"taskOutputParameter": {"producerTask": task, "outputParameterKey": key}}
+    if entry:
+        given, name = "parseJson(string_value)", json.dumps(entry)
+        found["parameterExpressionSelector"] = f'{name} in {given} ? {given}[{name}] : ""'
+    return found
 
 
-def from_graph(name: str) -> dict[str, Any]:
-    """An artifact that the graph itself is given."""
-    return {"componentInputArtifact": name}
-
-
-def parameter_from_graph(name: str) -> dict[str, Any]:
-    """A parameter that the graph itself is given."""
+def parameter_from_run(name: str) -> dict[str, Any]:
+    """A parameter that the run is given."""
     return {"componentInputParameter": name}
 
 
@@ -54,13 +65,13 @@ def constant(value: str | int) -> dict[str, Any]:
 def task_specification(
     name: str, component: str, wiring: Wiring, settings: TaskSettings | None = None, cache: bool = False
 ) -> dict[str, Any]:
-    """A task of a graph.
+    """A task.
 
     Args:
       name: Of the task: the backend looks producers up by it.
       component: Name of its component.
       wiring: What it is given.
-      settings: Retries; none: the graph's own tasks say.
+      settings: Retries; none: it is not tried again.
       cache: Whether it may be answered from the cache.
     """
     producers = {
@@ -84,66 +95,25 @@ def task_specification(
     if after := sorted(producers | wiring.after):
         task["dependentTasks"] = after
     if settings and settings.retries:
-        task["retryPolicy"] = {
-            "maxRetryCount": settings.retries,
-            "backoffDuration": _seconds(settings.retry_seconds or 0),
-            "backoffFactor": settings.retry_factor or 1.0,
-            "backoffMaxDuration": _seconds(3600),
-        }
+        task["retryPolicy"] = _retry_policy(settings, settings.retries)
     return task
 
 
-@dataclass(frozen=True)
-class GraphOutput:
-    """An artifact that a graph hands on.
+def _retry_policy(settings: TaskSettings, retries: int) -> dict[str, Any]:
+    """RetryPolicy of a task.
 
-    Attributes:
-      task: Of the graph, that makes it.
-      key: Its name there.
-      kind: Type of the artifact.
+    Argo counts its longest duration from the first attempt's start, the attempts and their waiting for a node
+    included; when it is over there are no more retries, and a pod that still runs is ended. So it is as long
+    as all attempts may take. It cannot be left out: Kubeflow then compiles it as zero.
     """
-
-    task: str
-    key: str
-    kind: str
-
-
-def graph_component(
-    tasks: Mapping[str, Any],
-    artifacts: Mapping[str, str],
-    parameters: Mapping[str, Any],
-    outputs: Mapping[str, GraphOutput],
-) -> dict[str, Any]:
-    """A component that is a graph of tasks.
-
-    Args:
-      tasks: By name.
-      artifacts: Types of its input artifacts.
-      parameters: Definitions of its input parameters.
-      outputs: What it hands on, by name.
-    """
-    handed_on = dict(sorted(outputs.items()))
+    wait, factor = settings.retry_seconds or 0, settings.retry_factor or 1
+    attempt = (settings.timeout_seconds or _ANY_TIME_S) + _PENDING_S
+    longest = (retries + 1) * attempt + sum(wait * factor**number for number in range(retries))
     return {
-        "dag": {
-            "tasks": dict(tasks),
-            "outputs": {
-                "artifacts": {
-                    name: {
-                        "artifactSelectors": [
-                            {"producerSubtask": output.task, "outputArtifactKey": output.key}
-                        ]
-                    }
-                    for name, output in handed_on.items()
-                }
-            },
-        },
-        "inputDefinitions": {
-            "artifacts": {name: artifact(kind) for name, kind in sorted(artifacts.items())},
-            "parameters": dict(sorted(parameters.items())),
-        },
-        "outputDefinitions": {
-            "artifacts": {name: artifact(output.kind) for name, output in handed_on.items()}
-        },
+        "maxRetryCount": retries,
+        "backoffDuration": _seconds(wait),
+        "backoffFactor": float(factor),
+        "backoffMaxDuration": _seconds(min(longest, _LONGEST_S)),
     }
 
 
@@ -165,10 +135,6 @@ class Specification:
         """What each executor's pods get, by label."""
         return {f"exec-{name}": part.settings for name, part in self._parts.items()}
 
-    def component(self, name: str) -> Mapping[str, Any]:
-        """The component of a name."""
-        return self._components[name]
-
     def add_part(self, name: str, part: Part) -> str:
         """Adds a component with its container; returns the component's name, which an equal one shares.
 
@@ -185,15 +151,6 @@ class Specification:
         self._components[f"comp-{free}"] = {"executorLabel": f"exec-{free}", **part.component}
         self._executors[f"exec-{free}"] = dict(part.executor)
         return f"comp-{free}"
-
-    def add_graph(self, name: str, component: Mapping[str, Any]) -> str:
-        """Adds a component that is a graph of tasks; returns its name, which an equal one shares."""
-        for known, other in self._components.items():
-            if other == component:
-                return known
-        free = _free(f"comp-{name}", self._components)
-        self._components[free] = dict(component)
-        return free
 
     def document(
         self, name: str, description: str, parameters: Mapping[str, Any], tasks: Mapping[str, Any], sdk: str

@@ -1,8 +1,7 @@
-"""The pipeline's nodes as TFX compiles them for Kubeflow, read back into records.
+"""The pipeline's nodes as records: who feeds whom, with which parameters, by which executor.
 
-TFX's own output does not run on open-source Kubeflow 2: its entrypoint wants artifact types that the backend
-does not send, and its task names and sizes do not suit Argo. What is kept is what TFX knows: who feeds whom,
-with which parameters, by which executor.
+TFX's own compiler writes what does not run on open-source Kubeflow 2: its entrypoint wants types of artifacts
+that the backend does not send, and its task names and sizes do not suit Argo.
 """
 
 from __future__ import annotations
@@ -10,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
-
-import yaml
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.sources import DataDigests
 from pipeline.local.layout import RunLayout
 
-ParameterType = Literal["STRING", "NUMBER_INTEGER"]
+if TYPE_CHECKING:
+    from tfx.dsl.components.base.base_node import BaseNode
+    from tfx.types import Artifact
+
 _DIGEST = "digest_"
 
 
@@ -73,26 +73,10 @@ def compile_tasks(config: RunConfig, layout: RunLayout) -> list[Task]:
       layout: Of the run, as its pods see it.
     """
     # Not above: containers that only read these records need not wait for TensorFlow.
-    from tfx import v1 as tfx
-    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
-
     from pipeline.dag import beam_args, create_nodes
 
     nodes = create_nodes(config, layout, unknown_digests(config), in_image=True)
-    pipeline = tfx.dsl.Pipeline(
-        pipeline_name=pipeline_name(config.name),
-        pipeline_root="",
-        components=nodes,
-        enable_cache=config.execution.cache,
-        beam_pipeline_args=beam_args(config),
-    )
-    runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
-        kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
-            default_image=config.kubeflow.image, use_pipeline_spec_2_1=True
-        )
-    )
-    spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
-    return [_task(spec, node.id) for node in nodes]
+    return [_task(node, beam_args(config)) for node in nodes]
 
 
 def pipeline_name(name: str) -> str:
@@ -130,42 +114,28 @@ def known_digests(digests: DataDigests) -> dict[str, str]:
     }
 
 
-def _task(spec: Mapping[str, Any], node_id: str) -> Task:
-    task, component = spec["root"]["dag"]["tasks"][node_id], spec["components"][node_id]
-    container = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
-    definitions = component.get("inputDefinitions", {})
-    given = task.get("inputs", {})
-    constants: dict[str, str | int] = {}
-    digests: dict[str, str] = {}
-    for name, value in given.get("parameters", {}).items():
-        if "componentInputParameter" in value:
-            digests[name] = value["componentInputParameter"]
-            continue
-        constant = value["runtimeValue"]["constant"]
-        integer = definitions["parameters"][name]["parameterType"] == "NUMBER_INTEGER"
-        constants[name] = int(constant) if integer else constant
-    args = container["args"]
-    options = args.index("--json_serialized_inputs_spec_args") + 2
+def _task(node: BaseNode, pipeline_args: Sequence[str]) -> Task:
+    from tfx.orchestration.data_types import RuntimeParameter
+
+    given = {name: value for name, value in node.exec_properties.items() if value is not None}
+    digests = {name: value.name for name, value in given.items() if isinstance(value, RuntimeParameter)}
+    executor: Any = node.executor_spec
     return Task(
-        node_id=node_id,
-        executor=args[args.index("--executor_class_path") + 1],
+        node_id=node.id,
+        executor=executor.class_path,
         inputs={
-            name: Source(
-                value["taskOutputArtifact"]["producerTask"], value["taskOutputArtifact"]["outputArtifactKey"]
-            )
-            for name, value in given.get("artifacts", {}).items()
+            name: Source(channel.producer_component_id, channel.output_key)
+            for name, channel in node.inputs.items()
         },
-        input_types={name: _title(value) for name, value in definitions.get("artifacts", {}).items()},
-        outputs={
-            name: _title(value)
-            for name, value in component.get("outputDefinitions", {}).get("artifacts", {}).items()
-        },
-        parameters=constants,
+        input_types={name: _title(channel.type) for name, channel in node.inputs.items()},
+        outputs={name: _title(channel.type) for name, channel in node.outputs.items()},
+        parameters={name: value for name, value in given.items() if name not in digests},
         digests=digests,
-        beam_args=args[options:],
+        # A node's own come last and win.
+        beam_args=[*pipeline_args, *getattr(executor, "beam_pipeline_args", ())],
     )
 
 
-def _title(definition: Mapping[str, Any]) -> str:
-    title: str = yaml.safe_load(definition["artifactType"]["instanceSchema"])["title"]
-    return title
+def _title(kind: type[Artifact]) -> str:
+    """What Kubeflow calls a type, and TFX finds it by."""
+    return f"tfx.{kind.TYPE_NAME}" if kind.__module__.startswith("tfx.") else str(kind.TYPE_NAME)

@@ -30,10 +30,15 @@ from tests.e2e.runs import REPOSITORY
 from tests.fork_server import run_python
 
 BUCKET = "mlpipeline"
-_OWN = {"infra.kubeflow.open_run": "OpenRun", "infra.kubeflow.bundle": "CandidateBundle"}
+_OWN = {
+    "infra.kubeflow.open_run": "OpenRun",
+    "infra.kubeflow.candidates": "Candidates",
+    "infra.kubeflow.close_run": "CloseRun",
+}
 # The SDK's own use of the engine is put aside below, and this is not.
 _engine = docker.from_env
 _IMAGE = "TINYTRILL_IMAGE"
+_LOGS = "executor-logs"
 _PIPELINE_ROOT = f"s3://{BUCKET}/v2/artifacts"
 
 
@@ -135,18 +140,25 @@ class Cluster:
         remote["outputs"]["outputFile"] = str(pod / "tmp" / "output_metadata.json")
         for name, parameter in remote["outputs"].get("parameters", {}).items():
             parameter["outputFile"] = str(pod / "tmp" / "outputs" / name)
+        # The driver adds it where PUBLISH_LOGS is on, as by default; the launcher writes to it.
+        log_uri = f"{_PIPELINE_ROOT}/{pod.name}/{_LOGS}"
+        log_type = {"schemaTitle": "system.Artifact"}
+        made = remote["outputs"].setdefault("artifacts", {})
+        made[_LOGS] = {"artifacts": [{"uri": log_uri, "type": log_type}]}
         # The backend does not say what artifacts are; see backend/src/v2/driver/resolve.go.
         for artifact in _artifacts(remote.get("inputs", {})):
             artifact.pop("type", None)
             self._download(artifact["uri"], pod / _mounted(artifact["uri"]))
         for artifact in _artifacts(remote["outputs"]):
             (pod / _mounted(artifact["uri"])).parent.mkdir(parents=True, exist_ok=True)
+        (pod / _mounted(log_uri)).touch()
         (pod / "work").mkdir(parents=True)
         (pod / "tmp").mkdir(parents=True, exist_ok=True)
         told = [*command[:place], json.dumps(remote), *command[place + 1 :]]
         code, log = self._start(told, pod)
         node = command[command.index("--node") + 1] if "--node" in command else _OWN[command[2]]
         self.containers.append(Container(node, code, log))
+        (pod / _mounted(log_uri)).write_text(log, encoding="utf-8")
         if code == 0:
             self._publish(pod, remote, local)
         shutil.rmtree(pod)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.kubeflow.candidates import STEPS
 from schemas.push_reports import PushReport
 from schemas.run_context import RunContext
 from schemas.verdicts import Verdict
@@ -42,11 +43,8 @@ class Executed:
 @pytest.fixture(scope="module")
 def executed(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Executed:
     folder = tmp_path_factory.mktemp("cluster")
-    # So few that they go through bundles, each in a group of its own.
-    cluster_settings = (
-        f"kubeflow.scratch={{claim: '', path: {folder / 'scratch'}}}",
-        "kubeflow.bundle_candidates=1",
-    )
+    # Two of the three share a container: one starts from the other.
+    cluster_settings = (f"kubeflow.scratch={{claim: '', path: {folder / 'scratch'}}}",)
     pipeline = folder / "pipeline.yaml"
     done = run("compile", "--config", "demo", "-o", str(pipeline), overrides=(*DEMO, *cluster_settings))
     assert done.code == 0, done.err
@@ -70,8 +68,12 @@ def executed(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Executed:
 
 def test_every_task_runs_exactly_once(demo: Demo, executed: Executed) -> None:
     ran = Counter(container.node for container in executed.cluster.containers)
-    nodes = [node_id.partition(".")[0] for node_id in demo.nodes]
-    assert ran == Counter([*nodes, "OpenRun", *["CandidateBundle"] * len(CANDIDATES)])
+    steps = {f"{step}.{one}" for one in CANDIDATES for step in STEPS}
+    nodes = [node_id.partition(".")[0] for node_id in demo.nodes if node_id not in steps]
+    assert ran == Counter([*nodes, "OpenRun", "Candidates", "Candidates", "CloseRun"])
+    # And within them every step of every candidate.
+    kept = Counter(path.name.partition("-")[0] for path in (executed.run_folder / "steps").glob("[!.]*"))
+    assert kept == Counter(dict.fromkeys(STEPS, len(CANDIDATES)))
 
 
 def test_the_outcome_is_that_of_the_local_run(demo: Demo, executed: Executed) -> None:
@@ -119,4 +121,6 @@ def test_artifacts_go_through_the_object_store_alone(executed: Executed) -> None
     # Pods are gone, and what the SDK thinks that artifacts are was never written.
     assert list((executed.cluster.folder / "pods").iterdir()) == []
     left = [path.name for path in executed.cluster.root.rglob("*") if path.is_file()]
-    assert set(left) <= {"executor_output.json"} | {name for name in left if name.startswith("digest_")}
+    assert set(left) <= {"executor_output.json"} | {
+        name for name in left if name.startswith("digest_") or name in ("failures", "closed")
+    }

@@ -174,3 +174,9 @@ def test_what_is_copied_is_there() -> None:
             if instruction["instruction"] == "COPY" and "--from=" not in instruction["value"]:
                 *sources, _ = instruction["value"].split()
                 assert all((context / source).exists() for source in sources), instruction["value"]
+
+
+@pytest.mark.parametrize("file", sorted(INFRA.rglob("Dockerfile")), ids=lambda file: file.parent.name)
+def test_no_other_image_is_fetched_to_read_it(file: Path) -> None:
+    # Docker would ask its hub for the image that a syntax line names, also behind a mirror of one's own.
+    assert not re.search(r"^#\s*syntax\s*=", file.read_text("utf-8"), re.MULTILINE | re.IGNORECASE)

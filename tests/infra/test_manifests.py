@@ -332,6 +332,33 @@ def test_one_node_asks_for_no_shared_volumes(made: Mapping[str, list[Manifest]])
     assert all(claim["spec"]["accessModes"] == ["ReadWriteOnce"] for claim in claims)
 
 
+def test_a_registry_that_asks_for_a_login_is_asked_with_one_secret_everywhere() -> None:
+    secrets = [{"name": "tinytrill-registry"}]
+    ours = [manifest for manifest, one in containers(ALL) if one["image"].startswith("tinytrill")]
+    assert len(ours) > 3
+    for manifest in ours:
+        pod = pod_of(manifest)
+        assert pod is not None and pod["imagePullSecrets"] == secrets, _name(manifest)
+    # The pods of tasks are Kubeflow's: they have it of their account.
+    assert _named(ALL, "ServiceAccount", "tinytrill-runner")["imagePullSecrets"] == secrets
+
+
+def test_the_volumes_are_given_to_the_user_of_the_image() -> None:
+    settings = KubeflowSettings()
+    pod = pod_of(_named(ALL, "Job", "tinytrill-volumes"))
+    assert pod is not None
+    container = pod["containers"][0]
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"] == 1000
+    claims = {one["name"]: one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"]}
+    mounted = {one["mountPath"]: claims[one["name"]] for one in container["volumeMounts"]}
+    volumes = (settings.data, settings.models, settings.scratch)
+    assert mounted == {volume.path: volume.claim for volume in volumes}
+    # It fails if tasks could not write there, or not read here.
+    assert settings.scratch.path in container["command"][-1].partition("mkdir")[2]
+    dockerfile = (INFRA / "docker" / "Dockerfile").read_text("utf-8")
+    assert "USER 1000:1000" in dockerfile
+
+
 def test_what_is_started_each_week_can_be_started() -> None:
     cronjob = _named(ALL, "CronJob", "tinytrill-weekly")
     pod = pod_of(cronjob)
@@ -345,6 +372,8 @@ def test_what_is_started_each_week_can_be_started() -> None:
     assert file in _generated("schedule")["ConfigMap", "tinytrill-schedule"]
     assert load_config(KUBERNETES / "schedule" / file).students.expand()
     variables = _environment(container)
+    # Whichever namespace it is in.
+    assert variables["KF_PIPELINES_ENDPOINT"] == "http://ml-pipeline-ui.kubeflow"
     token = pod["volumes"][[volume["name"] for volume in pod["volumes"]].index("token")]
     projected = token["projected"]["sources"][0]["serviceAccountToken"]
     assert projected["audience"] == "pipelines.kubeflow.org"

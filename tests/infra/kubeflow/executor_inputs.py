@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 BUCKET = "s3://runs"
+# What the driver adds where PUBLISH_LOGS is on (backend/src/v2/driver, provisionOutputs).
+LOGS = "executor-logs"
 
 
 def folder_of(launcher: Path, name: str) -> Path:
@@ -29,12 +31,20 @@ def executor_input(
     parameters: Mapping[str, Any] | None = None,
     output_parameters: tuple[str, ...] = (),
 ) -> str:
-    """An ExecutorInput as JSON."""
+    """An ExecutorInput as JSON; with the log that Kubeflow's driver adds to the outputs of every task.
+
+    The launcher writes that log before the container's command begins.
+    """
+    log = folder_of(launcher, f"made/{LOGS}")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("")
     return json.dumps(
         {
             "inputs": {"parameterValues": dict(parameters or {}), "artifacts": dict(inputs or {})},
             "outputs": {
-                "artifacts": {name: {"artifacts": [{"uri": f"{BUCKET}/made/{name}"}]} for name in outputs},
+                "artifacts": {
+                    name: {"artifacts": [{"uri": f"{BUCKET}/made/{name}"}]} for name in (*outputs, LOGS)
+                },
                 "parameters": {
                     name: {"outputFile": str(launcher / "parameters" / name)} for name in output_parameters
                 },

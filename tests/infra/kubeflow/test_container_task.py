@@ -33,7 +33,7 @@ def test_the_recordings_have_the_form_of_kubeflows_protocol_buffer(name: str) ->
 
 
 def test_artifacts_without_a_type_and_numbers_as_fractions_as_kubeflow_sends_them(launcher: Path) -> None:
-    task = ContainerTask.parse(recorded("kfp_s3"), integers=frozenset({"seed"}))
+    task = ContainerTask.parse(recorded("kfp_s3"), {"windows"}, frozenset({"seed"}))
     # An optional one that is not there has no key.
     assert set(task.inputs) == {"examples"}
     examples = task.inputs["examples"]
@@ -52,7 +52,7 @@ def test_artifacts_without_a_type_and_numbers_as_fractions_as_kubeflow_sends_the
 
 
 def test_parameters_that_a_task_finds_out_have_files(launcher: Path) -> None:
-    task = ContainerTask.parse(recorded("kfp_minio"))
+    task = ContainerTask.parse(recorded("kfp_minio"), {"bundle"})
     assert task.inputs == {}
     assert (
         task.outputs["bundle"].uri
@@ -77,7 +77,7 @@ def test_typed_artifacts_and_values_as_vertex_ai_sends_them(launcher: Path) -> N
 
 @pytest.mark.parametrize("name", ["kfp_s3", "kfp_minio", "vertex"])
 def test_the_folders_of_what_is_written_are_made_and_the_artifacts_are_not(name: str, launcher: Path) -> None:
-    task = ContainerTask.parse(local(recorded(name), launcher))
+    task = ContainerTask.parse(local(recorded(name), launcher), {"windows", "bundle"})
     task.prepare()
     task.prepare()
     for place in (
@@ -90,7 +90,7 @@ def test_the_folders_of_what_is_written_are_made_and_the_artifacts_are_not(name:
 
 
 def test_what_is_told_back_has_remote_addresses_metadata_and_parameters(launcher: Path) -> None:
-    task = ContainerTask.parse(local(recorded("kfp_minio"), launcher))
+    task = ContainerTask.parse(local(recorded("kfp_minio"), launcher), {"bundle"})
     task.prepare()
     task.tell({"bundle": {"count": 12}}, {"digest_teacher": "abc\n", "unknown to the pipeline": "d"})
     told = json.loads(Path(task.output_file).read_text(encoding="utf-8"))
@@ -111,8 +111,29 @@ def test_what_is_told_back_has_remote_addresses_metadata_and_parameters(launcher
     assert told["parameterValues"] == {"digest_teacher": "abc\n"}
 
 
+@pytest.mark.parametrize("name", ["kfp_s3", "kfp_minio"])
+def test_the_log_that_kubeflow_adds_to_the_outputs_is_left_to_the_launcher(name: str, launcher: Path) -> None:
+    text = local(recorded(name), launcher)
+    declared = {"kfp_s3": "windows", "kfp_minio": "bundle"}[name]
+    task = ContainerTask.parse(text, {declared})
+    assert set(task.outputs) == {declared}
+    task.prepare()
+    task.tell({})
+    assert set(json.loads(Path(task.output_file).read_text())["artifacts"]) == {declared}
+    # A component that makes no artifact, as the run's first task, has the log among its outputs too.
+    assert ContainerTask.parse(text).outputs == {}
+    # Wherever the log lies: the component has no business there.
+    assert set(ContainerTask.parse(_log_elsewhere(text), {declared}).outputs) == {declared}
+
+
+def _log_elsewhere(text: str) -> str:
+    told = json.loads(text)
+    told["outputs"]["artifacts"]["executor-logs"]["artifacts"][0]["uri"] = "hdfs://somewhere/else"
+    return json.dumps(told)
+
+
 def test_names_of_the_metadata_store_are_told_back(launcher: Path) -> None:
-    task = ContainerTask.parse(recorded("vertex"))
+    task = ContainerTask.parse(recorded("vertex"), {"windows"})
     task.prepare()
     task.tell({})
     (windows,) = json.loads(Path(task.output_file).read_text())["artifacts"]["windows"]["artifacts"]

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from infra.kubeflow.container_task import ContainerTask
 from infra.kubeflow.entrypoint import main
 from infra.kubeflow.run_context import keep
 from schemas.run_context import Provenance, RunContext
@@ -38,9 +37,9 @@ def command(launcher: Path, task: str, executor: str = "Executor", **options: An
         *("--outputs", json.dumps({"examples": "tfx.Examples"})),
         *("--values", "data_root"),
         *("--integers", "seed,count"),
+        *("--parameters", json.dumps(options.get("parameters", {}))),
+        *("--shares", options.get("shares", "")),
     ]
-    if "bundled" in options:
-        arguments += ["--bundled", json.dumps(options["bundled"])]
     return [*arguments, *options.get("beam", [])]
 
 
@@ -79,13 +78,13 @@ def test_a_container_executes_and_tells_the_launcher_or_says_why_not(tmp_path: P
     keep(context, good / "shared", RUN)
     parameters = {
         "seed": 20.0,
-        "settings": '{"root": "/{data_root}/noss"}',
         "pipelinechannel--data_root": "/mnt/sound",
         "pipelinechannel--image": "tinytrill:1",
     }
     task = executor_input(good, {"examples": given("in", EXAMPLES)}, ("examples",), parameters)
     broken = executor_input(bad, {}, ("examples",), {"fail": "the sound is gone\n  look at /data"})
-    executed = contain(good, command(good, task), cold=True)
+    known = {"settings": '{"root": "/{data_root}/noss"}'}
+    executed = contain(good, command(good, task, parameters=known), cold=True)
     failed = contain(bad, command(bad, broken))
 
     assert executed.returncode == 0, executed.stderr
@@ -101,8 +100,10 @@ def test_a_container_executes_and_tells_the_launcher_or_says_why_not(tmp_path: P
     assert isinstance(wrote["properties"]["seed"], int)
     assert wrote["run"] == RUN
     assert wrote["scratch"].startswith(str(good / "told"))
+    assert set(told(good)["artifacts"]) == {"examples"}
     (made,) = told(good)["artifacts"]["examples"]["artifacts"]
     assert made["uri"] == "s3://runs/made/examples"
+    assert folder_of(good, "made/executor-logs").is_file()
     assert not list((good / "work").iterdir())
 
     assert failed.returncode == 1
@@ -131,31 +132,36 @@ def test_splits_survive_the_way_from_one_executor_to_the_next(launcher: Path) ->
     assert seen(launcher)["run"] is None
 
 
-def test_what_comes_in_bundles_is_given_by_role_and_number(launcher: Path) -> None:
-    from infra.kubeflow.bundle import make_bundle
-
-    for group in range(2):
-        brought(launcher, f"model-{group}", f"report-{group}")
-        inputs = {"model_000": given(f"model-{group}"), "report_000": given(f"report-{group}")}
-        text = executor_input(launcher, inputs, ("bundle",), {"first": float(group)})
-        task = ContainerTask.parse(text)
-        task.prepare()
-        make_bundle(task, 1)
-        folder_of(launcher, "made/bundle").rename(folder_of(launcher, f"bundle-{group}"))
-    brought(launcher, "in")
-    inputs = {f"bundle_00{group}": given(f"bundle-{group}") for group in range(2)} | {
-        "examples": given("in", EXAMPLES)
+def test_what_candidates_share_is_given_by_role_and_number(launcher: Path) -> None:
+    brought(launcher, "in", "first/000", "first/002", "second/001")
+    inputs = {
+        "student_000": given("first"),
+        "student_001": given("second"),
+        "examples": given("in", EXAMPLES),
     }
     text = executor_input(launcher, inputs, ("examples",))
-    assert main(command(launcher, text, bundled={"student": "model"})) == 0
+    assert main(command(launcher, text, shares="student")) == 0
     found = seen(launcher)["inputs"]
     assert {key: one["type"] for key, one in found.items()} == {
         "examples": "Examples",
-        "student_000": "schemas.StudentModel",
-        "student_001": "schemas.StudentModel",
+        **{f"student_00{number}": "schemas.StudentModel" for number in range(3)},
     }
-    for number in range(2):
-        assert (Path(found[f"student_00{number}"]["uri"]) / "file").read_text() == f"model-{number}"
+    assert (Path(found["student_001"]["uri"]) / "file").read_text() == "second/001"
+    assert (Path(found["student_002"]["uri"]) / "file").read_text() == "first/002"
+
+
+def test_a_closed_gate_is_told_and_everything_else_is_published(launcher: Path) -> None:
+    text = executor_input(launcher, {}, ("examples",), output_parameters=("closed",))
+    assert main(command(launcher, text, "ClosedGate")) == 0
+    assert (folder_of(launcher, "made/examples") / "pushed").read_text() == "for another device"
+    answered = told(launcher)
+    assert set(answered["artifacts"]) == {"examples"}
+    assert answered["parameterValues"]["closed"].startswith("the gate is closed:\n  phone: no latency\n")
+    # Where it is open, that is told too.
+    text = executor_input(launcher, {}, ("examples",), output_parameters=("closed",))
+    shutil.rmtree(folder_of(launcher, "made/examples"))
+    assert main(command(launcher, text)) == 0
+    assert told(launcher)["parameterValues"] == {"closed": ""}
 
 
 def test_beams_options_come_with_the_command(launcher: Path, capsys: pytest.CaptureFixture[str]) -> None:

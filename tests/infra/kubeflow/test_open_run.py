@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from infra.kubeflow.attempts import note_failures
 from infra.kubeflow.open_run import main
 from infra.kubeflow.run_context import inside
 from pipeline.configuration.config_file import load_config
@@ -43,10 +44,12 @@ def opened(launcher: Path, run_id: str = RUN, config: str = "demo", **values: st
         "mlflow_uri": "",
         "device_host": "",
     }
-    parameters = {"config_json": compiled.request()}
-    parameters |= {f"pipelinechannel--{name}": value for name, value in (given | values).items()}
-    text = executor_input(launcher, {}, (), parameters, DIGESTS)
-    return main(["--task", text, "--run-id", run_id, "--run-folder", str(launcher / "shared")])
+    known = json.dumps({"config_json": compiled.request()})
+    parameters = {f"pipelinechannel--{name}": value for name, value in (given | values).items()}
+    text = executor_input(launcher, {}, (), parameters, (*DIGESTS, "failures"))
+    return main(
+        ["--task", text, "--parameters", known, "--run-id", run_id, "--run-folder", str(launcher / "shared")]
+    )
 
 
 def context(launcher: Path, run_id: str = RUN) -> RunContext:
@@ -56,6 +59,7 @@ def context(launcher: Path, run_id: str = RUN) -> RunContext:
 def found(launcher: Path) -> dict[str, Any]:
     """What it told the other tasks: in the launcher's file, and in a file for each."""
     values: dict[str, Any] = told(launcher)["parameterValues"]
+    assert values.pop("failures") == (launcher / "parameters" / "failures").read_text()
     assert values == {name: (launcher / "parameters" / name).read_text() for name in DIGESTS}
     return values
 
@@ -95,6 +99,16 @@ def test_tasks_know_their_run_and_mark_it_when_they_fail(launcher: Path, store: 
     assert MlflowClient(store).get_run(parent).info.status == "RUNNING"
     with inside(shared, "a run that nobody wrote down"):
         assert RunContext.from_environment() is None
+
+
+def test_it_tells_which_candidates_failed_before(launcher: Path, store: str) -> None:
+    assert opened(launcher) == 0
+    assert told(launcher)["parameterValues"]["failures"] == "{}"
+    note_failures(launcher / "shared", "tiny-w0.5", "earlier", failed=True)
+    note_failures(launcher / "shared", "tiny-w1", "earlier", failed=True)
+    note_failures(launcher / "shared", "tiny-w1", "later", failed=False)
+    assert opened(launcher, "another") == 0
+    assert json.loads(told(launcher)["parameterValues"]["failures"]) == {"tiny-w0.5": "earlier"}
 
 
 def test_a_device_on_a_cable_is_asked_anew_in_each_run_though_compiled_as_another(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
-
 import pytest
 
-from components.common.frontier.closed import GateClosed
 from infra.kubeflow.container_task import TaskError
-from infra.kubeflow.outcome import reporting
+from infra.kubeflow.outcome import RunClosed, reporting
 from infra.kubeflow.places import PlaceError
 from pipeline.configuration.config_file import ConfigError
 from pipeline.kubeflow.run_values import RunValueError
@@ -18,11 +14,6 @@ from pipeline.kubeflow.run_values import RunValueError
 def caused(outer: Exception, inner: Exception) -> Exception:
     outer.__cause__ = inner
     return outer
-
-
-def closed() -> GateClosed:
-    verdict = SimpleNamespace(closed=["phone: no latency", "host: no quality"], summary="", blessed=[])
-    return GateClosed(cast(Any, verdict), [], cast(Any, None))
 
 
 @pytest.mark.parametrize(
@@ -36,9 +27,9 @@ def closed() -> GateClosed:
         (caused(RuntimeError("wrapped"), ValueError("the reason")), 1, "failed: Node: the reason"),
         (MemoryError(), 1, "failed: Node: MemoryError"),
         (
-            closed(),
+            RunClosed("the gate is closed:\n  phone: no latency\npushed anyway: nothing"),
             3,
-            "closed: Node: the gate is closed:; phone: no latency; host: no quality; pushed anyway: nothing",
+            "closed: Node: the gate is closed:; phone: no latency; pushed anyway: nothing",
         ),
     ],
 )

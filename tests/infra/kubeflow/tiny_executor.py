@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from tfx.dsl.components.base import base_beam_executor, base_executor
 from tfx.types import artifact_utils
 
+from components.common.frontier.closed import GateClosed
 from schemas.run_context import RunContext
 
 SEEN = "seen.json"
@@ -45,6 +47,16 @@ class Executor(base_executor.BaseExecutor):
         made.split_names = artifact_utils.encode_split_names(["train", "eval"])
         made.span = 3
         made.set_string_custom_property("note", "made up")
+
+
+class ClosedGate(base_executor.BaseExecutor):
+    """Pushes for one device, and then finds the gate of another closed."""
+
+    def Do(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> None:
+        made = Path(output_dict["examples"][0].uri)
+        (made / "pushed").write_text("for another device")
+        verdict = SimpleNamespace(closed=["phone: no latency"], summary="", blessed=[])
+        raise GateClosed(cast(Any, verdict), [], made)
 
 
 class BeamExecutor(base_beam_executor.BaseBeamExecutor):

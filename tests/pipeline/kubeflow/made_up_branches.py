@@ -1,64 +1,75 @@
-"""Tasks of made-up candidates, as TFX would describe them: no TFX is needed."""
+"""Tasks of made-up candidates: no TFX is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from pipeline.kubeflow.candidates import Candidate, Step
-from pipeline.kubeflow.containers import make_part, task_command
-from pipeline.kubeflow.run_values import CHANNEL, IMAGE
-from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings
 from pipeline.kubeflow.tasks import Source, Task
+from schemas.students import StudentSpec
 
-KUBEFLOW = KubeflowSettings()
 WINDOWS = Source("TeacherEmbedder", "windows")
+_PLAIN = StudentSpec.model_validate(
+    {"architecture": {"name": "mobilenet_v3", "size": "tiny", "width": 0.5}, "embedding_width": 8}
+)
 
 
-def trainer(name: str, start: str = "", **parameters: str | int) -> Task:
+def students(count: int) -> list[StudentSpec]:
+    """So many students that differ in width."""
+    return [_PLAIN.model_copy(update={"embedding_width": 8 + number}) for number in range(count)]
+
+
+def started(student: StudentSpec, rank: int = 4) -> StudentSpec:
+    """A student that starts from another."""
+    return student.model_copy(update={"svd_rank": rank, "warm_start": student.candidate_id})
+
+
+def trainer(student: StudentSpec, **parameters: str | int) -> Task:
     """A trainer that starts from nothing, or from another candidate."""
     inputs = {"windows": WINDOWS}
     types = {"windows": "schemas.DistillationSet"}
-    if start:
-        inputs["start"], types["start"] = Source(f"StudentTrainer.{start}", "model"), "schemas.StudentModel"
+    if student.warm_start:
+        inputs["start"] = Source(f"StudentTrainer.{student.warm_start}", "model")
+        types["start"] = "schemas.StudentModel"
     return Task(
-        node_id=f"StudentTrainer.{name}",
+        node_id=f"StudentTrainer.{student.candidate_id}",
         executor="components.student_trainer.executor.Executor",
         inputs=inputs,
         input_types=types,
         outputs={"model": "schemas.StudentModel"},
-        parameters={"spec": f"spec of {name}", "seed": 20, **parameters},
+        parameters={"spec": student.to_parameter(), "seed": 20, **parameters},
     )
 
 
-def converter(name: str, of: str = "") -> Task:
-    """Takes the trainer's model, or another candidate's, and the windows too."""
+def converter(student: StudentSpec) -> Task:
+    """Takes the trainer's model, and the windows too."""
+    name = student.candidate_id
     return Task(
         node_id=f"TfliteConverter.{name}",
         executor="components.tflite_converter.executor.Executor",
-        inputs={"model": Source(f"StudentTrainer.{of or name}", "model"), "windows": WINDOWS},
+        inputs={"model": Source(f"StudentTrainer.{name}", "model"), "windows": WINDOWS},
         input_types={"model": "schemas.StudentModel", "windows": "schemas.DistillationSet"},
         outputs={"variants": "schemas.TfliteVariants"},
         parameters={"settings": "{}"},
     )
 
 
-def step(task: Task, settings: TaskSettings | None = None) -> Step:
-    """The task with its component."""
-    types: Mapping[str, str] = {
-        name: "NUMBER_INTEGER" if isinstance(value, int) else "STRING"
-        for name, value in task.parameters.items()
-    }
-    part = make_part(
-        KUBEFLOW,
-        settings or TaskSettings(),
-        task_command(task, "/scratch/run", (), {}),
-        task.input_types,
-        task.outputs,
-        {**types, f"{CHANNEL}{IMAGE}": "STRING"},
+def evaluator(student: StudentSpec) -> Task:
+    """Takes the variants, and the sounds of the tasks."""
+    name = student.candidate_id
+    return Task(
+        node_id=f"NossEvaluator.{name}",
+        executor="components.noss_evaluator.executor.Executor",
+        inputs={
+            "variants": Source(f"TfliteConverter.{name}", "variants"),
+            "examples": Source("NossIngest", "examples"),
+        },
+        input_types={"variants": "schemas.TfliteVariants", "examples": "tfx.Examples"},
+        outputs={"report": "schemas.NossReport"},
+        parameters={"settings": "{}"},
     )
-    return Step(task, part, cache=True)
 
 
-def candidate(name: str, start: str = "", **parameters: str | int) -> Candidate:
-    """A trainer and a converter."""
-    return Candidate(name, (step(trainer(name, start, **parameters)), step(converter(name))))
+def tasks_of(given: Sequence[StudentSpec]) -> dict[str, Task]:
+    """All steps of some candidates, by node."""
+    made = [task for one in given for task in (trainer(one), converter(one), evaluator(one))]
+    return {task.node_id: task for task in made}

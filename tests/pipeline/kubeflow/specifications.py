@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +18,13 @@ _NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,119}")
 
 @dataclass(frozen=True)
 class Placed:
-    """A task, and the graph it is in.
+    """A task and its component.
 
     Attributes:
-      path: Names of the tasks that enter the graph, and its own.
       task: TaskSpec.
       component: ComponentSpec.
     """
 
-    path: tuple[str, ...]
     task: Mapping[str, Any]
     component: Mapping[str, Any]
 
@@ -51,22 +50,12 @@ class Placed:
         return bool(self.task["cachingOptions"].get("enableCache"))
 
 
-def every_task(specification: Mapping[str, Any]) -> Iterator[Placed]:
-    """All tasks, those within graphs too: a graph that two tasks enter comes twice."""
-
-    def within(graph: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Placed]:
-        for name, task in graph["dag"]["tasks"].items():
-            component = specification["components"][task["componentRef"]["name"]]
-            yield Placed((*path, name), task, component)
-            if "dag" in component:
-                yield from within(component, (*path, name))
-
-    yield from within(specification["root"], ())
-
-
-def containers(specification: Mapping[str, Any]) -> dict[tuple[str, ...], Placed]:
-    """The tasks that are containers, by path."""
-    return {one.path: one for one in every_task(specification) if "executorLabel" in one.component}
+def placed_tasks(specification: Mapping[str, Any]) -> dict[str, Placed]:
+    """All tasks, by name; none of them is a graph itself."""
+    return {
+        name: Placed(task, specification["components"][task["componentRef"]["name"]])
+        for name, task in specification["root"]["dag"]["tasks"].items()
+    }
 
 
 def container(specification: Mapping[str, Any], placed: Placed) -> dict[str, Any]:
@@ -82,6 +71,12 @@ def option(specification: Mapping[str, Any], placed: Placed, name: str) -> str:
     return value
 
 
+def known(specification: Mapping[str, Any], placed: Placed) -> dict[str, Any]:
+    """The execution parameters that are in a task's command."""
+    found: dict[str, Any] = json.loads(option(specification, placed, "--parameters"))
+    return found
+
+
 def check(specification: Mapping[str, Any], platform: Mapping[str, Any]) -> None:
     """Asserts that Kubeflow can read it, and that every wire has two ends that fit."""
     json_format.ParseDict(specification, pipeline_spec_pb2.PipelineSpec())
@@ -91,17 +86,13 @@ def check(specification: Mapping[str, Any], platform: Mapping[str, Any]) -> None
     assert set(told) == set(executors)
     for one in told.values():
         json_format.ParseDict(one, kubernetes.KubernetesExecutorConfig())
-    used = {one.task["componentRef"]["name"] for one in every_task(specification)}
+    used = {one.task["componentRef"]["name"] for one in placed_tasks(specification).values()}
     assert used == set(specification["components"])
-    labels = {one["executorLabel"] for one in specification["components"].values() if "executorLabel" in one}
-    assert labels == set(executors)
-    _check_graph("root", specification["root"], specification["components"])
-    for name, component in specification["components"].items():
-        if "dag" in component:
-            _check_graph(name, component, specification["components"])
+    assert {one["executorLabel"] for one in specification["components"].values()} == set(executors)
+    _check_graph(specification["root"], specification["components"])
 
 
-def _check_graph(name: str, graph: Mapping[str, Any], components: Mapping[str, Any]) -> None:
+def _check_graph(graph: Mapping[str, Any], components: Mapping[str, Any]) -> None:
     tasks = graph["dag"]["tasks"]
     for key, task in tasks.items():
         assert _NAME.fullmatch(key), key
@@ -111,9 +102,9 @@ def _check_graph(name: str, graph: Mapping[str, Any], components: Mapping[str, A
         for kind in ("artifacts", "parameters"):
             wanted = component.get("inputDefinitions", {}).get(kind, {})
             given = task.get("inputs", {}).get(kind, {})
-            assert set(given) == set(wanted), f"{name}/{key}: {kind}"
+            assert set(given) == set(wanted), f"{key}: {kind}"
             for wire, source in given.items():
-                _check_wire(f"{name}/{key}/{wire}", source, wanted[wire], kind, graph, components)
+                _check_wire(f"{key}/{wire}", source, wanted[wire], graph, components)
         producers = {
             source[form]["producerTask"]
             for given in task.get("inputs", {}).values()
@@ -121,11 +112,7 @@ def _check_graph(name: str, graph: Mapping[str, Any], components: Mapping[str, A
             for form in ("taskOutputArtifact", "taskOutputParameter")
             if form in source
         }
-        assert producers <= set(task.get("dependentTasks", [])) <= set(tasks) - {key}, f"{name}/{key}"
-    for key, output in graph["dag"].get("outputs", {}).get("artifacts", {}).items():
-        (selector,) = output["artifactSelectors"]
-        made = _made(tasks[selector["producerSubtask"]], components)["artifacts"]
-        assert made[selector["outputArtifactKey"]] == graph["outputDefinitions"]["artifacts"][key]
+        assert producers <= set(task.get("dependentTasks", [])) <= set(tasks) - {key}, f"{key}"
     order(tasks)
 
 
@@ -133,19 +120,16 @@ def _check_wire(
     place: str,
     source: Mapping[str, Any],
     wanted: Mapping[str, Any],
-    kind: str,
     graph: Mapping[str, Any],
     components: Mapping[str, Any],
 ) -> None:
-    ((form, end),) = source.items()
-    inputs, tasks = graph.get("inputDefinitions", {}), graph["dag"]["tasks"]
-    types = {"STRING": str, "NUMBER_INTEGER": int}
+    ((form, end),) = ((form, end) for form, end in source.items() if form != "parameterExpressionSelector")
+    tasks = graph["dag"]["tasks"]
     if form == "runtimeValue":
-        assert isinstance(end["constant"], types[wanted["parameterType"]]), place
-    elif form in ("componentInputArtifact", "componentInputParameter"):
-        definition = inputs[kind][end]
-        field = "artifactType" if kind == "artifacts" else "parameterType"
-        assert definition[field] == wanted[field], place
+        assert isinstance(end["constant"], str), place
+    elif form == "componentInputParameter":
+        definition = graph["inputDefinitions"]["parameters"][end]
+        assert definition["parameterType"] == wanted["parameterType"], place
     elif form == "taskOutputArtifact":
         assert _made(tasks[end["producerTask"]], components)["artifacts"][end["outputArtifactKey"]] == wanted
     else:
@@ -182,17 +166,3 @@ def upstream(tasks: Mapping[str, Any], name: str) -> set[str]:
                 before.add(one)
                 waiting.append(one)
     return before
-
-
-def most_at_once(tasks: Mapping[str, Any], chosen: set[str]) -> int:
-    """Most of the chosen tasks that may run at the same time, if everything else takes no time.
-
-    The largest set of which none waits for another; here, the tasks wait in lanes, so counting those that
-    wait for the same number of others in a row is enough.
-    """
-    depth: dict[str, int] = {}
-    for name in order(tasks):
-        if name in chosen:
-            depth[name] = 1 + max((depth[one] for one in upstream(tasks, name) & chosen), default=0)
-    levels = list(depth.values())
-    return max(levels.count(level) for level in set(levels))

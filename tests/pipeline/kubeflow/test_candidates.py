@@ -1,194 +1,110 @@
-"""Graphs of candidates, and of groups of them, on made-up tasks."""
+"""How candidates are dealt out to containers, and what those are told, on made-up tasks."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from pipeline.kubeflow.candidates import Candidate, add_candidates, values_of
-from pipeline.kubeflow.groups import BundleTask, Group, GroupGraph, bundle_part, divide, group_graph
-from pipeline.kubeflow.settings import TaskSettings
-from pipeline.kubeflow.specification import Specification
+from pipeline.kubeflow.candidates import Steps, divide
 from pipeline.kubeflow.tasks import Source
-from tests.pipeline.kubeflow.made_up_branches import KUBEFLOW, WINDOWS, candidate, converter, step, trainer
-from tests.pipeline.kubeflow.specifications import order
-
-IMAGE = "pipelinechannel--image"
+from schemas.students import StudentSpec
+from tests.pipeline.kubeflow.made_up_branches import WINDOWS, started, students, tasks_of
 
 
-def constants(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: one["runtimeValue"]["constant"] for name, one in values.items()}
+def steps(given: list[StudentSpec]) -> Steps:
+    return Steps.of(tasks_of(given), [one.candidate_id for one in given])
 
 
-def test_candidates_that_differ_in_values_share_a_graph_that_takes_the_values() -> None:
-    specification = Specification()
-    one, two = candidate("one"), candidate("two")
-    components = add_candidates(specification, [one, two])
-    assert components == {"one": "comp-candidate", "two": "comp-candidate"}
-    graph = specification.component("comp-candidate")
-    # What all have in common stays inside.
-    assert set(graph["inputDefinitions"]["parameters"]) == {"StudentTrainer_spec", IMAGE}
-    assert graph["dag"]["tasks"]["student-trainer"]["inputs"]["parameters"]["seed"] == {
-        "runtimeValue": {"constant": 20}
+@pytest.mark.parametrize(
+    ("count", "most", "sizes"),
+    [
+        (1, 16, [1]),
+        (3, 16, [1, 1, 1]),
+        (16, 16, [1] * 16),
+        (17, 16, [2, *[1] * 15]),
+        (144, 16, [9] * 16),
+        (3, 1, [3]),
+    ],
+)
+def test_a_candidate_has_a_container_of_its_own_while_there_are_enough(
+    count: int, most: int, sizes: list[int]
+) -> None:
+    given = students(count)
+    shares = divide(given, most)
+    assert [len(share.students) for share in shares] == sizes
+    dealt = {number: one for share in shares for number, one in share.students.items()}
+    assert dealt == dict(enumerate(given))
+
+
+def test_what_starts_from_another_is_behind_it_in_the_same_container() -> None:
+    plain, second, third = students(3)
+    chain = started(plain)
+    # A chain of three, in the order in which a grid puts them.
+    given = [plain, second, chain, started(chain, rank=2), third]
+    first, *others = divide(given, 16)
+    assert list(first.students) == [0, 2, 3]
+    assert [list(share.students) for share in others] == [[1], [4]]
+    assert first.node_id == "Candidates.01"
+    assert others[0].node_id == f"Candidate.{second.candidate_id}"
+    # However few containers there are.
+    assert [list(share.students) for share in divide(given, 2)] == [[0, 2, 3, 4], [1]]
+
+
+def test_a_share_is_told_as_data(tmp_path: object) -> None:
+    given = students(5)
+    _, share = divide(given, 2)
+    told = json.loads(share.parameters["students"])
+    assert {int(number): StudentSpec.model_validate(one) for number, one in told.items()} == {
+        1: given[1],
+        3: given[3],
     }
-    assert constants(values_of(one, graph)) == {"StudentTrainer_spec": "spec of one"}
-    assert constants(values_of(two, graph)) == {"StudentTrainer_spec": "spec of two"}
-    assert graph["dag"]["tasks"]["tflite-converter"]["inputs"]["artifacts"] == {
-        "model": {"taskOutputArtifact": {"producerTask": "student-trainer", "outputArtifactKey": "model"}},
-        "windows": {"componentInputArtifact": "windows"},
-    }
-    assert set(graph["outputDefinitions"]["artifacts"]) == {"model", "variants"}
+    assert share.name == given[1].candidate_id
 
 
-def test_a_number_that_differs_stays_a_number() -> None:
-    specification = Specification()
-    candidates = [candidate("one", epochs=3), candidate("two", epochs=4)]
-    add_candidates(specification, candidates)
-    graph = specification.component("comp-candidate")
-    assert graph["inputDefinitions"]["parameters"]["StudentTrainer_epochs"] == {
-        "parameterType": "NUMBER_INTEGER"
-    }
-    assert constants(values_of(candidates[1], graph))["StudentTrainer_epochs"] == 4
+def test_the_steps_of_all_candidates_are_one_command() -> None:
+    plain, other = students(2)
+    one, two = steps([plain, other]), steps([other, started(other)])
+    command = one.command("/scratch/run", ["data_root"], attempts=3)
+    assert command == two.command("/scratch/run", ["data_root"], attempts=3)
+    assert command.module == "infra.kubeflow.candidates"
+    options = dict(zip(command.arguments[::2], command.arguments[1::2], strict=True))
+    assert (options["--task"], options["--run-folder"]) == ("{{$}}", "/scratch/run")
+    assert (options["--values"], options["--attempts"]) == ("data_root", "3")
+    told = json.loads(options["--steps"])
+    assert [step["node"] for step in told] == ["StudentTrainer", "TfliteConverter", "NossEvaluator"]
+    # What differs among candidates is not in the command; what is an integer stays one.
+    assert (told[0]["own"], told[0]["parameters"]) == (["spec"], {"seed": 20})
+    assert told[0]["inputs"] == {"windows": "schemas.DistillationSet", "start": "schemas.StudentModel"}
+    assert told[2]["inputs"] == {"variants": "schemas.TfliteVariants", "examples": "tfx.Examples"}
 
 
-def test_one_that_starts_from_another_has_a_graph_of_its_own() -> None:
-    specification = Specification()
-    plain, warm = candidate("plain"), candidate("warm", start="plain")
-    components = add_candidates(specification, [plain, warm])
-    assert len(set(components.values())) == 2
-    assert warm.outside == {"windows": WINDOWS, "start": Source("StudentTrainer.plain", "model")}
-    assert plain.outside == {"windows": WINDOWS}
-    assert "start" in specification.component(components["warm"])["inputDefinitions"]["artifacts"]
-
-
-def test_what_comes_from_within_and_what_from_outside_makes_another_graph() -> None:
-    specification = Specification()
-    plain = candidate("plain")
-    borrowing = Candidate("borrowing", (step(trainer("borrowing")), step(converter("borrowing", of="plain"))))
-    components = add_candidates(specification, [plain, borrowing])
-    graphs = [specification.component(components[name]) for name in ("plain", "borrowing")]
-    assert ["model" in graph["inputDefinitions"]["artifacts"] for graph in graphs] == [False, True]
-
-
-def test_steps_that_call_different_things_the_same_are_refused() -> None:
-    steps = candidate("one").steps
-    other = replace(steps[1].task, inputs={"windows": Source("Another", "windows")})
-    with pytest.raises(ValueError, match=r"StudentTrainer\.one: another step takes another 'windows'"):
-        Candidate("one", (steps[0], replace(steps[1], task=other)))
-
-
-@pytest.mark.parametrize(("count", "sizes"), [(1, []), (24, []), (25, [12, 12, 1]), (36, [12, 12, 12])])
-def test_only_grids_of_more_than_two_groups_are_divided(count: int, sizes: list[int]) -> None:
-    ids = [f"c{number}" for number in range(count)]
-    groups = divide(ids, 12)
-    assert [len(group.candidate_ids) for group in groups] == sizes
-    if groups:
-        assert [one for group in groups for one in group.candidate_ids] == ids
-        assert [group.first for group in groups] == [0, 12, 24]
-        assert groups[0].node_id == "Candidates.001-to-012"
-
-
-def grouped(
-    members: list[Candidate], lanes: int = 8, exported: dict[str, dict[str, str]] | None = None
-) -> GroupGraph:
-    specification = Specification()
-    components = add_candidates(specification, members)
-    return group_graph(
-        Group("Candidates.013-to-015", 12, [one.candidate_id for one in members]),
-        members,
-        components,
-        {name: specification.component(name) for name in components.values()},
-        BundleTask("candidate-bundle", "comp-bundle", IMAGE, TaskSettings(), cache=True),
-        lanes,
-        lambda one: (exported or {}).get(one, {}),
-    )
-
-
-def test_a_group_says_who_is_in_it_and_bundles_what_they_made() -> None:
-    group = grouped([candidate("one"), candidate("two")])
-    assert constants(dict(group.values)) == {
-        "first": 12,
-        "candidate_01": "one",
-        "candidate_01_StudentTrainer_spec": "spec of one",
-        "candidate_02": "two",
-        "candidate_02_StudentTrainer_spec": "spec of two",
-    }
-    assert group.sources == {"windows": WINDOWS}
-    tasks = group.component["dag"]["tasks"]
-    assert tasks["candidate-02"]["inputs"]["parameters"] == {
-        "StudentTrainer_spec": {"componentInputParameter": "candidate_02_StudentTrainer_spec"},
-        IMAGE: {"componentInputParameter": IMAGE},
-    }
-    assert tasks["candidate-bundle"]["inputs"]["artifacts"] == {
-        f"{key}_{place:03d}": {
-            "taskOutputArtifact": {"producerTask": f"candidate-{place + 1:02d}", "outputArtifactKey": key}
+def test_a_container_takes_what_no_step_makes_and_hands_on_what_each_makes() -> None:
+    plain = students(1)[0]
+    for one in (steps([plain]), steps([plain, started(plain)])):
+        assert one.inputs == {"windows": WINDOWS, "examples": Source("NossIngest", "examples")}
+        assert one.input_types == {"windows": "schemas.DistillationSet", "examples": "tfx.Examples"}
+        assert one.outputs == {
+            "model": "schemas.StudentModel",
+            "variants": "schemas.TfliteVariants",
+            "report": "schemas.NossReport",
         }
-        for key in ("model", "variants")
-        for place in range(2)
-    }
-    assert set(group.component["outputDefinitions"]["artifacts"]) == {"bundle"}
-    # What the run gives is handed on.
-    assert set(group.component["inputDefinitions"]["parameters"]) == {*group.values, IMAGE}
 
 
-def test_groups_of_one_size_differ_in_values_only() -> None:
-    first = grouped([candidate("one"), candidate("two")])
-    second = grouped([candidate("three"), candidate("four")])
-    assert first.component == second.component
-    assert first.values != second.values
+def test_candidates_that_differ_in_more_than_their_description_are_refused() -> None:
+    given = students(2)
+    tasks = tasks_of(given)
+    odd = f"TfliteConverter.{given[1].candidate_id}"
+    tasks[odd] = replace(tasks[odd], parameters={"settings": "{1}"})
+    with pytest.raises(ValueError, match=rf"StudentTrainer\.{given[1].candidate_id} is not as the other"):
+        Steps.of(tasks, [one.candidate_id for one in given])
 
 
-def test_a_start_within_the_group_and_one_outside() -> None:
-    members = [
-        candidate("plain"),
-        candidate("inner", start="plain"),
-        candidate("outer", start="far"),
-        candidate("other", start="farther"),
-    ]
-    group = grouped(members)
-    tasks = group.component["dag"]["tasks"]
-    assert tasks["candidate-02"]["inputs"]["artifacts"]["start"] == {
-        "taskOutputArtifact": {"producerTask": "candidate-01", "outputArtifactKey": "model"}
-    }
-    # Two that are called the same are two inputs of the group.
-    assert group.sources == {
-        "windows": WINDOWS,
-        "start": Source("StudentTrainer.far", "model"),
-        "start_2": Source("StudentTrainer.farther", "model"),
-    }
-    assert tasks["candidate-03"]["inputs"]["artifacts"]["start"] == {"componentInputArtifact": "start"}
-    assert tasks["candidate-04"]["inputs"]["artifacts"]["start"] == {"componentInputArtifact": "start_2"}
-    order(tasks)
-
-
-def test_what_other_groups_start_from_is_exported() -> None:
-    group = grouped([candidate("one"), candidate("two")], exported={"two": {"model_013": "model"}})
-    outputs = group.component["dag"]["outputs"]["artifacts"]
-    assert outputs["model_013"]["artifactSelectors"] == [
-        {"producerSubtask": "candidate-02", "outputArtifactKey": "model"}
-    ]
-    assert group.component["outputDefinitions"]["artifacts"]["model_013"]["artifactType"]["schemaTitle"] == (
-        "schemas.StudentModel"
-    )
-
-
-def test_fewer_lanes_than_members_make_members_wait() -> None:
-    tasks = grouped([candidate(name) for name in ("one", "two", "three")], lanes=2).component["dag"]["tasks"]
-    assert tasks["candidate-03"]["dependentTasks"] == ["candidate-01"]
-    assert "dependentTasks" not in tasks["candidate-02"]
-
-
-def test_a_bundles_task_has_an_input_for_each_artifact_and_pods_of_its_own() -> None:
-    settings = KUBEFLOW.model_copy(update={"tasks": {"CandidateBundle": TaskSettings(cpu="7")}})
-    part = bundle_part(settings, candidate("one"), 2, IMAGE)
-    assert set(part.component["inputDefinitions"]["artifacts"]) == {
-        "model_000",
-        "model_001",
-        "variants_000",
-        "variants_001",
-    }
-    assert part.component["inputDefinitions"]["parameters"]["first"] == {"parameterType": "NUMBER_INTEGER"}
-    assert part.executor["container"]["resources"]["resourceCpuRequest"] == "7"
-    assert part.executor["container"]["args"][-2:] == ["--candidates", "2"]
+def test_a_step_that_waits_for_a_fingerprint_is_refused() -> None:
+    given = students(1)
+    tasks = tasks_of(given)
+    name = f"NossEvaluator.{given[0].candidate_id}"
+    tasks[name] = replace(tasks[name], digests={"data_digest": "digest_noss"})
+    with pytest.raises(ValueError, match=r"NossEvaluator\..* waits for data_digest: candidates cannot"):
+        Steps.of(tasks, [given[0].candidate_id])

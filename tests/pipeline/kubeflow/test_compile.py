@@ -18,16 +18,17 @@ from tests.pipeline.kubeflow.specifications import (
     Placed,
     check,
     container,
-    containers,
-    every_task,
-    most_at_once,
+    known,
     option,
+    placed_tasks,
     upstream,
 )
 
 pytestmark = pytest.mark.slow
 
 STEPS = ("StudentTrainer", "TfliteConverter", "NossEvaluator")
+# One of the three candidates of FOLDERS that has its container for itself.
+ALONE = "candidate-tiny-w1-gap-e2048"
 # A cluster of somebody's: sound and teachers in folders, three devices, and a node for each demand.
 FOLDERS = """
 name: folders_run
@@ -51,7 +52,7 @@ kubeflow:
   scratch: {claim: "", path: /fast}
   secrets: [{name: hub, keys: {token: HF_TOKEN}}]
   parallel_candidates: 2
-  defaults: {cpu: "1", memory: 4Gi, retries: 2, retry_seconds: 60, retry_factor: 2.0, environment: {A: all}}
+  defaults: {cpu: "1", memory: 4Gi, retries: 2, retry_seconds: 60, retry_factor: 2, environment: {A: all}}
   tasks:
     StudentTrainer:
       cpu: "4"
@@ -90,11 +91,24 @@ class Compiled:
         return dict(self.specification["root"]["dag"]["tasks"])
 
     @property
-    def containers(self) -> dict[tuple[str, ...], Placed]:
-        return containers(self.specification)
+    def tasks(self) -> dict[str, Placed]:
+        return placed_tasks(self.specification)
 
-    def kubernetes(self, *path: str) -> dict[str, Any]:
-        label = self.containers[path].component["executorLabel"]
+    @property
+    def shares(self) -> dict[str, dict[int, dict[str, Any]]]:
+        """Candidates by number, of each task that trains some; in the order of the first of each."""
+        found = {
+            name: {int(number): one for number, one in json.loads(given["runtimeValue"]["constant"]).items()}
+            for name, placed in self.tasks.items()
+            if (given := placed.given.get("students"))
+        }
+        return dict(sorted(found.items(), key=lambda item: min(item[1])))
+
+    def known(self, name: str) -> dict[str, Any]:
+        return known(self.specification, self.tasks[name])
+
+    def kubernetes(self, name: str) -> dict[str, Any]:
+        label = self.tasks[name].component["executorLabel"]
         executors = self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
         return dict(executors[label])
 
@@ -151,43 +165,61 @@ def test_every_node_of_the_dag_is_there_and_is_fed_as_there(compiled: Compiled) 
     config = resolve(compiled.config, layout)
     digests = DataDigests(references={"other": ""})
     nodes = wired_nodes(config, layout, digests)
-    owner = {f"{step}.{one}": task_name(f"Candidate.{one}") for one in compiled.ids for step in STEPS}
+    owner = {
+        f"{step}.{compiled.ids[number]}": name
+        for name, share in compiled.shares.items()
+        for number in share
+        for step in STEPS
+    }
+    assert len(owner) == 3 * len(compiled.ids)
     name = {node_id: owner.get(node_id, task_name(node_id)) for node_id in nodes}
 
-    assert set(compiled.root) == {"open-run", *name.values()}
+    assert set(compiled.tasks) == {"open-run", *name.values(), "close-run"}
     for node_id, node in nodes.items():
-        path: tuple[str, ...] = (name[node_id],)
         if node_id in owner:
-            path += (task_name(node_id.partition(".")[0]),)
-        placed = compiled.containers[path]
+            continue
+        placed = compiled.tasks[name[node_id]]
         executor = node.executor_spec.executor_class
         assert option(compiled.specification, placed, "--executor") == (
             f"{executor.__module__}.{executor.__name__}"
         )
-        assert set(placed.artifacts) == set(node.inputs)
+        fed = {key: name[channel.producer_component_id] for key, channel in node.inputs.items()}
+        wires = {
+            key: source["taskOutputArtifact"]["producerTask"] for key, source in placed.artifacts.items()
+        }
+        shared = {key for key, producer in fed.items() if producer in compiled.shares}
+        roles = {key.rpartition("_")[0] for key in shared}
+        # What candidates made comes by share, the rest as in the DAG.
+        assert {key: one for key, one in wires.items() if one not in compiled.shares} == {
+            key: one for key, one in fed.items() if key not in shared
+        }
+        assert {key: one for key, one in wires.items() if one in compiled.shares} == {
+            f"{role}_{place:03d}": share for role in roles for place, share in enumerate(compiled.shares)
+        }
+        assert set(option(compiled.specification, placed, "--shares").split(",") if roles else ()) == roles
         assert set(placed.component.get("outputDefinitions", {}).get("artifacts", {})) == set(node.outputs)
         told = {key for key in placed.given if not key.startswith("pipelinechannel--")}
-        assert told == {key for key, value in node.exec_properties.items() if value is not None}
-        producers = {one["taskOutputArtifact"]["producerTask"] for one in _outer(compiled, path).values()}
-        steps = [one for one in nodes if name[one] == name[node_id]]
-        before = {name[up.id] for one in steps for up in nodes[one].upstream_nodes} - {name[node_id]}
-        assert producers == before
-    assert len(compiled.containers) == 1 + len(nodes)
-    for one in compiled.ids:
-        within = [path[1:] for path in compiled.containers if path[0] == task_name(f"Candidate.{one}")]
-        assert sorted(within) == [("noss-evaluator",), ("student-trainer",), ("tflite-converter",)]
-
-
-def _outer(compiled: Compiled, path: tuple[str, ...]) -> dict[str, Any]:
-    """Artifacts of the root's task that a container is, or is in."""
-    return dict(compiled.root[path[0]].get("inputs", {}).get("artifacts", {}))
+        assert told | set(compiled.known(name[node_id])) == {
+            key for key, value in node.exec_properties.items() if value is not None
+        }
 
 
 def test_each_candidate_is_trained_by_its_own_description(compiled: Compiled) -> None:
-    for candidate in compiled.config.students.expand():
-        name = f"candidate-{candidate.candidate_id}".replace(".", "-").replace("_", "-")
-        given = compiled.root[name]["inputs"]["parameters"]
-        assert given["StudentTrainer_spec"] == {"runtimeValue": {"constant": candidate.to_parameter()}}
+    from schemas.students import StudentSpec
+
+    students = compiled.config.students.expand()
+    dealt = {
+        number: StudentSpec.model_validate(one)
+        for share in compiled.shares.values()
+        for number, one in share.items()
+    }
+    assert dealt == dict(enumerate(students))
+    for name in compiled.shares:
+        placed = compiled.tasks[name]
+        steps = json.loads(option(compiled.specification, placed, "--steps"))
+        assert [step["node"] for step in steps] == list(STEPS)
+        assert set(placed.artifacts) == {"windows", "examples", "teacher_report"}
+        assert set(placed.component["outputDefinitions"]["artifacts"]) == {"model", "variants", "report"}
 
 
 def test_nothing_of_the_machine_that_compiled_it_is_inside(compiled: Compiled, machine: Path) -> None:
@@ -237,20 +269,20 @@ def test_what_is_given_at_the_start_has_defaults(demo: Compiled, folders: Compil
 
 
 def test_a_task_is_given_what_it_needs_and_no_more(folders: Compiled) -> None:
-    given = {path[-1]: placed.run_values for path, placed in folders.containers.items()}
+    given = {name: placed.run_values for name, placed in folders.tasks.items()}
     everything = {"data_root", "teacher_root", "teacher", "mlflow_uri"}
     everything |= {f"device_{name}" for name in ("host", "phone", "old")}
     assert given["open-run"] == given["frontier-gate"] == given["frontier-pusher"] == everything
     # Another store or folder must not have a student trained again.
-    assert given["student-trainer"] == given["tflite-converter"] == set()
+    assert given[ALONE] == set()
     assert given["audio-ingest"] == given["noss-ingest"] == {"data_root"}
     assert given["teacher-embedder"] == {"teacher_root", "teacher"}
     assert given["latency-benchmark-phone"] == {"data_root", "device_phone"}
-    assert given["noss-comparison"] == set()
-    for path, placed in folders.containers.items():
+    assert given["noss-comparison"] == given["close-run"] == set()
+    for name, placed in folders.tasks.items():
         image = container(folders.specification, placed)["image"]
-        assert image == "{{$.inputs.parameters['pipelinechannel--image']}}", path
-        if path[-1] != "open-run":
+        assert image == "{{$.inputs.parameters['pipelinechannel--image']}}", name
+        if name not in ("open-run", "close-run"):
             told = option(folders.specification, placed, "--values").split(",")
             assert set(filter(None, told)) == placed.run_values
 
@@ -261,7 +293,7 @@ def test_what_the_first_task_finds_out_feeds_the_cache(folders: Compiled, demo: 
             f"{name}/{key}": source["taskOutputParameter"]["outputParameterKey"]
             for name, task in compiled.root.items()
             for key, source in task.get("inputs", {}).get("parameters", {}).items()
-            if source.get("taskOutputParameter", {}).get("producerTask") == "open-run"
+            if source.get("taskOutputParameter", {}).get("producerTask") == "open-run" and key != "failed_in"
         }
 
     assert found(folders) == {
@@ -281,21 +313,21 @@ def test_what_the_first_task_finds_out_feeds_the_cache(folders: Compiled, demo: 
 
 def test_argo_keeps_equal_containers_once_so_their_components_are_equal(compiled: Compiled) -> None:
     components: dict[str, Any] = {}
-    for placed in compiled.containers.values():
+    for placed in compiled.tasks.values():
         text = json.dumps(container(compiled.specification, placed), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()
         interface = {key: value for key, value in placed.component.items() if key != "executorLabel"}
         assert components.setdefault(digest, interface) == interface
+    # All shares of as many candidates are trained by the same component.
     trainers = {
-        placed.component["executorLabel"]
-        for path, placed in compiled.containers.items()
-        if path[-1] == "student-trainer"
+        (len(share), compiled.tasks[name].component["executorLabel"])
+        for name, share in compiled.shares.items()
     }
-    assert len(trainers) == 1
+    assert len(trainers) == len({len(share) for share in compiled.shares.values()})
 
 
 def test_resources_environment_and_retries_are_in_the_specification(folders: Compiled) -> None:
-    trainer = folders.containers[("candidate-tiny-w1-gap-e2048", "student-trainer")]
+    trainer = folders.tasks[ALONE]
     described = container(folders.specification, trainer)
     assert described["resources"] == {
         "resourceCpuRequest": "4",
@@ -304,14 +336,13 @@ def test_resources_environment_and_retries_are_in_the_specification(folders: Com
         "accelerator": {"resourceType": "nvidia.com/gpu", "resourceCount": "2"},
     }
     assert described["env"] == [{"name": "A", "value": "trainer"}, {"name": "B", "value": "1"}]
-    assert trainer.task["retryPolicy"] == {
-        "maxRetryCount": 2,
-        "backoffDuration": "60s",
-        "backoffFactor": 2.0,
-        "backoffMaxDuration": "3600s",
-    }
+    policy = dict(trainer.task["retryPolicy"])
+    # Three attempts of a day each; and a start in which the candidate is written down as failed.
+    assert int(policy.pop("backoffMaxDuration").removesuffix("s")) >= 3 * 86400 + 60 + 120
+    assert policy == {"maxRetryCount": 3, "backoffDuration": "60s", "backoffFactor": 2.0}
+    assert option(folders.specification, trainer, "--attempts") == "3"
     # The node's own, the component's, the defaults.
-    host = folders.containers[("latency-benchmark-host",)]
+    host = folders.tasks["latency-benchmark-host"]
     assert container(folders.specification, host)["resources"] == {
         "resourceCpuRequest": "1",
         "resourceCpuLimit": "1",
@@ -326,15 +357,18 @@ def test_resources_environment_and_retries_are_in_the_specification(folders: Com
 
 
 def test_nodes_time_volumes_and_secrets_are_in_the_platform_part(folders: Compiled) -> None:
-    trainer = folders.kubernetes("candidate-tiny-w1-gap-e2048", "student-trainer")
+    trainer = folders.kubernetes(ALONE)
     assert trainer["nodeSelector"] == {"labels": {"gpu": "a100"}}
     assert [one["key"] for one in trainer["tolerations"]] == ["gpu"]
     assert trainer["activeDeadlineSeconds"] == "86400"
     host, phone = folders.kubernetes("latency-benchmark-host"), folders.kubernetes("latency-benchmark-phone")
     assert host["nodeSelector"] == {"labels": {"quiet": "yes"}}
     assert "nodeSelector" not in phone
-    for path in folders.containers:
-        config = folders.kubernetes(*path)
+    # Two candidates in one container have twice the time, and as many attempts each.
+    assert folders.kubernetes("candidates-01")["activeDeadlineSeconds"] == str(2 * 86400)
+    assert folders.tasks["candidates-01"].task["retryPolicy"]["maxRetryCount"] == 2 * 3
+    for name in folders.tasks:
+        config = folders.kubernetes(name)
         assert [(one["constant"], one["mountPath"]) for one in config["pvcMount"]] == [
             ("sound", "/mnt/sound"),
             ("tinytrill-models", "/models"),
@@ -343,15 +377,16 @@ def test_nodes_time_volumes_and_secrets_are_in_the_platform_part(folders: Compil
         assert [one["secretName"] for one in config["secretAsEnv"]] == ["hub"]
         assert [one["configMapName"] for one in config["configMapAsEnv"]] == ["tinytrill-mlflow"]
         assert [one["secretName"] for one in config["imagePullSecret"]] == ["registry"]
-        assert "activeDeadlineSeconds" not in config or path[-1] == "student-trainer"
+        assert "activeDeadlineSeconds" not in config or name in folders.shares
 
 
 def test_what_outlives_a_pod_is_on_the_shared_volume(folders: Compiled) -> None:
-    trainer = folders.containers[("candidate-tiny-w1-gap-e2048", "student-trainer")]
-    assert trainer.given["scratch_dir"]["runtimeValue"]["constant"] == "/fast/folders_run/scratch"
+    trainer = folders.tasks[ALONE]
+    steps = json.loads(option(folders.specification, trainer, "--steps"))
+    assert steps[0]["parameters"]["scratch_dir"] == "/fast/folders_run/scratch"
     assert option(folders.specification, trainer, "--run-folder") == "/fast/folders_run"
     assert option(folders.specification, trainer, "--run-id") == "{{$.pipeline_job_uuid}}"
-    push = json.loads(folders.containers[("frontier-pusher",)].given["settings"]["runtimeValue"]["constant"])
+    push = json.loads(folders.known("frontier-pusher")["settings"])
     assert (push["destination"], push["outbox"], push["tracking_uri"]) == (
         "/fast/folders_run/pushed",
         "/fast/folders_run/outbox",
@@ -360,12 +395,13 @@ def test_what_outlives_a_pod_is_on_the_shared_volume(folders: Compiled) -> None:
 
 
 def test_the_cache_answers_all_but_what_must_be_asked_anew(demo: Compiled, folders: Compiled) -> None:
-    assert {path for path, one in demo.containers.items() if not one.cached} == {("open-run",)}
+    assert {name for name, one in demo.tasks.items() if not one.cached} == {"open-run", "close-run"}
     # The phone may be back, and NossIngest's settings say no.
-    assert {path for path, one in folders.containers.items() if not one.cached} == {
-        ("open-run",),
-        ("latency-benchmark-phone",),
-        ("noss-ingest",),
+    assert {name for name, one in folders.tasks.items() if not one.cached} == {
+        "open-run",
+        "close-run",
+        "latency-benchmark-phone",
+        "noss-ingest",
     }
 
 
@@ -374,19 +410,51 @@ def test_without_a_cache_nothing_is_answered_from_it(folders: Compiled) -> None:
 
     execution = folders.config.execution.model_copy(update={"cache": False})
     made = compile_specification(folders.config.model_copy(update={"execution": execution}))
-    assert not [one.path for one in every_task(made.specification) if one.cached]
+    assert not [name for name, one in placed_tasks(made.specification).items() if one.cached]
 
 
-def test_candidates_run_in_lanes(demo: Compiled, folders: Compiled) -> None:
-    def lanes(compiled: Compiled) -> int:
-        return most_at_once(compiled.root, {name for name in compiled.root if name.startswith("candidate-")})
+def test_a_share_that_failed_is_another_one_for_the_cache(compiled: Compiled) -> None:
+    for name, share in compiled.shares.items():
+        first = compiled.ids[next(iter(share))]
+        source = compiled.tasks[name].given["failed_in"]
+        assert source["taskOutputParameter"] == {
+            "producerTask": "open-run",
+            "outputParameterKey": "failures",
+        }
+        assert source["parameterExpressionSelector"].startswith(f'"{first}" in ')
 
-    # Two lanes for three; sixteen for eight.
-    assert lanes(folders) == 2
-    assert (
-        folders.root["candidate-tiny-w1-5-gap-e2048"]["dependentTasks"][0] == "candidate-tiny-w0-5-gap-e2048"
-    )
-    assert lanes(demo) == 8
+
+def test_as_many_containers_as_are_wanted_share_the_candidates(demo: Compiled, folders: Compiled) -> None:
+    assert [sorted(share) for share in folders.shares.values()] == [[0, 2], [1]]
+    assert [len(share) for share in demo.shares.values()] == [1] * 8
+    # Nobody waits for another's candidates.
+    for compiled in (demo, folders):
+        for name in compiled.shares:
+            assert not upstream(compiled.root, name) & set(compiled.shares)
+
+
+def test_the_run_ends_with_what_the_pusher_says_of_the_gate(compiled: Compiled) -> None:
+    last = compiled.tasks["close-run"]
+    assert last.given["closed"] == {
+        "taskOutputParameter": {"producerTask": "frontier-pusher", "outputParameterKey": "closed"}
+    }
+    assert set(compiled.tasks) - {"close-run"} >= upstream(compiled.root, "close-run") >= {"open-run"}
+    # What would be refused again is not tried again.
+    for name in ("open-run", "close-run"):
+        assert "retryPolicy" not in compiled.tasks[name].task
+    assert not [name for name, task in compiled.root.items() if "close-run" in task.get("dependentTasks", ())]
+
+
+def test_settings_of_tasks_that_are_not_there_are_refused(folders: Compiled) -> None:
+    from pipeline.kubeflow.compile import compile_specification
+    from pipeline.kubeflow.settings import TaskSettings
+
+    # Of two candidates that share a container, neither has settings of its own.
+    shared = f"StudentTrainer.{folders.ids[0]}"
+    for name in ("TfliteConverter", "Trainer", "LatencyBenchmark.watch", shared):
+        kubeflow = folders.config.kubeflow.model_copy(update={"tasks": {name: TaskSettings(cpu="2")}})
+        with pytest.raises(ConfigError, match=rf"kubeflow\.tasks: no task is called {name}; accepted: "):
+            compile_specification(folders.config.model_copy(update={"kubeflow": kubeflow}))
 
 
 def test_nothing_trains_or_embeds_before_the_records_are_known_to_be_good(compiled: Compiled) -> None:
@@ -411,10 +479,18 @@ def test_another_ending_is_refused_before_anything_is_compiled(tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+def test_settings_of_a_task_that_other_runs_have_are_taken(folders: Compiled) -> None:
+    from pipeline.kubeflow.compile import compile_specification
+    from pipeline.kubeflow.settings import TaskSettings
+
+    kubeflow = folders.config.kubeflow.model_copy(update={"tasks": {"TeacherTrainer": TaskSettings(cpu="2")}})
+    assert compile_specification(folders.config.model_copy(update={"kubeflow": kubeflow}))
+
+
 def test_what_no_cluster_takes_is_refused(folders: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.kubeflow import size
     from pipeline.kubeflow.compile import compile_specification
 
     monkeypatch.setattr(size, "WORKFLOW_BYTES", 50_000)
-    with pytest.raises(ConfigError, match=r"too large for one workflow: .*; divide its candidates among"):
+    with pytest.raises(ConfigError, match=r"^the workflow would be larger than .*; divide the candidates"):
         compile_specification(folders.config)

@@ -27,6 +27,13 @@ def test_a_node_goes_before_its_component_and_that_before_the_defaults() -> None
     assert kubeflow.of("StudentTrainer.tiny") == kubeflow.defaults
 
 
+def test_what_would_be_refused_again_is_not_retried_unless_somebody_says_so() -> None:
+    kubeflow = KubeflowSettings()
+    assert [kubeflow.of(name).retries for name in ("OpenRun", "CloseRun", "FrontierPusher")] == [0, 0, 2]
+    own = KubeflowSettings(tasks={"OpenRun": TaskSettings(retries=1)})
+    assert own.of("OpenRun").retries == 1
+
+
 def test_false_and_empty_are_values_of_their_own() -> None:
     below = TaskSettings(cache=True, tolerations=({"key": "gpu"},), accelerator=Accelerator())
     above = TaskSettings(cache=False, tolerations=())
@@ -39,12 +46,14 @@ def test_false_and_empty_are_values_of_their_own() -> None:
         ({"defaults": {"memory": "4 GB"}}, "defaults.memory"),
         ({"tasks": {"StudentTrainer": {"cpu": "two"}}}, "tasks.StudentTrainer.cpu"),
         ({"tasks": {"StudentTrainer": {"retries": 21}}}, "tasks.StudentTrainer.retries"),
+        ({"tasks": {"StudentTrainer": {"retry_factor": 1.5}}}, "tasks.StudentTrainer.retry_factor"),
         ({"tasks": {"StudentTrainer": {"environment": {"NO-DASH": ""}}}}, "environment"),
         ({"image": "UPPER/image"}, "image"),
         ({"data": {"claim": "Not_a_name", "path": "/data"}}, "data.claim"),
         ({"data": {"claim": "", "path": "data"}}, "data.path"),
         ({"parallel_candidates": 0}, "parallel_candidates"),
-        ({"bundle_candidates": 25}, "bundle_candidates"),
+        ({"parallel_candidates": 21}, "parallel_candidates"),
+        ({"bundle_candidates": 12}, "bundle_candidates"),
         ({"gpu": 1}, "gpu"),
     ],
 )

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from pipeline.configuration.config_file import ConfigError
-from pipeline.kubeflow.candidates import add_candidates, values_of
 from pipeline.kubeflow.containers import Command, make_part
 from pipeline.kubeflow.platform import platform_specification
 from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings
@@ -18,91 +17,76 @@ from pipeline.kubeflow.specification import (
     Wiring,
     constant,
     from_task,
-    parameter_from_graph,
     task_specification,
 )
-from tests.pipeline.kubeflow.made_up_branches import candidate
 
 KIB = 1024
 
 
-def size_of(candidates: int, text: str = "", fan_in: int = 0) -> Size:
-    """One task that makes windows, candidates of two steps each, and one that takes ``fan_in`` artifacts."""
+def size_of(sources: int, text: str = "", argument: str = "a") -> Size:
+    """Tasks that make an artifact each of a text, and one that takes them all."""
     kubeflow, specification = KubeflowSettings(), Specification()
-    made = [candidate(f"c{number}") for number in range(candidates)]
-    components = add_candidates(specification, made)
-    windows = make_part(
+    source = make_part(
         kubeflow,
         TaskSettings(),
-        Command("windows"),
+        Command("source", (argument,)),
         {},
-        {"windows": "schemas.DistillationSet"},
+        {"made": "schemas.TfliteVariants"},
         {"text": "STRING"},
     )
+    names = [f"v_{number:03d}" for number in range(sources)]
     gate = make_part(
-        kubeflow,
-        TaskSettings(),
-        Command("gate"),
-        {f"v_{number:03d}": "schemas.TfliteVariants" for number in range(fan_in)},
-        {},
-        {},
+        kubeflow, TaskSettings(), Command("gate"), dict.fromkeys(names, "schemas.TfliteVariants"), {}, {}
     )
     tasks: dict[str, Any] = {
-        "windows": task_specification(
-            "windows", specification.add_part("windows", windows), Wiring({}, {"text": constant(text)})
-        ),
-        "gate": task_specification(
-            "gate",
-            specification.add_part("gate", gate),
-            Wiring({f"v_{number:03d}": from_task(f"c{number}", "variants") for number in range(fan_in)}),
-        ),
-    }
-    for one in made:
-        name = one.candidate_id
-        graph = specification.component(components[name])
-        known = values_of(one, graph)
-        given = {
-            key: parameter_from_graph("image") for key in graph["inputDefinitions"]["parameters"]
-        } | known
-        tasks[name] = task_specification(
-            name, components[name], Wiring({"windows": from_task("windows", "windows")}, given)
+        name.replace("_", "-"): task_specification(
+            name.replace("_", "-"),
+            specification.add_part("source", source),
+            Wiring({}, {"text": constant(text)}),
         )
-    document = specification.document("p", "", {"image": {"parameterType": "STRING"}}, tasks, "tfx")
+        for name in names
+    }
+    tasks["gate"] = task_specification(
+        "gate",
+        specification.add_part("gate", gate),
+        Wiring({name: from_task(name.replace("_", "-"), "made") for name in names}),
+    )
+    document = specification.document("p", "", {}, tasks, "tfx")
     return measure(document, platform_specification(kubeflow, specification.settings))
 
 
-def test_containers_and_state_are_counted_by_task_not_by_graph() -> None:
-    one, five = size_of(1), size_of(5)
-    assert (one.tasks, five.tasks) == (2 + 2, 2 + 5 * 2)
-    # 400 bytes for each container and for each graph that is entered.
-    assert five.state == (12 + 5) * 400
-    # A further candidate of the same graph is two entries of the root's, some kilobytes.
-    further = (five.workflow - one.workflow) / 4
-    assert 500 < further < 4000
+def test_the_pod_that_is_given_most_is_found() -> None:
+    wide = size_of(60)
+    assert (wide.tasks, wide.largest) == (61, "gate")
+    # An artifact is about a kilobyte there: the store's session is JSON in JSON in JSON in JSON.
+    assert 60 * 900 < wide.pod < 60 * 1500
+    told = size_of(1, text="x" * 60_000)
+    assert told.largest == "v-000"
+    assert 60_000 < told.pod < 70_000
+    # A quotation mark is four characters there.
+    assert size_of(1, text='"' * 10_000).pod > 40_000
+    assert size_of(1, argument="x" * 60_000).pod > 60_000
 
 
-def test_the_longest_command_is_found() -> None:
-    # 160 artifacts of 800 bytes are what Linux takes in an argument.
-    wide = size_of(60, fan_in=60)
-    assert wide.longest == "gate"
-    assert 60 * 800 <= wide.command < 60 * 800 + 100
-    told = size_of(1, text="x" * 100_000)
-    assert told.longest == "windows"
-    assert 100_000 + 800 < told.command < 101_000
-    # Quotation marks are escaped once more there.
-    assert size_of(1, text='"' * 50_000).command > 100_000
+def test_the_graph_grows_with_what_tasks_are_given_and_not_with_their_commands() -> None:
+    few, many = size_of(2), size_of(12)
+    # A task is some hundred bytes, and so is the wire from it.
+    assert 10 * 200 < many.graph - few.graph < 10 * 800
+    assert size_of(2, argument="x" * 5_000).graph == few.graph
+    assert size_of(2, text="x" * 5_000).graph >= few.graph + 10_000
 
 
 def test_what_a_cluster_refuses_is_refused_with_what_to_do() -> None:
-    fits = Size(
-        tasks=3, specification=1, workflow=1000 * KIB, state=24 * KIB, command=128 * KIB, longest="gate"
-    )
+    fits = Size(tasks=3, specification=1, graph=128 * KIB, pod=128 * KIB, largest="gate", workflow=1024 * KIB)
     check_size(fits)
-    with pytest.raises(
-        ConfigError, match=r"too large for one workflow: 3 containers, .*Argo takes 1024 KiB.*"
-    ):
-        check_size(replace(fits, state=25 * KIB))
-    with pytest.raises(ConfigError, match=r"divide its candidates among several configurations"):
-        check_size(replace(fits, workflow=1001 * KIB))
-    with pytest.raises(ConfigError, match=r"^gate is given too much: .*; lower kubeflow.bundle_candidates"):
-        check_size(replace(fits, command=128 * KIB + 1))
+    changes: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"graph": 128 * KIB + 1}, "the graph of tasks would be larger"),
+        ({"pod": 128 * KIB + 1}, "what gate is given would be larger"),
+        (
+            {"workflow": 1024 * KIB + 1, "pod": 129 * KIB},
+            "what gate is given and the workflow would be larger",
+        ),
+    )
+    for change, what in changes:
+        with pytest.raises(ConfigError, match=rf"^{what} .*divide the candidates among"):
+            check_size(replace(fits, **change))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -258,6 +259,12 @@ class Verdict(ReportFile):
         """What is to be pushed: each point with the device it is blessed for."""
         return [(device, point) for device in self.devices for point in device.blessed]
 
+    @property
+    def digest(self) -> str:
+        """Of what was decided. What the registry holds beside the run is left out: the push adds to it."""
+        decided = self.model_dump_json(exclude={"devices": {"__all__": {"registered"}}})
+        return hashlib.sha256(decided.encode()).hexdigest()[:32]
+
 
 class Blessing(Report):
     """A point with the device it is blessed for."""
@@ -277,3 +284,15 @@ class Standing(Report):
     reference_sha256: str
     benchmark_digest: str
     synthetic: bool
+
+    @classmethod
+    def of(cls, verdict: Verdict, machine: Machine, point: FrontierPoint) -> Standing:
+        """The standing of a verdict's point on a device."""
+        return cls(
+            machine=machine,
+            point=point.model_copy(update={"goals": []}),
+            run_name=verdict.run_name,
+            reference_sha256=verdict.reference_sha256,
+            benchmark_digest=verdict.benchmark_digest,
+            synthetic=verdict.synthetic,
+        )

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Spot = tuple[float, float]
+from components.frontier_gate.stairs import Spot
+
 Line = tuple[Spot, Spot]
 Pixels = npt.NDArray[np.float64]
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle, pairwise
 from typing import Any, NamedTuple
 
-from components.frontier_gate.labels import Line, Spot
+from components.frontier_gate.labels import Line
+from components.frontier_gate.plotted import LATENCY, QUALITY, Interval, point_figures, registered_figures
+from components.frontier_gate.stairs import Spot, stairs
 from schemas.devices import Budget
 from schemas.latency_reports import Machine
 from schemas.tensors import VariantInput
@@ -35,10 +37,10 @@ PANEL_TITLES: dict[VariantInput, str] = {
 
 
 class Mark(NamedTuple):
-    """A point with its intervals: value, low, high."""
+    """A point with its intervals."""
 
-    ms: tuple[float, float, float]
-    quality: tuple[float, float, float]
+    ms: Interval
+    quality: Interval
     name: str = ""
     beaten: bool = False
 
@@ -110,9 +112,9 @@ def draw_panel(
         _limit(panel, limit)
     _references(panel, verdict)
     unbeaten = [(point.latency_ms, point.quality) for point in points if point.on_frontier]
-    stairs = _stairs([*unbeaten, *(rival.spot for rival in rivals if not rival.beaten)])
-    if stairs:
-        panel.plot(*zip(*stairs, strict=True), color=FRONTIER_COLOUR, linewidth=1.4, alpha=0.8, zorder=3)
+    corners = stairs([*unbeaten, *(rival.spot for rival in rivals if not rival.beaten)])
+    if corners:
+        panel.plot(*zip(*corners, strict=True), color=FRONTIER_COLOUR, linewidth=1.4, alpha=0.8, zorder=3)
     panel.set_xlabel(f"{device.machine.name}: {latency_label(device.machine, points[0].statistic)}")
     panel.grid(True, color="#e5e7eb", linewidth=0.8)
     panel.set_axisbelow(True)
@@ -124,7 +126,7 @@ def draw_panel(
         marks=[*((point.latency_ms, point.quality) for point in points), *(rival.spot for rival in rivals)],
         names=_names(points, blessed) | {rival.spot: rival.name for rival in rivals},
         lines=[
-            *pairwise(stairs),
+            *pairwise(corners),
             *(((left, level), (right, level)) for level in levels),
             *(((limit.ms, bottom), (limit.ms, top)) for limit in limits),
         ],
@@ -157,31 +159,19 @@ def _points(panel: Any, points: Sequence[FrontierPoint], blessed: set[str]) -> N
     held: list[Mark] = []
     for point in points:
         into = held if point.point_id in blessed else frontier if point.on_frontier else beaten
-        into.append(
-            Mark(
-                (point.latency_ms, point.latency_low_ms, point.latency_high_ms),
-                (point.quality, point.quality_low, point.quality_high),
-            )
-        )
+        figures = point_figures(point)
+        into.append(Mark(figures[LATENCY], figures[QUALITY]))
     _scatter(panel, beaten, LOSER_COLOUR, "beaten", size=12 if crowd else 28, zorder=2, bars=not crowd)
     _scatter(panel, frontier, FRONTIER_COLOUR, "frontier, not blessed", size=52, zorder=4)
     _scatter(panel, held, BLESSED_COLOUR, "blessed", size=52, zorder=5)
 
 
 def _rivals(device: DeviceVerdict, kind: VariantInput) -> Iterator[Mark]:
-    """The registered versions that compete.
-
-    They were timed in other sessions: each stands where its ratio to the reference model puts it in this
-    one.
-    """
+    """The registered versions that compete."""
     for one in device.registered:
-        if one.competes and one.input == kind and device.reference_ms is not None:
-            value, low, high = (
-                ratio * device.reference_ms
-                for ratio in (one.latency_ratio, one.latency_ratio_low, one.latency_ratio_high)
-            )
-            quality = (one.quality, one.quality_low, one.quality_high)
-            yield Mark((value, low, high), quality, one.name, bool(one.beaten_by))
+        figures = registered_figures(one, device.reference_ms)
+        if one.competes and one.input == kind and LATENCY in figures:
+            yield Mark(figures[LATENCY], figures[QUALITY], one.name, bool(one.beaten_by))
 
 
 def _limits(budgets: Sequence[Budget], window_ms: float | None, kind: VariantInput) -> Iterator[Limit]:
@@ -220,17 +210,6 @@ def _references(panel: Any, verdict: Verdict) -> None:
     for baseline, style in zip(verdict.baselines, cycle(("--", ":", "-.")), strict=False):
         label = f"{baseline.kind} {baseline.model}"
         panel.axhline(baseline.quality, color=BASELINE_COLOUR, linewidth=1.2, linestyle=style, label=label)
-
-
-def _stairs(spots: Sequence[Spot]) -> list[Spot]:
-    """The best quality to be had at a latency or below it, as corners from left to right."""
-    corners: list[Spot] = []
-    for ms, quality in sorted(spots, key=lambda spot: (spot[0], -spot[1])):
-        if not corners:
-            corners.append((ms, quality))
-        elif quality > corners[-1][1]:
-            corners += [(ms, corners[-1][1]), (ms, quality)]
-    return corners
 
 
 def _logarithmic(panel: Any, ratio: float) -> None:
@@ -276,7 +255,7 @@ def _scatter(
     panel.scatter(x, y, s=size, linewidths=width, zorder=zorder, label=label, **looks)
 
 
-def _arms(intervals: Sequence[tuple[float, float, float]]) -> list[list[float]]:
+def _arms(intervals: Sequence[Interval]) -> list[list[float]]:
     """Lengths of error bars; an interval that does not hold its value has an arm of 0."""
     down = [max(value - low, 0.0) for value, low, _ in intervals]
     up = [max(high - value, 0.0) for value, _, high in intervals]

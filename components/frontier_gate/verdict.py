@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.common.frontier.axes import Entrant, log_rounds, misplaced
-from components.common.frontier.champions import find_champions
+from components.common.frontier.conditions import host_figures, missing_tasks, references_of
 from components.common.frontier.draws import read_draws
-from components.common.frontier.goal_references import GoalReferences, check_names, compared_of
-from components.common.frontier.goals import applicable, of_time
-from components.common.frontier.incumbents import Measure, find_incumbents
+from components.common.frontier.goal_references import check_names
+from components.common.frontier.incumbents import Measure, benchmark_digest, find_incumbents
 from components.common.frontier.judge import judge, why_nothing
 from components.common.frontier.scales import Floats
 from components.common.frontier.settings import GateDemands
@@ -23,7 +20,7 @@ from components.frontier_gate.points import find_points, reference_quality
 from components.frontier_gate.recommendation import recommend
 from schemas.comparison_reports import NossComparison
 from schemas.latency_faults import report_faults
-from schemas.latency_reports import LatencyReport, Machine
+from schemas.latency_reports import LatencyReport
 from schemas.noss_faults import beside_teacher
 from schemas.noss_reports import NossModelResult, NossReport
 from schemas.tflite_reports import TfliteReport
@@ -76,17 +73,17 @@ def reach_verdict(
                 f"baseline {baseline.model!r} cannot be compared with the teacher: {'; '.join(odd)}"
             )
     devices = _device_names(latencies)
-    by_name = {baseline.name: baseline for baseline in baselines}
     unavailable = {task.name for task in comparison.unavailable}
     unread = {name for one in refused for name in (one.point_id, one.point_id.rpartition("/")[0])}
-    check_names(settings, devices, teacher, list(by_name), converted, unavailable, unread)
+    beside = [baseline.name for baseline in baselines]
+    check_names(settings, devices, teacher, beside, converted, unavailable, unread)
     undrawn: dict[str, str] = {}
     draws = read_draws(noss, [axis.task for axis in settings.axes if axis.task], undrawn)
     run = _Run(
         converted,
         [report for report, _ in noss],
         teacher,
-        by_name,
+        baselines,
         comparison,
         draws,
         undrawn,
@@ -114,18 +111,6 @@ def reach_verdict(
     )
 
 
-def benchmark_digest(teacher: NossModelResult, protocol: str) -> str:
-    """sha256 over all that decides a quality: rules, tasks and clips.
-
-    The rules' words hold the version of the measurement; the code itself is not in it, or a changed comment
-    would make every registered model incomparable.
-    """
-    tasks = sorted(
-        (task.task, task.task_digest, task.data_digest, bool(task.shown_only)) for task in teacher.tasks
-    )
-    return hashlib.sha256(json.dumps([protocol, tasks]).encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class _Run:
     """What is the same for all devices."""
@@ -133,7 +118,7 @@ class _Run:
     converted: Sequence[TfliteReport]
     noss: Sequence[NossReport]
     teacher: NossModelResult
-    baselines: Mapping[str, NossModelResult]
+    beside: Sequence[NossModelResult]
     comparison: NossComparison
     draws: Mapping[str, Mapping[str, Floats]]
     undrawn: Mapping[str, str]
@@ -156,13 +141,8 @@ class _Run:
         own_files = {point.sha256: point.point_id for point in points}
         registered = self.registered.get(device, ())
         incumbents = find_incumbents(registered, measure, own_files, settings.axes)
-        goal_references = GoalReferences(
-            self.teacher,
-            self.baselines,
-            {point.point_id: point for point in points},
-            {variant.point_id: variant.reason for variant in refused},
-            find_champions(registered, incumbents, points),
-            compared_of(self.comparison),
+        goal_references = references_of(
+            self.teacher, self.beside, self.comparison, points, refused, registered, incumbents
         )
         there = goal_references.points
         rounds = {one.key: log_rounds(one) for one in latency.measurements if one.key in there}
@@ -237,28 +217,6 @@ def _without_points(
         first = refused[0]
         reasons.append(f"no variant can compete: {first.point_id}: {first.reason} ({len(refused)} refused)")
     return reasons
-
-
-def missing_tasks(settings: GateDemands, teacher: NossModelResult) -> list[str]:
-    """Why nothing may be blessed though tasks are required: those that the teacher was not evaluated on."""
-    evaluated = [task.task for task in teacher.tasks]
-    missing = [task for task in settings.required_tasks if task not in evaluated]
-    if not missing:
-        return []
-    return [f"required tasks were not evaluated: {', '.join(missing)}; there are {', '.join(evaluated)}"]
-
-
-def host_figures(machine: Machine, settings: GateDemands) -> list[str]:
-    """Why nothing may be blessed by a machine's figures: demands on time that the host does not speak for."""
-    if machine.is_device or settings.host_may_bless:
-        return []
-    demands = of_time(applicable(settings.goals, machine.profile), settings.budgets.get(machine.profile, ()))
-    if not demands:
-        return []
-    return [
-        f"figures of the host cannot show that a device keeps to: {'; '.join(demands)} "
-        "(gate.host_may_bless: true takes them for it)"
-    ]
 
 
 def _shut(point: FrontierPoint, closed: Sequence[str]) -> FrontierPoint:

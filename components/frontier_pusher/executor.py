@@ -11,12 +11,10 @@ from components.common.frontier.closed import GateClosed, is_closed
 from components.common.package import folders
 from components.common.tfx.evidence import keep_evidence
 from components.common.tfx.executors import TaskExecutor
-from components.common.tracking import outbox, sending
-from components.common.tracking.faults import TrackingFault
-from components.common.tracking.finishing import finish
+from components.common.tracking.delivery import deliver
 from components.common.tracking.stores import TRACKING_URI, keep_credentials_aside
 from components.common.tracking.tracker import given_run_id
-from components.frontier_pusher.card import CARD_FILE, EXAMPLE_FILE, write_card, write_example
+from components.frontier_pusher.card import write_card, write_example
 from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.inputs import JudgedRun, read_inputs
 from components.frontier_pusher.notice import write_notice
@@ -101,8 +99,8 @@ def push(run: JudgedRun, descriptions: Sequence[ModelDescription], destination: 
             file.with_name(variant.golden),
             {
                 folders.NOTICE_FILE: write_notice(description),
-                CARD_FILE: write_card(description),
-                EXAMPLE_FILE: write_example(description),
+                folders.CARD_FILE: write_card(description),
+                folders.EXAMPLE_FILE: write_example(description),
             },
         )
         for description, variant, file in zip(descriptions, variants, files, strict=True)
@@ -115,17 +113,10 @@ def tell(record: RunRecord, settings: PusherSettings) -> PushReport:
     Raises:
       TrackingFault: If it was not sent and the policy is to stop; it is kept all the same.
     """
-    waiting = Path(settings.outbox)
-    try:
-        report = finish(record, sending.send(record))
-    except TrackingFault as fault:
-        kept = outbox.keep(record, waiting, str(fault))
-        report = finish(record, None, unsent=str(fault), kept=str(kept))
-        advice = f"{fault}\nkept in {kept}; send it with: pipeline_runner.py lineage sync"
+    report, fault = deliver(record, Path(settings.outbox))
+    if fault is not None:
+        advice = f"{fault}\nkept in {report.kept}; send it with: pipeline_runner.py lineage sync"
         if settings.if_unreachable == "stop":
             raise type(fault)(advice) from None
         logger.warning("%s", advice)
-        return report
-    for earlier in outbox.kept(record, waiting):
-        outbox.release(earlier)
     return report

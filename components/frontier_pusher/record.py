@@ -13,10 +13,15 @@ import yaml
 from components.common.frontier.closed import is_closed
 from components.common.package import folders
 from components.common.package.serving import SCRIPT
-from components.common.tracking.names import GATE_TAG, VERDICT_DIGEST_TAG, VERDICT_SHA256_TAG, model_name
+from components.common.tracking.names import (
+    GATE_TAG,
+    VERDICT_DIGEST_TAG,
+    VERDICT_FOLDER,
+    VERDICT_SHA256_TAG,
+    model_name,
+)
 from components.frontier_pusher import metrics
 from components.frontier_pusher.candidates import Candidate, Metadata
-from components.frontier_pusher.card import CARD_FILE
 from components.frontier_pusher.inputs import JudgedRun
 from components.frontier_pusher.settings import PusherSettings
 from components.frontier_pusher.tags import in_words, version_tags
@@ -29,7 +34,6 @@ from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import Verdict
 
-VERDICT_FOLDER = "verdict"
 REPORTS_FOLDER = "reports"
 TFLITE_FOLDER = "tflite"
 METADATA_FILE = "ml_metadata.json"
@@ -79,7 +83,7 @@ def make_record(
       output: The pusher's artifact; small files that are only made here are written below it.
     """
     verdict_sha256 = folders.sha256_of(run.verdict_folder / Verdict.FILE)
-    digest = verdict_digest(run.verdict)
+    digest = run.verdict.digest
     published = published_points(run.verdict, settings)
     folder = output / RECORD_FOLDER
     parent = _pipeline_run(run, identity, config_json, folder)
@@ -129,15 +133,9 @@ def make_record(
     )
 
 
-def verdict_digest(verdict: Verdict) -> str:
-    """Of what the gate decided. What the registry holds beside the run is left out: the push adds to it."""
-    decided = verdict.model_dump_json(exclude={"devices": {"__all__": {"registered"}}})
-    return hashlib.sha256(decided.encode()).hexdigest()[:32]
-
-
 def run_key_of(run_name: str, verdict: Verdict) -> str:
     """Names a run that no pipeline named: the same for a retry, since it reads the same verdict."""
-    return hashlib.sha256(f"{run_name}\0{verdict_digest(verdict)}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{run_name}\0{verdict.digest}".encode()).hexdigest()[:32]
 
 
 def published_points(verdict: Verdict, settings: PusherSettings) -> set[str] | None:
@@ -206,7 +204,7 @@ def _candidate_run(
         if variant.file and (published is None or point in published):
             files.append(RecordedFile(path=str((candidate.folder / variant.file).absolute()), folder=where))
         if point in cards:
-            files.append(RecordedFile(path=str((cards[point] / CARD_FILE).absolute()), folder=where))
+            files.append(RecordedFile(path=str((cards[point] / folders.CARD_FILE).absolute()), folder=where))
     files.append(_metadata(folder, candidate.metadata))
     return RecordedRun(
         name=name,

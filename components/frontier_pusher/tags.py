@@ -40,14 +40,6 @@ def version_tags(
       evidence: sha256 of every file of the pipeline's run that a promotion goes by, by its place there.
     """
     machine, point = blessing.machine, blessing.point
-    standing = Standing(
-        machine=machine,
-        point=point.model_copy(update={"goals": []}),
-        run_name=verdict.run_name,
-        reference_sha256=verdict.reference_sha256,
-        benchmark_digest=verdict.benchmark_digest,
-        synthetic=verdict.synthetic,
-    )
     return {
         RUN_KEY_TAG: description.run_key,
         RUN_NAME_TAG: description.run_name,
@@ -58,7 +50,7 @@ def version_tags(
         FILES_TAG: json.dumps(files),
         VERDICT_SHA256_TAG: verdict_sha256,
         EVIDENCE_TAG: json.dumps(evidence),
-        Standing.TAG: standing.model_dump_json(),
+        Standing.TAG: Standing.of(verdict, machine, point).model_dump_json(),
         "tinytrill.variant": description.variant,
         "tinytrill.input": description.input,
         "tinytrill.quality": f"{point.quality:.4f}",

@@ -151,7 +151,7 @@ def _rounds(
     by_key = {subject.key: subject for subject in subjects}
     reference = subjects[0].key
     runs, seconds = -(-settings.min_runs // settings.rounds), settings.min_seconds / settings.rounds
-    progress = _Progress(place, settings.rounds, len(subjects) - len(failures))
+    progress = _SessionProgress(place, settings.rounds, len(subjects) - len(failures))
     for number in range(1, settings.rounds + 1):
         running = [key for key in by_key if key not in failures]
         kept = _kept_loaded([by_key[key] for key in running], starts, settings.max_loaded_mib)
@@ -203,7 +203,7 @@ def _throttled(before: Sensors, after: Sensors) -> bool | None:
     return any(told) if told else None
 
 
-class _Progress:
+class _SessionProgress:
     """A line in the log now and then."""
 
     def __init__(self, place: Place, rounds: int, models: int) -> None:

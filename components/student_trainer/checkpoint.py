@@ -18,7 +18,7 @@ from schemas.training_reports import EpochMetrics
 _EPOCH = "epoch-"
 
 
-class Progress(Report):
+class TrainingState(Report):
     """How far a training has come."""
 
     FILE: ClassVar[str] = "progress.json"
@@ -45,19 +45,19 @@ class Checkpoints:
         """The checkpoints of the training with the given identity."""
         return cls(Path(scratch) / "checkpoints" / key)
 
-    def save(self, progress: Progress, variables: Weights, best: Weights) -> None:
+    def save(self, progress: TrainingState, variables: Weights, best: Weights) -> None:
         """Writes the state at the end of an epoch."""
         done = len(progress.epochs)
         sweep(self.folder)
         with publish(self.folder / f"{_EPOCH}{done:05d}") as partial:
-            progress.write(partial, Progress.FILE)
+            progress.write(partial, TrainingState.FILE)
             write_arrays(partial / "variables.npz", variables)
             write_arrays(partial / "best.npz", best)
         for folder in self._found():
             if _epochs_of(folder) < done:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def load(self) -> tuple[Progress, Weights, Weights] | None:
+    def load(self) -> tuple[TrainingState, Weights, Weights] | None:
         """The newest complete state: progress, variables, best weights; None if there is none."""
         tried: set[Path] = set()
         while found := [folder for folder in self._found() if folder not in tried]:
@@ -65,7 +65,7 @@ class Checkpoints:
             tried.add(newest)
             with suppress(FileNotFoundError):  # whoever is at the same training has a newer one
                 return (
-                    Progress.read(newest, Progress.FILE),
+                    TrainingState.read(newest, TrainingState.FILE),
                     read_arrays(newest / "variables.npz"),
                     read_arrays(newest / "best.npz"),
                 )

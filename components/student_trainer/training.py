@@ -15,7 +15,7 @@ import tf_keras as keras
 from components.common.modeling.pruning import Pruning, sparsity
 from components.common.modeling.student import Student, Weights, build_deployed, build_student
 from components.student_trainer.batches import TrainingBatches
-from components.student_trainer.checkpoint import Checkpoints, Progress
+from components.student_trainer.checkpoint import Checkpoints, TrainingState
 from components.student_trainer.distiller import Distiller
 from components.student_trainer.distribution import Workers
 from components.student_trainer.phase_transitions import enter_phase, rank_of
@@ -70,7 +70,7 @@ class Training:
     checkpoints: Checkpoints
     start: Start | None = None
     workers: Workers = field(default_factory=Workers.alone)
-    _progress: Progress = field(init=False, default_factory=Progress)
+    _progress: TrainingState = field(init=False, default_factory=TrainingState)
     _best: Weights = field(init=False, default_factory=list)
     _epochs: int = field(init=False, default=0)
 
@@ -232,7 +232,7 @@ class Training:
         if better:
             with distiller.judged() as student:
                 self._best = [*student.core.get_weights(), *distiller.heads()]
-        self._progress = Progress(
+        self._progress = TrainingState(
             epochs=[*progress.epochs, metrics],
             steps=progress.steps + self._batches.steps_per_epoch,
             rank=progress.rank,

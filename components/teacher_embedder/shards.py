@@ -147,7 +147,7 @@ class EmbedShard(beam.DoFn):
         if summary is None:
             summary = _with_other_sounds(kept, base, key, job, sounds)
         if summary is not None:
-            _Progress(job, 1).finish(summary)
+            _InferenceProgress(job, 1).finish(summary)
             _RESUMED.inc()
             yield summary
             return
@@ -220,7 +220,7 @@ def embed_shard(
       TeacherError: If the teacher's answer is not finite or does not fit float16, with the clip's name.
     """
     summary, records = ShardSummary(job.split, job.index), RecordSum()
-    progress = _Progress(job, Path(job.source).stat().st_size)
+    progress = _InferenceProgress(job, Path(job.source).stat().st_size)
     clips = _allowed(progress.count(_clips(job.source)), sounds, job.source, summary)
     windows = cut_clips(clips, settings, seed if job.split == TRAIN else None, summary)
     batched = clip_batches if settings.matching == "global" else own_batches
@@ -252,7 +252,7 @@ def _records(
     storage: Storage,
     summary: ShardSummary,
     records: RecordSum,
-    progress: _Progress,
+    progress: _InferenceProgress,
 ) -> Iterator[bytes]:
     for batch, targets in answers:
         summary.add(targets)
@@ -266,7 +266,7 @@ def _records(
         progress.report(summary)
 
 
-class _Progress:
+class _InferenceProgress:
     """A line every few seconds: how much of the whole is done, and how fast."""
 
     def __init__(self, job: ShardJob, size: int) -> None:

@@ -61,5 +61,4 @@ def _mark(context: RunContext, status: str) -> None:
     """Marks the pipeline's run alone: other tasks of it may go on, and a retry may bring it to its end."""
     if context.parent_run_id:
         with suppress(TrackingFault):
-            store = Store(context.tracking_uri, context.experiment, context.artifact_location)
-            Tracker(store).finish(context.parent_run_id, status)
+            Tracker(Store.of(context)).finish(context.parent_run_id, status)

@@ -111,7 +111,7 @@ def _as_json(found: Found, clips: dict[str, list[str]]) -> dict[str, Any]:
 def _sync(options: argparse.Namespace) -> int:
     from components.common.tracking.stores import keep_credentials_aside
     from pipeline.configuration.config_file import ConfigError
-    from pipeline.models.outbox import sync
+    from pipeline.models.sync import sync
 
     if options.output is None:
         raise ConfigError("lineage sync needs --output, the run's folder whose outbox is to be sent")

@@ -1,8 +1,9 @@
-"""Reading ML Metadata: what the newest run of a folder gave."""
+"""Reading ML Metadata: its store, its pipeline runs, and what the newest run of a folder gave."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,17 @@ def open_metadata(file: Path) -> Any:
     return metadata_store.MetadataStore(connection)
 
 
+def pipeline_runs(store: Any) -> list[Any]:
+    """All pipeline runs of a store, as ML Metadata's contexts, the newest first; none without a store."""
+    return newest_first(store.get_contexts_by_type("pipeline_run")) if store else []
+
+
+def newest_first(contexts: Iterable[Any]) -> list[Any]:
+    """The pipeline runs among contexts, the newest first."""
+    runs = (context for context in contexts if context.type == "pipeline_run")
+    return sorted(runs, key=lambda run: (run.create_time_since_epoch, run.id), reverse=True)
+
+
 def newest_run(layout: RunLayout, deciding: str = _DECIDING) -> dict[str, NodeRun]:
     """The nodes of the newest pipeline run in the folder that came to a verdict, by id.
 
@@ -86,9 +98,8 @@ def newest_run(layout: RunLayout, deciding: str = _DECIDING) -> dict[str, NodeRu
       ConfigError: As of :func:`check_metadata`.
     """
     store = open_metadata(layout.metadata)
-    runs = store.get_contexts_by_type("pipeline_run") if store else []
     newest: dict[str, NodeRun] = {}
-    for run in sorted(runs, key=lambda run: run.create_time_since_epoch, reverse=True):
+    for run in pipeline_runs(store):
         executions = store.get_executions_by_context(run.id)
         nodes = {one.node_id: one for one in (_node_run(store, execution) for execution in executions)}
         if deciding in nodes and nodes[deciding].state in FINISHED:
@@ -97,15 +108,32 @@ def newest_run(layout: RunLayout, deciding: str = _DECIDING) -> dict[str, NodeRu
     return newest
 
 
-def _node_run(store: Any, execution: Any) -> NodeRun:
+def node_id_of(store: Any, execution: Any) -> str:
+    """Id of the node whose execution it is, as in the pipeline."""
+    names = {context.type: context.name for context in store.get_contexts_by_execution(execution.id)}
+    return str(names.get("node", execution.type)).removeprefix(f"{names.get('pipeline', '')}.")
+
+
+def state_of(execution: Any) -> str:
+    """COMPLETE, CACHED, FAILED, RUNNING (killed, if no run is going on) ..."""
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-    contexts = store.get_contexts_by_execution(execution.id)
-    node_id = next(context.name.partition(".")[2] for context in contexts if context.type == "node")
-    outputs = {}
-    for event in store.get_events_by_execution_ids([execution.id]):
-        if event.type == mlmd.Event.OUTPUT:
-            key = next(step.key for step in event.path.steps if step.HasField("key"))
-            outputs[key] = store.get_artifacts_by_id([event.artifact_id])[0].uri
-    state = mlmd.Execution.State.Name(execution.last_known_state)
-    return NodeRun(node_id, state, outputs)
+    return str(mlmd.Execution.State.Name(execution.last_known_state))
+
+
+def is_output(event: Any) -> bool:
+    """Whether an event says that an execution made an artifact; else it read it."""
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    return bool(event.type == mlmd.Event.OUTPUT)
+
+
+def key_of(event: Any) -> str:
+    """Name of the input or output that an event is of; empty if it has none."""
+    return next((step.key for step in event.path.steps if step.HasField("key")), "")
+
+
+def _node_run(store: Any, execution: Any) -> NodeRun:
+    made = [event for event in store.get_events_by_execution_ids([execution.id]) if is_output(event)]
+    outputs = {key_of(event): store.get_artifacts_by_id([event.artifact_id])[0].uri for event in made}
+    return NodeRun(node_id_of(store, execution), state_of(execution), outputs)

@@ -28,7 +28,7 @@ from pipeline.models.lineage.export import export_lineage
 from pipeline.models.lineage.metadata_graph import annotate
 from pipeline.preflight import examine
 from pipeline.terminal.full_disk import full_disk
-from pipeline.terminal.progress import Progress, listening, terminal
+from pipeline.terminal.progress import ProgressHandler, listening, terminal
 from pipeline.terminal.reason import reason
 from schemas.corpus_statistics import CorpusStatistics
 from schemas.lineage import LineageGraph
@@ -122,7 +122,7 @@ def _run_pipeline(run: ResolvedRun, console: Console, verbose: bool) -> tuple[Ru
     layout, pipeline = run.layout, create_pipeline(run)
     nodes = [node.id for node in pipeline.components]
     candidates = [candidate.candidate_id for candidate in run.config.students.expand()]
-    progress = Progress(console, nodes, candidates)
+    progress = ProgressHandler(console, nodes, candidates)
     closed = None
     with listening(progress, verbose), cached_anywhere(layout):
         try:

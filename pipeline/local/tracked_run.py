@@ -101,5 +101,5 @@ def _close(context: RunContext, status: str) -> None:
     if not context.parent_run_id:
         return
     with suppress(TrackingFault):
-        tracker = Tracker(Store(context.tracking_uri, context.experiment, context.artifact_location))
+        tracker = Tracker(Store.of(context))
         tracker.give_up(context.parent_run_id, status)

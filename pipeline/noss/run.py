@@ -32,7 +32,7 @@ from pipeline.local.relocation import cached_anywhere, settle
 from pipeline.local.run_folder import exclusive, make_run_folder, run_folder, temporary_files
 from pipeline.local.runner import RunFailed
 from pipeline.noss.models import NamedModel, find_model, find_teacher
-from pipeline.terminal.progress import Progress, listening, terminal
+from pipeline.terminal.progress import ProgressHandler, listening, terminal
 from pipeline.terminal.rich_text import tell
 from pipeline.terminal.words import print_table
 from schemas.comparison_reports import NossComparison
@@ -207,7 +207,7 @@ def _run(pipeline: Any, layout: RunLayout, console: Console, verbose: bool) -> N
     """
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    progress = Progress(console, [node.id for node in pipeline.components], [])
+    progress = ProgressHandler(console, [node.id for node in pipeline.components], [])
     with listening(progress, verbose), cached_anywhere(layout), refusing_sources():
         try:
             LocalDagRunner().run(pipeline)

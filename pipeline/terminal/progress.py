@@ -27,7 +27,7 @@ _LONGEST_LINE = 300
 _CACHED = re.compile(r"A cached execution \d+ is used\.")
 
 
-class Progress(logging.Handler):
+class ProgressHandler(logging.Handler):
     """Prints a line when a component starts and when it ends, and the project's own lines between.
 
     Attributes:
@@ -122,7 +122,7 @@ def listening(progress: logging.Handler, verbose: bool) -> Iterator[None]:
     its records below warnings only those of one line are kept.
 
     Args:
-      progress: Usually a :class:`Progress`.
+      progress: Usually a :class:`ProgressHandler`.
       verbose: Whether the libraries' own records are wanted whole.
     """
     from absl import logging as absl_logging

@@ -29,8 +29,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     },
     "frontier_gate": {
         "components/common/frontier": (
-            "axes champions dominance draws figures goal_references goals incumbents judge scales "
-            "session_pairs settings simultaneous"
+            "axes champions conditions dominance draws figures goal_references goals incumbents judge "
+            "scales session_pairs settings simultaneous"
         ),
         "components/common/reporting": "templates",
         "components/common/statistics": "bootstrap sessions",
@@ -51,8 +51,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/common/store": "publishing",
         "components/common/tfx": f"{_TFX} evidence",
         "components/common/tracking": (
-            "curves faults finishing ledger links names outbox registration relocation runs seal "
-            "sending sqlite_stores stores tracker"
+            "curves delivery faults ledger links names outbox registration relocation runs seal sending "
+            "sqlite_stores stores tracker"
         ),
         "schemas": (
             "architecture artifacts bounded distillation_reports ingest_reports known_architectures "

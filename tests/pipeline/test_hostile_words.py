@@ -25,7 +25,7 @@ from pipeline.models.registry.listing import (
 )
 from pipeline.noss.listing import TaskCounts, print_counts
 from pipeline.terminal.log_text import PlainRecord, make_logs_plain
-from pipeline.terminal.progress import Progress
+from pipeline.terminal.progress import ProgressHandler
 from pipeline_runner import main
 from tests.components.common.tracking.test_registered import make_standing
 
@@ -74,7 +74,7 @@ def a_model(console: Console) -> None:
 
 
 def a_log(console: Console) -> None:
-    progress = Progress(console, ["A"], [])
+    progress = ProgressHandler(console, ["A"], [])
     progress.emit(logging.LogRecord("tinytrill.x", logging.INFO, "", 1, "clip %s", (EVIL,), None))
 
 

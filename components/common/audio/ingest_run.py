@@ -13,7 +13,7 @@ import apache_beam as beam
 from components.common.audio.clip_statistics import CorpusTally
 from components.common.audio.guarded import close_idle
 from components.common.audio.kept_shards import KeptShards
-from components.common.audio.progress import Done, Progress, watched
+from components.common.audio.progress import ClipProgress, Done, watched
 from components.common.audio.requests import Shard
 from components.common.audio.resample import TARGET_RATE
 from components.common.audio.shard_writer import (
@@ -51,7 +51,7 @@ def write_shards(
     """
     total = sum(len(shard.requests) for shard in shards)
     Path(writer.summaries).mkdir(parents=True)
-    progress, begun = Progress(_logger, what, total), time.monotonic()
+    progress, begun = ClipProgress(_logger, what, total), time.monotonic()
     with watched(progress, SummaryReader(writer.summaries)), make_pipeline() as pipeline:
         _ = (
             pipeline

@@ -32,7 +32,7 @@ class Done:
         return self.clips + self.bad
 
 
-class Progress:
+class ClipProgress:
     """Logs how far the work is, each time there is something new to say.
 
     Args:
@@ -83,7 +83,9 @@ def _percent(value: float) -> str:
 
 
 @contextmanager
-def watched(progress: Progress, read: Callable[[], Done], every_s: float = EVERY_SECONDS) -> Iterator[None]:
+def watched(
+    progress: ClipProgress, read: Callable[[], Done], every_s: float = EVERY_SECONDS
+) -> Iterator[None]:
     """Says how far the work of the block is, at intervals and at its end.
 
     Args:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +13,7 @@ from components.common.frontier.settings import AxisSettings
 from components.common.tracking.registered import RegisteredVersion
 from schemas.faults import outside
 from schemas.latency_reports import Machine
+from schemas.noss_reports import NossModelResult
 from schemas.standing_faults import standing_faults
 from schemas.verdicts import FrontierPoint, RegisteredPoint, Standing
 
@@ -49,6 +52,22 @@ class Measure:
             kinds = ("recorded", "synthetic")
             return f"judged by {kinds[standing.synthetic]} sound, not by {kinds[self.synthetic]} sound"
         return ""
+
+    def incomparable(self, standing: Standing, axes: Sequence[AxisSettings]) -> str:
+        """Why a registered version's figures cannot compete on the axes; empty if they can."""
+        return self.differs(standing) or misplaced(standing.point, axes) or untrue(standing)
+
+
+def benchmark_digest(teacher: NossModelResult, protocol: str) -> str:
+    """sha256 over all that decides a quality: rules, tasks and clips.
+
+    The rules' words hold the version of the measurement; the code itself is not in it, or a changed comment
+    would make every registered model incomparable.
+    """
+    tasks = sorted(
+        (task.task, task.task_digest, task.data_digest, bool(task.shown_only)) for task in teacher.tasks
+    )
+    return hashlib.sha256(json.dumps([protocol, tasks]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -136,8 +155,7 @@ def find_incumbents(
     for version in registered:
         if version.standing is None:
             continue
-        standing = version.standing
-        incomparable = measure.differs(standing) or misplaced(standing.point, axes) or untrue(standing)
+        incomparable = measure.incomparable(version.standing, axes)
         own = own_files.get(version.standing.point.sha256)
         reason = incomparable or (f"the same file as {own} of this run" if own else "")
         found.append(Incumbent(version, version.standing, incomparable, reason))

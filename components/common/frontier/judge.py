@@ -95,7 +95,7 @@ def judge(
         if not incumbent.reason
     ]
     axes = measure_axes(settings.axes, [*own, *rivals])
-    goal_references = replace(goal_references, draws=_mean_draws(own, incumbents))
+    goal_references = replace(goal_references, draws=mean_draws(own, incumbents))
     # The comparison knows nothing of registered models, and one may bear the name of a point of this run.
     elsewhere = replace(goal_references, compared=Compared())
     results = {
@@ -123,7 +123,7 @@ def judge(
     return Judgement(judged, registered, axes)
 
 
-def _mean_draws(own: Sequence[Entrant], incumbents: Sequence[Incumbent]) -> dict[str, Floats]:
+def mean_draws(own: Sequence[Entrant], incumbents: Sequence[Incumbent]) -> dict[str, Floats]:
     """Draws of the mean quality by name, also of a registered model that is a file of this run."""
     drawn = [entrant.draws for entrant in own]
     known = {entrant.name: entrant.draws for entrant in own}

@@ -17,6 +17,8 @@ from schemas.tflite_reports import TfliteVariant
 MODEL_FILE = "model.tflite"
 GOLDEN_FILE = "golden.npz"
 NOTICE_FILE = "NOTICE.txt"
+CARD_FILE = "MODEL_CARD.md"
+EXAMPLE_FILE = "example.py"
 SUMS_FILE = "SHA256SUMS"
 INCOMING = ".incoming"
 LOCK = ".lock"

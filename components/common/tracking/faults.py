@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from schemas.secrets import redact
 
 _ARTIFACTS = "/mlflow-artifacts/"
 _REFUSALS = {401: "does not know this user or password", 403: "does not let this user do that"}
 _LONGEST = 600
+# A bad name, id or alias is refused, an unknown one is absent: neither is there.
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
+
+_Answer = TypeVar("_Answer")
 
 
 class TrackingFault(RuntimeError):
@@ -34,6 +39,18 @@ class ArtifactsRefused(TrackingFault):
 
 class RunMismatch(TrackingFault):
     """A run that was given belongs to another pipeline run."""
+
+
+def unless_absent(ask: Callable[[], _Answer]) -> _Answer | None:
+    """What MLflow answers; None if it says that what it is asked for is not there, or can never be."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        if error.error_code not in _ABSENT:
+            raise
+        return None
 
 
 @contextmanager

@@ -13,6 +13,8 @@ form is reported and passed over; its place is not used, so places may be missin
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -22,6 +24,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from components.common.tracking.faults import TrackingFault
 from components.common.tracking.names import LEDGER_ROLE, LEDGER_TAG, ROLE_TAG
+from components.common.tracking.runs import find_run
 from schemas.plain_text import plain
 from schemas.settings import Report
 
@@ -227,6 +230,14 @@ def _parse(params: Mapping[str, str]) -> Ledger:
     return Ledger(entries, sorted(foreign), place)
 
 
+def who() -> str:
+    """The user of this machine, as MLflow names him too."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def _entry(key: str, text: str) -> Entry | None:
     """What a parameter says, if it is an entry at its own place."""
     try:
@@ -255,13 +266,8 @@ def _run_id(client: Any, name: str) -> str:
 
 
 def _run(client: Any, name: str, run_id: str) -> Any:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
+    if run := find_run(client, run_id):
+        return run
     raise TrackingFault(
         f"the ledger of promotions of {name!r} is gone: MLflow has no run {run_id}; restore it from a "
         f"backup, or remove the model's tag {LEDGER_TAG} to begin a new one at the next push"

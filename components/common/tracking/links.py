@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common.tracking.sending import Sent
 from components.common.tracking.stores import run_page, version_page
 from schemas.plain_text import plain_data
 from schemas.push_reports import PushedModel
+from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
 
 VARIABLE = "window.tinytrillLinks"
@@ -19,24 +20,54 @@ ARTIFACTS = "artifacts"
 REPORT = "report"
 
 
+@dataclass(frozen=True)
+class Sent:
+    """Where in MLflow a record is now.
+
+    Attributes:
+      experiment_id: Of its runs.
+      parent_run_id: The pipeline's run.
+      runs: Run id by candidate id.
+      models: What was pushed, with its runs and versions.
+    """
+
+    experiment_id: str
+    parent_run_id: str
+    runs: dict[str, str]
+    models: list[PushedModel]
+
+    @property
+    def registrations(self) -> dict[tuple[str, str], str]:
+        """Version by registered model and point id."""
+        return {
+            (one.registered_model, model.point_id): one.version
+            for model in self.models
+            for one in model.registrations
+        }
+
+
 def make_links(
-    store: str, sent: Sent | None, models: Sequence[PushedModel], folder_of: Callable[[PushedModel], str]
+    record: RunRecord, sent: Sent | None, folder_of: Callable[[PushedModel], str]
 ) -> dict[str, Any]:
     """By candidate the MLflow run; by pushed point its registered versions and its folder.
 
     Args:
-      store: Address of the store, without credentials; only a server has pages to link to.
+      record: Of the run; only a server has pages to link to.
       sent: Where in the store the run is; None: not yet.
-      models: What was pushed.
       folder_of: Where a pushed model lies, as seen from the page; empty if it cannot be seen from there.
     """
-    runs = sorted(sent.runs.items()) if sent else []
+    store = record.tracking_uri
+    runs = (
+        {}
+        if sent is None
+        else {
+            candidate: {"id": run_id, "page": run_page(store, sent.experiment_id, run_id)}
+            for candidate, run_id in sorted(sent.runs.items())
+        }
+    )
     return {
         "store": store,
-        "runs": {
-            candidate: {"id": run_id, "page": run_page(store, sent.experiment_id if sent else "", run_id)}
-            for candidate, run_id in runs
-        },
+        "runs": runs,
         "points": {
             model.point_id: {
                 "versions": [
@@ -48,7 +79,7 @@ def make_links(
                 ],
                 "folder": folder_of(model),
             }
-            for model in models
+            for model in (sent.models if sent else record.models)
         },
     }
 

@@ -245,7 +245,7 @@ class LiveTracking(logging.Handler):
 
     def _connect(self) -> Tracker:
         context = self._context
-        return Tracker(Store(context.tracking_uri, context.experiment, context.artifact_location))
+        return Tracker(Store.of(context))
 
     def _open(self, tracker: Tracker, curve: _Curve) -> None:
         """Opens the nested run, if it is not finished already."""

@@ -39,6 +39,9 @@ SERVED_TAG = "tinytrill.served."
 # Of registered models: the run that holds the ledger of promotions.
 LEDGER_TAG = "tinytrill.ledger_run_id"
 
+# Of a pipeline's run: the folder among its artifacts that holds the verdict's files.
+VERDICT_FOLDER = "verdict"
+
 CANDIDATE_ALIAS = "candidate"
 CHAMPION_ALIAS = "champion"
 PREVIOUS_ALIAS = "previous"

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from components.common.tracking.faults import telling
 from components.common.tracking.names import CHAMPION_ALIAS
 from components.common.tracking.stores import open_client, sqlite_file
+from schemas.settings import first_fault
 from schemas.verdicts import Standing
 
 logger = logging.getLogger("tinytrill.registered")
@@ -71,38 +72,36 @@ def registered_versions(tracking_uri: str, registered_model: str) -> list[Regist
     with telling(tracking_uri):
         if not client.search_registered_models(f"name = '{registered_model}'", max_results=1):
             return []
-        aliases = client.get_registered_model(registered_model).aliases
-        versions = client.search_model_versions(f"name = '{registered_model}'", max_results=10_000)
-    found = [
-        _registered(registered_model, version, _of(version, aliases))
-        for version in sorted(versions, key=lambda version: -int(version.version))
-    ]
-    champion = str(aliases.get(CHAMPION_ALIAS, ""))
+        champion = str(client.get_registered_model(registered_model).aliases.get(CHAMPION_ALIAS, ""))
+        versions = versions_of(client, registered_model)
+    found = [with_figures(version) for version in versions]
+    for version, one in zip(versions, found, strict=True):
+        if one.fault and Standing.TAG in version.tags:
+            logger.warning("%s v%s does not compete: %s", registered_model, one.version, one.fault)
     if champion and champion not in {one.version for one in found}:
         found.append(unknown_champion(registered_model, "the alias names a version that is gone", champion))
     return [one for one in found if one.standing or CHAMPION_ALIAS in one.aliases]
 
 
-def _of(version: Any, aliases: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(sorted(alias for alias, named in aliases.items() if str(named) == str(version.version)))
+def versions_of(client: Any, registered_model: str) -> list[Any]:
+    """All versions of a registered model, MLflow's, with their aliases, the newest first."""
+    aliases = client.get_registered_model(registered_model).aliases
+    versions = client.search_model_versions(f"name = '{registered_model}'", max_results=10_000)
+    for version in versions:
+        # A search does not tell aliases.
+        version.aliases = sorted(alias for alias, at in aliases.items() if str(at) == str(version.version))
+    return sorted(versions, key=lambda version: -int(version.version))
 
 
-def _registered(registered_model: str, version: Any, aliases: tuple[str, ...]) -> RegisteredVersion:
-    """A version whose tag does not parse, as of another release, has no figures that are known."""
-    number, standing, fault = str(version.version), None, f"it has no tag {Standing.TAG}"
+def with_figures(version: Any) -> RegisteredVersion:
+    """A version, MLflow's with its aliases, with the figures that were kept with it.
+
+    One whose tag does not parse, as of another release, has no figures that are known.
+    """
+    standing, fault = None, f"it has no tag {Standing.TAG}"
     if Standing.TAG in version.tags:
-        standing, fault = read_standing(version.tags[Standing.TAG])
-        if fault:
-            logger.warning("%s v%s does not compete: %s", registered_model, number, fault)
-    return RegisteredVersion(registered_model, number, aliases, standing, fault)
-
-
-def read_standing(tag: str) -> tuple[Standing | None, str]:
-    """The standing in a version's tag, or None and why it cannot be read."""
-    try:
-        return Standing.model_validate_json(tag), ""
-    except ValidationError as error:
-        first = error.errors()[0]["msg"]
-        return None, (
-            f"its tag {Standing.TAG} cannot be read ({error.error_count()} faults, the first: {first})"
-        )
+        try:
+            standing, fault = Standing.model_validate_json(version.tags[Standing.TAG]), ""
+        except ValidationError as error:
+            fault = f"its tag {Standing.TAG} cannot be read: {first_fault(error)}"
+    return RegisteredVersion(version.name, str(version.version), tuple(version.aliases), standing, fault)

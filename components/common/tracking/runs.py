@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from components.common.tracking.faults import RunMismatch
+from components.common.tracking.faults import RunMismatch, unless_absent
 from components.common.tracking.names import RUN_KEY_TAG, VERDICT_DIGEST_TAG
 from schemas.secrets import redact
 
@@ -37,17 +37,15 @@ def given(client: MlflowClient, uri: str, run_id: str, run_key: str) -> Run:
     return run
 
 
+def find_run(client: MlflowClient, run_id: str) -> Run | None:
+    """A run by its id, deleted or not; None if the store has none of that id."""
+    return unless_absent(lambda: client.get_run(run_id))
+
+
 def active(client: MlflowClient, run_id: str) -> Run | None:
     """A run that is there and was not deleted."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-        return None
-    return run if run.info.lifecycle_stage == "active" else None
+    run = find_run(client, run_id)
+    return run if run is not None and run.info.lifecycle_stage == "active" else None
 
 
 def find_or_make(

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from components.common.tracking.faults import TrackingFault, telling
-from components.common.tracking.names import EVIDENCE_TAG, VERDICT_SHA256_TAG
+from components.common.tracking.links import Sent
+from components.common.tracking.names import EVIDENCE_TAG, VERDICT_FOLDER, VERDICT_SHA256_TAG
 from components.common.tracking.registration import register
 from components.common.tracking.stores import Store
 from components.common.tracking.tracker import Tracker
-from components.frontier_pusher.record import VERDICT_FOLDER
+from schemas.push_reports import PushedModel, Registration
 from schemas.run_records import RecordedRun, RecordedVersion, RunRecord
 from schemas.verdicts import Verdict
-
-
-@dataclass(frozen=True)
-class Sent:
-    """Where in MLflow a record is now.
-
-    Attributes:
-      experiment_id: Of its runs.
-      parent_run_id: The pipeline's run.
-      runs: Run id by candidate id.
-      registrations: Version by registered model and point id.
-    """
-
-    experiment_id: str
-    parent_run_id: str
-    runs: dict[str, str]
-    registrations: dict[tuple[str, str], str]
 
 
 def send(record: RunRecord, folder: Path | None = None) -> Sent:
@@ -45,7 +29,7 @@ def send(record: RunRecord, folder: Path | None = None) -> Sent:
     Raises:
       TrackingFault: If the store does not take it, or a file of the record is not there as it was.
     """
-    tracker = Tracker(Store(record.tracking_uri, record.experiment, record.artifact_location))
+    tracker = Tracker(Store.of(record))
     with telling(record.tracking_uri):
         parent = tracker.pipeline_run(record)
         record = _as_told_before(tracker, parent, record)
@@ -57,7 +41,30 @@ def send(record: RunRecord, folder: Path | None = None) -> Sent:
             tracker.finish(runs[candidate_id], run.status)
         registrations = register(tracker, record, parent, runs, folder)
         tracker.finish(parent, record.parent.status)
-        return Sent(tracker.experiment_of(parent), parent, runs, registrations)
+        return Sent(tracker.experiment_of(parent), parent, runs, _models(record, runs, registrations))
+
+
+def _models(
+    record: RunRecord, runs: Mapping[str, str], registered: Mapping[tuple[str, str], str]
+) -> list[PushedModel]:
+    """What was pushed, with its run and its versions."""
+    return [
+        model.model_copy(
+            update={
+                "run_id": runs[model.candidate_id],
+                "registrations": [
+                    Registration(
+                        device=version.device,
+                        registered_model=version.registered_model,
+                        version=registered[version.registered_model, model.point_id],
+                    )
+                    for version in record.versions
+                    if version.description.point_id == model.point_id
+                ],
+            }
+        )
+        for model in record.models
+    ]
 
 
 def _as_told_before(tracker: Tracker, run_id: str, record: RunRecord) -> RunRecord:

@@ -15,6 +15,9 @@ from schemas.secrets import redact, split_credentials
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from schemas.run_context import RunContext
+    from schemas.run_records import RunRecord
+
 SQLITE = "sqlite:///"
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 # MLflow itself asks a silent server seven times, and waits two minutes each time.
@@ -40,6 +43,11 @@ class Store:
     uri: str
     experiment: str = "tinytrill"
     artifact_location: str = ""
+
+    @classmethod
+    def of(cls, run: RunContext | RunRecord) -> Store:
+        """The store that a run's context or its record names."""
+        return cls(run.tracking_uri, run.experiment, run.artifact_location)
 
 
 def quieten_mlflow() -> None:

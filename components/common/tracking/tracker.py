@@ -28,13 +28,7 @@ from components.common.tracking.names import (
     VERDICT_DIGEST_TAG,
 )
 from components.common.tracking.runs import RUN_ID, active, decided, find_or_make, given, undecided
-from components.common.tracking.stores import (
-    Store,
-    beside_sqlite,
-    open_client,
-    run_page,
-    version_page,
-)
+from components.common.tracking.stores import Store, beside_sqlite, open_client
 from schemas.run_context import Provenance
 from schemas.run_records import MetricPoint, RecordedDataset, RunRecord
 from schemas.secrets import redact
@@ -263,14 +257,6 @@ class Tracker:
         """When a run began, in milliseconds since 1970; 0 if it is not there."""
         run = active(self.client, run_id)
         return run.info.start_time if run else 0
-
-    def run_page(self, run_id: str) -> str:
-        """Address of a run in MLflow's pages; empty where there are none."""
-        return run_page(self.uri, self.experiment_id, run_id)
-
-    def version_page(self, registered_model: str, version: str) -> str:
-        """Address of a registered version in MLflow's pages; empty where there are none."""
-        return version_page(self.uri, registered_model, version)
 
     @contextlib.contextmanager
     def as_default(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.frontier_gate.page.scales import Scale
+from components.frontier_gate.page.chart_scale import ChartScale
 from schemas.student_reports import StudentInfo
 from schemas.training_reports import EpochMetrics
 
@@ -43,10 +43,13 @@ def curves(students: Sequence[StudentInfo]) -> list[Curve]:
     if not losses:
         return []
     longest = max(len(student.epochs) for student in students)
-    return [_curve(student, Scale(0.0, max(longest - 1.0, 1.0)), Scale.over(losses)) for student in students]
+    return [
+        _curve(student, ChartScale(0.0, max(longest - 1.0, 1.0)), ChartScale.over(losses))
+        for student in students
+    ]
 
 
-def _curve(student: StudentInfo, x: Scale, y: Scale) -> Curve:
+def _curve(student: StudentInfo, x: ChartScale, y: ChartScale) -> Curve:
     epochs = student.epochs
     starts = [0, *(i for i in range(1, len(epochs)) if epochs[i].phase != epochs[i - 1].phase)]
     best = next((i for i, e in enumerate(epochs) if e.epoch == student.best_epoch), len(epochs) - 1)
@@ -64,15 +67,15 @@ def _curve(student: StudentInfo, x: Scale, y: Scale) -> Curve:
     )
 
 
-def _polyline(epochs: Sequence[EpochMetrics], name: str, x: Scale, y: Scale) -> str:
+def _polyline(epochs: Sequence[EpochMetrics], name: str, x: ChartScale, y: ChartScale) -> str:
     step = math.ceil(len(epochs) / MOST_SPOTS)
     spots = [(i, float(getattr(epoch, name))) for i, epoch in enumerate(epochs) if i % step == 0]
     return " ".join(f"{_across(x, i):g},{_up(y, value):g}" for i, value in spots if math.isfinite(value))
 
 
-def _across(x: Scale, index: int) -> float:
+def _across(x: ChartScale, index: int) -> float:
     return x.place(index, EDGE, WIDTH - EDGE)
 
 
-def _up(y: Scale, value: float) -> float:
+def _up(y: ChartScale, value: float) -> float:
     return y.place(value, HEIGHT - EDGE, EDGE)

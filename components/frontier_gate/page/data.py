@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.frontier_gate.page.axes import MEASURES, QUALITY, TASK, Axis, registered_figures
+from components.frontier_gate.page.chart_axes import ChartAxis
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.scatter import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scatter
 from components.frontier_gate.page.standing import fate, numbers, status
+from components.frontier_gate.plotted import MEASURES, point_figures, registered_figures
 from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint
 
@@ -51,6 +52,7 @@ def page_data(material: Material, charts: Mapping[str, Sequence[Scatter]]) -> di
                     chart.kind: {
                         "x": {axis.key: _axis(axis) for axis in chart.x_axes},
                         "y": {axis.key: _axis(axis) for axis in chart.y_axes},
+                        "stairs": chart.stairs,
                     }
                     for chart in charts[device.device]
                 },
@@ -113,16 +115,12 @@ def _figures(point: FrontierPoint) -> dict[str, float | None]:
         "difference": point.teacher_difference,
         "difference_low": point.teacher_difference_low,
         "difference_high": point.teacher_difference_high,
-        QUALITY: point.quality,
-        f"{QUALITY}_low": point.quality_low,
-        f"{QUALITY}_high": point.quality_high,
-        **{TASK + task: score for task, score in point.tasks.items()},
+        **{measure.key: None for measure in MEASURES},
     }
-    for measure in MEASURES:
-        value, low, high = measure.of(point) or (None, None, None)
-        figures[measure.key] = value
+    for key, (value, low, high) in point_figures(point).items():
+        figures[key] = value
         if low != high:
-            figures |= {f"{measure.key}_low": low, f"{measure.key}_high": high}
+            figures |= {f"{key}_low": low, f"{key}_high": high}
     return figures
 
 
@@ -143,14 +141,12 @@ def _registered(device: DeviceVerdict) -> list[dict[str, Any]]:
     return found
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: ChartAxis) -> dict[str, Any]:
     return {
         "label": axis.label,
         "low": axis.scale.low,
         "high": axis.scale.high,
         "log": axis.scale.log,
-        "ticks": axis.scale.ticks(),
-        "lines": [[line.value, line.label, line.kind, line.slot] for line in axis.lines],
         "outside": [line.label for line in axis.outside],
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from components.frontier_gate.page.scales import Scale
+from components.frontier_gate.page.chart_scale import ChartScale
 from schemas.tensors import VariantInput
 from schemas.verdicts import Effect
 
@@ -79,7 +79,7 @@ def _chart(kind: VariantInput, effects: Sequence[Effect]) -> EffectsChart:
             continue
         none = 0.0 if metric == "quality" else 1.0
         ends = [end for effect in found for end in (effect.low, effect.effect, effect.high)]
-        scale = Scale.over([*ends, none], log=metric != "quality")
+        scale = ChartScale.over([*ends, none], log=metric != "quality")
         for effect in found:
             key = (effect.factor, effect.level, effect.against)
             low, x, high, at = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from components.common.frontier.goals import applicable
 from components.common.frontier.settings import GateDemands, Goal
 from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyReport
@@ -36,8 +37,4 @@ class Material:
 
     def goals_of(self, device: str, kind: VariantInput) -> list[Goal]:
         """The goals that are held against points of one input kind on a device."""
-        return [
-            goal
-            for goal in self.settings.goals
-            if goal.input in (None, kind) and (not goal.devices or device in goal.devices)
-        ]
+        return [goal for goal in applicable(self.settings.goals, device) if goal.input in (None, kind)]

@@ -1,28 +1,26 @@
-"""Quality against a cost, as the page shows it before a reader chooses other axes."""
+"""Quality against a cost: all that the page's charts draw, of which a script only shows what is chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.frontier_gate.page.axes import (
-    LATENCY,
-    QUALITY,
-    Axis,
-    Interval,
-    cost_axes,
-    quality_axes,
-    registered_figures,
-)
+from components.frontier_gate.page.chart_axes import ChartAxis, Line, cost_axes, quality_axes
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.standing import Status, numbers, status
 from components.frontier_gate.panel import MOST_BARS
+from components.frontier_gate.plotted import LATENCY, Interval, point_figures, registered_figures
+from components.frontier_gate.stairs import stairs
 from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint
 
 WIDTH, HEIGHT = 600.0, 420.0
 LEFT, RIGHT, TOP, BOTTOM = 54.0, 16.0, 16.0, 48.0
 ORDER: tuple[Status, ...] = ("beaten", "frontier", "blessed")
+
+
+Stairs = tuple[str, str]
+"""Paths in pixels of the whole frontier, and of what the goals leave of it; empty: there are none to draw."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +47,23 @@ class Rival:
 
 @dataclass(frozen=True)
 class Scatter:
-    """The chart of one input kind on one device."""
+    """The chart of one input kind on one device.
+
+    Attributes:
+      kind: Of the input.
+      marks: The run's points, where the first axes put them; what is drawn last is the last.
+      rivals: Registered versions that compete.
+      x_axes: The choices for the axis of costs; the chart begins with the first.
+      y_axes: The choices for the axis of quality.
+      stairs: By the keys of a cost and a quality.
+    """
 
     kind: VariantInput
     marks: list[Mark]
     rivals: list[Rival]
-    x_axes: list[Axis]
-    y_axes: list[Axis]
-    frontier: str
-    feasible: str
+    x_axes: list[ChartAxis]
+    y_axes: list[ChartAxis]
+    stairs: dict[str, dict[str, Stairs]]
 
     @property
     def crowded(self) -> bool:
@@ -65,34 +71,40 @@ class Scatter:
         return len(self.marks) > MOST_BARS
 
     @property
-    def x(self) -> Axis:
+    def x(self) -> ChartAxis:
         """The axis of costs it begins with."""
         return self.x_axes[0]
 
     @property
-    def y(self) -> Axis:
+    def y(self) -> ChartAxis:
         """The axis of quality it begins with."""
         return self.y_axes[0]
 
     @property
-    def x_ticks(self) -> list[tuple[float, str]]:
-        """Pixel and label."""
-        return [(_across(self.x, tick), f"{tick:g}") for tick in self.x.scale.ticks()]
+    def frontier(self) -> str:
+        """Stairs of the whole frontier on the first axes."""
+        return self.stairs[self.x.key][self.y.key][0]
 
     @property
-    def y_ticks(self) -> list[tuple[float, str]]:
-        """Pixel and label."""
-        return [(_up(self.y, tick), f"{tick:g}") for tick in self.y.scale.ticks()]
+    def feasible(self) -> str:
+        """Stairs of what the goals leave, on the first axes."""
+        return self.stairs[self.x.key][self.y.key][1]
 
     @property
-    def x_lines(self) -> list[tuple[float, str, str, int]]:
-        """Pixel, label, kind and slot."""
-        return [(_across(self.x, line.value), line.label, line.kind, line.slot) for line in self.x.lines]
+    def axes(self) -> list[tuple[bool, ChartAxis, bool]]:
+        """All axes: whether they go across, and whether the chart begins with them."""
+        across = [(True, axis, axis is self.x) for axis in self.x_axes]
+        return [*((False, axis, axis is self.y) for axis in self.y_axes), *across]
 
-    @property
-    def y_lines(self) -> list[tuple[float, str, str, int]]:
-        """Pixel, label, kind and slot."""
-        return [(_up(self.y, line.value), line.label, line.kind, line.slot) for line in self.y.lines]
+
+def ticks(axis: ChartAxis, *, across: bool) -> list[tuple[float, str]]:
+    """Pixel and label of an axis' ticks."""
+    return [(_place(axis, tick, across=across), f"{tick:g}") for tick in axis.scale.ticks()]
+
+
+def lines(axis: ChartAxis, *, across: bool) -> list[tuple[float, Line]]:
+    """An axis' lines, each with its pixel."""
+    return [(_place(axis, line.value, across=across), line) for line in axis.lines]
 
 
 def scatter(material: Material, device: DeviceVerdict, kind: VariantInput, label: str) -> Scatter | None:
@@ -102,69 +114,81 @@ def scatter(material: Material, device: DeviceVerdict, kind: VariantInput, label
         return None
     x_axes = cost_axes(material, device, kind, label)
     y_axes = quality_axes(material, device, kind)
-    x, y = x_axes[0], y_axes[0]
     number = numbers(device)
+    few = len(points) <= MOST_BARS
     marks = [
         Mark(
             point,
             status(device, point),
             number.get(point.point_id, 0),
-            _across(x, point.latency_ms),
-            _up(y, point.quality),
-            _bars(
-                x,
-                y,
-                (point.latency_ms, point.latency_low_ms, point.latency_high_ms),
-                (point.quality, point.quality_low, point.quality_high),
-            )
-            if len(points) <= MOST_BARS or point.on_frontier or point.blessed
-            else "",
+            *_spot(point_figures(point), x_axes[0], y_axes[0], few or point.on_frontier or point.blessed),
         )
         for point in points
     ]
-    rivals = []
-    for point in device.registered:
-        figures = registered_figures(point, device.reference_ms)
-        if point.competes and point.input == kind and LATENCY in figures:
-            spot = figures[LATENCY], figures[QUALITY]
-            rivals.append(Rival(point, _across(x, spot[0][0]), _up(y, spot[1][0]), _bars(x, y, *spot)))
-    frontier = [mark for mark in marks if mark.point.on_frontier]
-    unbeaten = [(rival.x, rival.y) for rival in rivals if not rival.point.beaten_by]
-    blessed = [mark for mark in marks if mark.status == "blessed"]
+    rivals = [
+        Rival(point, *_spot(figures, x_axes[0], y_axes[0]))
+        for point in device.registered
+        if point.competes and point.input == kind
+        if LATENCY in (figures := registered_figures(point, device.reference_ms))
+    ]
     return Scatter(
         kind=kind,
         marks=sorted(marks, key=lambda mark: (ORDER.index(mark.status), -mark.x)),
         rivals=rivals,
         x_axes=x_axes,
         y_axes=y_axes,
-        frontier=staircase([(mark.x, mark.y) for mark in frontier] + unbeaten),
-        feasible=staircase([(mark.x, mark.y) for mark in blessed]) if unbeaten or blessed != frontier else "",
+        stairs=_stairs(marks, rivals, device.reference_ms, x_axes, y_axes),
     )
 
 
 def staircase(spots: Sequence[tuple[float, float]]) -> str:
-    """The best quality to be had at a cost or below it, as a path in pixels that ends at the right edge.
-
-    A spot that another one hides in these two figures alone, as within a tie, lies below the stairs.
-    """
-    path, best = "", HEIGHT
-    for x, y in sorted(spots):
-        if y < best:
-            path += f"H{x:g}V{y:g}" if path else f"M{x:g} {y:g}"
-            best = y
-    return f"{path}H{WIDTH - RIGHT:g}" if path else ""
+    """The best quality to be had at a cost or below it, as a path in pixels that ends at the right edge."""
+    corners = [(x, -y) for x, y in stairs((x, -y) for x, y in spots)]
+    if not corners:
+        return ""
+    (x, y), *steps = corners
+    path = "".join(f"V{to:g}" if place % 2 else f"H{at:g}" for place, (at, to) in enumerate(steps))
+    return f"M{x:g} {y:g}{path}H{WIDTH - RIGHT:g}"
 
 
-def _across(axis: Axis, value: float) -> float:
-    return axis.scale.place(value, LEFT, WIDTH - RIGHT)
+def _stairs(
+    marks: Sequence[Mark],
+    rivals: Sequence[Rival],
+    reference_ms: float | None,
+    x_axes: Sequence[ChartAxis],
+    y_axes: Sequence[ChartAxis],
+) -> dict[str, dict[str, Stairs]]:
+    """The stairs on each pair of axes."""
+    own = [mark for mark in marks if mark.point.on_frontier]
+    blessed = [mark for mark in marks if mark.status == "blessed"]
+    unbeaten = [
+        registered_figures(rival.point, reference_ms) for rival in rivals if not rival.point.beaten_by
+    ]
+    frontier = [*(point_figures(mark.point) for mark in own), *unbeaten]
+    feasible = [point_figures(mark.point) for mark in blessed] if unbeaten or blessed != own else []
+    return {x.key: {y.key: (_path(frontier, x, y), _path(feasible, x, y)) for y in y_axes} for x in x_axes}
 
 
-def _up(axis: Axis, value: float) -> float:
-    return axis.scale.place(value, HEIGHT - BOTTOM, TOP)
+def _path(figures: Sequence[Mapping[str, Interval]], x: ChartAxis, y: ChartAxis) -> str:
+    there = [known for known in figures if x.key in known and y.key in known]
+    return staircase(
+        [
+            (_place(x, known[x.key][0], across=True), _place(y, known[y.key][0], across=False))
+            for known in there
+        ]
+    )
 
 
-def _bars(x: Axis, y: Axis, across: Interval, up: Interval) -> str:
-    """Both intervals as a path whose origin is the spot."""
-    x0, x1, x2 = (_across(x, value) for value in across)
-    y0, y1, y2 = (_up(y, value) for value in up)
-    return f"M{x1 - x0:.1f} 0H{x2 - x0:.1f}M0 {y1 - y0:.1f}V{y2 - y0:.1f}"
+def _spot(
+    figures: Mapping[str, Interval], x: ChartAxis, y: ChartAxis, with_bars: bool = True
+) -> tuple[float, float, str]:
+    """Where a mark stands, and both its intervals as a path whose origin is there."""
+    x1, x0, x2 = (_place(x, value, across=True) for value in figures[x.key])
+    y1, y0, y2 = (_place(y, value, across=False) for value in figures[y.key])
+    bars = f"M{x0 - x1:.1f} 0H{x2 - x1:.1f}M0 {y0 - y1:.1f}V{y2 - y1:.1f}"
+    return x1, y1, bars if with_bars else ""
+
+
+def _place(axis: ChartAxis, value: float, *, across: bool) -> float:
+    start, end = (LEFT, WIDTH - RIGHT) if across else (HEIGHT - BOTTOM, TOP)
+    return axis.scale.place(value, start, end)

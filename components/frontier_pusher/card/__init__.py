@@ -4,7 +4,4 @@ from __future__ import annotations
 
 from components.frontier_pusher.card.write import write_card, write_example
 
-CARD_FILE = "MODEL_CARD.md"
-EXAMPLE_FILE = "example.py"
-
-__all__ = ["CARD_FILE", "EXAMPLE_FILE", "write_card", "write_example"]
+__all__ = ["write_card", "write_example"]

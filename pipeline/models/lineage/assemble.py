@@ -7,12 +7,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from components.common.tracking.names import PARENT_RUN_TAG
 from pipeline.local.layout import RunLayout
 from pipeline.models.lineage.metadata_graph import read_graph
 from pipeline.models.lineage.outside import with_sources
 from pipeline.models.lineage.parts import read_push, read_verdict, with_points
-from pipeline.models.lineage.registry_graph import candidate_runs, versions_of_run, with_registry, with_runs
+from pipeline.models.lineage.registry_graph import candidate_runs, with_registry, with_runs
 from pipeline.models.lineage.reports import with_reports
+from pipeline.models.registry.versions import tagged_versions
 from schemas.lineage import LineageGraph
 from schemas.secrets import redact
 from schemas.settings import UnreadableReport
@@ -67,7 +69,8 @@ def with_mlflow(graph: LineageGraph, client: Any, uri: str, parent_run_id: str) 
     """The graph with what MLflow knows now: runs, versions, aliases, promotions, uses."""
     parent = client.get_run(parent_run_id)
     runs = candidate_runs(client, parent.info.experiment_id, parent_run_id)
-    graph = with_registry(with_runs(graph, parent, runs), client, versions_of_run(client, parent_run_id))
+    versions = tagged_versions(client, PARENT_RUN_TAG, parent_run_id)
+    graph = with_registry(with_runs(graph, parent, runs), client, versions)
     return graph.model_copy(update={"tracking_uri": redact(uri)})
 
 

@@ -30,9 +30,8 @@ from pipeline.models.lineage.described import graph_of_version
 from pipeline.models.lineage.metadata_graph import NoMetadata, read_graph
 from pipeline.models.lineage.page import focuses_of
 from pipeline.models.lineage.parts import file_id, read_push, version_id
-from pipeline.models.lineage.registry_graph import versions_of_file
 from pipeline.models.lineage.search import find_file, find_push
-from pipeline.models.registry.versions import find_version
+from pipeline.models.registry.versions import find_version, tagged_versions
 from pipeline.models.stores import opened, store_of
 from schemas.lineage import LineageGraph
 
@@ -135,9 +134,8 @@ class Finder:
         sha256 = sha256_of(path)
         asked = []
         if self._client is not None:
-            versions = sorted(
-                versions_of_file(self._client, sha256), key=lambda version: -version.creation_timestamp
-            )
+            versions = tagged_versions(self._client, SHA256_TAG, sha256)
+            versions.sort(key=lambda version: -version.creation_timestamp)
             if versions:
                 graph = self._of_version(versions[0])
                 focuses = [node.id for node in graph.of_kind("version") if node.sha256 == sha256]

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.layout import RunLayout
-from pipeline.local.metadata import open_metadata
+from pipeline.local.metadata import (
+    is_output,
+    key_of,
+    newest_first,
+    node_id_of,
+    open_metadata,
+    pipeline_runs,
+    state_of,
+)
 from pipeline.models.lineage.stages import place_of
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.run_context import Provenance
@@ -39,7 +47,7 @@ def read_graph(metadata_file: Path, run: str = "") -> LineageGraph:
     store = open_metadata(metadata_file)
     if store is None:
         raise NoMetadata(f"{metadata_file} is absent: no ML Metadata to read")
-    context = _run_context(store, run) if run else newest_run_context(store)
+    context = next((one for one in pipeline_runs(store) if run in ("", one.name)), None)
     if context is None:
         raise NoMetadata(f"{metadata_file} holds no pipeline run{f' {run!r}' if run else ''}")
     return _Reader(store, context).graph()
@@ -51,25 +59,10 @@ def annotate(layout: RunLayout, provenance: Provenance) -> None:
     Does nothing if there is none.
     """
     store = open_metadata(layout.metadata)
-    run = newest_run_context(store) if store else None
-    if store is None or run is None:
-        return
-    for name, value in provenance.facts().items():
-        run.custom_properties[name].string_value = value
-    store.put_contexts([run])
-
-
-def newest_run_context(store: Any) -> Any:
-    """The newest pipeline run; None if there is none."""
-    return max(
-        store.get_contexts_by_type("pipeline_run"),
-        key=lambda run: run.create_time_since_epoch,
-        default=None,
-    )
-
-
-def _run_context(store: Any, name: str) -> Any:
-    return store.get_context_by_type_and_name("pipeline_run", name)
+    for run in pipeline_runs(store)[:1]:
+        for name, value in provenance.facts().items():
+            run.custom_properties[name].string_value = value
+        store.put_contexts([run])
 
 
 @dataclass(frozen=True)
@@ -84,15 +77,13 @@ class _Reader:
     """Reads what belongs to one pipeline run."""
 
     def __init__(self, store: Any, context: Any) -> None:
-        from ml_metadata.proto import metadata_store_pb2 as mlmd
-
-        self._store, self._context, self._mlmd = store, context, mlmd
+        self._store, self._context = store, context
         found = store.get_executions_by_context(context.id)
         self._executions = sorted(found, key=lambda one: int(one.id))
         self._events = store.get_events_by_execution_ids([one.id for one in self._executions])
         self._outputs: dict[int, list[int]] = defaultdict(list)
         for event in self._events:
-            if event.type == mlmd.Event.OUTPUT:
+            if is_output(event):
                 self._outputs[event.execution_id].append(event.artifact_id)
 
     def graph(self) -> LineageGraph:
@@ -124,9 +115,9 @@ class _Reader:
 
     def _step(self, execution: Any) -> LineageNode:
         parameters = {name: _text(value) for name, value in sorted(execution.custom_properties.items())}
-        node_id = self._node_id(execution)
+        node_id = node_id_of(self._store, execution)
         place = place_of(node_id, parameters.get("subject", ""))
-        state = self._mlmd.Execution.State.Name(execution.last_known_state)
+        state = state_of(execution)
         really = self._really(execution) if state == "CACHED" else _Executed(execution, "")
         return LineageNode(
             id=f"execution:{execution.id}",
@@ -145,27 +136,19 @@ class _Reader:
             executed_in=really.run,
         )
 
-    def _node_id(self, execution: Any) -> str:
-        contexts = self._store.get_contexts_by_execution(execution.id)
-        name = next((context.name for context in contexts if context.type == "node"), execution.type)
-        pipeline = next((context.name for context in contexts if context.type == "pipeline"), "")
-        return str(name.removeprefix(f"{pipeline}."))
-
     def _really(self, execution: Any) -> _Executed:
         """The execution of an earlier pipeline run that made what the cache answered with."""
         made = self._outputs.get(execution.id, [])[:1]
-        makers = [
-            event.execution_id
-            for event in self._store.get_events_by_artifact_ids(made)
-            if event.type == self._mlmd.Event.OUTPUT
-        ]
+        makers = [e.execution_id for e in self._store.get_events_by_artifact_ids(made) if is_output(e)]
         for maker in self._store.get_executions_by_id(makers):
-            if maker.last_known_state == self._mlmd.Execution.COMPLETE:
-                contexts = self._store.get_contexts_by_execution(maker.id)
-                return _Executed(maker, next((c.name for c in contexts if c.type == "pipeline_run"), ""))
+            if state_of(maker) == "COMPLETE":
+                runs = newest_first(self._store.get_contexts_by_execution(maker.id))
+                return _Executed(maker, runs[0].name if runs else "")
         return _Executed(execution, "")
 
     def _artifact(self, artifact: Any, maker: LineageNode | None) -> LineageNode:
+        from ml_metadata.proto import metadata_store_pb2 as mlmd
+
         return LineageNode(
             id=f"artifact:{artifact.id}",
             kind="artifact",
@@ -177,14 +160,13 @@ class _Reader:
             device=maker.device if maker else "",
             metadata_id=artifact.id,
             uri=redact(artifact.uri),
-            state=self._mlmd.Artifact.State.Name(artifact.state),
+            state=mlmd.Artifact.State.Name(artifact.state),
         )
 
     def _edge(self, event: Any) -> LineageEdge:
         step, artifact = f"execution:{event.execution_id}", f"artifact:{event.artifact_id}"
-        key = next((one.key for one in event.path.steps if one.HasField("key")), "")
-        made = event.type == self._mlmd.Event.OUTPUT
-        return LineageEdge(source=step if made else artifact, target=artifact if made else step, key=key)
+        source, target = (step, artifact) if is_output(event) else (artifact, step)
+        return LineageEdge(source=source, target=target, key=key_of(event))
 
 
 def _text(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -13,33 +12,17 @@ from components.common.tracking.names import (
     CANDIDATE_TAG,
     CHAMPION_ALIAS,
     DEVICE_TAG,
-    PARENT_RUN_TAG,
     POINT_TAG,
     PROVENANCE_PREFIX,
     SERVED_TAG,
     SHA256_TAG,
 )
 from pipeline.models.lineage.parts import decision_id, file_id, folder_id, version_id
+from pipeline.models.registry.uses import uses_of
 from schemas.lineage import LineageEdge, LineageGraph, LineageNode
 from schemas.run_context import Provenance
 
 _LONGEST_TAG = 300
-
-
-def versions_of_run(client: Any, parent_run_id: str) -> list[Any]:
-    """All versions that a pipeline's MLflow run registered, with their aliases."""
-    return _tagged(client, PARENT_RUN_TAG, parent_run_id)
-
-
-def versions_of_file(client: Any, sha256: str) -> list[Any]:
-    """All versions that are a file, with their aliases."""
-    return _tagged(client, SHA256_TAG, sha256)
-
-
-def _tagged(client: Any, tag: str, value: str) -> list[Any]:
-    found = client.search_model_versions(f"tags.`{tag}` = '{value}'", max_results=10_000)
-    # Asked by number again: a search does not tell aliases.
-    return [client.get_model_version(one.name, str(one.version)) for one in found]
 
 
 def candidate_runs(client: Any, experiment_id: str, parent_run_id: str) -> dict[str, str]:
@@ -165,18 +148,16 @@ def _uses(version: Any, node: LineageNode, entries: list[ledger.Entry]) -> Itera
             facts={"ledger": made.words} if made else {"ledger": "no entry: the alias was set by hand"},
             **common,
         )
-    for tag, value in sorted(version.tags.items()):
-        if tag.startswith(SERVED_TAG):
-            told = _served(value)
-            yield LineageNode(
-                id=f"served:{version.name}/{version.version}/{tag.removeprefix(SERVED_TAG)}",
-                kind="use",
-                stage="use",
-                title=told.get("what") or tag.removeprefix(SERVED_TAG),
-                lines=[f"{told.get('at', '')[:10]}, {told.get('by', 'somebody')}".strip(", ")],
-                facts=told,
-                **common,
-            )
+    for slug, use in uses_of(version).items():
+        yield LineageNode(
+            id=f"served:{version.name}/{version.version}/{slug}",
+            kind="use",
+            stage="use",
+            title=use.get("what") or slug,
+            lines=[f"{use.get('at', '')[:10]}, {use.get('by', 'somebody')}".strip(", ")],
+            facts=use,
+            **common,
+        )
 
 
 def _until(entries: list[ledger.Entry], number: str) -> list[str]:
@@ -187,15 +168,6 @@ def _until(entries: list[ledger.Entry], number: str) -> list[str]:
 
 def _since(made: ledger.Entry | None) -> list[str]:
     return [f"since {made.at[:10]}, by {made.by}", *([made.why] if made.why else [])] if made else []
-
-
-def _served(value: str) -> dict[str, str]:
-    """What, by whom and when; a tag that somebody wrote by hand is taken as what."""
-    try:
-        told = json.loads(value)
-    except json.JSONDecodeError:
-        return {"what": value}
-    return {str(k): str(v) for k, v in told.items()} if isinstance(told, dict) else {"what": value}
 
 
 def _time(milliseconds: int) -> str:

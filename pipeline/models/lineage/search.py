@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.local.metadata import open_metadata
+from pipeline.local.metadata import newest_first, open_metadata
 from pipeline.models.lineage.stages import PUSHED, VARIANTS
 from schemas.push_reports import PushReport
 from schemas.settings import ReportFile, UnreadableReport
@@ -49,11 +49,10 @@ def _reports(metadata_file: Path, kind: str, report: type[_R]) -> Iterator[tuple
     store = open_metadata(metadata_file)
     found = store.get_artifacts_by_type(kind) if store else []
     for artifact in sorted(found, key=lambda one: -int(one.id)):
-        contexts = store.get_contexts_by_artifact(artifact.id)
-        runs = [context for context in contexts if context.type == "pipeline_run"]
+        runs = newest_first(store.get_contexts_by_artifact(artifact.id))
         try:
             read = report.load(artifact.uri)
         except UnreadableReport:
             continue
         if runs:
-            yield read, max(runs, key=lambda run: run.create_time_since_epoch).name
+            yield read, runs[0].name

@@ -8,9 +8,7 @@ command that was killed anywhere is finished by the next, which checks again wha
 
 from __future__ import annotations
 
-import getpass
 import logging
-import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,9 +16,9 @@ from functools import partial
 from typing import Any
 
 from components.common.tracking import ledger
-from components.common.tracking.ledger import Entry, Ledger
+from components.common.tracking.ledger import Entry, Ledger, who
 from components.common.tracking.names import CHAMPION_ALIAS, PREVIOUS_ALIAS
-from pipeline.models.registry.versions import versions_of
+from components.common.tracking.registered import versions_of
 
 TO_TAG = "tinytrill.promoted_to"
 BY_TAG = "tinytrill.promoted_by"
@@ -208,14 +206,6 @@ def before_champion(entries: Sequence[Entry], versions: Collection[str]) -> str:
     """
     *before, present = champions(entries) or [""]
     return next((one for one in reversed(before) if one in versions and one != present), "")
-
-
-def who() -> str:
-    """The user of this machine, as MLflow names him too."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
 
 
 def _follow(client: Any, name: str, entry: Entry) -> bool:

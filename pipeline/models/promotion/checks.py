@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.common.frontier.challenge import as_incumbent, challenge
 from components.common.frontier.goals import applicable
 from components.common.frontier.settings import CHAMPION, GateDemands
-from components.common.tracking.registered import RegisteredVersion
+from components.common.tracking.registered import RegisteredVersion, with_figures
 from components.tflite_converter.settings import ConverterSettings
 from pipeline.configuration.config_file import ConfigError
 from pipeline.models.promotion.checked import Checked, Failed
 from pipeline.models.promotion.demands import no_longer_made
-from pipeline.models.promotion.dominance import as_incumbent, check_dominance
-from pipeline.models.promotion.evidence import Evidence, gather, standing_of
+from pipeline.models.promotion.evidence import Evidence, gather
 from pipeline.models.promotion.goals import check_demands
 from pipeline.models.promotion.parity import check_parity
 from pipeline.models.promotion.policy import Policy, policy_of_run
 from pipeline.models.promotion.wanted import Person
 from pipeline.models.registry.versions import find_version
-from schemas.verdicts import FrontierPoint, Standing
+from schemas.verdicts import FrontierPoint
 
 # Today's policy, and that of the version's run if it can be read.
 Policies = Callable[[Evidence], tuple[Policy, Policy | None]]
@@ -77,7 +77,9 @@ def examine(
         check_parity(evidence.folder, evidence.description, policy.conversion),
         Checked("dominance", False, fault)
         if fault
-        else check_dominance(evidence, policy.gate, judged_by.gate if judged_by else None, incumbent),
+        else Checked(
+            "dominance", *challenge(evidence, policy.gate, judged_by.gate if judged_by else None, incumbent)
+        ),
     ]
     believed = None if fault else known
     dropped = no_longer_made(evidence, policy, judged_by)
@@ -94,9 +96,9 @@ def rival(client: Any, name: str, champion: str, folder: Path) -> tuple[Register
     if not champion:
         return None, ""
     version = find_version(client, f"{name}/{champion}")
-    known = standing_of(version)
-    if known is None:
-        return None, f"the champion, version {champion}, has no figures that can be read (tag {Standing.TAG})"
+    known = with_figures(version)
+    if known.standing is None:
+        return None, f"the champion, version {champion}, has no figures that can be read: {known.fault}"
     try:
         gather(client, version, folder)
     except Failed as failed:

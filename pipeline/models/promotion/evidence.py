@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from components.common.tracking.names import (
-    DEVICE_TAG,
-    PARENT_RUN_TAG,
-    POINT_TAG,
-)
-from components.common.tracking.registered import RegisteredVersion, read_standing
-from components.frontier_gate.verdict import benchmark_digest
+from components.common.frontier.challenge import Challenger
+from components.common.frontier.incumbents import benchmark_digest
+from components.common.package.folders import MODEL_FILE, sha256_of
+from components.common.tracking.names import DEVICE_TAG, PARENT_RUN_TAG, POINT_TAG
+from components.common.tracking.registered import with_figures
 from pipeline.models.promotion.checked import Checked, Failed
 from pipeline.models.promotion.sealed import COMPARISON, CONFIG, VERDICT, check_seal, fetch_evidence, tag_of
 from pipeline.models.registry.files import Tampered, fetch_files
 from schemas.comparison_reports import NossComparison
 from schemas.noss_reports import NossModelResult
 from schemas.push_reports import ModelDescription
+from schemas.settings import ReportFile, first_fault
 from schemas.verdicts import DeviceVerdict, FrontierPoint, Standing, Verdict
+
+_R = TypeVar("_R", bound=ReportFile)
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """All that a version is checked by.
+class Evidence(Challenger):
+    """All that a version is checked by; its point, and the verdict on it, are the version's own.
 
     Attributes:
       version: MLflow's.
       folder: Of its files.
       description: Its ``model.json``.
       run_id: The pipeline's run.
-      verdict: Of that run.
-      judged: The verdict on the version's device.
-      point: The version's own.
       comparison: Of all models of the run, clip by clip.
       config_json: The run's configuration; empty: none was stored.
     """
@@ -45,9 +42,6 @@ class Evidence:
     folder: Path
     description: ModelDescription
     run_id: str
-    verdict: Verdict
-    judged: DeviceVerdict
-    point: FrontierPoint
     comparison: NossComparison
     config_json: str
 
@@ -79,14 +73,13 @@ def gather(client: Any, version: Any, folder: Path) -> tuple[Evidence, list[Chec
         raise Failed("files", str(error)) from None
     run_id = tag_of(version, PARENT_RUN_TAG)
     found = fetch_evidence(client, version, run_id, folder / "run")
-    verdict = _verdict(found[VERDICT], run_id)
+    verdict = _read(Verdict, found[VERDICT], VERDICT, run_id)
     judged, point = _judged(version, verdict)
-    with (folder / "files" / "model.tflite").open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = sha256_of(folder / "files" / MODEL_FILE)
     if sha256 != point.sha256:
         raise Failed(
             "files",
-            f"model.tflite has sha256 {sha256}, but the verdict of run {run_id} judged {point.sha256} as "
+            f"{MODEL_FILE} has sha256 {sha256}, but the verdict of run {run_id} judged {point.sha256} as "
             f"{point.point_id}",
         )
     _same_standing(version, verdict, judged, point)
@@ -112,22 +105,14 @@ def gather(client: Any, version: Any, folder: Path) -> tuple[Evidence, list[Chec
     return evidence, [files, blessed]
 
 
-def standing_of(version: Any) -> RegisteredVersion | None:
-    """A version with the figures that were kept with it; None if they are not there or cannot be read."""
-    standing, _ = read_standing(version.tags.get(Standing.TAG, ""))
-    if standing is None:
-        return None
-    return RegisteredVersion(version.name, str(version.version), tuple(version.aliases), standing)
-
-
-def _verdict(path: Path, run_id: str) -> Verdict:
+def _read(kind: type[_R], path: Path, place: str, run_id: str) -> _R:
+    """A report of the run, whose file is as it was recorded."""
     try:
-        return Verdict.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise Failed(
             "files",
-            f"{VERDICT} of run {run_id} is as it was recorded, but of another release: "
-            f"{error.error_count()} faults, the first: {error.errors()[0]['msg']}",
+            f"{place} of run {run_id} cannot be read by this release: {first_fault(error)}",
         ) from None
 
 
@@ -143,28 +128,12 @@ def _judged(version: Any, verdict: Verdict) -> tuple[DeviceVerdict, FrontierPoin
 
 def _same_standing(version: Any, verdict: Verdict, judged: DeviceVerdict, point: FrontierPoint) -> None:
     """The figures that later gates go by must be the verdict's."""
-    expected = Standing(
-        machine=judged.machine,
-        point=point.model_copy(update={"goals": []}),
-        run_name=verdict.run_name,
-        reference_sha256=verdict.reference_sha256,
-        benchmark_digest=verdict.benchmark_digest,
-        synthetic=verdict.synthetic,
-    )
-    known = standing_of(version)
-    if known is None or known.standing != expected:
+    if with_figures(version).standing != Standing.of(verdict, judged.machine, point):
         raise Failed("files", f"the figures in the version's tag {Standing.TAG} are not those of the verdict")
 
 
 def _comparison(path: Path, run_id: str, verdict: Verdict) -> NossComparison:
-    try:
-        comparison = NossComparison.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise Failed(
-            "files",
-            f"{COMPARISON} of run {run_id} cannot be read: {error.error_count()} faults, the first: "
-            f"{error.errors()[0]['msg']}",
-        ) from None
+    comparison = _read(NossComparison, path, COMPARISON, run_id)
     teacher = [model for model in comparison.models if model.kind == "teacher"]
     if len(teacher) != 1 or benchmark_digest(teacher[0], comparison.protocol) != verdict.benchmark_digest:
         raise Failed("files", f"{COMPARISON} of run {run_id} is not of the verdict's tasks and rules")

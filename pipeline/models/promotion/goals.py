@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from components.common.frontier.champions import find_champions
-from components.common.frontier.draws import MEAN, paired_with, unpack
-from components.common.frontier.goal_references import GoalReferences, compared_of
+from dataclasses import replace
+
+from components.common.frontier.axes import Entrant
+from components.common.frontier.conditions import host_figures, missing_tasks, references_of
+from components.common.frontier.draws import unpack
+from components.common.frontier.goal_references import GoalReferences
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.incumbents import Incumbent
-from components.common.frontier.judge import missed
-from components.common.frontier.scales import Floats
+from components.common.frontier.judge import mean_draws, missed
 from components.common.frontier.settings import GateDemands
-from components.frontier_gate.verdict import host_figures, missing_tasks
 from pipeline.models.promotion.checked import Checked
 from pipeline.models.promotion.evidence import Evidence
 
@@ -44,21 +45,15 @@ def goal_references_of(evidence: Evidence, champion: Incumbent | None) -> GoalRe
     the version's own run, the figures of that run count.
     """
     device, models = evidence.judged, evidence.comparison.models
-    registered, incumbents = ([champion.version], [champion]) if champion else ([], [])
-    return GoalReferences(
-        teacher=evidence.teacher,
-        baselines={model.name: model for model in models if model.kind in ("baseline", "reference")},
-        points={point.point_id: point for point in device.points},
-        refused={variant.point_id: variant.reason for variant in device.refused},
-        champions=find_champions(registered, incumbents, device.points),
-        compared=compared_of(evidence.comparison),
-        draws=_draws(evidence, champion),
+    point, incumbents = evidence.point, [champion] if champion else []
+    own = [Entrant(point.point_id, point, unpack(point.quality_draws))]
+    references = references_of(
+        evidence.teacher,
+        [model for model in models if model.kind in ("baseline", "reference")],
+        evidence.comparison,
+        device.points,
+        device.refused,
+        [one.version for one in incumbents],
+        incumbents,
     )
-
-
-def _draws(evidence: Evidence, champion: Incumbent | None) -> dict[str, Floats]:
-    """Draws of the mean that are kept with the version and with the champion, if they are as many."""
-    own = unpack(evidence.point.quality_draws)
-    other = paired_with(unpack(champion.point.quality_draws), [own]) if champion else {}
-    named = {evidence.point.point_id: own, **({champion.name: other} if champion else {})}
-    return {name: draws[MEAN] for name, draws in named.items() if MEAN in draws}
+    return replace(references, draws=mean_draws(own, incumbents))

@@ -13,6 +13,7 @@ from components.common.frontier.settings import GateDemands, GateSettings
 from components.latency_benchmark.settings import LatencySettings
 from components.tflite_converter.settings import ConverterSettings
 from pipeline.configuration.config_file import ConfigError, load_config
+from schemas.settings import first_fault
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,9 @@ def policy_of_run(config_json: str, run_id: str) -> Policy:
         gate = GateDemands.of(GateSettings.model_validate(stored["gate"]), devices)
         conversion = ConverterSettings.model_validate(stored["conversion"])
     except (ValueError, KeyError, TypeError) as error:
-        count = error.error_count() if isinstance(error, ValidationError) else 1
+        why = f"no section {error}" if isinstance(error, KeyError) else str(error)
+        why = first_fault(error) if isinstance(error, ValidationError) else why
         raise ConfigError(
-            f"{where} cannot be read by this release ({count} faults, the first: {_first(error)}); say by "
-            "--config which policy holds today"
+            f"{where} cannot be read by this release ({why}); say by --config which policy holds today"
         ) from None
     return Policy(gate, conversion, where)
-
-
-def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        fault = error.errors()[0]
-        return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-    return f"no section {error}" if isinstance(error, KeyError) else str(error)

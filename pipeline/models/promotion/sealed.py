@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-from components.common.tracking.names import DEVICE_TAG, EVIDENCE_TAG, VERDICT_SHA256_TAG
+from components.common.tracking.names import DEVICE_TAG, EVIDENCE_TAG, VERDICT_FOLDER, VERDICT_SHA256_TAG
+from components.common.tracking.runs import find_run
 from components.common.tracking.seal import SEALED_TAGS, seal, seal_parameter
 from pipeline.models.promotion.checked import Failed
-from pipeline.models.registry.files import SHA256
+from pipeline.models.registry.files import Tampered, read_sums
 from schemas.comparison_reports import NossComparison
 from schemas.verdicts import Verdict
 
 CONFIG = "config.json"
-VERDICT = f"verdict/{Verdict.FILE}"
-COMPARISON = f"verdict/{Verdict.BENCHMARK}/{NossComparison.FILE}"
+VERDICT = f"{VERDICT_FOLDER}/{Verdict.FILE}"
+COMPARISON = f"{VERDICT_FOLDER}/{Verdict.BENCHMARK}/{NossComparison.FILE}"
 
 
 def fetch_evidence(client: Any, version: Any, run_id: str, folder: Path) -> dict[str, Path]:
@@ -33,10 +33,12 @@ def fetch_evidence(client: Any, version: Any, run_id: str, folder: Path) -> dict
       TrackingFault: If the store does not give what it has.
     """
     recorded, of_verdict = _recorded(version), tag_of(version, VERDICT_SHA256_TAG)
-    location = _location(client, run_id)
+    run = find_run(client, run_id)
+    if run is None:
+        raise Failed("files", f"MLflow has no run {run_id}, which the version comes from")
     found: dict[str, Path] = {}
     for index, (place, expected) in enumerate(recorded.items()):
-        path = _download(client, run_id, location, place, folder / str(index))
+        path = _download(client, run, place, folder / str(index))
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         tags = {EVIDENCE_TAG: expected} | ({VERDICT_SHA256_TAG: of_verdict} if place == VERDICT else {})
         for tag, says in tags.items():
@@ -87,8 +89,7 @@ def tag_of(version: Any, tag: str) -> str:
 
 def _recorded(version: Any) -> dict[str, str]:
     """sha256 of the run's files by their places, as the version's tag says."""
-    text = version.tags.get(EVIDENCE_TAG, "")
-    if not text:
+    if not version.tags.get(EVIDENCE_TAG):
         raise Failed(
             "files",
             f"the version has no tag {EVIDENCE_TAG}: nothing tells whether its run's verdict, comparison and "
@@ -96,14 +97,10 @@ def _recorded(version: Any) -> dict[str, str]:
             "run its configuration again with this release, and promote the version that comes of it",
         )
     try:
-        recorded = json.loads(text)
-    except ValueError:
-        recorded = None
-    if (
-        not isinstance(recorded, dict)
-        or not all(isinstance(one, str) and SHA256.fullmatch(one) for one in recorded.values())
-        or any(Path(place).is_absolute() or ".." in Path(place).parts for place in recorded)
-    ):
+        recorded = read_sums(version, EVIDENCE_TAG)
+    except Tampered as error:
+        raise Failed("files", str(error)) from None
+    if any(Path(place).is_absolute() or ".." in Path(place).parts for place in recorded):
         raise Failed(
             "files", f"the version's tag {EVIDENCE_TAG} cannot be read; accepted: places with their sha256"
         )
@@ -112,21 +109,10 @@ def _recorded(version: Any) -> dict[str, str]:
     return recorded
 
 
-def _location(client: Any, run_id: str) -> str:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        location: str = client.get_run(run_id).info.artifact_uri
-        return location
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-    raise Failed("files", f"MLflow has no run {run_id}, which the version comes from")
-
-
-def _download(client: Any, run_id: str, location: str, place: str, folder: Path) -> Path:
+def _download(client: Any, run: Any, place: str, folder: Path) -> Path:
     import mlflow.artifacts
 
+    run_id, location = run.info.run_id, run.info.artifact_uri
     folder.mkdir(parents=True)
     try:
         path = Path(

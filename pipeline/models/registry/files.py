@@ -9,17 +9,24 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from components.common.package.folders import GOLDEN_FILE, MODEL_FILE, NOTICE_FILE, SUMS_FILE, sha256_of
+from components.common.package.folders import (
+    CARD_FILE,
+    EXAMPLE_FILE,
+    GOLDEN_FILE,
+    MODEL_FILE,
+    NOTICE_FILE,
+    SUMS_FILE,
+    sha256_of,
+)
 from components.common.package.serving import SCRIPT
 from components.common.tracking.faults import TrackingFault, telling
 from components.common.tracking.names import FILES_TAG, MLFLOW_FILES_TAG, SHA256_TAG
-from components.frontier_pusher.card import CARD_FILE, EXAMPLE_FILE
 from schemas.push_reports import ModelDescription
 from schemas.settings import UnreadableReport
 
@@ -42,7 +49,7 @@ _MLFLOWS = frozenset(
     }
 )
 _LOGGED_MODEL = re.compile(r"models:/([\w-]+)")
-SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Tampered(TrackingFault):
@@ -73,8 +80,11 @@ def fetch_files(client: MlflowClient, version: ModelVersion, folder: Path) -> Mo
     model_id = source[1]
     with telling(client.tracking_uri):
         location = client.get_logged_model(model_id).artifact_location
-        _check_listing(name, location, _list(client, name, model_id, _FOLDER), recorded)
-        _check_root(name, location, _list(client, name, model_id, ""), around)
+        pushed = [f"{_FOLDER}/{file}" for file in recorded if file != SCRIPT_FILE]
+        _check_listing(name, location, _list(client, name, model_id, _FOLDER), pushed)
+        # Beside that folder lie the serving script and what MLflow wrote: nothing else could be loaded.
+        root = _list(client, name, model_id, "")
+        _check_listing(name, location, root, around, (_FOLDER, SCRIPT_FILE))
         folder.mkdir(parents=True, exist_ok=True)
         for file, expected in recorded.items():
             place = file if file == SCRIPT_FILE else f"{_FOLDER}/{file}"
@@ -116,8 +126,12 @@ def recorded_files(version: ModelVersion) -> dict[str, str]:
     return recorded
 
 
-def _sums(version: ModelVersion, tag: str, known: frozenset[str]) -> dict[str, str]:
-    """What a tag says of files: sha256 by name."""
+def read_sums(version: ModelVersion, tag: str) -> dict[str, str]:
+    """What a tag says of files: sha256 by name or place.
+
+    Raises:
+      Tampered: If the tag is absent or says something else.
+    """
     name = f"{version.name} v{version.version}"
     text = version.tags.get(tag)
     if not text:
@@ -129,12 +143,18 @@ def _sums(version: ModelVersion, tag: str, known: frozenset[str]) -> dict[str, s
         recorded = json.loads(text)
     except json.JSONDecodeError:
         recorded = None
-    if not isinstance(recorded, dict) or not all(SHA256.fullmatch(str(one)) for one in recorded.values()):
+    if not isinstance(recorded, dict) or not all(_SHA256.fullmatch(str(one)) for one in recorded.values()):
         raise Tampered(f"{name}: its tag {tag} cannot be read; accepted: file names with their sha256")
+    return recorded
+
+
+def _sums(version: ModelVersion, tag: str, known: frozenset[str]) -> dict[str, str]:
+    """The same of files whose names are known."""
+    recorded = read_sums(version, tag)
     if unknown := sorted(recorded.keys() - known):
         raise Tampered(
-            f"{name}: its tag {tag} names {', '.join(map(repr, unknown))}; accepted: "
-            f"{', '.join(sorted(known))}"
+            f"{version.name} v{version.version}: its tag {tag} names {', '.join(map(repr, unknown))}; "
+            f"accepted: {', '.join(sorted(known))}"
         )
     return recorded
 
@@ -179,33 +199,18 @@ def _refusing(name: str, does: str) -> Iterator[None]:
         ) from None
 
 
-def _check_listing(name: str, location: str, listed: list[Any], recorded: dict[str, str]) -> None:
-    """The folder holds the recorded files and nothing else."""
+def _check_listing(
+    name: str, location: str, listed: list[Any], wanted: Collection[str], beside: Collection[str] = ()
+) -> None:
+    """A folder holds the wanted files and nothing else, but for what may lie beside them."""
     found = {one.path for one in listed}
-    wanted = {f"{_FOLDER}/{file}" for file in recorded if file != SCRIPT_FILE}
-    if unknown := sorted(found - wanted):
+    if unknown := sorted(found - {*wanted, *beside}):
         raise Tampered(f"{name}: the store lists {', '.join(map(repr, unknown))}, which no run stored")
-    if missing := sorted(wanted - found):
+    if missing := sorted({*wanted} - found):
         raise Tampered(f"{name}: the store does not have {', '.join(missing)}")
-    _check_kinds(name, location, [one for one in listed if one.is_dir], sorted(found))
-
-
-def _check_root(name: str, location: str, listed: list[Any], around: dict[str, str]) -> None:
-    """Beside that folder lie the serving script and what MLflow wrote: nothing else could be loaded."""
-    found = {one.path for one in listed}
-    if unknown := sorted(found - around.keys() - {_FOLDER, SCRIPT_FILE}):
-        raise Tampered(f"{name}: the store lists {', '.join(map(repr, unknown))}, which no run stored")
-    if missing := sorted(around.keys() - found):
-        raise Tampered(f"{name}: the store does not have {', '.join(missing)}")
-    folders = [one for one in listed if one.is_dir and one.path != _FOLDER]
-    _check_kinds(name, location, folders, sorted(found))
-
-
-def _check_kinds(name: str, location: str, folders: list[Any], paths: list[str]) -> None:
-    if folders:
-        raise Tampered(f"{name}: the store lists {folders[0].path!r} as a folder")
     place = urlsplit(location)
-    if place.scheme in ("", "file"):
-        for path in paths:
-            if Path(place.path, path).is_symlink():
-                raise Tampered(f"{name}: the store has a link in place of {path!r}")
+    for one in listed:
+        if one.is_dir and one.path != _FOLDER:
+            raise Tampered(f"{name}: the store lists {one.path!r} as a folder")
+        if place.scheme in ("", "file") and Path(place.path, one.path).is_symlink():
+            raise Tampered(f"{name}: the store has a link in place of {one.path!r}")

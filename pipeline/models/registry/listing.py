@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,9 +19,10 @@ from components.common.tracking.names import (
     SERVED_TAG,
     SHA256_TAG,
 )
+from components.common.tracking.registered import versions_of, with_figures
 from pipeline.models.promotion.champion import look
-from pipeline.models.promotion.evidence import standing_of
-from pipeline.models.registry.versions import find_model, find_version, models, split_name, versions_of
+from pipeline.models.registry.uses import in_words, read_use
+from pipeline.models.registry.versions import find_model, find_version, models, split_name
 from pipeline.terminal.rich_text import tell
 from pipeline.terminal.words import print_table
 from schemas.plain_text import plain
@@ -153,7 +153,7 @@ def print_version(console: Console, one: ListedVersion) -> None:
         "sha256": one.sha256 or "-",
         "MLflow runs": f"{one.candidate_run_id or '-'}, of pipeline run {one.pipeline_run_id or '-'}",
         **{f"champion, {entry.n}": entry.words for entry in one.promotions},
-        **{f"served, {slug}": _served(told) for slug, told in one.served.items()},
+        **{f"served, {slug}": in_words(read_use(told)) for slug, told in one.served.items()},
     }
     for name, words in lines.items():
         tell(console, plain(f"{name + ':':14} {words}"))
@@ -178,7 +178,7 @@ def _listed(client: Any, model: Any) -> ListedModel:
 
 
 def _version(version: Any, entries: Sequence[Entry]) -> ListedVersion:
-    number, known = str(version.version), standing_of(version)
+    number = str(version.version)
     return ListedVersion(
         registered_model=version.name,
         version=number,
@@ -188,7 +188,7 @@ def _version(version: Any, entries: Sequence[Entry]) -> ListedVersion:
         sha256=version.tags.get(SHA256_TAG, ""),
         candidate_run_id=version.run_id or "",
         pipeline_run_id=version.tags.get(PARENT_RUN_TAG, ""),
-        standing=known.standing if known else None,
+        standing=with_figures(version).standing,
         served={
             tag.removeprefix(SERVED_TAG): words
             for tag, words in sorted(version.tags.items())
@@ -208,15 +208,6 @@ def _figures(standing: Standing | None) -> list[str]:
         f"{point.latency_ms:.3g}",
         f"{point.bytes / 2**20:.2f}",
     ]
-
-
-def _served(told: str) -> str:
-    """What 'pull --for' wrote, in words; what a person wrote, as it is."""
-    try:
-        values = json.loads(told)
-        return f"{values['what']}, pulled by {values['by']} at {values['at']}"
-    except (ValueError, KeyError, TypeError):
-        return told
 
 
 def _named(model: ListedModel) -> list[str]:

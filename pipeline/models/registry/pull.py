@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.common.package.folders import SUMS_FILE, file_digests
 from components.common.tracking.faults import TrackingFault, telling
-from components.common.tracking.names import SERVED_TAG
 from pipeline.configuration.config_file import ConfigError
-from pipeline.models.promotion.champion import who
 from pipeline.models.registry.files import NEEDED, PUSHED_FILES, SCRIPT_FILE, Tampered, fetch_files
+from pipeline.models.registry.uses import mark_used, served_tag
 from pipeline.models.registry.versions import find_version
 from schemas.push_reports import ModelDescription
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-_LONGEST_SLUG = 100
 _SUM = re.compile(r"([0-9a-f]{64})  (\S+)")
 
 
@@ -66,7 +62,8 @@ def pull(client: MlflowClient, text: str, folder: Path, served: str = "") -> Pul
       Tampered: If a file is not the one that was registered; the folder is left as it was.
       TrackingFault: If the store does not do what it is asked.
     """
-    tag = served_tag(served) if served else ""
+    if served:
+        served_tag(served)  # or it would be refused only when all is fetched
     folder = folder.absolute()
     check_folder(folder)
     with telling(client.tracking_uri):
@@ -81,8 +78,8 @@ def pull(client: MlflowClient, text: str, folder: Path, served: str = "") -> Pul
             raise Tampered(f"{version.name} v{version.version}: {SUMS_FILE} does not list its files")
         check_folder(folder)  # again: fetching takes its time
         _put(fetched, folder, aside / "old")
-    if tag:
-        _say(client, version, tag, served, folder)
+    if served:
+        _say(client, version, served, folder)
     return Pulled(
         f"{version.name} v{version.version}",
         tuple(sorted(version.aliases)),
@@ -91,18 +88,6 @@ def pull(client: MlflowClient, text: str, folder: Path, served: str = "") -> Pul
         description,
         served,
     )
-
-
-def served_tag(served: str) -> str:
-    """The tag that says at a version what it is pulled for.
-
-    Raises:
-      ConfigError: If nothing in the words can be part of a tag.
-    """
-    slug = re.sub(r"[^a-z0-9]+", "-", served.lower()).strip("-")[:_LONGEST_SLUG]
-    if not slug:
-        raise ConfigError(f"--for {served!r}: accepted: words with letters or digits, as 'watch-app 3.2'")
-    return f"{SERVED_TAG}{slug}"
 
 
 def check_folder(folder: Path) -> None:
@@ -170,11 +155,10 @@ def _writing(folder: Path) -> Iterator[None]:
         raise ConfigError(f"{folder} cannot be written: {error}") from error
 
 
-def _say(client: MlflowClient, version: ModelVersion, tag: str, served: str, folder: Path) -> None:
-    told = {"what": served, "by": who(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
+def _say(client: MlflowClient, version: ModelVersion, served: str, folder: Path) -> None:
     try:
         with telling(client.tracking_uri):
-            client.set_model_version_tag(version.name, version.version, tag, json.dumps(told))
+            mark_used(client, version, served)
     except TrackingFault as fault:
         raise TrackingFault(
             f"the files are in {folder}, but that they are for {served!r} could not be recorded: {fault}"

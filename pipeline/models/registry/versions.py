@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.common.tracking.faults import unless_absent
+from components.common.tracking.registered import versions_of
 from pipeline.configuration.config_file import ConfigError
 
 _SCHEME = "models:/"
@@ -23,22 +25,19 @@ def find_version(client: Any, text: str) -> Any:
     Raises:
       ConfigError: If the text has another form, or names what is not there; it lists what is.
     """
-    from mlflow.exceptions import MlflowException
-
     name, version, alias = split_name(text)
     if not version and not alias:
         raise ConfigError(f"{text!r} names no version; {_FORMS}")
-    try:
-        found = (
+    found = unless_absent(
+        lambda: (
             client.get_model_version(name, version)
             if version
             else client.get_model_version_by_alias(name, alias)
         )
+    )
+    if found is not None:
         # By its number again: what is found by an alias does not tell its other aliases.
         return client.get_model_version(name, str(found.version))
-    except MlflowException as error:
-        if not _is_absent(error):
-            raise
     find_model(client, name)
     there = ", ".join(f"v{one.version}{_in_brackets(one.aliases)}" for one in versions_of(client, name))
     wanted = f"version {version}" if version else f"alias {alias!r}"
@@ -51,13 +50,8 @@ def find_model(client: Any, name: str) -> Any:
     Raises:
       ConfigError: If there is none; it lists those there are.
     """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_registered_model(name)
-    except MlflowException as error:
-        if not _is_absent(error):
-            raise
+    if model := unless_absent(lambda: client.get_registered_model(name)):
+        return model
     there = ", ".join(model.name for model in models(client))
     raise ConfigError(f"there is no registered model {name!r}; there are {there or 'none yet'}")
 
@@ -72,15 +66,6 @@ def models(client: Any) -> list[Any]:
         token = page.token
         if not token:
             return sorted(found, key=lambda model: model.name)
-
-
-def versions_of(client: Any, name: str) -> list[Any]:
-    """All versions of a registered model with their aliases, the newest first."""
-    aliases = client.get_registered_model(name).aliases
-    versions = client.search_model_versions(f"name = '{name}'", max_results=10_000)
-    for version in versions:
-        version.aliases = sorted(alias for alias, at in aliases.items() if str(at) == str(version.version))
-    return sorted(versions, key=lambda version: -int(version.version))
 
 
 def split_name(text: str) -> tuple[str, str, str]:
@@ -101,9 +86,11 @@ def split_name(text: str) -> tuple[str, str, str]:
     raise ConfigError(f"{text!r} is no registered version; {_FORMS}")
 
 
-def _is_absent(error: Any) -> bool:
-    # A bad name or alias is refused, an unknown one is absent: to a person both are not there.
-    return error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
+def tagged_versions(client: Any, tag: str, value: str) -> list[Any]:
+    """All versions, of whatever model, that have a tag of this value, with their aliases."""
+    found = client.search_model_versions(f"tags.`{tag}` = '{value}'", max_results=10_000)
+    # Asked by number again: a search does not tell aliases.
+    return [client.get_model_version(one.name, str(one.version)) for one in found]
 
 
 def _in_brackets(aliases: list[str]) -> str:

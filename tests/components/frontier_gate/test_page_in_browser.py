@@ -157,6 +157,21 @@ def test_other_axes_move_the_points(page: Page) -> None:
     assert place(page, "#chart-pixel-wave") == before
 
 
+def test_other_axes_show_their_own_ticks_and_stairs(page: Page) -> None:
+    chart = "document.getElementById('chart-pixel-wave')"
+    shown = f"[...{chart}.querySelectorAll('.back [data-axis]')].filter(g => g.getClientRects().length)"
+    keys = f"[...new Set({shown}.map(g => g.dataset.axis))].sort()"
+    assert page.evaluate(keys) == ["latency", "quality"]
+    page.choose("#x-pixel", "mib")
+    page.choose("#y-pixel", "task:speaker")
+    assert page.evaluate(keys) == ["mib", "task:speaker"]
+    told = page.evaluate(
+        "JSON.parse(document.getElementById('data').textContent).devices.pixel.charts.wave.stairs.mib['task:speaker']"
+    )
+    drawn = f"[...{chart}.querySelectorAll('.curve')].map(curve => curve.getAttribute('d'))"
+    assert page.evaluate(drawn) == told and told[0].startswith("M")
+
+
 def test_points_are_coloured_by_a_parameter_and_greyed_by_the_legend(page: Page) -> None:
     names = page.evaluate("[...document.getElementById('colour-pixel').options].map(o => o.text)")
     size = next(i for i, name in enumerate(names) if "size" in name)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from components.common.frontier.incumbents import benchmark_digest
 from components.common.frontier.settings import AxisSettings, Goal
-from components.frontier_gate.verdict import benchmark_digest
 from schemas.devices import Budget
 from schemas.latency_reports import LatencyReport
 from schemas.noss_reports import NossReport

@@ -10,7 +10,7 @@ import pytest
 
 from components.common.frontier.closed import GateClosed
 from components.common.package import folders
-from components.common.tracking import finishing, outbox, sending
+from components.common.tracking import delivery, outbox, sending
 from components.common.tracking.faults import StoreUnreachable, TrackingFault
 from components.common.tracking.names import GATE_TAG
 from components.common.tracking.registered import registered_versions
@@ -109,8 +109,8 @@ def test_a_second_push_doubles_nothing(scene: MakeScene) -> None:
         (folders, "write_index"),
         (executor, "make_record"),
         (sending, "send"),
-        (finishing, "write_links"),
-        (finishing.Tracker, "log_file"),
+        (delivery, "write_links"),
+        (delivery.Tracker, "log_file"),
         (PushReport, "save"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
@@ -273,7 +273,7 @@ def test_what_the_pipeline_fills_in_must_be_there(scene: MakeScene, name: str) -
         made.push(made.settings.model_copy(update={name: ""}))
 
 
-def gone(record: RunRecord, folder: Path | None = None) -> sending.Sent:
+def gone(record: RunRecord, folder: Path | None = None) -> Any:
     raise StoreUnreachable("the MLflow server http://mlflow.example does not answer")
 
 
@@ -293,8 +293,8 @@ def test_what_cannot_be_sent_is_kept_and_the_run_goes_on(
     # Somebody sends it later.
     monkeypatch.undo()
     waiting = RunRecord.load(kept)
-    finishing.finish(waiting, sending.send(waiting, kept), folder=kept)
-    outbox.release(kept)
+    assert delivery.deliver(waiting, Path(made.settings.outbox), kept)[1] is None
+    assert not kept.exists()
     check_whole(made, PushReport.load(made.output))
 
 
@@ -326,10 +326,10 @@ def test_a_closed_gate_is_told_even_if_nothing_could_be_sent(
 def test_a_fault_of_the_links_keeps_the_run_too(scene: MakeScene, monkeypatch: pytest.MonkeyPatch) -> None:
     made = scene()
 
-    def refuses(record: RunRecord, sent: sending.Sent, models: Any) -> None:
+    def refuses(record: RunRecord, sent: Any) -> None:
         raise TrackingFault("no room")
 
-    monkeypatch.setattr(finishing, "_send_links", refuses)
+    monkeypatch.setattr(delivery, "_send_links", refuses)
     assert made.push().unsent == "no room"
     monkeypatch.undo()
     check_whole(made, made.push())

@@ -289,8 +289,8 @@ def test_no_store_is_an_error(scene: Scene) -> None:
 
 def test_the_digest_is_of_the_decision(scene: Scene) -> None:
     verdict = scene.verdict
-    digest = record.verdict_digest(verdict)
-    assert digest != record.verdict_digest(verdict.model_copy(update={"synthetic": False}))
+    digest = verdict.digest
+    assert digest != verdict.model_copy(update={"synthetic": False}).digest
     # What is registered is no part of it: the push itself adds to it.
     (device,) = verdict.devices
     beside = RegisteredPoint(
@@ -302,7 +302,7 @@ def test_the_digest_is_of_the_decision(scene: Scene) -> None:
         **device.points[0].model_dump(include=set(RegisteredPoint.model_fields) - {"reason"}),
     )
     later = verdict.model_copy(update={"devices": [device.model_copy(update={"registered": [beside]})]})
-    assert digest == record.verdict_digest(later)
+    assert digest == later.digest
     assert record.run_key_of("a", verdict) == record.run_key_of("a", later) != record.run_key_of("b", verdict)
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from components.common.modeling.student import Weights
 from components.student_trainer import checkpoint
-from components.student_trainer.checkpoint import Checkpoints, Progress
+from components.student_trainer.checkpoint import Checkpoints, TrainingState
 from schemas.training_reports import EpochMetrics
 
 
-def _progress(epochs: int) -> Progress:
-    return Progress(
+def _progress(epochs: int) -> TrainingState:
+    return TrainingState(
         epochs=[
             EpochMetrics(
                 epoch=number, phase="float", loss=1.0, validation_loss=1.0, learning_rate=0.1, seconds=1.0

@@ -8,17 +8,17 @@ import logging
 import pytest
 from rich.console import Console
 
-from pipeline.terminal.progress import Progress, listening
+from pipeline.terminal.progress import ProgressHandler, listening
 
 
-def _log(progress: Progress, name: str, message: str) -> None:
+def _log(progress: ProgressHandler, name: str, message: str) -> None:
     progress.emit(logging.LogRecord(name, logging.INFO, __file__, 1, message, None, None))
 
 
 def test_nodes_candidates_and_cache_are_told() -> None:
     out = io.StringIO()
     nodes = ["AudioIngest", "StudentTrainer.tiny-w0.5-gap-e256", "FrontierGate"]
-    progress = Progress(Console(file=out, width=200), nodes, ["tiny-w0.5-gap-e256"])
+    progress = ProgressHandler(Console(file=out, width=200), nodes, ["tiny-w0.5-gap-e256"])
     _log(progress, "absl", "Component AudioIngest is running.")
     _log(progress, "absl", "A cached execution 3 is used.")
     _log(progress, "absl", "Component AudioIngest is finished.")

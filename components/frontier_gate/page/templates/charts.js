@@ -1,14 +1,6 @@
 const logarithm = (axis, value) => axis.log ? Math.log(value) : value;
 const place = (axis, value, start, end) =>
   start + (logarithm(axis, value) - logarithm(axis, axis.low)) / (logarithm(axis, axis.high) - logarithm(axis, axis.low)) * (end - start);
-const draw = (parent, tag, attributes, text) => {
-  const element = document.createElementNS(parent.namespaceURI, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (text !== undefined) element.textContent = text;
-  parent.append(element);
-};
-const anchors = ["end", "start", "middle"];
-
 all(document, "section.device").forEach(section => {
   const name = section.dataset.device, device = data.devices[name];
   const points = device.points.map(row => Object.fromEntries(device.fields.map((field, i) => [field, row[i]])));
@@ -83,42 +75,14 @@ all(document, "section.device").forEach(section => {
     const [x0, x1] = arm(choice.x.value, x, left, width - right), [y0, y1] = arm(choice.y.value, y, height - bottom, top);
     return `M${x0.toFixed(1)} 0H${x1.toFixed(1)}M0 ${y0.toFixed(1)}V${y1.toFixed(1)}`;
   };
-  const stairs = spots => {
-    let path = "", best = height;
-    spots.sort((a, b) => a[0] - b[0]).forEach(([x, y]) => {
-      if (y < best) { path += path ? `H${x}V${y}` : `M${x} ${y}`; best = y; }
-    });
-    return path && `${path}H${width - right}`;
-  };
   const move = chart => {
     const x = chart.axes.x[choice.x.value], y = chart.axes.y[choice.y.value];
-    const back = chart.svg.querySelector(".back"), middle = (left + width - right) / 2;
     chart.figure.querySelector(".outside").textContent = x && y && (x.outside.length || y.outside.length)
       ? `Beyond this chart: ${[...x.outside, ...y.outside].join("; ")}.` : "";
     chart.svg.style.opacity = x && y ? "" : ".15";
     if (!x || !y) { chart.figure.querySelector(".outside").textContent = "No point of this input has the figure."; return; }
-    back.replaceChildren();
-    y.ticks.forEach(tick => {
-      const at = place(y, tick, height - bottom, top);
-      draw(back, "line", { class: "grid", x1: left, x2: width - right, y1: at, y2: at });
-      draw(back, "text", { x: left - 8, y: at + 4, "text-anchor": "end" }, String(tick));
-    });
-    x.ticks.forEach(tick => {
-      const at = place(x, tick, left, width - right);
-      draw(back, "line", { class: "grid", x1: at, x2: at, y1: top, y2: height - bottom });
-      draw(back, "text", { x: at, y: height - bottom + 17, "text-anchor": "middle" }, String(tick));
-    });
-    draw(back, "text", { class: "title", x: middle, y: height - 8, "text-anchor": "middle" }, x.label);
-    y.lines.forEach(([value, label, kind, slot]) => {
-      const at = place(y, value, height - bottom, top);
-      draw(back, "line", { class: `level ${kind}`, x1: left, x2: width - right, y1: at, y2: at });
-      draw(back, "text", { class: kind, x: [width - right - 4, left + 4, middle][slot], y: at - 5, "text-anchor": anchors[slot] }, label);
-    });
-    x.lines.forEach(([value, label, kind, slot]) => {
-      const at = place(x, value, left, width - right);
-      draw(back, "line", { class: `level ${kind}`, x1: at, x2: at, y1: top, y2: height - bottom });
-      draw(back, "text", { class: kind, transform: `translate(${at - 5} ${[height - bottom - 4, top + 2, (top + height - bottom) / 2][slot]}) rotate(-90)`, "text-anchor": ["start", "end", "middle"][slot] }, label);
-    });
+    chart.svg.querySelector(".title").textContent = x.label;
+    all(chart.svg, "[data-axis]").forEach(axis => axis.toggleAttribute("hidden", axis.dataset.axis !== choice[axis.dataset.way].value));
     chart.marks.forEach(one => {
       const at = spot(chart, one.point, x, y);
       one.shown = at !== null;
@@ -128,13 +92,12 @@ all(document, "section.device").forEach(section => {
       one.mark.style.transform = `translate(${one.x}px,${one.y}px)`;
       one.bars?.setAttribute("d", bars(one.point, x, y));
     });
-    const shown = chart.marks.filter(one => one.shown);
-    const frontier = shown.filter(one => one.point.frontier), blessed = shown.filter(one => one.point.status === "blessed");
-    const [whole, feasible] = all(chart.svg, ".curve");
     const own = choice.x.value === chart.first.x && choice.y.value === chart.first.y;
-    whole.setAttribute("d", stairs(frontier.map(one => [one.x, one.y])));
-    feasible.setAttribute("d", feasible.dataset.differs ? stairs(blessed.map(one => [one.x, one.y])) : "");
-    [whole, feasible].forEach(curve => curve.classList.toggle("other", !own));
+    const stairs = chart.axes.stairs[choice.x.value][choice.y.value];
+    all(chart.svg, ".curve").forEach((curve, i) => {
+      curve.setAttribute("d", stairs[i]);
+      curve.classList.toggle("other", !own);
+    });
     chart.svg.setAttribute("aria-label", `${y.label} against ${x.label}, ${chart.figure.dataset.kind} files on ${name}`);
   };
 

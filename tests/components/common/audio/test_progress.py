@@ -8,7 +8,7 @@ import pytest
 
 from components.common.audio.errors import Reason
 from components.common.audio.ingest_run import SummaryReader
-from components.common.audio.progress import Done, Progress, duration, watched
+from components.common.audio.progress import ClipProgress, Done, duration, watched
 from components.common.audio.requests import quarantined
 from components.common.audio.shard_writer import ShardSummary
 
@@ -29,7 +29,7 @@ def write(folder: Path, name: str, clips: int, bad: int = 0, resumed: bool = Fal
 
 def test_what_is_said(caplog: pytest.LogCaptureFixture) -> None:
     now = iter([0.0, 10.0, 20.0, 400.0])
-    progress = Progress(LOGGER, "Ingest", 5000, clock=lambda: next(now))
+    progress = ClipProgress(LOGGER, "Ingest", 5000, clock=lambda: next(now))
     with caplog.at_level(logging.INFO, "tinytrill.test"):
         progress.say(Done())  # nothing yet
         progress.say(Done(clips=495, bad=5))
@@ -67,7 +67,7 @@ def test_it_is_watched_while_the_work_goes_on_and_told_at_its_end(caplog: pytest
 
     with (
         caplog.at_level(logging.INFO, "tinytrill.test"),
-        watched(Progress(LOGGER, "Ingest", 4), look, every_s=0.001),
+        watched(ClipProgress(LOGGER, "Ingest", 4), look, every_s=0.001),
     ):
         assert read.wait(60)
     heads = [message.partition(",")[0] for message in caplog.messages]
@@ -77,7 +77,7 @@ def test_it_is_watched_while_the_work_goes_on_and_told_at_its_end(caplog: pytest
 
 
 def test_a_watch_ends_with_work_that_fails() -> None:
-    with pytest.raises(ZeroDivisionError), watched(Progress(LOGGER, "Ingest", 4), Done, every_s=60):
+    with pytest.raises(ZeroDivisionError), watched(ClipProgress(LOGGER, "Ingest", 4), Done, every_s=60):
         raise ZeroDivisionError
     assert not [thread for thread in threading.enumerate() if thread.name == "progress"]
 

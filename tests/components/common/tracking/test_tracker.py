@@ -256,7 +256,7 @@ def test_a_sqlite_file_that_cannot_be_made(tmp_path: Path) -> None:
 def test_pages_of_a_server_and_of_none(tracker: Tracker) -> None:
     from components.common.tracking.stores import run_page, version_page
 
-    assert tracker.run_page("abc") == tracker.version_page("tinytrill-host", "1") == ""
+    assert run_page(tracker.uri, "3", "abc") == version_page(tracker.uri, "tinytrill-host", "1") == ""
     server = "https://me:secret@mlflow.example/base/"
     assert run_page(server, "3", "abc") == "https://mlflow.example/base/#/experiments/3/runs/abc"
     assert version_page(server, "a b", "7") == "https://mlflow.example/base/#/models/a%20b/versions/7"

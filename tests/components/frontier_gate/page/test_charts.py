@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from components.common.frontier.settings import GateDemands, Goal, Slice
-from components.frontier_gate.page.axes import Axis
-from components.frontier_gate.page.scatter import HEIGHT, WIDTH, Scatter, scatter, staircase
+from components.frontier_gate.page.chart_axes import ChartAxis
+from components.frontier_gate.page.scatter import HEIGHT, WIDTH, Scatter, scatter, staircase, ticks
+from components.frontier_gate.stairs import stairs
 from schemas.devices import Budget
 from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict
@@ -40,7 +41,7 @@ def chart_of(
     return chart
 
 
-def axis(axes: list[Axis], key: str) -> Axis:
+def axis(axes: list[ChartAxis], key: str) -> ChartAxis:
     (found,) = [axis for axis in axes if axis.key == key]
     return found
 
@@ -73,6 +74,26 @@ def test_the_stairs_go_through_what_is_better_at_each_cost() -> None:
     assert staircase([(300, 100), (200, 200), (250, 210), (100, 300)]) == (
         f"M100 300H200V200H300V100H{WIDTH - 16:g}"
     )
+
+
+def test_stairs_on_every_pair_of_axes() -> None:
+    chart = chart_of(run())
+    assert set(chart.stairs) == {axis.key for axis in chart.x_axes}
+    assert all(set(by_quality) == {axis.key for axis in chart.y_axes} for by_quality in chart.stairs.values())
+    # The middle one is beaten, and the quick one's file is larger than the slow one's: one step is left.
+    frontier, feasible = chart.stairs["mib"]["task:speaker"]
+    size, score = axis(chart.x_axes, "mib"), axis(chart.y_axes, "task:speaker")
+    best = next(mark.point for mark in chart.marks if mark.point.candidate_id == SLOW.candidate_id)
+    x = size.scale.place(best.bytes / 2**20, 54, WIDTH - 16)
+    y = score.scale.place(best.tasks["speaker"], HEIGHT - 48, 16)
+    assert (frontier, feasible) == (f"M{x:g} {y:g}H{WIDTH - 16:g}", "")
+
+
+def test_stairs_are_those_of_the_picture() -> None:
+    assert stairs([]) == []
+    assert stairs([(3.0, 0.9), (2.0, 0.8), (2.5, 0.7), (1.0, 0.5), (2.0, 0.85)]) == [
+        (1.0, 0.5), (2.0, 0.5), (2.0, 0.85), (3.0, 0.85), (3.0, 0.9),
+    ]  # fmt: skip
 
 
 def test_stairs_of_what_the_goals_leave_only_where_they_differ() -> None:
@@ -150,7 +171,7 @@ def test_goals_and_budgets_stand_on_their_axes() -> None:
     )
     chart = chart_of(run({"host": 1.0, "pixel": 2.0}), settings)
 
-    def lines(axes: list[Axis], key: str) -> dict[str, float]:
+    def lines(axes: list[ChartAxis], key: str) -> dict[str, float]:
         limits = (line for line in axis(axes, key).lines if line.kind in ("goal", "budget"))
         return {line.label: round(line.value, 6) for line in limits}
 
@@ -204,5 +225,7 @@ def test_of_very_many_points_only_the_frontier_has_bars(monkeypatch: pytest.Monk
 
 def test_everything_is_inside_the_picture() -> None:
     chart = chart_of(run())
-    assert all(0 < x < WIDTH for x, _ in chart.x_ticks) and all(0 < y < HEIGHT for y, _ in chart.y_ticks)
+    assert all(0 < x < WIDTH for x, _ in ticks(chart.x, across=True)) and all(
+        0 < y < HEIGHT for y, _ in ticks(chart.y, across=False)
+    )
     assert all(0 < mark.x < WIDTH and 0 < mark.y < HEIGHT for mark in chart.marks)

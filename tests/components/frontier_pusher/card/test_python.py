@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from components.common.audio.framing import cut_windows
-from components.frontier_pusher.card import EXAMPLE_FILE, write_card, write_example
+from components.common.package.folders import EXAMPLE_FILE
+from components.frontier_pusher.card import write_card, write_example
 from components.frontier_pusher.card.write import LITERT
 from tests.components.frontier_pusher.card.descriptions import FRONT_END, code_blocks, make_description
 from tests.pushed_runs import make_golden

@@ -12,7 +12,7 @@ import pytest
 
 from components.common.store.shards import shard_path, write_shard
 from pipeline.models.lineage.clips import clips_of
-from pipeline.models.outbox import Outcome
+from pipeline.models.sync import Outcome
 from pipeline_runner import main
 from schemas.lineage import LineageGraph, LineageNode
 from schemas.records import Clip
@@ -108,12 +108,12 @@ def test_a_sync_says_what_became_of_each_record(
             Outcome(Path("/o/2"), "day", fault="nobody answers"),
         ]
 
-    monkeypatch.setattr("pipeline.models.outbox.sync", sync)
+    monkeypatch.setattr("pipeline.models.sync.sync", sync)
     assert lineage(pushed, "sync", "--tracking-uri", "http://ada:secret@127.0.0.1:9") == 1
     said = capsys.readouterr()
     assert f"night: sent, MLflow run {'f' * 32}" in said.out
     assert "/o/2: not sent: nobody answers" in said.err
     assert asked == [SimpleNamespace(output=pushed.layout.root, uri="http://127.0.0.1:9")]
-    monkeypatch.setattr("pipeline.models.outbox.sync", lambda *_: [])
+    monkeypatch.setattr("pipeline.models.sync.sync", lambda *_: [])
     assert lineage(pushed, "sync") == 0
     assert "nothing waits" in capsys.readouterr().out

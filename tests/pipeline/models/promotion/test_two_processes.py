@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from components.common.tracking.ledger import who
 from components.common.tracking.stores import open_client
-from pipeline.models.promotion.champion import look, who
+from pipeline.models.promotion.champion import look
 from tests.fork_server import Forked, start_python
 from tests.mlflow_server import MlflowServer
 from tests.pipeline.models.promotion.pushed import NAME, SMALL, STRONG, TINY, number, push_runs

@@ -17,7 +17,8 @@ from components.common.tracking.faults import TrackingFault
 from pipeline.commands.pull import add
 from pipeline.configuration.config_file import ConfigError
 from pipeline.models.registry.files import PUSHED_FILES, Tampered, fetch_files
-from pipeline.models.registry.pull import Pulled, pull, served_tag, sums
+from pipeline.models.registry.pull import Pulled, pull, sums
+from pipeline.models.registry.uses import served_tag
 from tests.pipeline.models.registry.conftest import NAME, PushedRun, changed
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from components.common.tracking import outbox
 from components.common.tracking.stores import open_client
 from pipeline.local.layout import RunLayout
 from pipeline.local.run_folder import FolderHeld
-from pipeline.models.outbox import sync
+from pipeline.models.sync import sync
 from schemas.push_reports import PushReport
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from components.common.tfx.evidence import evidence_of
 from components.common.tracking import outbox
-from components.common.tracking.faults import TrackingFault
-from components.common.tracking.finishing import finish
-from components.common.tracking.sending import send
+from components.common.tracking.delivery import deliver
 from components.common.tracking.stores import Store
 from components.common.tracking.tracker import Tracker
-from components.frontier_pusher.record import verdict_digest
 from pipeline.local.layout import RunLayout
 from pipeline.local.relocation import open_folder
 from pipeline.local.run_folder import exclusive
 from pipeline.models.lineage.export import export_lineage
+from schemas.push_reports import PushReport
 from schemas.run_records import RunRecord
 from schemas.verdicts import Verdict
 
@@ -67,21 +66,14 @@ def _sync_one(layout: RunLayout, folder: Path, tracking_uri: str) -> Outcome:
         return Outcome(folder, "", fault=f"{folder / RunRecord.FILE} cannot be read: {error}")
     if tracking_uri:
         record = record.model_copy(update={"tracking_uri": tracking_uri})
-    try:
-        sent = send(record, folder)
-        finish(record, sent, folder=folder)
-        _refresh_links(layout, record)
-        tracker = Tracker(Store(record.tracking_uri, record.experiment, record.artifact_location))
-        export_lineage(layout, tracker, sent.parent_run_id)
-    except TrackingFault as fault:
-        return Outcome(folder, record.run_name, fault=str(fault))
-    outbox.release(folder)
-    return Outcome(folder, record.run_name, sent.parent_run_id)
+    report, _ = deliver(record, layout.outbox, folder, partial(_tell_folder, layout, record))
+    return Outcome(folder, record.run_name, report.parent_run_id, report.unsent)
 
 
-def _refresh_links(layout: RunLayout, record: RunRecord) -> None:
-    """Lets the report's page lead to MLflow, if it is the page of this record's verdict."""
+def _tell_folder(layout: RunLayout, record: RunRecord, report: PushReport) -> None:
+    """Lets the report's page lead to MLflow, if it is of this record's verdict, and draws the lineage."""
     output = evidence_of(record.output)
     shown = (layout.report / Verdict.FILE).is_file() and Verdict.load(layout.report)
-    if output and shown and verdict_digest(shown) == record.verdict_digest:
+    if output and shown and shown.digest == record.verdict_digest:
         shutil.copy(output / Verdict.LINKS, layout.report)
+    export_lineage(layout, Tracker(Store.of(record)), report.parent_run_id)

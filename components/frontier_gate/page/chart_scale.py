@@ -13,7 +13,7 @@ FEWEST_TICKS = 3
 
 
 @dataclass(frozen=True)
-class Scale:
+class ChartScale:
     """Maps figures to shares of an axis's length, linearly or by logarithm."""
 
     low: float

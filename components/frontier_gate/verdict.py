@@ -43,6 +43,7 @@ def reach_verdict(
     notices: Sequence[str] = (),
     steps: Mapping[str, int] | None = None,
     refused: Sequence[RefusedVariant] = (),
+    unread_baselines: Sequence[str] = (),
 ) -> Verdict:
     """Judges a run, device by device; see :mod:`components.common.frontier.judge` and ``dominance``.
 
@@ -59,6 +60,7 @@ def reach_verdict(
       notices: What a reader must know of how this was judged.
       steps: Optimiser steps behind each candidate's weights.
       refused: Files and candidates of which a report could not be read.
+      unread_baselines: Why reports of baselines or reference models could not be read.
 
     Raises:
       ValueError: If reports do not belong together, or goals or axes name what is not there.
@@ -79,7 +81,16 @@ def reach_verdict(
     by_name = {baseline.name: baseline for baseline in baselines}
     unavailable = {task.name for task in comparison.unavailable}
     unread = {name for one in refused for name in (one.point_id, one.point_id.rpartition("/")[0])}
-    check_names(settings, devices, teacher, list(by_name), converted, unavailable, unread)
+    check_names(
+        settings,
+        devices,
+        teacher,
+        list(by_name),
+        converted,
+        unavailable,
+        unread,
+        any_model=bool(unread_baselines),
+    )
     undrawn: dict[str, str] = {}
     draws = read_draws(noss, [axis.task for axis in settings.axes if axis.task], undrawn)
     run = _Run(
@@ -93,6 +104,7 @@ def reach_verdict(
         registered or {},
         steps or {},
         refused,
+        unread_baselines,
     )
     synthetic = any(task.synthetic for task in teacher.tasks)
     digest = benchmark_digest(teacher, comparison.protocol)
@@ -109,7 +121,10 @@ def reach_verdict(
         teacher=teacher_line,
         baselines=[reference_quality(baseline) for baseline in baselines],
         devices=judged,
-        notices=list(notices),
+        notices=[
+            *(f"Judged without a baseline or reference model: {why}" for why in unread_baselines),
+            *notices,
+        ],
         summary=" ".join(device.summary for device in judged),
     )
 
@@ -140,6 +155,7 @@ class _Run:
     registered: Mapping[str, Sequence[RegisteredVersion]]
     steps: Mapping[str, int]
     refused: Sequence[RefusedVariant]
+    unread_baselines: Sequence[str]
 
     def on_device(self, latency: LatencyReport, settings: GateDemands, measure: Measure) -> DeviceVerdict:
         """The decision on one device."""
@@ -163,6 +179,7 @@ class _Run:
             {variant.point_id: variant.reason for variant in refused},
             find_champions(registered, incumbents, points),
             compared_of(self.comparison),
+            unread_baselines=self.unread_baselines,
         )
         there = goal_references.points
         rounds = {one.key: log_rounds(one) for one in latency.measurements if one.key in there}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import logging
+from typing import TYPE_CHECKING
 
 from components.audio_ingest.ontology import Ontology, OntologyError, read_class_labels, read_ontology
-from components.audio_ingest.sources import CorpusSources
 from components.common.audio.places import PlaceError, is_file
+
+if TYPE_CHECKING:
+    from components.audio_ingest.sources import CorpusSources
 
 _logger = logging.getLogger("tinytrill.audio_ingest")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from components.audio_ingest.ontology import Node, Ontology, OntologyError, read_class_labels, read_ontology
-from components.audio_ingest.segment_rows import MID
+from components.audio_ingest.row_labels import MID
 from components.audio_ingest.settings import SPEECH, AudioIngestSettings
 from components.common.audio.intake_report import IngestError
 from components.common.audio.places import PlaceError, is_file

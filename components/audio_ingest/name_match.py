@@ -63,7 +63,10 @@ def match_names(settings: AudioIngestSettings, key: str = "audio_ingest") -> Nam
     sources = CorpusSources.of(settings, settings.root)
     everything = settings.model_copy(update={"labels": "all", "exclude_labels": ()})
     labels = label_filter(everything, sources.ontology, sources.strong_labels, key)
-    tables = [ask(files, labels, first=_ROWS).table for files in sources.segments.values()]
+    row_labels = sources.row_labels()
+    tables = [
+        ask(files, labels, first=_ROWS, row_labels=row_labels).table for files in sources.segments.values()
+    ]
     index = _sample(sources.audio, LAYOUTS[find_layout(sources.audio, settings.layout).name])
     fitting = index.in_unit_of(tables).fitting(tables)
     example = printable(from_text(index.table["member"][0].as_py())) if len(index) else "none"

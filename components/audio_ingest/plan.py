@@ -87,8 +87,12 @@ def plan_ingestion(
       PlaceError: If one cannot be read.
     """
     others = [file for split, files in sources.segments.items() if split != TRAIN for file in files]
-    held_out = videos([*others, *sources.held_out])
-    rows = {split: ask(files, labels, settings.limit) for split, files in sources.segments.items()}
+    row_labels = sources.row_labels()
+    held_out = videos([*others, *sources.held_out], row_labels)
+    rows = {
+        split: ask(files, labels, settings.limit, row_labels=row_labels)
+        for split, files in sources.segments.items()
+    }
     index = index.in_unit_of([asked.table for asked in rows.values()])
     recordings = settings.files_hold == "recordings"
     plans = {}

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.audio_ingest.labels import LabelFilter
+from components.audio_ingest.row_labels import MIDS_ONLY, RowLabels
 from components.audio_ingest.segment_rows import Segment
 from components.audio_ingest.segments import read_segments
 from components.common.audio.requests import stable_order
@@ -33,7 +34,13 @@ class AskedRows:
     filtered: int
 
 
-def ask(files: Sequence[str], labels: LabelFilter, limit: int = 0, first: int | None = None) -> AskedRows:
+def ask(
+    files: Sequence[str],
+    labels: LabelFilter,
+    limit: int = 0,
+    first: int | None = None,
+    row_labels: RowLabels = MIDS_ONLY,
+) -> AskedRows:
     """Reads the rows of a split.
 
     Args:
@@ -41,6 +48,7 @@ def ask(files: Sequence[str], labels: LabelFilter, limit: int = 0, first: int | 
       labels: Which labels are wanted.
       limit: How many rows at most, chosen by a stable hash; 0: all.
       first: How many rows of each file are looked at; None: all.
+      row_labels: Knows the mids of labels that rows give by name.
 
     Raises:
       SegmentsError: If a file is malformed.
@@ -50,7 +58,7 @@ def ask(files: Sequence[str], labels: LabelFilter, limit: int = 0, first: int | 
     passes: dict[tuple[str, ...], bool] = {}
     filtered = 0
     for number, file in enumerate(files):
-        for segment in islice(read_segments(file), first):
+        for segment in islice(read_segments(file, row_labels), first):
             passing = passes.get(segment.labels)
             if passing is None:
                 passing = passes[segment.labels] = labels.passes(segment.labels)
@@ -61,14 +69,15 @@ def ask(files: Sequence[str], labels: LabelFilter, limit: int = 0, first: int | 
     return AskedRows(_limited(columns.table(), limit), filtered)
 
 
-def videos(files: Sequence[str]) -> pa.Array:
+def videos(files: Sequence[str], row_labels: RowLabels = MIDS_ONLY) -> pa.Array:
     """Ids of all videos of segments files, whatever their labels.
 
     Raises:
       SegmentsError: If a file is malformed.
       PlaceError: If a file cannot be read.
     """
-    return pa.array(sorted({segment.ytid for file in files for segment in read_segments(file)}), pa.string())
+    segments = (segment for file in files for segment in read_segments(file, row_labels))
+    return pa.array(sorted({segment.ytid for segment in segments}), pa.string())
 
 
 def among(table: pa.Table, known: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 
 YTID = re.compile(r"[A-Za-z0-9_-]+")
-MID = re.compile(r"/[a-z]/[a-z0-9_]+")
 USUAL_ID = 11
 
 # What spreadsheets leave of an id: an error in any language (#NAME?, #REF!, #DIV/0!, #N/A), a formula, a
@@ -83,12 +82,6 @@ def check_id(ytid: str, place: str, usual: bool = False) -> None:
         )
     if not YTID.fullmatch(ytid):
         raise SegmentsError(f"{place}: {ytid!r} is no YouTube id; accepted are letters, digits, '-' and '_'")
-
-
-def check_mid(mid: str, place: str) -> None:
-    """Raises: SegmentsError: if it is no mid."""
-    if not MID.fullmatch(mid):
-        raise SegmentsError(f"{place}: {mid!r} is no label; accepted are mids such as /m/09x0r")
 
 
 def seconds(text: str, what: str, place: str) -> float:

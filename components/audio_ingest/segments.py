@@ -14,13 +14,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from components.audio_ingest.row_labels import MIDS_ONLY, LabelError, RowLabels
 from components.audio_ingest.segment_rows import (
     RUINED,
     USUAL_ID,
     Segment,
     SegmentsError,
     check_id,
-    check_mid,
     seconds,
 )
 from components.audio_ingest.strong_segments import is_strong, read_strong_segments
@@ -30,11 +30,12 @@ from components.common.audio.pointers import pointer
 _FIELDS = 4
 
 
-def read_segments(path: str | Path) -> Iterator[Segment]:
+def read_segments(path: str | Path, row_labels: RowLabels = MIDS_ONLY) -> Iterator[Segment]:
     """Reads the rows of a segments file one after the other.
 
     Args:
       path: Path or URL of a CSV, or of a TSV of the strong set.
+      row_labels: Knows the mids of labels that are given by name.
 
     Raises:
       SegmentsError: With file, line and what is accepted, at the first malformed row, or if there is none.
@@ -50,7 +51,7 @@ def read_segments(path: str | Path) -> Iterator[Segment]:
             if stands_for:
                 raise SegmentsError(f"{path}: {stands_for}")
             rows = read_strong_segments if is_strong(first) else _rows
-            for segment in rows(first, file, name, path):
+            for segment in rows(first, file, name, path, row_labels):
                 none = False
                 yield segment
         except UnicodeDecodeError as error:
@@ -63,7 +64,7 @@ def read_segments(path: str | Path) -> Iterator[Segment]:
         )
 
 
-def _rows(first: str, file: TextIO, name: str, path: str) -> Iterator[Segment]:
+def _rows(first: str, file: TextIO, name: str, path: str, row_labels: RowLabels) -> Iterator[Segment]:
     # The same few thousand sets of labels come again and again: each is checked and held once.
     known: dict[str, tuple[str, ...]] = {}
     lines = _Lines(first, file)
@@ -77,7 +78,7 @@ def _rows(first: str, file: TextIO, name: str, path: str) -> Iterator[Segment]:
             if len(row) != _FIELDS:
                 raise SegmentsError(_other_fields(row, lines.last, place))
             check_id(row[0].strip(), place, usual)
-            segment = _segment(row, f"{name}:{lines.number}", place, known)
+            segment = _segment(row, f"{name}:{lines.number}", place, known, row_labels)
             usual = usual or len(segment.ytid) == USUAL_ID
             yield segment
     except csv.Error as error:
@@ -105,7 +106,9 @@ def _other_fields(row: list[str], line: str, place: str) -> str:
     return f"{place}: {len(row)} fields, {_FIELDS} are needed {needed}"
 
 
-def _segment(row: list[str], source: str, place: str, known: dict[str, tuple[str, ...]]) -> Segment:
+def _segment(
+    row: list[str], source: str, place: str, known: dict[str, tuple[str, ...]], row_labels: RowLabels
+) -> Segment:
     ytid, start, end, labels = (field.strip() for field in row)
     start_s, end_s = seconds(start, "start", place), seconds(end, "end", place)
     if end_s <= start_s:
@@ -114,7 +117,8 @@ def _segment(row: list[str], source: str, place: str, known: dict[str, tuple[str
         )
     mids = known.get(labels)
     if mids is None:
-        mids = known[labels] = tuple(mid.strip() for mid in labels.split(","))
-        for mid in mids:
-            check_mid(mid, place)
+        try:
+            mids = known[labels] = row_labels.all(labels)
+        except LabelError as error:
+            raise SegmentsError(f"{place}: {error}") from error
     return Segment(ytid, start_s, end_s, mids, source)

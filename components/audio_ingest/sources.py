@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.audio_ingest.label_names import display_names
 from components.audio_ingest.labels import CLASS_LABELS, LabelFilter, label_filter
 from components.audio_ingest.layouts import find_layout
 from components.audio_ingest.layouts.base import LayoutError
-from components.audio_ingest.settings import AudioIngestSettings
+from components.audio_ingest.row_labels import RowLabels
+from components.audio_ingest.settings import SPEECH, AudioIngestSettings
 from components.common.audio.fingerprint import fingerprint
 from components.common.audio.intake_report import IngestError
 from components.common.audio.places import PlaceError, is_file, is_folder, join
@@ -57,6 +59,10 @@ class CorpusSources:
     def segment_files(self) -> dict[str, tuple[str, ...]]:
         """All segments files by the setting that names them."""
         return {**self.segments, "held_out": self.held_out}
+
+    def row_labels(self) -> RowLabels:
+        """Knows the labels that rows give by name; that of speech needs no file."""
+        return RowLabels(lambda: {SPEECH: "Speech", **display_names(self)})
 
     def label_filter(self, settings: AudioIngestSettings, key: str = "audio_ingest") -> LabelFilter:
         """The filter of the settings, names looked up in the files that are here.

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import TextIO
 
-from components.audio_ingest.segment_rows import YTID, Segment, SegmentsError, check_id, check_mid, seconds
+from components.audio_ingest.row_labels import LabelError, RowLabels
+from components.audio_ingest.segment_rows import YTID, Segment, SegmentsError, check_id, seconds
 
 HEADER = ("segment_id", "start_time_seconds", "end_time_seconds", "label")
 SEGMENT_S = 10.0
@@ -23,7 +24,9 @@ def is_strong(first: str) -> bool:
     return tuple(field.strip() for field in first.split("\t")) == HEADER
 
 
-def read_strong_segments(first: str, file: TextIO, name: str, path: str) -> Iterator[Segment]:
+def read_strong_segments(
+    first: str, file: TextIO, name: str, path: str, row_labels: RowLabels
+) -> Iterator[Segment]:
     """Reads the segments in the order in which their first events stand there.
 
     Args:
@@ -31,6 +34,7 @@ def read_strong_segments(first: str, file: TextIO, name: str, path: str) -> Iter
       file: What comes after it.
       name: Of the file, for ``source``.
       path: Of the file, for messages.
+      row_labels: Knows the mids of labels that are given by name.
 
     Raises:
       SegmentsError: With file, line and what is accepted, at the first malformed row.
@@ -41,7 +45,7 @@ def read_strong_segments(first: str, file: TextIO, name: str, path: str) -> Iter
     for line, text in enumerate(file, start=2):
         if not text.strip():
             continue
-        segment, mid = _event(text.rstrip("\r\n").split("\t"), f"{path}:{line}")
+        segment, mid = _event(text.rstrip("\r\n").split("\t"), f"{path}:{line}", row_labels)
         lines.setdefault(segment, line)
         labels.setdefault(segment, {})[mid] = None
     for segment, line in lines.items():
@@ -51,12 +55,12 @@ def read_strong_segments(first: str, file: TextIO, name: str, path: str) -> Iter
         yield Segment(found["ytid"], start_s, start_s + SEGMENT_S, tuple(labels[segment]), f"{name}:{line}")
 
 
-def _event(fields: list[str], place: str) -> tuple[str, str]:
+def _event(fields: list[str], place: str, row_labels: RowLabels) -> tuple[str, str]:
     if len(fields) != len(HEADER):
         raise SegmentsError(
             f"{place}: {len(fields)} fields, {len(HEADER)} are needed ({', '.join(HEADER)}, between tabs)"
         )
-    segment, start, end, mid = (field.strip() for field in fields)
+    segment, start, end, label = (field.strip() for field in fields)
     found = _SEGMENT_ID.fullmatch(segment)
     if found is None or not YTID.fullmatch(found["ytid"]):
         if segment.startswith("#"):
@@ -64,5 +68,7 @@ def _event(fields: list[str], place: str) -> tuple[str, str]:
         raise SegmentsError(f"{place}: {segment!r} is no segment; accepted is <YouTube id>_<start in ms>")
     if seconds(end, "end", place) < seconds(start, "start", place):
         raise SegmentsError(f"{place}: the event ends at {end} s, before its start at {start} s")
-    check_mid(mid, place)
-    return segment, mid
+    try:
+        return segment, row_labels.one(label)
+    except LabelError as error:
+        raise SegmentsError(f"{place}: {error}") from error

@@ -51,9 +51,10 @@ class Executor(TaskExecutor[FrontierGate]):
             settings,
             task.run_name,
             rivals,
-            [*reports.notices, *notices],
+            notices,
             total_steps(reports.students),
             reports.refused,
+            reports.unread_baselines,
         )
 
         folder = task.verdict.uri

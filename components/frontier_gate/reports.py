@@ -45,7 +45,7 @@ class Reports:
       latencies: One a device; of one that cannot be read a report that says so.
       beside: Results of baselines and reference models.
       refused: Files and candidates of which a report cannot be read.
-      notices: What a reader must know of reports that are no candidate's.
+      unread_baselines: Why reports of baselines or reference models cannot be read.
     """
 
     teacher: NossReport
@@ -57,7 +57,7 @@ class Reports:
     latencies: list[LatencyReport] = field(default_factory=list)
     beside: list[NossModelResult] = field(default_factory=list)
     refused: list[RefusedVariant] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
+    unread_baselines: list[str] = field(default_factory=list)
 
 
 def read_reports(task: FrontierGate) -> Reports:
@@ -78,12 +78,13 @@ def read_reports(task: FrontierGate) -> Reports:
         try:
             reports.insert(0, NossReport.load(folder))
         except UnreadableReport as error:
-            found.notices.insert(0, f"Judged without a baseline or reference model: {error}")
+            found.unread_baselines.insert(0, str(error))
+            logger.warning("a baseline or reference model is left out: %s", error)
     found.beside += [
         result for report in reports for result in report.results if result.kind in ("baseline", "reference")
     ]
-    for words in (*found.notices, *(f"{one.point_id} is refused: {one.reason}" for one in found.refused)):
-        logger.warning("%s", words)
+    for one in found.refused:
+        logger.warning("%s is refused: %s", one.point_id, one.reason)
     return found
 
 

@@ -40,6 +40,7 @@ def reach_verdict(
     notices: Sequence[str] = (),
     steps: Mapping[str, int] | None = None,
     refused: Sequence[RefusedVariant] = (),
+    unread_baselines: Sequence[str] = (),
 ) -> Verdict:
     """Judges a run, device by device; see :mod:`components.common.frontier.judge` and ``dominance``.
 
@@ -56,6 +57,7 @@ def reach_verdict(
       notices: What a reader must know of how this was judged.
       steps: Optimiser steps behind each candidate's weights.
       refused: Files and candidates of which a report could not be read.
+      unread_baselines: Why reports of baselines or reference models could not be read.
 
     Raises:
       ValueError: If reports do not belong together, or goals or axes name what is not there.
@@ -76,7 +78,16 @@ def reach_verdict(
     unavailable = {task.name for task in comparison.unavailable}
     unread = {name for one in refused for name in (one.point_id, one.point_id.rpartition("/")[0])}
     beside = [baseline.name for baseline in baselines]
-    check_names(settings, devices, teacher, beside, converted, unavailable, unread)
+    check_names(
+        settings,
+        devices,
+        teacher,
+        beside,
+        converted,
+        unavailable,
+        unread,
+        any_model=bool(unread_baselines),
+    )
     undrawn: dict[str, str] = {}
     draws = read_draws(noss, [axis.task for axis in settings.axes if axis.task], undrawn)
     run = _Run(
@@ -90,6 +101,7 @@ def reach_verdict(
         registered or {},
         steps or {},
         refused,
+        unread_baselines,
     )
     synthetic = any(task.synthetic for task in teacher.tasks)
     digest = benchmark_digest(teacher, comparison.protocol)
@@ -106,7 +118,10 @@ def reach_verdict(
         teacher=teacher_line,
         baselines=[reference_quality(baseline) for baseline in baselines],
         devices=judged,
-        notices=list(notices),
+        notices=[
+            *(f"Judged without a baseline or reference model: {why}" for why in unread_baselines),
+            *notices,
+        ],
         summary=" ".join(device.summary for device in judged),
     )
 
@@ -125,6 +140,7 @@ class _Run:
     registered: Mapping[str, Sequence[RegisteredVersion]]
     steps: Mapping[str, int]
     refused: Sequence[RefusedVariant]
+    unread_baselines: Sequence[str]
 
     def on_device(self, latency: LatencyReport, settings: GateDemands, measure: Measure) -> DeviceVerdict:
         """The decision on one device."""
@@ -142,7 +158,14 @@ class _Run:
         registered = self.registered.get(device, ())
         incumbents = find_incumbents(registered, measure, own_files, settings.axes)
         goal_references = references_of(
-            self.teacher, self.beside, self.comparison, points, refused, registered, incumbents
+            self.teacher,
+            self.beside,
+            self.comparison,
+            points,
+            refused,
+            registered,
+            incumbents,
+            self.unread_baselines,
         )
         there = goal_references.points
         rounds = {one.key: log_rounds(one) for one in latency.measurements if one.key in there}

@@ -13,6 +13,7 @@ from components.noss_evaluator.component import NossEvaluator
 from components.noss_evaluator.evaluation import Benchmark, evaluate
 from components.noss_evaluator.subjects import EvaluationSubject, student_subjects, teacher_subject
 from schemas.noss_reports import SanityCheck
+from schemas.settings import UnreadableReport
 from schemas.students import FrontEndSpec
 from schemas.tflite_reports import TfliteReport
 
@@ -32,7 +33,7 @@ class Executor(TaskExecutor[NossEvaluator]):
         uri = task.report.uri
         subjects, front_end = _subjects(task)
         if not subjects:
-            _LOG.warning("nothing to evaluate: the candidate has no accepted variant")
+            _LOG.warning("nothing to evaluate: the candidate has no accepted variant that can be read")
         benchmark = Benchmark(
             examples=task.examples.uri,
             settings=task.settings,
@@ -49,10 +50,14 @@ class Executor(TaskExecutor[NossEvaluator]):
 def _subjects(task: NossEvaluator) -> tuple[list[EvaluationSubject], FrontEndSpec]:
     """The subjects to evaluate and the front end they hear through."""
     settings = task.settings
-    if task.variants:
-        report = TfliteReport.load(task.variants.uri)
-        return student_subjects(task.variants.uri, report, settings.workers), report.front_end
     front_end = task.front_end or FrontEndSpec()
+    if task.variants:
+        try:
+            report = TfliteReport.load(task.variants.uri)
+        except UnreadableReport as error:
+            _LOG.warning("a candidate is left out, and the gate will refuse it: %s", error)
+            return [], front_end
+        return student_subjects(task.variants.uri, report, settings.workers), report.front_end
     if not task.teacher_spec:
         return [baseline_subject(name, settings.workers) for name in settings.baselines], front_end
     spec, trained_uri = task.teacher_spec, task.teacher.uri if task.teacher else None

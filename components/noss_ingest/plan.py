@@ -42,7 +42,7 @@ def plan_ingestion(tasks: Sequence[FoundTask], max_seconds: float) -> NossPlan:
     for task in tasks:
         taken: dict[Hashable, TaskRow] = {}
         for row in stratified_subset(task.rows, task.limit):
-            request = _request(row, task.record.name, max_seconds)
+            request = request_of(row, task.record.name, max_seconds)
             plan.rows[request.group] += 1
             first = taken.setdefault((row.path, row.start_s, row.tfds), row)
             if first is not row:
@@ -57,7 +57,14 @@ def plan_ingestion(tasks: Sequence[FoundTask], max_seconds: float) -> NossPlan:
     return plan
 
 
-def _request(row: TaskRow, task: str, max_seconds: float) -> NossRequest:
+def request_of(row: TaskRow, task: str, max_seconds: float) -> NossRequest:
+    """What a row of a task asks for.
+
+    Args:
+      row: Of its manifest.
+      task: Its name.
+      max_seconds: Longer clips are cut.
+    """
     group = f"{task}/{row.split}"
     return NossRequest(
         group=group,

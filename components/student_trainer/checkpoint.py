@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from components.common.modeling.student import Weights, read_arrays, write_arrays
+from components.common.modeling.student import UnreadableWeights, Weights, read_arrays, write_arrays
 from components.common.store.publishing import publish, sweep
-from schemas.settings import Report
+from schemas.settings import Report, UnreadableReport
 from schemas.training_reports import EpochMetrics
 
 _EPOCH = "epoch-"
@@ -58,12 +58,13 @@ class Checkpoints:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def load(self) -> tuple[TrainingState, Weights, Weights] | None:
-        """The newest complete state: progress, variables, best weights; None if there is none."""
+        """The newest state that can be read: progress, variables, best weights; None if there is none."""
         tried: set[Path] = set()
         while found := [folder for folder in self._found() if folder not in tried]:
             newest = max(found, key=_epochs_of)
             tried.add(newest)
-            with suppress(FileNotFoundError):  # whoever is at the same training has a newer one
+            # Gone, since whoever is at the same training has a newer one; or damaged.
+            with suppress(UnreadableReport, UnreadableWeights):
                 return (
                     TrainingState.read(newest, TrainingState.FILE),
                     read_arrays(newest / "variables.npz"),

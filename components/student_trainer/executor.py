@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from components.common.modeling.student import save_weights
+from components.common.modeling.student import UnreadableWeights, save_weights
 from components.common.store.computed import key_of
 from components.common.tfx.executors import TaskExecutor
 from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.component import StudentTrainer
 from components.student_trainer.distribution import Workers
 from components.student_trainer.training import Training
-from components.student_trainer.warm_start import Start, save_heads
+from components.student_trainer.warm_start import NothingToStartFrom, Start, save_heads
 from components.student_trainer.window_store import open_store
 from schemas.distillation_reports import DistillationSetInfo
+from schemas.settings import UnreadableReport
 from schemas.student_reports import LEAST_EXPLAINED, StudentInfo
 
 log = logging.getLogger("tinytrill.student_trainer")
@@ -44,13 +45,11 @@ class Executor(TaskExecutor[StudentTrainer]):
             checkpoints=Checkpoints.of(scratch, _identity(task, start_uri)),
             workers=workers,
         )
-        failure = StudentInfo.load(start_uri).failure if start_uri else ""
-        if failure:
-            failure = f"{training.spec.candidate_id}: nothing to start from: {failure}"
-            _write_down(training, failure, model_uri)
+        try:
+            training.start = Start.read(start_uri) if start_uri else None
+        except (NothingToStartFrom, UnreadableReport, UnreadableWeights) as error:
+            _write_down(training, f"{training.spec.candidate_id}: nothing to start from: {error}", model_uri)
             return
-        if start_uri:
-            training.start = Start.read(start_uri)
         try:
             trained = training.run()
         except FloatingPointError as error:

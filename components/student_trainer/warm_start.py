@@ -20,6 +20,10 @@ Array = np.ndarray[Any, Any]
 HEADS_FILE = "heads.npz"
 
 
+class NothingToStartFrom(ValueError):
+    """A sibling whose training failed; the message is why."""
+
+
 @dataclass(frozen=True)
 class Start:
     """What a training begins with.
@@ -36,9 +40,18 @@ class Start:
 
     @classmethod
     def read(cls, folder: str) -> Start:
-        """Reads the folder of a ``StudentModel`` artifact."""
+        """Reads the folder of a ``StudentModel`` artifact.
+
+        Raises:
+          NothingToStartFrom: If its training failed.
+          UnreadableReport: If its description cannot be read.
+          UnreadableWeights: If its weights or heads cannot.
+        """
+        if failure := StudentInfo.load(folder).failure:
+            raise NothingToStartFrom(failure)
+        student = load_student(folder)
         digest = hashlib.sha256((Path(folder) / StudentInfo.WEIGHTS).read_bytes()).hexdigest()
-        return cls(load_student(folder), read_arrays(Path(folder) / HEADS_FILE), digest)
+        return cls(student, read_arrays(Path(folder) / HEADS_FILE), digest)
 
 
 def save_heads(heads: Weights, folder: str) -> None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from components.common.tfx.executors import TaskExecutor
 from components.tflite_converter.component import TfliteConverter
 from components.tflite_converter.settings import ConverterSettings, VariantName, split_name
+from schemas.settings import UnreadableReport
 from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport, TfliteVariant
 
 if TYPE_CHECKING:
+    from components.common.modeling.student import Student
     from components.tflite_converter.network import Network
     from components.tflite_converter.proof import Proof
 
@@ -27,16 +29,22 @@ class Executor(TaskExecutor[TfliteConverter]):
     def run(self, task: TfliteConverter) -> None:
         """Makes every variant the settings ask for; a refused one stays in the report with its reason.
 
+        A student whose description cannot be read has no report, and whoever looks for one leaves the
+        candidate out: it must not cost the run's other candidates.
+
         Raises:
-          ValueError: If the student cannot be read, or the held-out windows do not fit it.
+          ValueError: If the held-out windows do not fit the student.
         """
-        convert_student(
-            model_uri=task.model.uri,
-            windows_uri=task.windows.uri,
-            output_uri=task.variants.uri,
-            settings=task.settings,
-            seed=task.seed,
-        )
+        try:
+            convert_student(
+                model_uri=task.model.uri,
+                windows_uri=task.windows.uri,
+                output_uri=task.variants.uri,
+                settings=task.settings,
+                seed=task.seed,
+            )
+        except UnreadableReport as error:
+            _log.warning("a candidate is left out, and the gate will refuse it: %s", error)
 
 
 def convert_student(
@@ -46,21 +54,35 @@ def convert_student(
 
     The seed chooses windows, and makes the noise that the files are asked about.
 
-    A candidate whose training failed has no weights: its report says so and has no variants.
+    A candidate whose training failed, or whose weights cannot be read, has a report that says so, without
+    variants.
+
+    Raises:
+      UnreadableReport: If the student's description cannot be read.
+      ValueError: If the held-out windows do not fit the student.
     """
     try:
         info = StudentInfo.load(model_uri)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"the student in {model_uri} cannot be read: {error}") from error
+    except UnreadableReport as error:
+        raise UnreadableReport(f"the student in {model_uri} cannot be read: {error}") from error
+    from components.common.modeling.student import UnreadableWeights, load_student
+
     folder = Path(output_uri)
     folder.mkdir(parents=True, exist_ok=True)
+    failure, variants = info.failure, []
+    if not failure:
+        try:
+            variants = _variants(load_student(model_uri), windows_uri, folder, settings, seed)
+        except UnreadableWeights as error:
+            failure = f"the student cannot be read: {error}"
+            _log.warning("%s: %s", info.candidate_id, failure)
     report = TfliteReport(
         candidate_id=info.candidate_id,
-        failure=info.failure,
+        failure=failure,
         spec=info.spec,
         front_end=info.front_end,
         parameters=info.parameters,
-        variants=[] if info.failure else _variants(model_uri, windows_uri, folder, settings, seed),
+        variants=variants,
     )
     for variant in report.variants:
         _log.info("%s %s: %s", info.candidate_id, variant.name, _summary(variant))
@@ -69,16 +91,11 @@ def convert_student(
 
 
 def _variants(
-    model_uri: str, windows_uri: str, folder: Path, settings: ConverterSettings, seed: int
+    student: Student, windows_uri: str, folder: Path, settings: ConverterSettings, seed: int
 ) -> list[TfliteVariant]:
-    from components.common.modeling.student import load_student
     from components.tflite_converter.network import Network
     from components.tflite_converter.proof import Proof
 
-    try:
-        student = load_student(model_uri)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"the student in {model_uri} cannot be read: {error}") from error
     proof = Proof.prepare(student, windows_uri, settings, seed)
     network = Network(student, windows_uri, settings, seed)
     return [_variant(name, network, proof, folder) for name in settings.variants]

@@ -29,6 +29,7 @@ from pipeline.kubeflow.run_values import apply
 from pipeline.kubeflow.tasks import known_digests
 from pipeline.local.layout import RunLayout
 from pipeline.local.tracked_run import open_run
+from pipeline.preflight import examine
 from schemas.devices import AdbDevice
 
 log = logging.getLogger("tinytrill.kubeflow")
@@ -44,13 +45,15 @@ def begin(task: ContainerTask, parameters: Mapping[str, str], run_id: str, run_f
       run_folder: Folder that the pods share.
 
     Raises:
-      ConfigError: If sound, a teacher, a device's files or the registry is not there or cannot be used.
+      ConfigError: If sound, a teacher, a device's files or the registry is not there or cannot be used, or
+        what is asked for cannot succeed.
       RunValueError: If a run-time parameter cannot be used.
     """
     properties = apply(parameters, task.values)
     config = validate(json.loads(properties["config_json"]), "the configuration with the run's parameters")
     run = ResolvedRun(config, config, RunLayout(run_folder))
     run.check()
+    examine(run, log.info)
     digests = _asked_anew(run.digests, config, run_id)
     context = open_run(config, run_id, run.provenance)
     keep(context, run_folder, run_id)

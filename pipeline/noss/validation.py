@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.common.audio.decode_job import DecodeJob
 from components.common.audio.errors import AudioError
-from components.common.audio.guarded import decode_all
+from components.common.audio.sounds import decode_files
 from components.noss_ingest.choice import folder_record
 from components.noss_ingest.leaks import fold_of, problems_of, shared_contents
 from components.noss_ingest.manifest import scan_manifest
+from components.noss_ingest.plan import request_of
 from components.noss_ingest.rows import SourceError, SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.splits import with_splits
@@ -126,17 +126,8 @@ def _unusable(rows: Iterable[TaskRow], record: TaskRecord) -> Iterator[str]:
     limits = NossIngestSettings()
     digests = []
     rows = list(rows)
-    jobs = (
-        DecodeJob(
-            row.path,
-            start_seconds=row.start_s,
-            max_seconds=min(row.seconds or limits.max_seconds, limits.max_seconds),
-            min_seconds=limits.min_seconds,
-            silence_peak=limits.silence_peak,
-        )
-        for row in rows
-    )
-    for row, audio in zip(rows, decode_all(jobs, limits.decode_timeout_seconds), strict=True):
+    requests = [request_of(row, record.name, limits.max_seconds) for row in rows]
+    for row, audio in zip(rows, decode_files(requests, limits), strict=True):
         if isinstance(audio, AudioError):
             yield f"{row.place}: {row.path}: {audio}"
             continue

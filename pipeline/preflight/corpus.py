@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from components.audio_ingest.labels import LabelFilter
+from components.audio_ingest.row_labels import RowLabels
 from components.audio_ingest.segment_rows import Segment
 from components.audio_ingest.segments import read_segments
 from components.audio_ingest.settings import AudioIngestSettings
@@ -57,22 +58,31 @@ def read_tables(settings: AudioIngestSettings, key: str = "corpus") -> tuple[Tab
       ConfigError: If a file is no segments file, or no row has a wanted label.
     """
     sources = CorpusSources.of(settings, settings.root)
+    row_labels = sources.row_labels()
     try:
         labels = sources.label_filter(settings, key)
         for file in sources.held_out:
-            for _ in islice(read_segments(file), _ROWS):
+            for _ in islice(read_segments(file, row_labels), _ROWS):
                 pass
     except ValueError as error:
         raise ConfigError(f"{key}.segments.held_out: {error}") from error
-    return tuple(_table(split, files, labels, settings, key) for split, files in sources.segments.items())
+    return tuple(
+        _table(split, _rows(files, row_labels), files, labels, settings, key)
+        for split, files in sources.segments.items()
+    )
 
 
 def _table(
-    split: str, files: tuple[str, ...], labels: LabelFilter, settings: AudioIngestSettings, key: str
+    split: str,
+    rows_of: Iterator[Segment],
+    files: tuple[str, ...],
+    labels: LabelFilter,
+    settings: AudioIngestSettings,
+    key: str,
 ) -> Table:
     rows, taken, seconds, frequent = 0, 0, 0.0, Counter[str]()
     try:
-        for segment in islice(_rows(files), _ROWS):
+        for segment in islice(rows_of, _ROWS):
             rows += 1
             frequent.update(segment.labels)
             if labels.passes(segment.labels):
@@ -93,6 +103,6 @@ def _table(
     return Table(split, rows, taken, seconds, whole)
 
 
-def _rows(files: tuple[str, ...]) -> Iterator[Segment]:
+def _rows(files: tuple[str, ...], row_labels: RowLabels) -> Iterator[Segment]:
     for file in files:
-        yield from read_segments(file)
+        yield from read_segments(file, row_labels)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.common.audio.decode_job import DecodeJob
 from components.common.audio.errors import AudioError
-from components.common.audio.guarded import decode_all
+from components.common.audio.sounds import decode_files
 from components.common.frontier.settings import GateSettings, Goal
+from components.noss_ingest.plan import request_of
 from components.noss_ingest.rows import SourceMissing, TaskRow
 from components.noss_ingest.settings import NossIngestSettings
 from components.noss_ingest.sources import TaskSources
@@ -125,17 +125,7 @@ def _check_readable(name: str, rows: Sequence[TaskRow], settings: NossIngestSett
     files = [row for row in rows if row.path]
     chosen = [files[index * len(files) // _DECODED] for index in range(_DECODED)] if files else []
     there = [row for row in chosen if Path(row.path).is_file()]
-    jobs = (
-        DecodeJob(
-            row.path,
-            start_seconds=row.start_s,
-            max_seconds=min(row.seconds or settings.max_seconds, settings.max_seconds),
-            min_seconds=settings.min_seconds,
-            silence_peak=settings.silence_peak,
-        )
-        for row in there
-    )
-    heard = list(decode_all(jobs, settings.decode_timeout_seconds))
+    heard = list(decode_files([request_of(row, name, settings.max_seconds) for row in there], settings))
     if chosen and all(isinstance(one, AudioError) for one in heard):
         reason = heard[0] if heard else f"there is no file {chosen[0].path}"
         raise ConfigError(

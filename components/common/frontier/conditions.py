@@ -24,6 +24,7 @@ def references_of(
     refused: Iterable[RefusedVariant],
     registered: Sequence[RegisteredVersion],
     incumbents: Sequence[Incumbent],
+    unread_baselines: Sequence[str] = (),
 ) -> GoalReferences:
     """What the goals on a device are held against.
 
@@ -35,6 +36,7 @@ def references_of(
       refused: The run's other variants.
       registered: Versions of the device's registered model; the champion among them is what counts.
       incumbents: Those of them with figures.
+      unread_baselines: Why reports of baselines or reference models could not be read.
     """
     return GoalReferences(
         teacher=teacher,
@@ -43,6 +45,7 @@ def references_of(
         refused={variant.point_id: variant.reason for variant in refused},
         champions=find_champions(registered, incumbents, points),
         compared=compared_of(comparison),
+        unread_baselines=unread_baselines,
     )
 
 

@@ -56,6 +56,7 @@ class GoalReferences:
       champions: The registered champion of each input, where there is one, comparable or not.
       compared: What the comparison of this run's models says.
       draws: Bootstrap draws of the mean quality, of points and champions, by name.
+      unread_baselines: Why reports of baselines or reference models could not be read.
     """
 
     teacher: NossModelResult
@@ -65,6 +66,7 @@ class GoalReferences:
     champions: Mapping[VariantInput, Champion]
     compared: Compared = field(default_factory=Compared)
     draws: Mapping[str, Floats] = field(default_factory=dict)
+    unread_baselines: Sequence[str] = ()
 
     def other(self, goal: Goal, point: FrontierPoint) -> tuple[str, Figure]:
         """Name and figure of what a point is compared with."""
@@ -81,8 +83,12 @@ class GoalReferences:
             other = self.points[goal.against]
             return goal.against, self.own(goal, other)
         candidate = goal.against.rpartition("/")[0]
-        reason = self.refused.get(goal.against) or self.refused.get(candidate) or "it is not there"
-        return goal.against, Figure(None, f"{goal.against} was refused: {reason}")
+        reason = self.refused.get(goal.against) or self.refused.get(candidate)
+        if reason is None and self.unread_baselines:
+            return goal.against, Figure(
+                None, f"no result of {goal.against}: {'; '.join(self.unread_baselines)}"
+            )
+        return goal.against, Figure(None, f"{goal.against} was refused: {reason or 'it is not there'}")
 
     def own(self, goal: Goal, point: FrontierPoint) -> Figure:
         """The figure of a point of this run, or of a registered one."""
@@ -201,8 +207,20 @@ def check_names(
     converted: Sequence[TfliteReport],
     unavailable: Collection[str],
     unread: Collection[str] = (),
+    any_model: bool = False,
 ) -> None:
     """Makes sure that goals and axes name what there is.
+
+    Args:
+      settings: With the goals and axes.
+      devices: That were measured.
+      teacher: Its result, with the tasks that were evaluated.
+      baselines: Names of baselines and reference models.
+      converted: The converter's reports.
+      unavailable: Tasks whose sound was not there.
+      unread: Files and candidates of which a report could not be read.
+      any_model: Whether a goal may be against a name that nothing here has, since a report of baselines could
+        not be read; such a goal is not met.
 
     Raises:
       ValueError: Naming the device, task or model that is not there, and those that are.
@@ -234,7 +252,9 @@ def check_names(
                     f"{goal.metric} cannot be compared with {goal.against!r}: it is not timed or weighed; "
                     "accepted: metric 'quality', 'champion', or a point of the run"
                 )
-        elif goal.against not in variants and not {goal.against, candidate} & (candidates | {*unread}):
+        elif not (
+            any_model or goal.against in variants or {goal.against, candidate} & (candidates | {*unread})
+        ):
             raise ValueError(
                 f"goal against {goal.against!r}: there is no such model; there are "
                 f"{', '.join((TEACHER, CHAMPION, *baselines, *variants))}"

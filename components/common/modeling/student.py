@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,10 @@ from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 
 Weights = list[np.ndarray[Any, Any]]
+
+
+class UnreadableWeights(ValueError):
+    """A file of weights that is not there, is damaged, or holds those of another network."""
 
 
 def build_student(spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float = 0.95) -> Student:
@@ -58,7 +64,8 @@ def load_student(folder: str) -> Student:
     """Reads a student from the folder of a ``StudentModel`` artifact.
 
     Raises:
-      ValueError: If the weights do not fit the network that the parameters describe.
+      UnreadableReport: If its description cannot be read.
+      UnreadableWeights: If its weights cannot, or do not fit the network that the parameters describe.
     """
     info = StudentInfo.load(folder)
     student = build_deployed(info.spec, info.front_end, info.rank)
@@ -66,7 +73,7 @@ def load_student(folder: str) -> Student:
     weights = read_arrays(path)
     expected = [tuple(weight.shape) for weight in student.core.weights]
     if [weight.shape for weight in weights] != expected:
-        raise ValueError(f"{path} does not hold the weights of {info.candidate_id}: shapes differ")
+        raise UnreadableWeights(f"{path} does not hold the weights of {info.candidate_id}: shapes differ")
     student.core.set_weights(weights)
     return student
 
@@ -78,9 +85,16 @@ def write_arrays(path: Path, arrays: Iterable[np.ndarray[Any, Any]]) -> None:
 
 
 def read_arrays(path: Path) -> Weights:
-    """Reads what :func:`write_arrays` wrote; an array of objects (a pickle) is refused."""
-    with np.load(path, allow_pickle=False) as file:
-        return [file[name] for name in sorted(file.files)]
+    """Reads what :func:`write_arrays` wrote; an array of objects (a pickle) is refused.
+
+    Raises:
+      UnreadableWeights: If the file is not there or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[name] for name in sorted(file.files)]
+    except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UnreadableWeights(f"{path} holds no weights that can be read: {error}") from error
 
 
 def _features(

@@ -353,3 +353,15 @@ def test_digest_sees_a_new_clip(tmp_path: Path) -> None:
     assert sources_digest(settings) == before
     (tmp_path / "c/audios/Ynew.wav").touch()
     assert sources_digest(settings) != before
+
+
+def test_rows_that_name_their_labels_are_planned_as_those_of_mids(tmp_path: Path) -> None:
+    root = make_corpus(tmp_path / "c", train=2, evaluate=1)
+    before = plan(root, labels=["Speech"])
+    for path in root.glob("*_segments.csv"):
+        path.write_text(path.read_text().replace("/m/09x0r", "speech"))
+    after = plan(root, labels=["Speech"])
+    assert {split: (one.rows, len(one.requests)) for split, one in after.items()} == {
+        split: (one.rows, len(one.requests)) for split, one in before.items()
+    }
+    assert len(after["train"].requests) == 2

@@ -156,3 +156,24 @@ def test_a_goal_against_a_candidate_that_cannot_be_read_is_not_met(tmp_path: Pat
     (device,) = gate(given, tmp_path, goals=(goal,)).devices
     (judged,) = device.points[0].goals
     assert not judged.met and "variants_001" in judged.note
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("metric", ["quality", "bytes"])
+def test_a_goal_against_a_baseline_that_cannot_be_read_is_not_met(
+    tmp_path: Path, damage: Any, metric: Any
+) -> None:
+    given = inputs(tmp_path)
+    damage(Path(given["baseline_000"][0].uri) / NossReport.FILE)
+    goal = Goal(metric=metric, kind="min_improvement", against="logmel", limit=0.0)
+    (device,) = gate(given, tmp_path, goals=(goal,)).devices
+    assert device.blessed == [] and len(device.points) == 2
+    for point in device.points:
+        (judged,) = point.goals
+        assert not judged.met and f"baseline_000/{NossReport.FILE}" in judged.note
+
+
+def test_a_goal_against_nothing_is_an_error_where_all_can_be_read(tmp_path: Path) -> None:
+    goal = Goal(metric="quality", kind="min_improvement", against="nobody", limit=0.0)
+    with pytest.raises(ValueError, match="goal against 'nobody': there is no such model"):
+        gate(inputs(tmp_path), tmp_path, goals=(goal,))

@@ -518,3 +518,15 @@ def test_a_bare_off_of_yaml_means_off() -> None:
 def test_a_grid_must_rise(grid: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="a grid must rise"):
         StrictProtocol(c_grid=grid)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"\xff\xfe"])
+def test_a_candidate_whose_report_cannot_be_read_has_no_results(
+    examples: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    folder = tmp_path / "variants"
+    folder.mkdir()
+    if content is not None:
+        (folder / TfliteReport.FILE).write_bytes(content)
+    variants = _artifact(schemas.TfliteVariants, folder)
+    assert _run(examples, tmp_path / "out", "student", variants=variants).results == []

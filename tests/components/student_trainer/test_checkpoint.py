@@ -110,3 +110,13 @@ def test_a_checkpoint_that_goes_while_it_is_read_gives_way_to_a_newer_one(
 
     monkeypatch.setattr(checkpoint, "read_arrays", read)
     assert _done(checkpoints) == 2
+
+
+@pytest.mark.parametrize("file", ["progress.json", "variables.npz", "best.npz"])
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"PK\x03\x04 cut short"])
+def test_a_checkpoint_that_cannot_be_read_is_none(tmp_path: Path, file: str, content: bytes | None) -> None:
+    checkpoints = Checkpoints.of(str(tmp_path), "key")
+    _save(checkpoints, 1)
+    (path,) = checkpoints.folder.glob(f"*/{file}")
+    path.unlink() if content is None else path.write_bytes(content)
+    assert checkpoints.load() is None

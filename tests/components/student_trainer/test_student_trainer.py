@@ -14,7 +14,7 @@ import pytest
 from tfx.types import channel_utils
 
 from components.common.modeling import bottleneck
-from components.common.modeling.student import load_student
+from components.common.modeling.student import build_deployed, load_student, save_weights
 from components.student_trainer import executor
 from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.component import StudentTrainer
@@ -22,6 +22,7 @@ from components.student_trainer.executor import Executor
 from components.student_trainer.losses import target_weights
 from components.student_trainer.settings import BatchAugmentation, LossWeights, TrainingSettings
 from components.student_trainer.training import Training
+from components.student_trainer.warm_start import save_heads
 from components.student_trainer.window_store import open_store
 from schemas.artifacts import DistillationSet, StudentModel
 from schemas.distillation_reports import DistillationSetInfo
@@ -292,6 +293,24 @@ def test_a_candidate_that_breaks_is_written_down_as_failed(
     warm = PLAIN.model_copy(update={"warm_start": PLAIN.candidate_id})
     follower = StudentInfo.load(execute(tmp_path, distillation_set, warm, settings, start=broken))
     assert follower.failure.startswith("tiny-w0.25-gap-e32-warm: nothing to start from: tiny-w0.25-gap-e32:")
+
+
+@pytest.mark.parametrize("damaged", [StudentInfo.FILE, StudentInfo.WEIGHTS, "heads.npz"])
+def test_a_sibling_that_cannot_be_read_is_nothing_to_start_from(
+    distillation_set: str, tmp_path: Path, damaged: str
+) -> None:
+    start = tmp_path / "start"
+    info = _training(distillation_set, tmp_path).failed("a failure")
+    info.model_copy(update={"failure": ""}).save(start)
+    save_weights(build_deployed(info.spec, info.front_end, info.rank), str(start))
+    save_heads([np.zeros((32, 8), np.float32)], str(start))
+    (start / damaged).write_bytes(b"{")
+    warm = PLAIN.model_copy(update={"warm_start": PLAIN.candidate_id})
+    follower = StudentInfo.load(
+        execute(tmp_path, distillation_set, warm, TrainingSettings(), start=str(start))
+    )
+    assert follower.failure.startswith("tiny-w0.25-gap-e32-warm: nothing to start from: ")
+    assert f"{start / damaged}" in follower.failure
 
 
 def test_windows_shorter_than_a_patch_are_refused(distillation_set: str, tmp_path: Path) -> None:

@@ -30,6 +30,13 @@ pytestmark = pytest.mark.slow  # each student is really converted
 NAMES = list(get_args(VariantName))
 
 
+def _execute(model_uri: str, windows_uri: str, folder: Path, settings: ConverterSettings) -> None:
+    model, windows, output = StudentModel(), DistillationSet(), TfliteVariants()
+    model.uri, windows.uri, output.uri = model_uri, windows_uri, str(folder)
+    inputs = {"model": [model], "windows": [windows]}
+    Executor().Do(inputs, {"variants": [output]}, {"settings": settings.to_parameter(), "code_digest": ""})
+
+
 @pytest.mark.parametrize("student", ["plain", "quantised"])
 def test_every_variant_is_proven(student: str, request: pytest.FixtureRequest) -> None:
     converted: Converted = request.getfixturevalue(student)
@@ -168,11 +175,7 @@ def test_do_again_gives_the_same_bytes_and_refuses_what_is_below_its_floor(
 ) -> None:
     perfect = ParityFloor(cosine_mean=1, cosine_min=1)
     settings = ConverterSettings(variants=("core-float32", "core-dynamic"), dynamic_floor=perfect)
-    model, windows, output = StudentModel(), DistillationSet(), TfliteVariants()
-    model.uri, windows.uri, output.uri = plain.model_uri, plain.windows_uri, str(tmp_path)
-    inputs = {"model": [model], "windows": [windows]}
-
-    Executor().Do(inputs, {"variants": [output]}, {"settings": settings.to_parameter(), "code_digest": ""})
+    _execute(plain.model_uri, plain.windows_uri, tmp_path, settings)
 
     report = TfliteReport.load(str(tmp_path))
     kept, refused = report.variants
@@ -212,6 +215,31 @@ def test_a_file_that_does_not_run_is_refused(
 def test_an_unreadable_student_is_an_error(plain: Converted, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"student in {tmp_path} cannot be read"):
         convert_student(str(tmp_path), plain.windows_uri, str(tmp_path / "out"), plain.settings)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"\xff\xfe"])
+def test_a_student_that_cannot_be_read_costs_no_other_candidate(
+    plain: Converted, tmp_path: Path, content: bytes | None
+) -> None:
+    student = tmp_path / "student"
+    student.mkdir()
+    if content is not None:
+        (student / StudentInfo.FILE).write_bytes(content)
+    _execute(str(student), plain.windows_uri, tmp_path / "out", plain.settings)
+    assert not (tmp_path / "out" / TfliteReport.FILE).exists()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut short", b"\xff\xfe"])
+def test_weights_that_cannot_be_read_are_a_failure_of_the_candidate(
+    plain: Converted, tmp_path: Path, content: bytes | None
+) -> None:
+    StudentInfo.load(plain.model_uri).save(str(tmp_path))
+    if content is not None:
+        (tmp_path / StudentInfo.WEIGHTS).write_bytes(content)
+    report = convert_student(str(tmp_path), plain.windows_uri, str(tmp_path / "out"), plain.settings)
+    assert report.variants == []
+    assert f"{tmp_path / StudentInfo.WEIGHTS} holds no weights that can be read" in report.failure
+    assert TfliteReport.load(str(tmp_path / "out")) == report
 
 
 def test_windows_that_do_not_fit_are_an_error(plain: Converted, tmp_path: Path) -> None:

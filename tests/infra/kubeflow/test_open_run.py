@@ -18,6 +18,7 @@ from pipeline.kubeflow.compile import marked
 from pipeline.local.layout import RunLayout
 from schemas.run_context import RunContext
 from tests.infra.kubeflow.executor_inputs import executor_input, told
+from tests.pipeline.preflight.test_preflight import configuration, write_sources
 
 pytestmark = pytest.mark.slow
 
@@ -165,3 +166,23 @@ def test_what_the_cluster_does_not_hold_is_refused_before_anything_is_recorded(
     assert reason in last
     assert not (launcher / "shared").exists()
     assert [one.name for one in MlflowClient(store).search_experiments()] == ["Default"]
+
+
+def test_a_run_that_cannot_succeed_is_refused_before_anything_is_recorded(
+    launcher: Path, store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_sources(launcher / "sources")
+    places = {"data_root": str(root), "teacher_root": str(root)}
+    hopeless = configuration(root, launcher, gate={"required_tasks": ["nosuch"]}, noss={"root": "noss"})
+    assert opened(launcher, config=str(hopeless), **places) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("refused: OpenRun: ")
+    assert "gate.required_tasks.0: 'nosuch' is none of the tasks whose sound is here" in last
+    assert not (launcher / "shared").exists()
+    assert [one.name for one in MlflowClient(store).search_experiments()] == ["Default"]
+
+    assert opened(launcher, config=str(configuration(root, launcher)), **places) == 0
+    assert (
+        "INFO tinytrill.kubeflow: distillation.teacher: teacher answers with 3 dimensions"
+        in capsys.readouterr().err
+    )

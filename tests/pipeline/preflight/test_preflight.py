@@ -23,8 +23,11 @@ from tests.pipeline.made_up_tasks import make_task
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sources(tmp_path_factory.mktemp("preflight"))
+
+
+def write_sources(root: Path) -> Path:
     """A corpus, two tasks and a teacher."""
-    root = tmp_path_factory.mktemp("preflight")
     make_corpus(root / "corpus", 6, 3)
     make_task(root / "noss" / "pitch", (200, 400), 0)
     make_task(root / "noss" / "tone", (300, 600), 99)

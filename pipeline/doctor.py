@@ -1,4 +1,4 @@
-"""What of this machine a run can use."""
+"""Which parts of this machine a run can use."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def _check_device(serial: str, rest: str, of_this_serial: int) -> Check:
     if state == "device":
         return Check("Android device", "ok", detail, required=False)
     advice = "unlock it and allow USB debugging" if state == "unauthorized" else advice_for(state)
-    advice = advice or "plug it in anew"
+    advice = advice or "plug it in again"
     return Check("Android device", "warn", f"{detail}: {state}", advice, required=False)
 
 

@@ -67,5 +67,5 @@ def require_patch(name: str, frames: int, mels: int, least_frames: int, least_me
     if frames < least_frames or mels < least_mels:
         raise ValueError(
             f"a patch of {frames} frames x {mels} mels is too short for {name}: "
-            f"it needs {least_frames} frames x {least_mels} mels at the least"
+            f"it needs {least_frames} frames x {least_mels} mels at least"
         )

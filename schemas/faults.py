@@ -25,7 +25,7 @@ _NAMED = 3
 ROUNDING = 1e-6
 
 Figures = Mapping[str, float | None]
-"""Figures by name; None: not told."""
+"""Figures by name; None: not reported."""
 
 
 def malformed(report: Report) -> list[str]:
@@ -90,14 +90,16 @@ def differs(name: str, value: float, expected: float, of: str) -> list[str]:
 
 
 def no_sha256(name: str, value: str) -> list[str]:
-    """Says that a text is no sha256."""
-    return [] if _SHA256.fullmatch(value) else [f"{name} {value!r} is no sha256 (64 hexadecimal digits)"]
+    """Says that a text is not a sha256."""
+    return [] if _SHA256.fullmatch(value) else [f"{name} {value!r} is not a sha256 (64 hexadecimal digits)"]
 
 
 def no_digest(name: str, value: str) -> list[str]:
-    """Says that a text is no digest."""
+    """Says that a text is not a digest."""
     return (
-        [] if _DIGEST.fullmatch(value) else [f"{name} {value!r} is no digest (16 to 64 hexadecimal digits)"]
+        []
+        if _DIGEST.fullmatch(value)
+        else [f"{name} {value!r} is not a digest (16 to 64 hexadecimal digits)"]
     )
 
 

@@ -33,7 +33,7 @@ class CorpusLayout(Report):
 
     name: str = Field(description="Name of the layout.")
     form: str = Field(description="How its files are called.")
-    chosen: Literal["detected", "configured"] = Field(description="Whether it was told from a sample.")
+    chosen: Literal["detected", "configured"] = Field(description="Whether it was detected from a sample.")
     looked_at: int = Field(description="Names in the sample; shards, where clips are in shards.")
     fitting: int = Field(description="Of which follow the layout.")
     examples: list[str] = Field(description="Some of these.")

@@ -133,7 +133,7 @@ def report_faults(report: LatencyReport) -> list[str]:
         f"session {one.session}: {words}" for one in report.conditions for words in _session_faults(one)
     ]
     numbers = Counter(one.session for one in report.conditions)
-    found += [f"session {number} is told {count} times" for number, count in numbers.items() if count > 1]
+    found += [f"session {number} is reported {count} times" for number, count in numbers.items() if count > 1]
     return found + _reference_faults(report)
 
 
@@ -151,7 +151,7 @@ def faults_in_report(measured: LatencyMeasurement, report: LatencyReport) -> lis
         found.append(f"it is also reported to have failed: {report.failures[measured.key]}")
     sessions = _sessions_of(measured, report)
     if len(sessions) != measured.sessions:
-        return [*found, f"of its {measured.sessions} sessions {len(sessions)} are told"]
+        return [*found, f"of its {measured.sessions} sessions {len(sessions)} are reported"]
     found += _session_set_faults(sessions, report)
     reference_ms = [one.reference_ms for one in sessions if one.reference_ms]
     if len(reference_ms) == len(measured.session_ms) and report.reference:
@@ -165,7 +165,7 @@ def _validity_faults(measured: LatencyMeasurement, report: LatencyReport) -> lis
         found.append(f"it is called valid, with reasons against it: {'; '.join(measured.reasons)}")
     if not measured.sessions == len(measured.session_ms) >= report.sessions:
         found.append(
-            f"{report.sessions} sessions were asked for, it says {measured.sessions} and has figures of "
+            f"{report.sessions} sessions were requested, it says {measured.sessions} and has figures of "
             f"{len(measured.session_ms)}"
         )
     runs = measured.sessions * max(report.min_runs, report.rounds)
@@ -202,7 +202,7 @@ def _reference_faults(report: LatencyReport) -> list[str]:
         sessions = _sessions_of(reference, report)
         found += _session_set_faults(sessions, report)
         if not _same_sessions(reference.session_ms, sessions):
-            found.append("its sessions are not those that are told")
+            found.append("its sessions are not those that are reported")
     return [f"the reference model: {words}" for words in found]
 
 

@@ -26,7 +26,7 @@ class Machine(Report):
     profile: str = Field(description="Name of the device in the configuration.")
     backend: Literal["host", "adb"] = Field(description="What ran the models; of a replay the recorded one.")
     name: str = Field(description="Processor or device.")
-    soc: str = Field("", description="System on chip; empty if not told.")
+    soc: str = Field("", description="System on chip; empty if not reported.")
     os: str = Field(description="Operating system and build.")
     runtime: str = Field(description="As in 'LiteRT 2.3.0'.")
     delegate: str = Field("", description="Who computes: XNNPACK, GPU, NNAPI, none.")
@@ -69,11 +69,11 @@ class SessionConditions(Report):
     )
     preemptions: int | None = Field(
         None,
-        description="Times that the processor was taken from a model while it was timed; none: not told.",
+        description="Times that the processor was taken from a model while it was timed; none: not reported.",
     )
     reference_ms: float | None = Field(None, description="The reference model's typical latency.")
     reference_mean_ms: float | None = Field(None, description="Its mean over all invocations.")
-    reference_p95_ms: float | None = Field(None, description="Its 95th percentile; none: not told.")
+    reference_p95_ms: float | None = Field(None, description="Its 95th percentile; none: not reported.")
     drift: float | None = Field(
         None,
         description="Common to all models, against the attempt's middle session: 1.1 is 10 % slower.",
@@ -86,7 +86,7 @@ class ColdStart(Report):
 
     init_ms: float = Field(description="Load, allocate and prepare.")
     first_ms: float = Field(description="First invocation.")
-    peak_mib: float | None = Field(description="Peak memory above an idle runtime's; none: not told.")
+    peak_mib: float | None = Field(description="Peak memory above an idle runtime's; none: not reported.")
 
 
 class LatencyMeasurement(Report):
@@ -105,16 +105,17 @@ class LatencyMeasurement(Report):
     n: int = Field(description="Timed invocations over all sessions.")
     seconds: float = Field(0.0, description="Timed seconds over all sessions.")
     statistic: Statistic = Field(
-        "median", description="Typical latency: of a tool that tells no median it is the mean."
+        "median", description="Typical latency: of a tool that reports no median it is the mean."
     )
-    p50_ms: float | None = Field(description="None where the tool tells means only.")
+    p50_ms: float | None = Field(description="None where the tool reports means only.")
     p90_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
     mean_ms: float
     intervals_ms: dict[str, tuple[float, float]] = Field(
         default_factory=dict,
-        description="95 % intervals over the sessions, of p50, p90, p95, p99 and mean where they are told.",
+        description="95 % intervals over the sessions, of p50, p90, p95, p99 and mean where they are "
+        "reported.",
     )
     spread_low_ms: float = Field(description="Lower end of the typical latency's 95 % interval.")
     spread_high_ms: float = Field(description="Upper end of the typical latency's 95 % interval.")
@@ -131,12 +132,12 @@ class LatencyMeasurement(Report):
     ratio: float = Field(description="Typical latency over the reference model's, in the same rounds.")
     ratio_low: float = Field(description="Lower end of its 95 % interval.")
     ratio_high: float = Field(description="Upper end of its 95 % interval.")
-    sound_seconds: float = Field(0.0, description="Sound that one invocation hears.")
+    sound_seconds: float = Field(0.0, description="Sound that one invocation covers.")
     init_ms: float = Field(description="Load, allocate and prepare: middle of the sessions' cold starts.")
     first_ms: float = Field(description="First invocation: middle of the sessions' cold starts.")
     peak_mib: float | None = Field(
         description="Peak memory of the process above an idle runtime's: middle of the sessions' cold "
-        "starts; none: not told."
+        "starts; none: not reported."
     )
     init_low_ms: float | None = Field(None, description="Lower end of init_ms' 95 % interval.")
     init_high_ms: float | None = Field(None, description="Upper end of init_ms' 95 % interval.")

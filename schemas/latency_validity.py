@@ -38,9 +38,9 @@ def busy(p50_ms: float | None, mean_ms: float, p95_ms: float | None, limit: floa
     """Why the reference network's figures show a busy host; empty if they do not.
 
     Args:
-      p50_ms: The reference network's median; None: not told.
+      p50_ms: The reference network's median; None: not reported.
       mean_ms: Its mean.
-      p95_ms: Its 95th percentile; None: not told.
+      p95_ms: Its 95th percentile; None: not reported.
       limit: Largest share of its time that it may lose.
     """
     share = lost_share(p50_ms, mean_ms, p95_ms)

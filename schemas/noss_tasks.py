@@ -122,7 +122,7 @@ class TaskRecord(Settings):
     )
     duplicates: Literal["refuse", "leave_out"] = Field(
         "refuse",
-        description="What becomes of the same sound in two splits; leave_out: the evaluator leaves it out of "
+        description="What happens to the same sound in two splits; leave_out: the evaluator leaves it out of "
         "train and validation. For data sets whose splits are published as they are.",
     )
     sources: tuple[TaskSourceSpec, ...] = Field(
@@ -170,7 +170,7 @@ def read_record(path: str | Path, **unless_given: Any) -> TaskRecord:
     except YamlError as error:
         raise TaskRecordError(str(error)) from error
     if not isinstance(content, dict):
-        raise TaskRecordError(f"{path}: holds {bounded(content)}; accepted is a mapping of a task's keys")
+        raise TaskRecordError(f"{path}: holds {bounded(content)}; accepted: a mapping of a task's keys")
     try:
         return TaskRecord.model_validate({**unless_given, **content})
     except ValidationError as error:
@@ -181,7 +181,7 @@ def read_record(path: str | Path, **unless_given: Any) -> TaskRecord:
 def _describe(fault: Any) -> str:
     place = ".".join(map(str, fault["loc"])) or "the record"
     if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        return f"{place}: unknown key; accepted are {', '.join(TaskRecord.model_fields)}"
+        return f"{place}: unknown key; accepted: {', '.join(TaskRecord.model_fields)}"
     if isinstance(fault["input"], dict | Settings):
         return f"{place}: {fault['msg']}"
     return f"{place}: {bounded(fault['input'])} is refused: {fault['msg']}"

@@ -60,7 +60,7 @@ class ModelDescription(ReportFile):
     parameters: int
     spec: StudentSpec
     front_end: FrontEndSpec
-    window_samples: int = Field(description="Samples of a window: what one invocation hears.")
+    window_samples: int = Field(description="Samples of a window: what one invocation takes.")
     hop_samples: int = Field(description="Samples between the windows of a longer clip.")
     inputs: list[TensorInfo]
     outputs: list[TensorInfo]
@@ -71,7 +71,8 @@ class ModelDescription(ReportFile):
     teacher_digest: str = Field(description="sha256 over the teacher's files.")
     licences: Licences = Field(description="As far as they were stated.")
     target_variance_explained: float | None = Field(
-        None, description="Share of its held-out targets' variance that the student explains; None: not told."
+        None,
+        description="Share of its held-out targets' variance that the student explains; None: not reported.",
     )
     clips: int = Field(0, description="Clips of the corpus it learnt from; 0: not counted.")
     hours: float = Field(0.0, description="Hours of them.")

@@ -19,14 +19,14 @@ _MAX_INTEGER = 2**63
 
 
 class YamlError(ValueError):
-    """Text that is no YAML, or more than is accepted; the message has the place and the line."""
+    """Text that is not YAML, or more than is accepted; the message has the place and the line."""
 
 
 def read_yaml(path: Path) -> Any:
     """Reads a file as :func:`parse_yaml` reads text.
 
     Raises:
-      YamlError: If the file cannot be read, is too large, is no UTF-8 text or is refused by the parser.
+      YamlError: If the file cannot be read, is too large, is not a UTF-8 text or is refused by the parser.
     """
     try:
         with path.open("rb") as file:
@@ -99,7 +99,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> yaml.Node:
         event = self.peek_event()
         if self._level == MAX_DEPTH:
-            raise _Refused(event, f"more than {MAX_DEPTH} levels deep; accepted are so many")
+            raise _Refused(event, f"more than {MAX_DEPTH} levels deep; accepted: so many")
         self._level += 1
         node = super().compose_node(parent, index)
         self._level -= 1
@@ -110,7 +110,7 @@ class _Loader(yaml.SafeLoader):
         else:
             self._measured[node] = self._measure(node)
         if self._level + self._measured[node][0] > MAX_DEPTH:
-            raise _Refused(event, f"more than {MAX_DEPTH} levels deep; accepted are so many")
+            raise _Refused(event, f"more than {MAX_DEPTH} levels deep; accepted: so many")
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
@@ -124,7 +124,7 @@ class _Loader(yaml.SafeLoader):
                 raise _Refused(
                     key,
                     f"the key {bounded(key.value)} is given at line {seen.start_mark.line + 1} already; "
-                    "accepted is each key once",
+                    "accepted: each key once",
                 )
         return node
 
@@ -136,7 +136,7 @@ class _Loader(yaml.SafeLoader):
                 raise
             kind = node.tag.rpartition(":")[2]
             raise _Refused(
-                node, f"{bounded(node.value)} is no value of YAML's type {bounded_text(kind)}"
+                node, f"{bounded(node.value)} is not a value of YAML's type {bounded_text(kind)}"
             ) from None
         if isinstance(value, int) and abs(value) >= _MAX_INTEGER:
             raise _Refused(node, f"{bounded(node.value)} is an integer beyond 64 bits")

@@ -53,7 +53,7 @@ def onnx_data_files(path: str | Path) -> list[Path]:
     for name in sorted(names):
         if "\0" in name or not (folder / name).resolve().is_relative_to(folder.resolve()):
             raise ValueError(
-                f"{path} keeps weights in {name!r}, which lies outside of its folder; accepted are files "
+                f"{path} keeps weights in {name!r}, which lies outside of its folder; accepted: files "
                 f"inside {folder}: save the model with its weights beside it"
             )
     return [folder / name for name in sorted(names)]

@@ -26,7 +26,7 @@ class _Windowed(_Named):
     window_samples: int = Field(
         0,
         ge=0,
-        description="Samples the teacher hears at once (16 kHz): longer sound is cut into windows whose "
+        description="Samples the teacher takes at a time (16 kHz): longer sound is cut into windows whose "
         "vectors are averaged, shorter sound is padded with zeros; 0: the length the file fixes, or any.",
     )
     hop_samples: int = Field(0, ge=0, description="Samples between such windows; 0: they lie side by side.")
@@ -118,7 +118,7 @@ class SlidingWindows(Settings):
     hop: int = Field(ge=1, description="Frames between windows.")
     pool: Literal["mean", "flatten"] = Field(
         "mean",
-        description="What becomes of the windows' vectors; flatten keeps their order, which a student that "
+        description="What happens to the windows' vectors; flatten keeps their order, which a student that "
         "averages over time cannot follow.",
     )
 
@@ -145,7 +145,7 @@ class TfliteTeacher(_Windowed):
     @classmethod
     def _first_hears_waveform(cls, stages: tuple[TfliteStage, ...]) -> tuple[TfliteStage, ...]:
         if stages[0].windows is not None:
-            raise ValueError("the first stage hears the waveform: use window_samples in place of windows")
+            raise ValueError("the first stage takes the waveform: use window_samples in place of windows")
         return stages
 
 
@@ -194,7 +194,7 @@ class HuggingFaceTeacher(_Windowed):
                 " a folder"
             )
         if self.layer == ():
-            raise ValueError("layer is an empty list; accepted are last, an index or a list of indices")
+            raise ValueError("layer is an empty list; accepted: last, an index or a list of indices")
         return self
 
 

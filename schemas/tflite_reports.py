@@ -64,7 +64,7 @@ class TfliteVariant(Report):
     bytes: int
     inputs: list[TensorInfo]
     outputs: list[TensorInfo]
-    operators: dict[str, int] = Field(description="Operators of the file and how often each stands there.")
+    operators: dict[str, int] = Field(description="Operators of the file and how often each occurs.")
     int8_tensors: list[str] = Field(description="Weight tensors stored as int8.")
     parity: Parity | None
     behaviour: list[Behaviour]

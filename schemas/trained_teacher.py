@@ -19,7 +19,7 @@ class TrainedTeacherInfo(Report):
     WEIGHTS: ClassVar[str] = "teacher.weights.h5"
 
     network: ResNetSpec = Field(description="The network.")
-    front_end: FrontEndSpec = Field(description="The front end it hears through.")
+    front_end: FrontEndSpec = Field(description="Its front end.")
     parameters: int = Field(description="Weights of the network, moving averages included.")
     seed: int = Field(description="Of initialisation, order and pairs.")
     clips: dict[str, int] = Field(description="Clips long enough for a pair, by split.")

@@ -24,7 +24,7 @@ class TrainingEvent(Report):
     kind: EventKind
     candidate_id: str
     parameters: dict[str, str] = Field(default_factory=dict, description="Of the student, when it begins.")
-    epochs: int = Field(0, description="Epochs planned at the most.")
+    epochs: int = Field(0, description="Epochs planned at most.")
     epoch: EpochMetrics | None = Field(None, description="Of the epoch that ended.")
     second: float = Field(0.0, description="Seconds of training up to here, interruptions left out.")
     failure: str = Field("", description="Why it ended without a student.")

@@ -61,7 +61,7 @@ class FrontierPoint(Report):
     latency_ms: float = Field(description="Typical latency of a window.")
     latency_low_ms: float
     latency_high_ms: float
-    latency_n: int = Field(0, description="Timed invocations behind the latency; 0: not told.")
+    latency_n: int = Field(0, description="Timed invocations behind the latency; 0: not reported.")
     latency_sessions: int = Field(0, description="Sessions they come from.")
     p50_ms: float | None = None
     p90_ms: float | None = None
@@ -76,7 +76,7 @@ class FrontierPoint(Report):
     latency_ratio_high: float = Field(0.0, description="Upper end of the ratio's interval.")
     real_time_factor: float | None = Field(None, description="Seconds of computing for a second of sound.")
     init_ms: float = Field(0.0, description="Load, allocate and prepare.")
-    peak_mib: float | None = Field(description="None: the device does not tell.")
+    peak_mib: float | None = Field(description="None: the device does not report.")
     init_low_ms: float | None = Field(None, description="Lower end of its 95 % interval over the sessions.")
     init_high_ms: float | None = Field(None, description="Upper end.")
     peak_low_mib: float | None = Field(None, description="Lower end of its 95 % interval over the sessions.")
@@ -164,7 +164,7 @@ class Effect(Report):
     level: str = Field(description="Its value.")
     against: str = Field(description="The value it is compared with.")
     effect: float = Field(description="Difference in score; of latency and bytes the ratio, 2 is twice.")
-    low: float = Field(description="Lower end of the 95 % interval, students and test clips drawn anew.")
+    low: float = Field(description="Lower end of the 95 % interval, students and test clips resampled.")
     high: float = Field(description="Upper end of the 95 % interval.")
     students: int = Field(description="Distinct students that have the value.")
     points: int = Field(description="Points that have the value.")

@@ -75,7 +75,7 @@ def _tracked() -> list[Path]:
         ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     if listed.returncode:
-        pytest.skip("not a git checkout, so what is tracked is not known")
+        pytest.skip("not a git checkout, so what is tracked is unknown")
     return [REPOSITORY / name for name in listed.stdout.split("\0") if name and (REPOSITORY / name).is_file()]
 
 

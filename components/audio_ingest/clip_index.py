@@ -98,7 +98,7 @@ class ClipIndex:
       table: A row for each, with the columns of ``SCHEMA``, in the order in which they lie.
       containers: Folders, or shards, by number; as the members in the table, by ``places.to_text``.
       versions: Of each shard; empty where clips are files.
-      strays: What lies there and is no clip.
+      strays: What lies there and is not a clip.
     """
 
     table: pa.Table

@@ -143,5 +143,5 @@ def _hours(value: float) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    """A share in per cent; nothing of nothing is no share."""
+    """A share in per cent; nothing of nothing is not a share."""
     return f"{100 * part / whole:.2f} %" if whole else "\N{EN DASH}"

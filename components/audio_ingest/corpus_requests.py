@@ -28,7 +28,7 @@ class CorpusRequest(ClipRequest):
     Attributes:
       labels: Mids.
       position: Where in its pack it begins: a byte of a tar, a row of a parquet file.
-      size: Its bytes in the pack, or of a file behind a URL; 0 if they are not known.
+      size: Its bytes in the pack, or of a file behind a URL; 0 if they are unknown.
     """
 
     labels: tuple[str, ...]

@@ -89,7 +89,7 @@ def what_files_hold(
         _logger.info("%s: %s; segments are cut out of whole recordings", key, lengths)
         return "recordings"
     raise IngestError(
-        f"{key}.files_hold: detect; {lengths}. Accepted are segments (the beginning of each file is its "
+        f"{key}.files_hold: detect; {lengths}. Accepted: segments (the beginning of each file is its "
         "row's segment) and recordings (the segment is cut out where the row says)"
     )
 

@@ -50,7 +50,7 @@ def label_filter(
         absent.
 
     Raises:
-      IngestError: If the ontology is malformed, or a label is not known.
+      IngestError: If the ontology is malformed, or a label is unknown.
     """
     if settings.labels == "all" and not settings.exclude_labels:
         return LabelFilter(None)

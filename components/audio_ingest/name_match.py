@@ -42,7 +42,7 @@ class NameMatch:
     def __str__(self) -> str:
         sample = "all" if self.whole else "a sample of"
         return (
-            f"{self.rows} rows; of {sample} {self.looked_at} clips {self.fitting} are asked for by a row, "
+            f"{self.rows} rows; of {sample} {self.looked_at} clips {self.fitting} are named by a row, "
             f"for example {self.example}"
         )
 
@@ -77,7 +77,7 @@ def match_names(settings: AudioIngestSettings, key: str = "audio_ingest") -> Nam
     if complete and len(index) and not fitting:
         row = tables[0].slice(0, 1).to_pylist()[0]
         raise IngestError(
-            f"{key}.audio: no row asks for any of the {len(index)} clips in {printable(sources.audio)}, for "
+            f"{key}.audio: no row refers to any of the {len(index)} clips in {printable(sources.audio)}, for "
             f"example {example}; rows are like {row['clip_id']} (id, start and end in milliseconds)"
         )
     return match

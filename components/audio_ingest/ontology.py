@@ -53,10 +53,10 @@ class Ontology:
             return label
         found = [mid for mid, node in self.nodes.items() if node.name.lower() == label.lower()]
         if len(found) > 1:
-            raise OntologyError(f"{label!r} names {len(found)} labels, {', '.join(found)}; accepted are mids")
+            raise OntologyError(f"{label!r} names {len(found)} labels, {', '.join(found)}; accepted: mids")
         if not found:
             raise OntologyError(
-                f"the ontology has no label {label!r}; accepted are its mids and display names"
+                f"the ontology has no label {label!r}; accepted: its mids and display names"
                 f"{self._near(label)}"
             )
         return found[0]
@@ -85,10 +85,10 @@ class Ontology:
         try:
             rows = [row for row in csv.reader(read_text(path).splitlines(), delimiter="\t") if row]
         except (csv.Error, UnicodeDecodeError) as error:
-            raise OntologyError(f"{path} is no list of mids and names between tabs: {error}") from error
+            raise OntologyError(f"{path} is not a list of mids and names between tabs: {error}") from error
         bad = next((row for row in rows if len(row) != 2), None)
         if bad is not None:
-            raise OntologyError(f"{path} is no list of mids and names between tabs: it has the row {bad}")
+            raise OntologyError(f"{path} is not a list of mids and names between tabs: it has the row {bad}")
         return Ontology({**{mid: Node(name) for mid, name in rows}, **self.nodes})
 
     def _near(self, label: str) -> str:
@@ -135,4 +135,4 @@ def read_class_labels(path: str) -> dict[str, str]:
             raise OntologyError(f"it has the columns {rows.fieldnames}, {_MID} and {_NAME} are needed")
         return {row[_MID]: row[_NAME] for row in rows if row[_NAME]}
     except (csv.Error, UnicodeDecodeError) as error:
-        raise OntologyError(f"{path} is no CSV of labels: {error}") from error
+        raise OntologyError(f"{path} is not a CSV of labels: {error}") from error

@@ -16,7 +16,7 @@ class LabelError(ValueError):
 
 
 class RowLabels:
-    """Turns what a row says into mids. Names are read when the first label that is no mid is met."""
+    """Turns what a row says into mids. Names are read when the first label that is not a mid is met."""
 
     def __init__(self, names: Callable[[], Mapping[str, str]] | None = None) -> None:
         """By whatever tells the display name of each mid; None: only mids are accepted."""
@@ -26,7 +26,7 @@ class RowLabels:
         """The mids of a list between commas, which display names may hold too ("Male speech, man speaking").
 
         Raises:
-          LabelError: At the first that is no label.
+          LabelError: At the first that is not a label.
         """
         parts = [part.strip() for part in text.split(",")]
         mids, at = [], 0
@@ -48,8 +48,8 @@ class RowLabels:
         if len(mids) == 1:
             return mids[0]
         if mids:
-            raise LabelError(f"{label!r} names {len(mids)} labels, {', '.join(mids)}; accepted are mids")
-        raise LabelError(f"{label!r} is no label; accepted are mids such as /m/09x0r{self._accepted(label)}")
+            raise LabelError(f"{label!r} names {len(mids)} labels, {', '.join(mids)}; accepted: mids")
+        raise LabelError(f"{label!r} is not a label; accepted: mids such as /m/09x0r{self._accepted(label)}")
 
     def _longest_name(self, parts: Sequence[str], at: int) -> str:
         """The longest name that begins with a part; the part itself if there is none."""

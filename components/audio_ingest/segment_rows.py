@@ -64,7 +64,7 @@ class Segment:
 
 
 def check_id(ytid: str, place: str, usual: bool = False) -> None:
-    """Refuses what is no YouTube id.
+    """Refuses what is not a YouTube id.
 
     Args:
       ytid: The id.
@@ -77,11 +77,11 @@ def check_id(ytid: str, place: str, usual: bool = False) -> None:
     ruined = RUINED.fullmatch(ytid) or (_DATE.fullmatch(ytid) and len(ytid) != USUAL_ID)
     if ruined or (usual and len(ytid) != USUAL_ID and _WORD.fullmatch(ytid)):
         raise SegmentsError(
-            f"{place}: {ytid!r} is what a spreadsheet makes of an id; accepted are YouTube ids, as in the "
+            f"{place}: {ytid!r} is what a spreadsheet makes of an id; accepted: YouTube ids, as in the "
             "file that AudioSet publishes: take that one, which no spreadsheet has saved"
         )
     if not YTID.fullmatch(ytid):
-        raise SegmentsError(f"{place}: {ytid!r} is no YouTube id; accepted are letters, digits, '-' and '_'")
+        raise SegmentsError(f"{place}: {ytid!r} is not a YouTube id; accepted: letters, digits, '-' and '_'")
 
 
 def seconds(text: str, what: str, place: str) -> float:
@@ -95,5 +95,5 @@ def seconds(text: str, what: str, place: str) -> float:
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise SegmentsError(f"{place}: the {what} {text!r} is not a time; accepted are seconds from 0 on")
+        raise SegmentsError(f"{place}: the {what} {text!r} is not a time; accepted: seconds from 0 on")
     return value

@@ -59,9 +59,7 @@ def read_segments(path: str | Path, row_labels: RowLabels = MIDS_ONLY) -> Iterat
         except OSError as error:
             raise PlaceError(f"{path} cannot be read: {error}") from error
     if none:
-        raise SegmentsError(
-            f'{path}: no row; accepted are rows like: --PJHxphWEs, 30.000, 40.000, "/m/09x0r"'
-        )
+        raise SegmentsError(f'{path}: no row; accepted: rows like: --PJHxphWEs, 30.000, 40.000, "/m/09x0r"')
 
 
 def _rows(first: str, file: TextIO, name: str, path: str, row_labels: RowLabels) -> Iterator[Segment]:

@@ -47,12 +47,13 @@ class AudioIngestSettings(IntakeSettings):
     )
     audio: str = Field("audios", description="Folder of the clips or of their shards, relative to the root.")
     layout: LayoutName = Field(
-        "auto", description="How clips lie in that folder; 'auto': it is told from a sample, and said."
+        "auto", description="How clips lie in that folder; 'auto': it is detected from a sample, and said."
     )
     files_hold: Literal["detect", "segments", "recordings"] = Field(
         "detect",
         description="What a file holds whose name says no start: its row's segment alone, or the whole "
-        "recording, of which the segment is cut out; 'detect': it is told from the lengths of a sample, and "
+        "recording, of which the segment is cut out; 'detect': it is detected from the lengths of a "
+        "sample, and "
         "said.",
     )
     ontology: str = Field(

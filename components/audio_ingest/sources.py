@@ -68,7 +68,7 @@ class CorpusSources:
         """The filter of the settings, names looked up in the files that are here.
 
         Raises:
-          IngestError: If a file of names is malformed, or a label is not known.
+          IngestError: If a file of names is malformed, or a label is unknown.
         """
         return label_filter(settings, self.ontology, self.strong_labels, key, self.class_labels)
 
@@ -84,7 +84,7 @@ def check_sources(settings: AudioIngestSettings, key: str = "audio_ingest") -> N
       IngestError: With the key of the setting, its value and what is accepted.
     """
     if not settings.root:
-        raise IngestError(f"{key}.root: is empty; accepted is a folder with segments CSVs and clips")
+        raise IngestError(f"{key}.root: is empty; accepted: a folder with segments CSVs and clips")
     sources = CorpusSources.of(settings, settings.root)
     try:
         _check_places(settings, sources, key)
@@ -101,16 +101,16 @@ def _check_places(settings: AudioIngestSettings, sources: CorpusSources, key: st
     if not is_folder(sources.root):
         raise IngestError(
             f"{key}.root: there is no folder {settings.root!r}; "
-            "accepted is a folder with segments CSVs and clips"
+            "accepted: a folder with segments CSVs and clips"
         )
     for name, files in sources.segment_files().items():
         for file in files:
             if not is_file(file):
                 raise IngestError(
-                    f"{key}.segments.{name}: there is no file {file!r}; accepted is a segments CSV"
+                    f"{key}.segments.{name}: there is no file {file!r}; accepted: a segments CSV"
                 )
     if not is_folder(sources.audio):
-        raise IngestError(f"{key}.audio: there is no folder {sources.audio!r}; accepted is a folder of clips")
+        raise IngestError(f"{key}.audio: there is no folder {sources.audio!r}; accepted: a folder of clips")
 
 
 def sources_digest(settings: AudioIngestSettings) -> str:

@@ -65,7 +65,7 @@ def _event(fields: list[str], place: str, row_labels: RowLabels) -> tuple[str, s
     if found is None or not YTID.fullmatch(found["ytid"]):
         if segment.startswith("#"):
             check_id(segment, place)
-        raise SegmentsError(f"{place}: {segment!r} is no segment; accepted is <YouTube id>_<start in ms>")
+        raise SegmentsError(f"{place}: {segment!r} is not a segment; accepted: <YouTube id>_<start in ms>")
     if seconds(end, "end", place) < seconds(start, "start", place):
         raise SegmentsError(f"{place}: the event ends at {end} s, before its start at {start} s")
     try:

@@ -95,12 +95,12 @@ class Espeak:
           float32 ``(samples,)`` at 22,050 Hz in [-1, 1].
 
         Raises:
-          EspeakError: If the voice is not known, or nothing came out.
+          EspeakError: If the voice is unknown, or nothing came out.
         """
         library = self._library
         if library is None:
             raise EspeakError("eSpeak is not loaded: use it as a context manager")
-        # An unknown variant is no error to eSpeak: it would speak with the plain voice.
+        # An unknown variant is not an error to eSpeak: it would speak with the plain voice.
         known = not voice.variant or (self._variants / voice.variant).is_file()
         if not known or library.espeak_SetVoiceByName(voice.name.encode()) != _EE_OK:
             raise EspeakError(f"eSpeak has no voice {voice.name!r}")
@@ -119,7 +119,7 @@ class Espeak:
             raise EspeakError(f"eSpeak failed at {text!r} with voice {voice.name!r}")
         samples = np.frombuffer(b"".join(self._blocks), dtype="<i2")
         if not samples.any():
-            raise EspeakError(f"eSpeak said nothing for {text!r} with voice {voice.name!r}")
+            raise EspeakError(f"eSpeak produced no sound for {text!r} with voice {voice.name!r}")
         return samples.astype(np.float32) / np.float32(32768.0)
 
     def _collect(self, samples: Any, count: int, events: Any) -> int:

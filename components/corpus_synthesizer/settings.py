@@ -65,13 +65,13 @@ class SynthesizerSettings(Settings):
         for name in ("clip_seconds", "snr_db", "rt60_s"):
             low, high = getattr(self, name)
             if low > high:
-                raise ValueError(f"{name} is ({low:g}, {high:g}); accepted is (lowest, highest)")
+                raise ValueError(f"{name} is ({low:g}, {high:g}); accepted: (lowest, highest)")
         if not 0.5 <= self.clip_seconds[0] <= self.clip_seconds[1] <= 10:
-            raise ValueError(f"clip_seconds is {self.clip_seconds}; accepted is within 0.5 to 10 s")
+            raise ValueError(f"clip_seconds is {self.clip_seconds}; accepted: within 0.5 to 10 s")
         if not 0 < self.rt60_s[0] <= self.rt60_s[1] <= 3:
-            raise ValueError(f"rt60_s is {self.rt60_s}; accepted is above 0, at most 3 s")
+            raise ValueError(f"rt60_s is {self.rt60_s}; accepted: above 0, at most 3 s")
         for name in ("languages", "keywords"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
-                raise ValueError(f"{name} is {values}; accepted are different ones")
+                raise ValueError(f"{name} is {values}; accepted: different ones")
         return self

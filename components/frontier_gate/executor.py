@@ -33,7 +33,7 @@ class Executor(TaskExecutor[FrontierGate]):
             tells of.
           ValueError: If the teacher has no result, reports do not belong together, or goals name what is not
             there.
-          TrackingFault: If the registry refuses to be read, or does not answer and may not be done without.
+          TrackingFault: If the registry refuses to be read, or does not answer and is required.
         """
         settings = task.settings
         reports = read_reports(task)
@@ -88,7 +88,7 @@ def competitors(
     A registry that does not answer may hold a champion: goals against it are not met then.
 
     Raises:
-      TrackingFault: If the registry refuses to be read, or does not answer and may not be done without.
+      TrackingFault: If the registry refuses to be read, or does not answer and is required.
     """
     if not task.registered_model:
         return {}, []

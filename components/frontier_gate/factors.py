@@ -80,7 +80,7 @@ def design_of(
         columns.append((Term(TRAINING, "twice as many", "as many"), np.log2(np.array(taken, float))))
     for factor, levels in _factors(points, specs):
         if len(set(levels)) > MOST_LEVELS:
-            logger.debug("no effect of %s is told: it has more than %d values", factor, MOST_LEVELS)
+            logger.debug("no effect of %s is reported: it has more than %d values", factor, MOST_LEVELS)
             continue
         reference, *others = _by_frequency(levels, [point.candidate_id for point in points])
         for level in others:
@@ -132,7 +132,7 @@ def _level(value: Any, specs: Mapping[str, Mapping[str, Any]]) -> str:
 def _by_frequency(levels: Sequence[Level], students: Sequence[str]) -> list[Level]:
     """The level that most students have, then the others in order; ties: the first in order.
 
-    The absent level is no level to be compared with, unless there is but one other.
+    The absent level is not a level to be compared with, unless there is but one other.
     """
     count = Counter(level for level, _ in set(zip(levels, students, strict=True)))
     ordered = sorted(count, key=_order)

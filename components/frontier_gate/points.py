@@ -268,7 +268,7 @@ def _refused_latency(
         timed.sound_seconds
         and not abs(timed.sound_seconds - heard_seconds) <= faults.ROUNDING * heard_seconds
     ):
-        found.append(f"an invocation hears {timed.sound_seconds} s, but its front end {heard_seconds} s")
+        found.append(f"an invocation takes {timed.sound_seconds} s, but its front end {heard_seconds} s")
     if (timed.input, timed.bytes) != (variant.input, variant.bytes):
         found.append(
             f"it timed a {timed.input} file of {timed.bytes} bytes, not this {variant.input} file of "

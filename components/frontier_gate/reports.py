@@ -153,7 +153,7 @@ def _candidate_id(
 
 
 def _said(path: Path, key: str) -> str:
-    """The first text under a key in a file that is no whole JSON; empty if there is none."""
+    """The first text under a key in a file that is not a whole JSON; empty if there is none."""
     try:
         with path.open("rb") as file:
             text = file.read(_MOST_READ).decode("utf-8", "replace")

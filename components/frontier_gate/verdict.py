@@ -176,7 +176,7 @@ class _Run:
         judgement = judge(own, incumbents, goal_references, settings, device)
         unsound = report_faults(latency)
         closed = [
-            *(f"the latency report cannot be believed: {words}" for words in unsound),
+            *(f"the latency report is inconsistent: {words}" for words in unsound),
             *([] if unsound else _without_points(latency, points, refused, self.noss)),
             *missing_tasks(settings, self.teacher),
             *([] if latency.failure else host_figures(latency.machine, settings)),

@@ -142,7 +142,7 @@ def run_metrics(verdict: Verdict, teacher: NossReport) -> list[MetricPoint]:
 
 
 def finite(points: Iterable[MetricPoint]) -> list[MetricPoint]:
-    """Only figures that are numbers; NaN is no measurement."""
+    """Only figures that are numbers; NaN is not a measurement."""
     return [point for point in points if math.isfinite(point.value)]
 
 

@@ -61,7 +61,7 @@ class Origin:
         )
 
     def datasets(self) -> list[RecordedDataset]:
-        """The corpus, the distillation set and each task; one whose digest is not known is left out."""
+        """The corpus, the distillation set and each task; one whose digest is unknown is left out."""
         corpus = [
             RecordedDataset(
                 name="corpus",

@@ -44,7 +44,7 @@ class PusherSettings(Settings):
     )
     if_unreachable: Literal["keep", "stop"] = Field(
         "keep",
-        description="When MLflow does not take what it is told. keep: the run goes on, all is kept in the "
+        description="When MLflow does not take what it is told. keep: the run continues, all is kept in the "
         "outbox, and 'lineage sync' sends it; stop: all is kept too, and the run fails.",
     )
     outbox: str = Field(

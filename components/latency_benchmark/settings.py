@@ -22,9 +22,9 @@ class MeasurementSettings(Settings):
     rounds: int = Field(
         10, ge=3, le=1000, description="Rounds of a session; each runs every variant once, in random order."
     )
-    min_runs: int = Field(50, ge=3, description="Timed invocations of a variant in a session, at the least.")
+    min_runs: int = Field(50, ge=3, description="Timed invocations of a variant in a session, at least.")
     min_seconds: float = Field(
-        1.0, ge=0, le=600, description="Timed seconds of a variant in a session, at the least."
+        1.0, ge=0, le=600, description="Timed seconds of a variant in a session, at least."
     )
     warmup_runs: int = Field(3, ge=1, le=1000, description="Untimed invocations of a variant in each round.")
     warmup_seconds: float = Field(

@@ -26,7 +26,7 @@ def write_input(tensor: TensorInfo, folder: Path, seed: int) -> Path:
         return path
     if tensor.dtype != "float32" or len(tensor.shape) not in (2, 3) or tensor.shape[0] != 1:
         raise ValueError(
-            f"input {tensor.name} is {tensor.dtype} {tensor.shape}: a student hears float32 "
+            f"input {tensor.name} is {tensor.dtype} {tensor.shape}: a student takes float32 "
             "(1, samples) or (1, frames, mels)"
         )
     sizes = tensor.shape[1:]

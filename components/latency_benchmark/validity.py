@@ -73,7 +73,7 @@ def faults(timings: Timings, uncertain: float, settings: MeasurementSettings) ->
                 f"too short: {seconds:.3g} timed seconds in session {session}, "
                 f"at least {settings.min_seconds:g}"
             )
-    # Not '>': a figure that is no number must not pass.
+    # Not '>': a figure that is not a number must not pass.
     if not uncertain <= settings.max_disagreement:
         sessions = len({session for session, _ in timings})
         found.append(
@@ -107,7 +107,7 @@ def session_faults(
 
     Args:
       reference_ms: The reference model's typical latency in each session.
-      throttled: What the device told of itself; None: nothing, and that is no fault.
+      throttled: What the device told of itself; None: nothing, and that is not a fault.
       settings: How far the reference may move.
       interrupted: Why the host was busy, of the sessions in which it was.
     """

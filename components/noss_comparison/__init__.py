@@ -5,5 +5,5 @@ task set says which clips count. Out: ``comparison.json``, the table as Markdown
 a heat map.
 
 What can go wrong: a model that was measured on other clips, by another protocol or without samples is left
-out of every table and named with the reason; only when nothing is left does the component fail.
+out of every table and named with the reason; only when nothing remains does the component fail.
 """

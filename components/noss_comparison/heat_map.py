@@ -18,7 +18,7 @@ SCORE_COLOURS = "cividis"
 _ROW_INCHES, _COLUMN_INCHES, _LETTER_INCHES = 0.30, 0.68, 0.082
 _MARGIN_INCHES, _FOOT_INCHES, _BAR_INCHES, _LEAST_BAR_INCHES = 0.6, 0.75, 1.5, 1.4
 _LEAST_WIDTH_INCHES = 7.0
-# Before the mean, in columns: it is no task.
+# Before the mean, in columns: it is not a task.
 _GAP = 0.25
 _LONGEST_NAME = 44
 # Smaller differences are noise: they must not fill the scale.

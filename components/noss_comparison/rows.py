@@ -127,7 +127,7 @@ def rows(comparison: NossComparison) -> list[Row]:
 
 
 def best_variants(models: Iterable[NossModelResult]) -> list[NossModelResult]:
-    """Every model that is no student, and each candidate by its best variant."""
+    """Every model that is not a student, and each candidate by its best variant."""
     best: dict[str, NossModelResult] = {}
     for model in models:
         key = f"candidate {model.model}" if model.kind == "student" else f"model {model.name}"

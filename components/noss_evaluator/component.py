@@ -52,7 +52,7 @@ class NossEvaluator(Component):
         """Refuses an unknown subject, and one whose needs are missing or superfluous."""
         subject, spec = self.subject, self.teacher_spec
         if subject not in get_args(Subject):
-            raise ValueError(f"subject is {subject!r}, accepted are {', '.join(get_args(Subject))}")
+            raise ValueError(f"subject is {subject!r}, accepted: {', '.join(get_args(Subject))}")
         if (self.variants is not None) != (subject == "student"):
             raise ValueError(f"variants go with subject 'student' and with no other, subject is {subject!r}")
         if (spec is not None) != (subject in _HAS_SPEC):

@@ -59,7 +59,7 @@ class TeacherEmbeddings:
         absent = [sound.clip_id for sound in sounds if sound.digest not in rows]
         if absent:
             raise ValueError(
-                f"the teacher's report knows nothing of {len(absent)} sounds, the first is {absent[0]}: "
+                f"the teacher's report lacks {len(absent)} sounds, the first is {absent[0]}: "
                 "it must have been made from the same examples"
             )
         return self.matrix[[rows[sound.digest] for sound in sounds]]
@@ -79,7 +79,7 @@ def measure_fidelity(
       sounds: The sounds; at most 4,000 of train and 2,000 of test are taken, the same ones every time.
 
     Raises:
-      ValueError: If every sound of train is one of test too: nothing is left to fit the map on.
+      ValueError: If every sound of train is one of test too: nothing remains to fit the map on.
     """
     tested = {entry.sound for entry in entries if entry.split == "test"}
     trained = {entry.sound for entry in entries if entry.split == "train"} - tested

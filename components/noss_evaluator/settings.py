@@ -93,7 +93,7 @@ class Corruption(Settings):
     def _value_is_of_the_kind(self) -> Self:
         low, high, unit = _ACCEPTED[self.kind]
         if not low <= self.value <= high:
-            raise ValueError(f"{self.kind} {self.value:g}: accepted are {low:g} to {high:g} {unit}")
+            raise ValueError(f"{self.kind} {self.value:g}: accepted: {low:g} to {high:g} {unit}")
         return self
 
 
@@ -170,7 +170,7 @@ class NossEvaluatorSettings(Settings):
             taken = {*self.baselines, "teacher", *names[:index]}
             if not name or "/" in name or name in taken:
                 raise ValueError(
-                    f"references.{index}.name is {name!r}; accepted is a name without '/' (files are called "
+                    f"references.{index}.name is {name!r}; accepted: a name without '/' (files are called "
                     f"by it) that no other row has: taken are {', '.join(sorted(taken))}"
                 )
         return self
@@ -183,6 +183,6 @@ class NossEvaluatorSettings(Settings):
                     within = "" if member is reference else f"teachers.{place}."
                     raise ValueError(
                         f"references.{index}.{within}kind is 'trained', as only the run's own teacher can "
-                        "be; accepted are savedmodel, tfhub, tflite, onnx, huggingface, and concat of these"
+                        "be; accepted: savedmodel, tfhub, tflite, onnx, huggingface, and concat of these"
                     )
         return self

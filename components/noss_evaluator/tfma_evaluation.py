@@ -1,7 +1,7 @@
 """The probes' predictions as a TFMA evaluation: accuracy by slices, and TFMA's word on the thresholds.
 
 Slices are task, and task by class, speaker, sex, age (decades, where it is a number) and duration; clips of
-which a feature is not known are in none of its slices. A task whose classes are its speakers has no slices
+which a feature is unknown are in none of its slices. A task whose classes are its speakers has no slices
 by speaker. The accuracy of a class is its recall; the mean over a task's classes is its balanced accuracy,
 for which TFMA has no measure of its own with more than two classes.
 
@@ -128,7 +128,7 @@ def read_predictions(folder: Path) -> dict[str, str]:
 def _columns(
     evaluations: Sequence[TaskEvaluation], teacher_predictions: Mapping[str, str] | None
 ) -> dict[str, list[list[str]]]:
-    """One row a tested clip, each value a list; an empty list is what is not known."""
+    """One row a tested clip, each value a list; an empty list is what is unknown."""
     models = (_MODEL, TEACHER) if teacher_predictions is not None else (_MODEL,)
     columns: dict[str, list[list[str]]] = {key: [] for key in (TASK, *FEATURES, _LABEL, *models)}
     for evaluation in evaluations:
@@ -159,7 +159,7 @@ def _known(value: str) -> list[str]:
 
 
 def _decade(age: str) -> str:
-    """``37`` is of the decade ``30-39``; what is no number stays as it is."""
+    """``37`` is of the decade ``30-39``; what is not a number stays as it is."""
     if not age.isdecimal():
         return age
     start = int(age) // 10 * 10

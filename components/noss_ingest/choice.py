@@ -94,12 +94,12 @@ def folder_records(root: Path) -> dict[str, TaskRecord]:
         if record is catalogue().get(record.name):
             continue
         if record.name in records:
-            raise SourceError(f"{folder}: there is a task {record.name!r} already; accepted are unique names")
+            raise SourceError(f"{folder}: there is a task {record.name!r} already; accepted: unique names")
         if record.name in catalogue():
             if not own:
                 raise SourceError(
                     f"{folder}: {record.name!r} is a task of the catalogue, which does not look for its "
-                    f"sound here; accepted is another name of the folder, or a {RECORD_FILE} in it"
+                    f"sound here; accepted: another name of the folder, or a {RECORD_FILE} in it"
                 )
             _logger.info("task %s: %s stands for the catalogue's", record.name, folder / RECORD_FILE)
         records[record.name] = record
@@ -124,9 +124,7 @@ def folder_record(folder: Path) -> TaskRecord:
     except ValidationError as error:
         raise SourceError(f"{folder}: {error.errors()[0]['msg']}, as the name of a task") from error
     except UnicodeEncodeError as error:
-        raise SourceError(
-            f"{folder}: the name is not UTF-8; accepted is another name of the folder"
-        ) from error
+        raise SourceError(f"{folder}: the name is not UTF-8; accepted: another name of the folder") from error
 
 
 def _look_up(name: str, known: dict[str, TaskRecord], key: str) -> TaskRecord:

@@ -107,7 +107,7 @@ def shared_contents(digests: Iterable[ContentDigest], folds: Mapping[str, str]) 
             yield (
                 task,
                 f"{digest.source}: leak: the clip of {part} sounds the same, sample by sample, as the one of "
-                f"{seen_part} at {seen.source}; accepted is a clip in one {part.partition(' ')[0]}",
+                f"{seen_part} at {seen.source}; accepted: a clip in one {part.partition(' ')[0]}",
             )
 
 
@@ -159,6 +159,6 @@ def _shared_speakers(rows: Sequence[TaskRow], record: TaskRecord) -> Iterator[st
 def _leak(what: str, which: str, row: TaskRow, seen: TaskRow, record: TaskRecord) -> str:
     part, other = _part_of(row, record), _part_of(seen, record)
     return (
-        f"{row.place}: leak: {what} {which!r} is in {part} and, at {seen.place}, in {other}; accepted is a "
+        f"{row.place}: leak: {what} {which!r} is in {part} and, at {seen.place}, in {other}; accepted: a "
         f"{what} in one {part.partition(' ')[0]}"
     )

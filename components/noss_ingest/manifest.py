@@ -97,7 +97,7 @@ def _row(row: dict[str, str | None], path: Path, line: int) -> TaskRow:
         if not values[name]:
             raise SourceError(f"{place}: the {name} is empty")
     if values["split"] and values["split"] not in SPLITS:
-        raise SourceError(f"{place}: unknown split {values['split']!r}; accepted are {', '.join(SPLITS)}")
+        raise SourceError(f"{place}: unknown split {values['split']!r}; accepted: {', '.join(SPLITS)}")
     start, seconds = (
         _seconds(values["start_s"], place, "start_s"),
         _seconds(values["seconds"], place, "seconds"),
@@ -132,5 +132,5 @@ def _seconds(text: str, place: str, column: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise SourceError(f"{place}: {column} is {text!r}; accepted are seconds from 0, or nothing")
+        raise SourceError(f"{place}: {column} is {text!r}; accepted: seconds from 0, or nothing")
     return value

@@ -32,7 +32,7 @@ class TaskChoice(Settings):
     @model_validator(mode="after")
     def _is_one_task(self) -> Self:
         if bool(self.name) == (self.record is not None):
-            raise ValueError("accepted is either the name of a task or its record")
+            raise ValueError("accepted: either the name of a task or its record")
         return self
 
     @property
@@ -73,5 +73,5 @@ class NossIngestSettings(IntakeSettings):
         names = [choice.task for choice in tasks]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two tasks are called {name!r}; accepted are unique names")
+                raise ValueError(f"two tasks are named {name!r}; accepted: unique names")
         return tasks

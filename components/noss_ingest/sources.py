@@ -143,7 +143,7 @@ class TaskSources:
           TaskRecordError: If a folder's record cannot be read.
         """
         if root is None and not settings.root:
-            raise IngestError(f"{key}.root: is empty; accepted is a folder of tasks")
+            raise IngestError(f"{key}.root: is empty; accepted: a folder of tasks")
         places = Places.of(settings, _checked(settings.root if root is None else root, key))
         wanted = wanted_tasks(settings, places.root, synthetic, key)
         return cls(tuple(SoughtTask(task, places) for task in wanted), places, key)
@@ -233,7 +233,7 @@ class TaskSources:
             f"{self.key}.root: no task's sound is here: no sub-folder of {str(self.places.root)!r} has a "
             "manifest.csv"
             + (f", and of {names} none was found" if names else "")
-            + "; accepted is a folder of tasks (pipeline_runner.py noss ls says how to get which)"
+            + "; accepted: a folder of tasks (pipeline_runner.py noss ls says how to get which)"
         )
 
 
@@ -256,5 +256,5 @@ def _obtain(task: SoughtTask) -> None:
 def _checked(root: str | Path, key: str) -> Path:
     root = Path(root)
     if not root.is_dir():
-        raise IngestError(f"{key}.root: there is no folder {str(root)!r}; accepted is a folder of tasks")
+        raise IngestError(f"{key}.root: there is no folder {str(root)!r}; accepted: a folder of tasks")
     return root

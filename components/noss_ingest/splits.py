@@ -33,12 +33,12 @@ def with_splits(rows: Sequence[TaskRow], rule: SplitRule) -> list[TaskRow]:
     if rule.rule == "published":
         raise SourceError(
             f"{without[0].place}: clip {without[0].file!r} has no split, and the task's are published ones; "
-            f"accepted are {', '.join(SPLITS)}, or another split rule in the task's record"
+            f"accepted: {', '.join(SPLITS)}, or another split rule in the task's record"
         )
     if len(without) < len(rows):
         raise SourceError(
             f"{without[0].place}: clip {without[0].file!r} has no split, but other clips of the task have "
-            "one; accepted are splits for all clips or for none"
+            "one; accepted: splits for all clips or for none"
         )
     if rule.rule == "clips":
         return _drawn(rows, [row.file for row in rows], rule)

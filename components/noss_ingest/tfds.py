@@ -186,7 +186,7 @@ def _row(example: dict[str, Any], clip: TfdsClip, split: str, builder: Any, name
     label = text(names.label)
     if not label:
         raise SourceError(
-            f"{place}: the {names.label} is {example[names.label]}; accepted is one of its classes"
+            f"{place}: the {names.label} is {example[names.label]}; accepted: one of its classes"
         )
     return TaskRow(
         file=f"{clip.split}/{clip.index}",
@@ -239,7 +239,7 @@ def _runs(indices: Sequence[int]) -> list[range]:
     runs: list[range] = []
     for index in indices:
         if runs and index < runs[-1].stop:
-            raise ValueError(f"index {index} comes after {runs[-1].stop - 1}; accepted are ascending ones")
+            raise ValueError(f"index {index} comes after {runs[-1].stop - 1}; accepted: ascending ones")
         if runs and index - runs[-1].stop < _NEAR:
             runs[-1] = range(runs[-1].start, index + 1)
         else:

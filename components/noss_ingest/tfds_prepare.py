@@ -60,11 +60,11 @@ def how_to_prepare(source: TfdsSource, data_dir: Path) -> str:
         made_by = tfds.builder_cls(name)
     except tfds.core.registered.DatasetNotFoundError as error:
         raise SourceError(
-            f"TFDS has no builder {name!r}; accepted are those that tfds.list_builders() gives"
+            f"TFDS has no builder {name!r}; accepted: those that tfds.list_builders() gives"
         ) from error
     if made_by.builder_configs and config not in made_by.builder_configs:
         accepted = ", ".join(f"{name}/{known}" for known in made_by.builder_configs)
-        raise SourceError(f"TFDS has no data set {source.builder!r}; accepted are {accepted}")
+        raise SourceError(f"TFDS has no data set {source.builder!r}; accepted: {accepted}")
     data_dir = data_dir.absolute()
     steps = f"to prepare it: {command(source, data_dir)}"
     formats = {kind.to_json_content().file_format for kind in _sounds(made_by, data_dir, config)}

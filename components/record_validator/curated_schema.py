@@ -18,7 +18,7 @@ def schema_path(kind: RecordKind) -> Path:
     """
     if kind not in get_args(RecordKind):
         raise ValueError(
-            f"no schema for records of kind {kind!r}; accepted are {', '.join(get_args(RecordKind))}"
+            f"no schema for records of kind {kind!r}; accepted: {', '.join(get_args(RecordKind))}"
         )
     return Path(schemas.__file__).parent / f"{kind}.pbtxt"
 

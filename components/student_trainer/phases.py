@@ -82,7 +82,7 @@ def svd_alpha(step: int, steps: int, shape: str = "linear") -> float:
 
 
 def refit_steps(steps: int, refits: int) -> set[int]:
-    """Steps of the annealed phase before which the factors are fitted anew, the first included."""
+    """Steps of the annealed phase before which the factors are refitted, the first included."""
     return {steps * index // refits for index in range(refits)}
 
 

@@ -30,7 +30,7 @@ class SvdSchedule(_Stretch):
     shape: Literal["linear", "cosine"] = Field(
         "linear", description="How the full matrix fades: evenly, or slowly at both ends."
     )
-    refits: int = Field(4, ge=1, description="How often the factors are fitted anew while annealing.")
+    refits: int = Field(4, ge=1, description="How often the factors are refitted while annealing.")
 
 
 class PruningSchedule(_Stretch):
@@ -61,7 +61,7 @@ class Masks(Settings):
     """Stripes of a patch that are filled with its mean."""
 
     count: int = Field(0, ge=0, description="Stripes in each patch; 0: none.")
-    width: int = Field(8, ge=1, description="Frames or mel bands that a stripe covers at the most.")
+    width: int = Field(8, ge=1, description="Frames or mel bands that a stripe covers at most.")
 
 
 class NoiseFloor(Settings):
@@ -123,11 +123,12 @@ class TrainingSettings(Settings):
         default_factory=LossWeights, description="What is made small, and how much of each."
     )
     augment: BatchAugmentation = Field(
-        default_factory=BatchAugmentation, description="What is done to a batch before the student hears it."
+        default_factory=BatchAugmentation, description="What is done to a batch before the student sees it."
     )
     longer_windows: Literal["crop", "patches"] = Field(
         "crop",
-        description="What is heard of a window longer than a patch. crop: a patch, another one each epoch "
+        description="Which part of a window longer than a patch is used. crop: a patch, another one "
+        "each epoch "
         "(the middle one in validation); patches: all whole patches, their embeddings averaged.",
     )
     ema: float = Field(
@@ -162,7 +163,7 @@ class TrainingSettings(Settings):
         default_factory=PruningSchedule, description="When a sparse candidate loses its weights."
     )
     max_epoch_windows: int = Field(
-        0, ge=0, description="Windows an epoch draws at the most, other ones each time; 0: all."
+        0, ge=0, description="Windows an epoch draws at most, other ones each time; 0: all."
     )
 
     @model_validator(mode="after")

@@ -102,7 +102,7 @@ class Training:
         self._resume(distiller, phases)
         self._tell(
             "began",
-            f"training begins, {self._epochs} epochs at the most",
+            f"training begins, {self._epochs} epochs at most",
             parameters={
                 **self.spec.levels(),
                 "seed": str(self.seed),
@@ -145,7 +145,7 @@ class Training:
                 self._enter(distiller, phase)
         for variable, value in zip(distiller.variables(), variables, strict=True):
             variable.assign(value)
-        log.info("%s: going on after epoch %d", self.spec.candidate_id, done)
+        log.info("%s: resuming after epoch %d", self.spec.candidate_id, done)
 
     def _enter(self, distiller: Distiller, phase: Phase) -> None:
         if phase.name == "float":

@@ -88,10 +88,11 @@ class TeacherEmbedderSettings(Settings):
     )
     matching: Literal["local", "global"] = Field(
         "local",
-        description="What the teacher hears for a window's target. local: the very window; global: its whole "
+        description="What the teacher is given for a window's target. local: the very window; "
+        "global: its whole "
         "clip (both as in TRILLsson).",
     )
-    batch_size: int = Field(64, ge=1, description="Windows the teacher is asked about at once.")
+    batch_size: int = Field(64, ge=1, description="Windows per call of the teacher.")
     storage: Literal["pcm16", "flac"] = Field(
         "pcm16",
         description="How windows are stored. flac: less than half as large, but slower to write and to read.",

@@ -88,7 +88,7 @@ def clip_batches(windows: Iterable[Window], size: int) -> Iterator[Batch]:
 
     Args:
       windows: Those of a clip one after the other.
-      size: Windows of a batch at the least; the last clip's are not torn apart.
+      size: Windows of a batch at least; the last clip's are not torn apart.
     """
     chosen: list[Window] = []
     for window in windows:

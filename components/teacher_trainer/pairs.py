@@ -18,7 +18,7 @@ class PairReader:
     Attributes:
       shards: Files of clip records.
       window: Samples of a window.
-      max_distance_s: Seconds between the starts of the two windows at the most.
+      max_distance_s: Seconds between the starts of the two windows at most.
       seed: Of order and positions.
     """
 

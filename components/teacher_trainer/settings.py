@@ -25,6 +25,6 @@ class TeacherTrainerSettings(Settings):
         description="How much farther than the positive a negative shall be (squared distance).",
     )
     max_distance_s: float = Field(
-        10.0, gt=0, description="Seconds between the two windows of a clip at the most."
+        10.0, gt=0, description="Seconds between the two windows of a clip at most."
     )
     shuffle_clips: int = Field(1024, ge=1, description="Clips held in memory to draw the order from.")

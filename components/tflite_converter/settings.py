@@ -107,7 +107,7 @@ class ConverterSettings(Settings):
     @classmethod
     def _distinct(cls, variants: tuple[VariantName, ...]) -> tuple[VariantName, ...]:
         if len(set(variants)) < len(variants):
-            raise ValueError(f"a variant stands there twice: {', '.join(variants)}")
+            raise ValueError(f"a variant is listed twice: {', '.join(variants)}")
         return variants
 
     def floor(self, precision: Precision) -> ParityFloor:

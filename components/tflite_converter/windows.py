@@ -52,6 +52,6 @@ def _patch(window: DistillationWindow, samples: int) -> Waveforms:
     if len(window.audio) < samples:
         raise ValueError(
             f"window {window.clip_id}+{window.offset} has {len(window.audio)} samples, "
-            f"the student hears {samples}"
+            f"the student takes {samples}"
         )
     return to_float(window.audio[:samples])

@@ -37,7 +37,7 @@ def runtime_part(project: str, lock: str, also: Collection[str] = ()) -> str:
     }
     asked_by = {name: {_normal(via) for via in _VIA.findall(entry)} for name, entry in entries.items()}
     if silent := sorted(name for name, via in asked_by.items() if not via):
-        raise ValueError(f"the lock does not say what asks for {', '.join(silent)}: run make lock")
+        raise ValueError(f"the lock does not say what requires {', '.join(silent)}: run make lock")
     dependencies = tomllib.loads(project)["project"]["dependencies"]
     kept = {_normal(re.split(r"[\s\[<>=!~;@]", line, maxsplit=1)[0]) for line in dependencies}
     kept |= {_normal(name) for name in also}

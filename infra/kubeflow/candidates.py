@@ -4,7 +4,7 @@ python -m infra.kubeflow.candidates --steps STEPS --task EXECUTOR_INPUT …
 
 Each step of each candidate is done for itself: a pod that is started again, in this run or in a later one
 that needs the same, goes on behind the last that is finished. A candidate that fails in all its attempts is
-written down as failed, as one is whose training diverges, and the run goes on without it.
+written down as failed, as one is whose training diverges, and the run continues without it.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class ContainerTask:
           integers: Parameters that are integers: in JSON's form they are as good as fractions.
 
         Raises:
-          TaskError: If it is no ExecutorInput.
+          TaskError: If it is not an ExecutorInput.
           PlaceError: If an artifact lies where the launcher brings nothing from.
         """
         try:
@@ -73,11 +73,11 @@ class ContainerTask:
         except ValueError as error:
             raise TaskError(f"the task is not JSON: {error}") from error
         if not isinstance(told, dict) or not isinstance(told.get("outputs"), dict):
-            raise TaskError("the task is no ExecutorInput: it has no 'outputs'")
+            raise TaskError("the task is not an ExecutorInput: it has no 'outputs'")
         try:
             return cls._read(told.get("inputs") or {}, told["outputs"], declared, integers)
         except (AttributeError, KeyError, TypeError) as error:
-            raise TaskError(f"the task is no ExecutorInput: {type(error).__name__}: {error}") from error
+            raise TaskError(f"the task is not an ExecutorInput: {type(error).__name__}: {error}") from error
 
     @classmethod
     def _read(
@@ -151,7 +151,7 @@ def _artifacts(given: Mapping[str, Any], declared: Collection[str] | None = None
             continue
         artifacts = listed.get("artifacts") or []
         if len(artifacts) > 1:
-            raise TaskError(f"{key} has {len(artifacts)} artifacts; accepted is one")
+            raise TaskError(f"{key} has {len(artifacts)} artifacts; accepted: one")
         if artifacts:
             one = artifacts[0]
             found[key] = GivenArtifact(
@@ -180,7 +180,7 @@ def _integer(name: str, value: Any) -> int:
             return whole
     except (OverflowError, TypeError, ValueError):
         pass
-    raise TaskError(f"parameter {name} is {value!r}; accepted is a whole number")
+    raise TaskError(f"parameter {name} is {value!r}; accepted: a whole number")
 
 
 def _string(value: Any) -> str:

@@ -27,7 +27,7 @@ log = logging.getLogger("tinytrill.kubeflow")
 def execute(options: argparse.Namespace, beam_args: Sequence[str]) -> None:
     """Executes one task.
 
-    A closed gate is no failure of the pusher's: what it pushed for other devices must be published, and no
+    A closed gate is not a failure of the pusher's: what it pushed for other devices must be published, and no
     retry would open the gate. It is told to the run's last task, which ends the run.
 
     Args:

@@ -28,7 +28,7 @@ def local_path(uri: str) -> str:
         if uri.startswith(scheme):
             return str(_root() / folder / uri.removeprefix(scheme))
     if "://" in uri:
-        raise PlaceError(f"{uri}: accepted are {', '.join(MOUNTS)} and paths")
+        raise PlaceError(f"{uri}: accepted: {', '.join(MOUNTS)} and paths")
     return uri
 
 

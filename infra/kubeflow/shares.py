@@ -34,7 +34,7 @@ def one_a_candidate(inputs: Mapping[str, GivenArtifact], roles: Collection[str])
             raise TaskError(f"{name} holds no candidate's artifact: {given.uri}")
         for folder in folders:
             if not folder.name.isdecimal():
-                raise TaskError(f"{name} holds {folder.name}; accepted are candidates' numbers, as 007")
+                raise TaskError(f"{name} holds {folder.name}; accepted: candidates' numbers, as 007")
             number = int(folder.name)
             found[input_key(role_of(name), number)] = place_of(given, number)
     return found

@@ -55,9 +55,9 @@ environment:
 _EXIT_CODES = """\
 exit codes:
   0    the run is submitted; with --wait it has succeeded; for status: it has not failed
-  1    the run has failed or was cancelled, or the server does not do what it is asked
+  1    the run has failed or was cancelled, or the server does not respond as expected
   2    refused: arguments, pipeline, host or login cannot be used, or there is no such run
-  124  the time of --timeout is over, and the run goes on
+  124  the time of --timeout is over, and the run continues
   130  interrupted; a run that is submitted goes on
 """
 _TIME_OVER, _INTERRUPTED = 124, 130
@@ -120,7 +120,7 @@ def _add_submit(commands: Any) -> argparse.ArgumentParser:
     submit.add_argument("--no-cache", action="store_true", help="run every task, whatever was run before")
     _add_server(submit)
     submit.add_argument(
-        "--experiment", default="", metavar="NAME", help="made if it is not there (default: Default)"
+        "--experiment", default="", metavar="NAME", help="made if it does not exist (default: Default)"
     )
     _add_wait(submit)
     submit.set_defaults(command=_submit)
@@ -176,7 +176,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return value
 
 
@@ -285,7 +285,7 @@ def _wait(options: argparse.Namespace, server: PipelinesServer, run_id: str) -> 
     from pipeline.kubeflow.run_text import Lines
 
     stream = sys.stderr if getattr(options, "json", False) else sys.stdout
-    again = f"the run goes on; to look at it: {_again(options, run_id)} --wait"
+    again = f"the run continues; to look at it: {_again(options, run_id)} --wait"
     try:
         return follow(server, run_id, Lines(lambda line: say(plain(line), stream)), options.timeout)
     except StillRunning as fault:

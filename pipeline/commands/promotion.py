@@ -33,7 +33,7 @@ and its parity are checked.
 _EXIT_CODES = """\
 exit codes:
   0  the version is champion
-  1  MLflow does not do what it is asked
+  1  MLflow does not respond as expected
   2  refused: the message names each check that failed, or who was first; the champion stays as it is
 """
 
@@ -98,7 +98,7 @@ class _Terminal:
         """Shows all, and asks unless it was said before.
 
         Raises:
-          Refused: If there is no terminal to ask at.
+          Refused: If there is no terminal to ask for confirmation.
         """
         from pipeline.models.promotion.checked import Refused
 
@@ -107,7 +107,8 @@ class _Terminal:
             return True
         if not sys.stdin.isatty():
             raise Refused(
-                f"the champion of {proposal.name} stays as it is: there is no terminal to ask at; say --yes"
+                f"the champion of {proposal.name} stays as it is: there is no terminal to ask for "
+                "confirmation; say --yes"
             )
         try:
             answer = input(plain(f"make version {proposal.version} champion of {proposal.name}? [y/N] "))

@@ -20,7 +20,7 @@ as a whole or not at all, and an earlier pull in it is replaced.
 _EXIT_CODES = """\
 exit codes:
   0  the files are there
-  1  MLflow does not do what it is asked
+  1  MLflow does not respond as expected
   2  refused: there is no such version, a file is not the one that was registered, or the folder is in use
 """
 

@@ -12,7 +12,7 @@ from pipeline.commands.shared import add_config, add_output, say
 
 _RUN_HELP = """\
 Runs the pipeline on this machine. Everything a run makes lies in one folder (--output): the same command
-again answers from the cache what did not change, and goes on where a killed run stopped.
+again answers from the cache what did not change, and continues where a killed run stopped.
 
   pipeline_runner.py run --config demo
   pipeline_runner.py run --config real_audio --set data_root=/sound --set training.epochs=20
@@ -20,7 +20,7 @@ again answers from the cache what did not change, and goes on where a killed run
 _FIRST_LINE = "{config}: loading TensorFlow and TFX, then checking the configuration ..."
 _DEMO_HELP = """\
 Synthesises a corpus and three tasks, trains a teacher and eight students, and shows their frontier. The
-figures are about synthetic speech; what is shown is the whole road.
+figures are about synthetic speech; what is shown is the whole pipeline.
 """
 EXIT_CODES = """\
 exit codes:
@@ -58,7 +58,7 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
         "validate",
         help="check a configuration and list its candidates",
         description="Checks a configuration without running it: keys, values, folders and files; reads "
-        "the tables, decodes clips of each task, asks the teacher about a window, and estimates what a run "
+        "the tables, decodes clips of each task, runs the teacher on a window, and estimates what a run "
         "takes.",
     )
     add_config(validate)
@@ -75,7 +75,7 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
 
     doctor = commands.add_parser(
         "doctor",
-        help="say what of this machine is usable",
+        help="say which parts of this installation work",
         description="Checks TensorFlow, LiteRT, audio formats, adb, Docker, MLflow, disk and memory; says "
         "what to do about what is missing.",
     )

@@ -45,7 +45,7 @@ class RunConfig(Settings):
     name: str = Field(
         pattern=r"^[a-z][a-z0-9_-]{1,40}$", description="Name of the run: of its folder and its experiment."
     )
-    description: str = Field("", description="What the run is for; stands on the report.")
+    description: str = Field("", description="What the run is for; shown on the report.")
     seed: int = Field(20, ge=0, description="The one source of all randomness.")
     data_root: str = Field(
         "", description="Folder that relative places of sound are in; empty: TINYTRILL_DATA_ROOT, or here."
@@ -111,7 +111,7 @@ class RunConfig(Settings):
         if self.distillation.window_samples < self.front_end.window_samples:
             raise ValueError(
                 f"distillation.window_samples is {self.distillation.window_samples}, but a patch of the "
-                f"front end needs {self.front_end.window_samples} at the least"
+                f"front end needs {self.front_end.window_samples} at least"
             )
         points = [
             f"{candidate.candidate_id}/{variant}"

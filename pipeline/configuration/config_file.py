@@ -41,7 +41,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
       overrides: ``key.path=value`` strings; the value is YAML.
 
     Raises:
-      ConfigError: If the file is missing or is no YAML mapping, or any key or value is refused.
+      ConfigError: If the file is missing or is not YAML mapping, or any key or value is refused.
     """
     path = _find(source)
     data = read_mapping(path)
@@ -193,13 +193,13 @@ def _describe(fault: Any, kind: Any) -> str:
         accepted = _values_of(found, key)
         words = ", ".join(map(repr, accepted))
         if fault["type"] == "union_tag_not_found":
-            return f"{place}: {key} is required; accepted are {words}"
+            return f"{place}: {key} is required; accepted: {words}"
         tag = bounded_text(str(fault["ctx"]["tag"]))
         near = difflib.get_close_matches(tag[:_LONGEST_KEY], accepted, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{place}: {key} {tag!r} is refused: accepted are {words}{hint}"
+        return f"{place}: {key} {tag!r} is refused: accepted: {words}{hint}"
     if fault["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        return f"{place}: {bounded(fault['input'])} is refused: accepted is a mapping, as in 'key: value'"
+        return f"{place}: {bounded(fault['input'])} is refused: accepted: a mapping, as in 'key: value'"
     if fault["type"] == "extra_forbidden":
         _, owner = _follow(fault["loc"][:-1], kind)
         known = sorted({key for model in _models_of(owner) for key in model.model_fields})

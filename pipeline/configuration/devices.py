@@ -87,12 +87,12 @@ def _faults_of_adb(device: AdbDevice) -> list[str]:
     faults = []
     if not Path(device.benchmark_model).is_file():
         faults.append(
-            f"benchmark_model: there is no file {device.benchmark_model}; accepted is TFLite's "
+            f"benchmark_model: there is no file {device.benchmark_model}; accepted: TFLite's "
             "benchmark_model, built for the device"
         )
     if shutil.which(device.adb) is None:
         faults.append(
-            f"adb: there is no command {device.adb!r}; accepted is a command on PATH or the place of adb, "
+            f"adb: there is no command {device.adb!r}; accepted: a command on PATH or the place of adb, "
             "which Android's platform tools hold"
         )
     return faults
@@ -103,7 +103,7 @@ def _faults_of_replay(device: ReplayDevice) -> list[str]:
     if not absent:
         return []
     return [
-        f"report: {device.report} has no {' and no '.join(absent)}; accepted is the folder of a recorded "
+        f"report: {device.report} has no {' and no '.join(absent)}; accepted: the folder of a recorded "
         f"report, which holds {LatencyReport.FILE} and {LatencyReport.SAMPLES}"
     ]
 

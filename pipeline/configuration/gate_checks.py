@@ -68,13 +68,13 @@ def _unknown_models(
             continue
         if goal.against not in beside:
             yield (
-                f"gate.goals.{index}.against: nothing is called {goal.against!r}; accepted are {TEACHER}, "
+                f"gate.goals.{index}.against: nothing is called {goal.against!r}; accepted: {TEACHER}, "
                 f"{CHAMPION}, {', '.join((*beside, 'or <candidate id>/<variant>'))}"
             )
         elif goal.metric != "quality":
             yield (
                 f"gate.goals.{index}: {goal.metric} against {goal.against!r} cannot be judged, since it is "
-                "not timed or weighed; accepted are metric 'quality', the champion or a variant"
+                "not timed or weighed; accepted: metric 'quality', the champion or a variant"
             )
 
 

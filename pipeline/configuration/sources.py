@@ -106,7 +106,7 @@ def root_of(configured: str, variable: str) -> Path:
     named = configured or os.environ.get(variable, ".")
     if is_url(named):
         raise ConfigError(
-            f"{redact(named)!r} ({variable}) is a URL; accepted is a folder that relative places of tasks or "
+            f"{redact(named)!r} ({variable}) is a URL; accepted: a folder that relative places of tasks or "
             "teachers are in. The corpus may be elsewhere: corpus.root takes a URL"
         )
     return Path(named).expanduser().resolve()

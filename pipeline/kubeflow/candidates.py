@@ -55,7 +55,7 @@ def divide(students: Sequence[StudentSpec], most: int) -> list[Share]:
 
     Args:
       students: All, each after the one that it starts from.
-      most: Shares at the most.
+      most: Shares at most.
     """
     families: dict[str, dict[int, StudentSpec]] = {}
     head: dict[str, str] = {}

@@ -63,7 +63,7 @@ class Submission:
         place = urlsplit(self.pipeline_root)
         if self.pipeline_root and (place.scheme not in _ROOTS or not place.netloc):
             raise Refused(
-                f"--pipeline-root: {self.pipeline_root!r} is no place for artifacts; accepted is a bucket, "
+                f"--pipeline-root: {self.pipeline_root!r} is not a place for artifacts; accepted: a bucket, "
                 "as in minio://mlpipeline/v2/artifacts, s3://bucket/folder or gs://bucket/folder"
             )
 
@@ -166,12 +166,12 @@ class PipelinesServer:
         """
         # An empty or foreign id would be another address.
         if not run_id or not all(character.isalnum() or character in "-_." for character in run_id):
-            raise NotFound(f"{run_id!r} is no id of a run; accepted is what 'submit' printed")
+            raise NotFound(f"{run_id!r} is not an id of a run; accepted: what 'submit' printed")
         run = self._asked(lambda: self._sdk.get_run(run_id))
         return run_state(run, self.connection.run_page(run_id))
 
     def _experiment(self, name: str) -> Any:
-        """The experiment of a name; it is made if it is not there."""
+        """The experiment of a name; it is made if it does not exist."""
         namespace = self._namespace or None
         try:
             return self._asked(lambda: self._sdk.create_experiment(name, namespace=namespace))

@@ -193,7 +193,7 @@ class _Compiler:
     def _add(
         self, node_id: str, command: Command, wiring: Wiring, found: Sequence[str] = ()
     ) -> dict[str, Any]:
-        """A task that is no node of the pipeline."""
+        """A task that is not a node of the pipeline."""
         settings = self._kubeflow.of(node_id)
         parameters = dict.fromkeys(wiring.parameters, "STRING")
         part = make_part(self._kubeflow, settings, command, {}, {}, parameters, found)

@@ -143,7 +143,7 @@ def connection_from(
 
 
 def _address(given: str, place: str) -> str:
-    accepted = "accepted is an address such as https://kubeflow.example.com/pipeline"
+    accepted = "accepted: an address such as https://kubeflow.example.com/pipeline"
     # What a browser shows while it is at one of the server's pages.
     found = split_credentials(given.strip())
     if found.username or found.password:
@@ -154,24 +154,24 @@ def _address(given: str, place: str) -> str:
         parts = urlsplit(plain)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
-        raise Refused(f"{place}: {redact(plain)!r} is no address; {accepted}") from None
+        raise Refused(f"{place}: {redact(plain)!r} is not an address; {accepted}") from None
     if found.token:
         raise Refused(f"{place}: an address holds no token: it belongs into {TOKEN}; {accepted}")
     if not whole or parts.query:
-        raise Refused(f"{place}: {redact(plain)!r} is no address of a server; {accepted}")
+        raise Refused(f"{place}: {redact(plain)!r} is not an address of a server; {accepted}")
     return plain
 
 
 def _authority(path: str) -> str:
     if path and not Path(path).is_file():
-        raise Refused(f"{SSL_CA_CERT}: {path!r} is no file; accepted is a file of certificates (PEM)")
+        raise Refused(f"{SSL_CA_CERT}: {path!r} is no file; accepted: a file of certificates (PEM)")
     return path
 
 
 def _credentials(environment: Mapping[str, str]) -> Credentials:
     given = [name for name in (TOKEN, TOKEN_FILE, DEX_USERNAME) if environment.get(name)]
     if len(given) > 1:
-        raise Refused(f"{' and '.join(given)} are set; accepted is one way to log in: unset the others")
+        raise Refused(f"{' and '.join(given)} are set; accepted: one way to log in: unset the others")
     if environment.get(TOKEN):
         return Token(_header_value(environment[TOKEN].strip(), TOKEN))
     if environment.get(TOKEN_FILE):
@@ -179,7 +179,7 @@ def _credentials(environment: Mapping[str, str]) -> Credentials:
     if not environment.get(DEX_USERNAME):
         return None
     if not environment.get(DEX_PASSWORD):
-        raise Refused(f"{DEX_USERNAME} is set and {DEX_PASSWORD} is not; accepted are both, or neither")
+        raise Refused(f"{DEX_USERNAME} is set and {DEX_PASSWORD} is not; accepted: both, or neither")
     connector = environment.get(DEX_AUTH_TYPE) or "local"
     if connector not in _CONNECTORS:
         raise Refused(f"{DEX_AUTH_TYPE}: {connector!r} is unknown; accepted: {', '.join(_CONNECTORS)}")
@@ -210,8 +210,8 @@ def read_token(file: TokenFile) -> str:
     try:
         text = file.path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
+        why = getattr(error, "strerror", None) or "it is not text"
         raise Refused(
-            f"{TOKEN_FILE}: {file.path} cannot be read: {why}; accepted is a file with a token"
+            f"{TOKEN_FILE}: {file.path} cannot be read: {why}; accepted: a file with a token"
         ) from None
     return _header_value(text.strip(), f"{TOKEN_FILE}: {file.path}")

@@ -86,7 +86,7 @@ def of_status(status: int, body: str, location: str, asked: str, host: str) -> K
         return login_refused(host, said)
     if status == 403 or (status >= 500 and _forbids(body, said)):
         return NotAllowed(
-            f"the server {host} does not let this user do that ({status}): {said}; the user needs a role "
+            f"the server {host} denies this user permission ({status}): {said}; the user needs a role "
             "such as kubeflow-edit in the namespace, and --namespace must be one of theirs"
         )
     if 300 <= status < 400:
@@ -128,14 +128,14 @@ def untrusted(host: str, why: str) -> TlsFault:
 def login_refused(host: str, said: str = "") -> LoginRefused:
     """The fault of a server that wants other credentials than it got."""
     because = f" ({said})" if said else ""
-    return LoginRefused(f"the server {host} asks for a login that it knows{because}; {_UNKNOWN_LOGIN}")
+    return LoginRefused(f"the server {host} requires valid credentials{because}; {_UNKNOWN_LOGIN}")
 
 
 def of_page(body: str, host: str) -> Refused:
     """The fault of a server that answers with a web page, or nothing, where the API answers with JSON."""
     if _is_login(body):
         return login_refused(host, "it answers with a login page")
-    what = "a web page" if is_page(body) else "something that is no JSON"
+    what = "a web page" if is_page(body) else "something that is not JSON"
     return NoPipelinesApi(f"at {host} {what} answers, not Kubeflow Pipelines' API; {_prefix(host)}")
 
 
@@ -204,7 +204,7 @@ def _of_absence(body: str, said: str, asked: str, host: str) -> Refused:
 
 def _prefix(host: str) -> str:
     if host.endswith("/pipeline"):
-        return "accepted is the address of ml-pipeline-ui, as http://localhost:3000"
+        return "accepted: the address of ml-pipeline-ui, as http://localhost:3000"
     return f"on a Kubeflow platform it is below /pipeline, as in --host {host}/pipeline"
 
 

@@ -37,7 +37,7 @@ class Clock:
 
 
 class StillRunning(KubeflowFault):
-    """The time for waiting is over; the run goes on."""
+    """The time for waiting is over; the run continues."""
 
 
 class Watcher(Protocol):

@@ -92,7 +92,7 @@ def _enter(session: Session, connection: Connection, user: DexUser, page: Respon
     form = _form(page)
     if form is None or not form.password:
         raise LoginRefused(
-            f"{_place(page)} shows no form for a user and a password; accepted is a Dex with static users or "
+            f"{_place(page)} shows no form for a user and a password; accepted: a Dex with static users or "
             f"LDAP: log in there by other means, and give a token as KF_PIPELINES_TOKEN"
         )
     target = urljoin(page.url, form.action)
@@ -201,7 +201,7 @@ def _telling(connection: Connection) -> Iterator[None]:
     except requests.exceptions.SSLError as error:
         raise untrusted(host, one_line(str(error), connection.secrets)) from None
     except requests.exceptions.TooManyRedirects:
-        raise LoginRefused(f"the login at {host} leads round in circles; see its oauth2-proxy") from None
+        raise LoginRefused(f"the login at {host} redirects in a loop; see its oauth2-proxy") from None
     except requests.exceptions.RequestException as error:
         fault: KubeflowFault = no_answer(host, one_line(str(error), connection.secrets), maybe_done=False)
         raise fault from None

@@ -25,7 +25,7 @@ _Kind = pipeline_spec_pb2.ParameterType.ParameterTypeEnum
 # C's parser is some ten times as fast, and a large grid makes a large file.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_ACCEPTED_FILE = f"accepted is a pipeline of schema {SCHEMA_VERSION}, as 'compile' writes it"
+_ACCEPTED_FILE = f"accepted: a pipeline of schema {SCHEMA_VERSION}, as 'compile' writes it"
 _ACCEPTED = {
     _Kind.NUMBER_INTEGER: "a whole number, as 3",
     _Kind.NUMBER_DOUBLE: "a number, as 0.5",
@@ -73,7 +73,7 @@ def read_package(path: Path) -> Package:
     """Reads a compiled pipeline and holds it against KFP's protocol buffers.
 
     Raises:
-      Refused: If there is no such file, or it is no pipeline that Kubeflow Pipelines takes.
+      Refused: If there is no such file, or it is not a pipeline that Kubeflow Pipelines takes.
     """
     if path.suffix not in (".yaml", ".yml"):
         raise Refused(f"{path}: a pipeline's file ends with .yaml or .yml; {_ACCEPTED_FILE}")
@@ -83,9 +83,9 @@ def read_package(path: Path) -> Package:
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror or error}; {_ACCEPTED_FILE}") from None
     except yaml.YAMLError as error:
-        raise Refused(f"{path} is no YAML: {yaml_fault(error)}; {_ACCEPTED_FILE}") from None
+        raise Refused(f"{path} is not YAML: {yaml_fault(error)}; {_ACCEPTED_FILE}") from None
     except UnicodeDecodeError as error:
-        raise Refused(f"{path} is no YAML: {one_line(str(error))}; {_ACCEPTED_FILE}") from None
+        raise Refused(f"{path} is not YAML: {one_line(str(error))}; {_ACCEPTED_FILE}") from None
     if not 1 <= len(parts) <= 2 or not all(isinstance(part, dict) for part in parts):
         raise Refused(f"{path} holds no pipeline, or more than one; {_ACCEPTED_FILE}")
     platform = parts[1] if len(parts) > 1 else {}
@@ -93,7 +93,7 @@ def read_package(path: Path) -> Package:
         json_format.ParseDict(parts[0], pipeline_spec_pb2.PipelineSpec())
         json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
     except json_format.ParseError as error:
-        raise Refused(f"{path} is no pipeline: {one_line(str(error))}; {_ACCEPTED_FILE}") from None
+        raise Refused(f"{path} is not a pipeline: {one_line(str(error))}; {_ACCEPTED_FILE}") from None
     found = parts[0].get("schemaVersion")
     if found != SCHEMA_VERSION or not parts[0].get("root", {}).get("dag", {}).get("tasks"):
         raise Refused(f"{path} has the schema {found!r}, or no tasks; {_ACCEPTED_FILE}")
@@ -132,7 +132,7 @@ def parameter_values(package: Package, given: Sequence[str]) -> dict[str, Any]:
             try:
                 values[name] = _value(known[name], value)
             except ValueError as error:
-                faults.append(f"--param {name}: {redact(value)!r} is refused; accepted is {error}")
+                faults.append(f"--param {name}: {redact(value)!r} is refused; accepted: {error}")
     named = {text.partition("=")[0] for text in given}
     for name, parameter in known.items():
         if name not in named and not parameter.HasField("default_value") and not parameter.is_optional:

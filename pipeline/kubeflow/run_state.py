@@ -23,7 +23,7 @@ _FINISHED = frozenset({*_WELL, *BROKEN, SKIPPED, "CANCELED"})
 # If several nodes have a task's name, it is as well as the worst of them.
 _WORST_FIRST = (*BROKEN, "CANCELED", "CANCELING", "PAUSED", RUNNING, PENDING, *_WELL, SKIPPED)
 _DRIVER = "-driver"
-# The server writes times that are not known as the first moment of its calendar, or of Unix's.
+# The server writes times that are unknown as the first moment of its calendar, or of Unix's.
 _FIRST_YEAR = 2000
 
 

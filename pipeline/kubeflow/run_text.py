@@ -85,7 +85,7 @@ class Lines:
 
     def away(self, fault: Exception) -> None:
         """The server has stopped answering."""
-        self._say(f"{fault}; the run goes on meanwhile, and the server is asked again")
+        self._say(f"{fault}; the run continues meanwhile, and the server is asked again")
 
     def back(self, seconds: float) -> None:
         """The server answers again."""

@@ -61,15 +61,17 @@ class Transport(RESTClientObject):
             return untrusted(host, self._said(str(reason)))
         match reason:
             case urllib3.exceptions.NameResolutionError():
-                return no_answer(host, "there is no host of that name", maybe_done=False)
+                return no_answer(host, "unknown host", maybe_done=False)
             case urllib3.exceptions.NewConnectionError():
-                return no_answer(host, "nobody listens there", maybe_done=False)
+                return no_answer(host, "connection refused", maybe_done=False)
             case urllib3.exceptions.ConnectTimeoutError():
                 return no_answer(
                     host, f"no connection in {self._connection.timeouts_s[0]:g} s", maybe_done=False
                 )
             case urllib3.exceptions.ReadTimeoutError():
-                return no_answer(host, f"no word in {self._connection.timeouts_s[1]:g} s", maybe_done=True)
+                return no_answer(
+                    host, f"no response in {self._connection.timeouts_s[1]:g} s", maybe_done=True
+                )
             case urllib3.exceptions.ProtocolError():
                 return no_answer(host, "it drops the connection", maybe_done=True)
         return no_answer(host, self._said(str(reason)), maybe_done=True)

@@ -52,8 +52,8 @@ def check_metadata(file: Path) -> None:
         faults = ["it is a database of something else"]
     if faults:
         raise ConfigError(
-            f"{file}: this is no sound ML Metadata: {bounded_text(faults[0])}; put back a copy of it, or "
-            "move it away: the run then begins anew, and takes from the folder's scratch what is finished"
+            f"{file}: this is not valid ML Metadata: {bounded_text(faults[0])}; put back a copy of it, or "
+            "move it away: the run then starts over, and takes from the folder's scratch what is finished"
         )
 
 

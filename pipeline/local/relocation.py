@@ -71,7 +71,7 @@ def settle(layout: RunLayout, held: bool = False) -> None:
                 relocate_database(database, moves)
         # Last: until then it tells what is to be done.
         _relocate_text(layout.config, moves)
-    logger.info("%s was %s: its places are named anew", layout.root, ", ".join(move.old for move in moves))
+    logger.info("%s was %s: its paths are updated", layout.root, ", ".join(move.old for move in moves))
 
 
 def _earlier_places(layout: RunLayout) -> set[str]:
@@ -169,7 +169,7 @@ def _read_json(file: Path) -> Any:
 
 @contextmanager
 def cached_anywhere(layout: RunLayout) -> Iterator[None]:
-    """Lets TFX find cached answers wherever the folder lies: its place is no part of the cache's keys."""
+    """Lets TFX find cached answers wherever the folder lies: its place is not a part of the cache's keys."""
     from tfx.orchestration.portable import cache_utils
 
     theirs = cache_utils.get_cache_context

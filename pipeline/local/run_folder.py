@@ -38,7 +38,7 @@ def run_folder(path: Path) -> RunLayout:
         if character in _REFUSED or not character.isprintable():
             raise ConfigError(
                 f"--output {bounded(str(root))}: {character!r} cannot be part of the path of a run's folder; "
-                f"accepted are printable characters other than {' '.join(_REFUSED)}"
+                f"accepted: printable characters other than {' '.join(_REFUSED)}"
             )
     try:
         if root.exists() and not root.is_dir():

@@ -80,7 +80,7 @@ def run_locally(config: RunConfig, layout: RunLayout, verbose: bool = False) -> 
 
     Args:
       config: As loaded; places are resolved here.
-      layout: The run's folder; made if it is not there.
+      layout: The run's folder; made if it does not exist.
       verbose: Let the libraries' own logs through.
 
     Raises:

@@ -92,7 +92,7 @@ def _open(config: RunConfig, run_key: str, provenance: Provenance) -> str:
     except TrackingFault as error:
         if config.push.if_unreachable == "stop":
             raise ConfigError(f"push.tracking_uri: {error}\n  push.if_unreachable is 'stop'") from None
-        logger.warning("%s; the run goes on, and keeps what it has to tell", error)
+        logger.warning("%s; the run continues, and keeps what it has to tell", error)
         return ""
 
 

@@ -1,1 +1,1 @@
-"""What becomes of models after a run: registered, found again, promoted, traced to their origin."""
+"""What happens to models after a run: registered, found again, promoted, traced to their origin."""

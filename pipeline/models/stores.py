@@ -42,7 +42,7 @@ def opened(tracking_uri: str, output: Path | None) -> Iterator[MlflowClient]:
 
     Raises:
       ConfigError: If no store is named, or a SQLite file is not there: nothing is made by asking.
-      TrackingFault: If the store does not answer, or does not do what it is asked.
+      TrackingFault: If the store does not answer, or does not respond as expected.
     """
     from components.common.tracking.faults import telling
     from components.common.tracking.stores import open_client

@@ -81,7 +81,7 @@ def places(root: str, tfds_dir: str) -> Places:
     """Where tasks are looked for: as given, else as a run does."""
     chosen = Path(root or root_of("", DATA_ROOT) / "noss").expanduser().resolve()
     if root and not chosen.is_dir():
-        raise ConfigError(f"--root: there is no folder {str(chosen)!r}; accepted is a folder of tasks")
+        raise ConfigError(f"--root: there is no folder {str(chosen)!r}; accepted: a folder of tasks")
     return Places.of(NossIngestSettings(tfds_dir=tfds_dir), chosen)
 
 

@@ -157,7 +157,7 @@ def _spec(argument: str, path: Path) -> TeacherSpec:
         return SavedModelTeacher(path=str(path.absolute()))
     if (path / "config.json").is_file():
         return HuggingFaceTeacher(path=str(path.absolute()))
-    raise ConfigError(f"there is no such model; accepted are {ACCEPTED}")
+    raise ConfigError(f"there is no such model; accepted: {ACCEPTED}")
 
 
 def _described(argument: str, spec: TeacherSpec, front_end: FrontEndSpec, hop_samples: int) -> NamedModel:
@@ -221,7 +221,7 @@ def _bare_tflite(path: Path, front_end: FrontEndSpec, hop_samples: int) -> Named
         return _described(str(path), spec, front_end, hop_samples)
     if shape != [1, front_end.frames, front_end.mels] or len(model.outputs[0].shape) != 2:
         raise ConfigError(
-            f"it maps {shape} to {model.outputs[0].shape}; accepted are a waveform and, as the "
+            f"it maps {shape} to {model.outputs[0].shape}; accepted: a waveform and, as the "
             f"front end gives them, patches: (1, {front_end.frames}, {front_end.mels}) to (1, dimensions); "
             "front_end.* sets another front end"
         )

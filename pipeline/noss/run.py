@@ -52,7 +52,7 @@ class BenchmarkConfig(Settings):
     )
     noss: NossIngestSettings = Field(default_factory=NossIngestSettings, description="The tasks.")
     front_end: FrontEndSpec = Field(
-        default_factory=FrontEndSpec, description="What models hear through that do not bring their own."
+        default_factory=FrontEndSpec, description="Front end of models without one of their own."
     )
     evaluation: NossEvaluatorSettings = Field(
         default_factory=NossEvaluatorSettings, description="How models are measured."

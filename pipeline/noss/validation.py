@@ -54,7 +54,7 @@ def validate_task(
     if tasks:
         names = ", ".join(task.name for task in tasks)
         problem = (
-            f"{folder} is no task, it holds task folders ({names}): give one of them, as in noss validate "
+            f"{folder} is not a task, it holds task folders ({names}): give one of them, as in noss validate "
             f"{tasks[0]}; the folder itself is what noss.root names"
         )
         return Validation(None, (), [problem], 0)
@@ -63,7 +63,7 @@ def validate_task(
     try:
         rows, faults = scan_manifest(folder / MANIFEST_FILE)
     except SourceMissing as error:
-        return Validation(record, (), [*problems, f"{error}; accepted is a {MANIFEST_FILE}"], 0)
+        return Validation(record, (), [*problems, f"{error}; accepted: a {MANIFEST_FILE}"], 0)
     problems += faults
     if record is None or not rows:
         return Validation(record, rows, problems or [f"{folder / MANIFEST_FILE}: has no clips"], 0)
@@ -96,7 +96,7 @@ def _record(folder: Path, problems: list[str]) -> TaskRecord | None:
     manifest = ManifestSource(file=f"{folder.name}/{MANIFEST_FILE}")
     if manifest not in record.sources:
         problems.append(
-            f"{folder / RECORD_FILE}: sources: none is the manifest beside it; accepted is a manifest with "
+            f"{folder / RECORD_FILE}: sources: none is the manifest beside it; accepted: a manifest with "
             f"file {manifest.file!r}, or no sources at all"
         )
     return record
@@ -108,7 +108,7 @@ def _unlike_the_record(rows: Sequence[TaskRow], record: TaskRecord, folder: Path
         if label not in found:
             yield f"{place}: labels: no clip has {label!r}; found are {', '.join(sorted(found))}"
     if record.speaker == "known" and not any(row.speaker_id for row in rows):
-        yield f"{place}: speaker: is 'known', but no clip has a speaker_id; accepted is 'unknown'"
+        yield f"{place}: speaker: is 'known', but no clip has a speaker_id; accepted: 'unknown'"
 
 
 def _repeated(rows: Sequence[TaskRow]) -> Iterator[str]:
@@ -116,7 +116,7 @@ def _repeated(rows: Sequence[TaskRow]) -> Iterator[str]:
     for row in rows:
         seen = first.setdefault((row.path, row.start_s), row)
         if seen is not row and seen.split == row.split:
-            yield f"{row.place}: the clip {row.file!r} is at {seen.place} already; accepted is each clip once"
+            yield f"{row.place}: the clip {row.file!r} is at {seen.place} already; accepted: each clip once"
 
 
 def _unusable(rows: Iterable[TaskRow], record: TaskRecord) -> Iterator[str]:

@@ -55,7 +55,7 @@ def read_tables(settings: AudioIngestSettings, key: str = "corpus") -> tuple[Tab
       key: Where they stand in the configuration, for messages.
 
     Raises:
-      ConfigError: If a file is no segments file, or no row has a wanted label.
+      ConfigError: If a file is not a segments file, or no row has a wanted label.
     """
     sources = CorpusSources.of(settings, settings.root)
     row_labels = sources.row_labels()

@@ -214,7 +214,7 @@ def measure_memory(options: argparse.Namespace) -> None:
         for count in (FEW, MANY):
             root = link_corpus(folder / str(count), [tiny[n % len(tiny)] for n in range(count)], 0.2)
             peaks.append(_peak_bytes(root, folder / f"run-{count}"))
-            print(f"  {count} clips of 0.2 s: {peaks[-1] / 1e6:.0f} MB resident at the most")
+            print(f"  {count} clips of 0.2 s: {peaks[-1] / 1e6:.0f} MB resident at most")
         print(f"  ratio {peaks[1] / peaks[0]:.3f}; target at most {MEMORY_TARGET:.2f}")
 
 

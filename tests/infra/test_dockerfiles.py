@@ -138,7 +138,7 @@ def test_the_build_context_is_the_program_and_nothing_else(tmp_path: Path) -> No
         check=False,
     )
     if tracked.returncode:
-        pytest.skip("not a git checkout, so what is the program's is not known")
+        pytest.skip("not a git checkout, so what is the program's is unknown")
     names = [name for name in tracked.stdout.split("\0") if name and (REPOSITORY / name).is_file()]
     strangers = [
         ".git/config",

@@ -19,8 +19,8 @@ def test_every_record_of_the_catalogue_is_read_under_the_name_of_its_file() -> N
     ("text", "message"),
     [
         ("name: a\nname: b\n" + _SOURCES, r"task\.yaml:2: the key 'name' is given at line 1 already"),
-        ("- a\n", r"task\.yaml: holds \['a'\]; accepted is a mapping"),
-        ("name: a\nmetrik: auc\n" + _SOURCES, r"task\.yaml: metrik: unknown key; accepted are name, version"),
+        ("- a\n", r"task\.yaml: holds \['a'\]; accepted: a mapping"),
+        ("name: a\nmetrik: auc\n" + _SOURCES, r"task\.yaml: metrik: unknown key; accepted: name, version"),
         ("name: a\nmetric: f1\n" + _SOURCES, r"metric: 'f1' is refused: Input should be 'accuracy', 'bal"),
         ("name: a\n", r"sources: Field required"),
         ("name: a b\n" + _SOURCES, r"name: 'a b' is refused"),

@@ -20,7 +20,7 @@ from schemas.plain_text import csv_cell, plain, plain_lines
         ("\u202eevil\u202c \u2066x\u2069", r"\u202eevil\u202c \u2066x\u2069"),
         ("\u200e\u200f\u061c\u200b\ufeff\u00ad", r"\u200e\u200f\u061c\u200b\ufeff\xad"),
         ("\u2028\u2029\x00\x7f", r"\u2028\u2029\x00\x7f"),
-        # What is no character at all cannot even be printed.
+        # What is not a character at all cannot even be printed.
         ("\ud800 \U000e0041", r"\ud800 \U000e0041"),
     ],
 )
@@ -43,7 +43,7 @@ def test_line_breaks_of_a_message_stay() -> None:
         ("-abc", "'-abc"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("  =1", "'  =1"),
-        # The tab is an escape now, which is no formula.
+        # The tab is an escape now, which is not a formula.
         ("\t=1", r"\t=1"),
         ("\uff1d1", "'\uff1d1"),
         ("a=b\x1b", r"a=b\x1b"),

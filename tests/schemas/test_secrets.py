@@ -1,4 +1,4 @@
-"""Secrets are known by place, by name and by form; what is no secret stays as it is."""
+"""Secrets are known by place, by name and by form; what is not a secret stays as it is."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ OPEN = [
     "--job_endpoint=host:8099",
     "GOOGLE_APPLICATION_CREDENTIALS=/secrets/account.json",
     "KF_PIPELINES_SA_TOKEN_PATH=/var/run/token",
-    "the key 'x' is given at line 3 already; accepted is each key once",
+    "the key 'x' is given at line 3 already; accepted: each key once",
     "KF_PIPELINES_TOKEN: holds no token: it is empty",
     "pooling: token",
     "quality=0.5, key=3",

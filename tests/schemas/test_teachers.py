@@ -80,7 +80,7 @@ def test_windows_are_averaged_by_default() -> None:
         ({"kind": "tflite", "stages": []}, "at least 1 item"),
         (
             {"kind": "tflite", "stages": [{"file": "a", "windows": {"frames": 1, "hop": 1}}]},
-            "the first stage hears the waveform",
+            "the first stage takes the waveform",
         ),
         ({"kind": "savedmodel", "path": "a", "widow_samples": 1}, "widow_samples"),
         ({"kind": "savedmodel", "path": "a", "window_samples": 10, "hop_samples": 11}, "must not exceed"),

@@ -144,7 +144,7 @@ def _finding(
 
 def _accepted() -> str:
     forms = "; ".join(f"{layout.name}: {layout.form}" for layout in LAYOUTS.values())
-    return f"accepted are {forms}. The setting 'layout' takes one of them without asking"
+    return f"accepted: {forms}. The setting 'layout' takes one of them without asking"
 
 
 def _some(files: Sequence[FoundFile]) -> str:

@@ -12,7 +12,7 @@ from components.common.audio.places import FoundFile, printable
 
 UNKNOWN_START = -1
 
-# A member is held in memory while it is decoded, and one of this size is no clip of a few seconds.
+# A member is held in memory while it is decoded, and one of this size is not a clip of a few seconds.
 MOST_BYTES = 1 << 30
 
 
@@ -41,7 +41,7 @@ class Entry:
       start_ms: Where in the video it begins, in milliseconds; ``UNKNOWN_START`` if its name does not say.
       member: What it is called in its container, or the file's own name.
       position: Where in its container it begins: a byte of a tar, a row of a parquet file.
-      size: Its bytes in the container; 0 if they are not known beforehand.
+      size: Its bytes in the container; 0 if they are unknown beforehand.
       flaw: Why it must not be read, or None.
     """
 
@@ -55,7 +55,7 @@ class Entry:
 
 @dataclass
 class Strays:
-    """What lies in a corpus and is no clip of its layout.
+    """What lies in a corpus and is not a clip of its layout.
 
     Attributes:
       counts: How many, by what is wrong.
@@ -88,7 +88,7 @@ class Layout(ABC):
 
     name: ClassVar[str]
     form: ClassVar[str]
-    """How its files are called, for people."""
+    """How its files are named, for people."""
     extensions: ClassVar[frozenset[str]]
     """Ends of the names of the files that it is made of, in lower case."""
 
@@ -117,7 +117,7 @@ class ContainerLayout(Layout):
 
     @abstractmethod
     def entries(self, container: FoundFile, strays: Strays) -> Iterator[Entry]:
-        """The clips of a container in their order; what is no clip is counted in ``strays``."""
+        """The clips of a container in their order; what is not a clip is counted in ``strays``."""
 
     @abstractmethod
     def read(self, path: str, places: Sequence[tuple[int, int]]) -> Iterator[bytes | AudioError]:

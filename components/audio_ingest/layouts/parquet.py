@@ -84,7 +84,7 @@ class Parquet(ContainerLayout):
                 first += rows
             for row in wanted:
                 if row >= first:
-                    yield AudioError(Reason.UNDECODABLE, f"{path} has {first} rows, row {row} is asked for")
+                    yield AudioError(Reason.UNDECODABLE, f"{path} has {first} rows, row {row} was requested")
 
 
 def _idents(file: pq.ParquetFile, column: str, path: str) -> Iterator[list[Any]]:
@@ -173,7 +173,7 @@ def _columns(schema: pa.Schema, path: str) -> _Names:
     if ident is None or not binary:
         seen = ", ".join(f"{field.name}: {field.type}" for field in schema)
         raise LayoutError(
-            f"{path} has the columns {seen}; accepted are an id ({', '.join(ID_COLUMNS)}) and "
+            f"{path} has the columns {seen}; accepted: an id ({', '.join(ID_COLUMNS)}) and "
             f"{AUDIO_COLUMN} with the bytes of a sound file"
         )
     return _Names(ident, column)
@@ -181,7 +181,7 @@ def _columns(schema: pa.Schema, path: str) -> _Names:
 
 @contextmanager
 def _opened(path: str) -> Iterator[pq.ParquetFile]:
-    """Raises: PlaceError: if it is no parquet file."""
+    """Raises: PlaceError: if it is not a parquet file."""
     import pyarrow.parquet as pq
 
     with open_binary(path) as file:

@@ -65,7 +65,7 @@ def rows_at_once(
       metadata: Its footer.
       group: Number of the row group.
       column: Path of the column.
-      most: Rows wanted at the most.
+      most: Rows wanted at most.
       path: For messages.
       by_dictionary: What a dictionary stands for is unpacked once, not for each row.
 

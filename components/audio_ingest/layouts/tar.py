@@ -239,7 +239,7 @@ def _first_names(path: str) -> list[str]:
     """Names of the first few members.
 
     Raises:
-      LayoutError: If it is no tar.
+      LayoutError: If it is not a tar.
     """
     names: list[str] = []
     strays = Strays()

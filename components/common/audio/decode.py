@@ -184,7 +184,7 @@ def _at_full_scale(samples: FloatAudio) -> tuple[FloatAudio, list[Remark]]:
         return samples, []
     bits = next((bits for bits in _INTEGER_BITS if peak <= 2.0 ** (bits - 1)), 0)
     if not bits:
-        detail = f"samples reach {peak:.3g}; accepted are floats within 1, or at the scale of integers"
+        detail = f"samples reach {peak:.3g}; accepted: floats within 1, or at the scale of integers"
         raise AudioError(Reason.UNDECODABLE, detail)
     remark = Remark(Note.INTEGER_SCALE, f"samples reach {peak:.6g}; divided by 2^{bits - 1}")
     return samples * np.float32(2.0 ** (1 - bits)), [remark]
@@ -222,7 +222,7 @@ def _check_file(path: Path) -> None:
             raise AudioError(Reason.MISSING, f"there is no file {path}") from error
         raise AudioError(Reason.UNREADABLE, str(error)) from error
     except ValueError as error:
-        raise AudioError(Reason.MISSING, f"{str(path)!r} is no name of a file: {error}") from error
+        raise AudioError(Reason.MISSING, f"{str(path)!r} is not a name of a file: {error}") from error
     if not stat.S_ISREG(status.st_mode):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), "special file")
         raise AudioError(Reason.NOT_A_FILE, f"{path} is a {kind}")

@@ -102,7 +102,7 @@ def _receive(
         failure = AudioError(Reason.TIMED_OUT, f"decoding took longer than {timeout_s:g} s")
     else:
         failure = AudioError(Reason.CRASHED, f"the decoder crashed ({ended})")
-    _logger.warning("%s: %s; a new decoding process goes on", printable(head.name), failure)
+    _logger.warning("%s: %s; a new decoding process takes over", printable(head.name), failure)
     return failure, process
 
 

@@ -88,7 +88,7 @@ def check_counts(counts: Mapping[str, SplitCounts]) -> None:
         left_out = sum(count.quarantined.values())
         if count.rows != count.clips + left_out:
             raise RuntimeError(
-                f"{group}: {count.rows} clips were asked for, but {count.clips} were taken and {left_out} "
+                f"{group}: {count.rows} clips were requested, but {count.clips} were taken and {left_out} "
                 f"left out ({count.quarantined}): some were lost, or counted twice"
             )
 
@@ -126,7 +126,7 @@ def refusal(
         unusable = sum(count.quarantined.values()) - missing - held_out
         found = count.rows - missing - held_out
         if not count.clips:
-            problem = "nothing is left"
+            problem = "nothing remains"
         elif missing > settings.max_missing_share * count.rows:
             problem = (
                 f"{missing} of {count.rows} rows have no file ({missing / count.rows:.1%}), "

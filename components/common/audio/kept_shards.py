@@ -163,7 +163,7 @@ class KeptShards:
         self._remove(forgotten, "that are older than 30 days")
 
     def clear(self, used: Collection[str]) -> None:
-        """Removes what a completed execution did not use, so that one set of shards is kept at the most.
+        """Removes what a completed execution did not use, so that one set of shards is kept at most.
 
         The shards that it used stay, as further names of its outputs' files, for the run to which clips
         are added.
@@ -186,7 +186,7 @@ class KeptShards:
                     freed += size
         if removed:
             _logger.info(
-                "%s: removed %d kept shards %s (%.1f MB)",
+                "%s: removed %d stored shards %s (%.1f MB)",
                 self.folder.name if self.folder else "", removed, why, freed / 1e6,
             )  # fmt: skip
 
@@ -196,7 +196,7 @@ class KeptShards:
 
     def _discard(self, key: str, problem: str) -> None:
         receipt, shard = self._paths(key)
-        _logger.warning("the kept shard %s is made again: %s", shard, problem)
+        _logger.warning("the stored shard %s is rebuilt: %s", shard, problem)
         receipt.unlink(missing_ok=True)
         shard.unlink(missing_ok=True)
 

@@ -85,7 +85,8 @@ def use_beam_options(beam_args: Sequence[str]) -> None:
     """Lets this process reach URLs as Beam's workers do, with end points and keys from Beam's options.
 
     Raises:
-      PlaceError: If nobody answers at the end point of S3 that the options name: Beam would ask for minutes.
+      PlaceError: If there is no response from the S3 endpoint that the options name: Beam would ask
+        for minutes.
     """
     from apache_beam.io.filesystems import FileSystems
     from apache_beam.options.pipeline_options import PipelineOptions, S3Options
@@ -104,7 +105,7 @@ def _knock(endpoint: str) -> None:
         socket.create_connection((parts.hostname or "", port), timeout=_KNOCK_SECONDS).close()
     except OSError as error:
         raise PlaceError(
-            f"nobody answers at the end point of S3, --s3_endpoint_url={endpoint}: {error}; accepted is the "
+            f"no response from the S3 endpoint, --s3_endpoint_url={endpoint}: {error}; accepted: the "
             "address of a server that speaks S3"
         ) from error
 

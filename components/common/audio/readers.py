@@ -370,7 +370,7 @@ def _of_ffmpeg(error: BaseException) -> str:
 
 def _checked_rate(rate: int) -> int:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        detail = f"sample rate {rate} Hz; accepted are {LOWEST_RATE} to {HIGHEST_RATE} Hz"
+        detail = f"sample rate {rate} Hz; accepted: {LOWEST_RATE} to {HIGHEST_RATE} Hz"
         raise AudioError(Reason.UNDECODABLE, detail)
     return rate
 

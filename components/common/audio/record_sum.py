@@ -11,7 +11,7 @@ _BYTES = 32
 class RecordSum:
     """The sum of the hashes of records, so that shards are added up in any order.
 
-    A record that stands there twice counts twice. It says whether two sets are the same; it is no proof
+    A record that stands there twice counts twice. It says whether two sets are the same; it is not a proof
     against somebody who wants two sets to look the same.
     """
 

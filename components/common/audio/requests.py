@@ -52,7 +52,7 @@ class ClipRequest:
     def key(self) -> str:
         """Digest of all that its record depends on, 32 hexadecimal digits.
 
-        Where it is asked for is no part of it: a row above it in the CSV does not make it another clip.
+        Where it is asked for is not a part of it: a row above it in the CSV does not make it another clip.
         """
         facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         facts["source"], facts["version"] = "", self.version or file_version(self.path)

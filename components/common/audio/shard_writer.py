@@ -228,7 +228,7 @@ class _Tally:
 
 
 def _resumed(summary: ShardSummary, shard: Shard[ClipRequest]) -> ShardSummary:
-    """The summary of a kept shard, with the place that it has and those where its clips are asked for now."""
+    """The summary of a kept shard, with the place that it has and those where its clips are requested now."""
     places = {(request.group, request.clip_id): request.source for request in shard.requests}
     left_out, noted = (
         {
@@ -318,7 +318,7 @@ def finish(
         found.update({group: len(clips) for group, clips in summary.quarantined.items()})
     if wanted != found or len(shards) != len(summaries):
         raise RuntimeError(
-            f"{what}: {len(shards)} shards with {dict(wanted)} clips were asked for, "
+            f"{what}: {len(shards)} shards with {dict(wanted)} clips were requested, "
             f"{len(summaries)} with {dict(found)} came back"
         )
     resumed = sum(summary.resumed for summary in summaries)

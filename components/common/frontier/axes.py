@@ -65,13 +65,16 @@ def misplaced(point: FrontierPoint, axes: Sequence[AxisSettings]) -> str:
     for axis in axes:
         value = _figure(point, axis)
         if value is None:
-            return f"{_name(axis)} is an axis, and there is no figure of it"
+            return f"{_name(axis)} is an axis, but has no value"
         low, high = _interval(point, axis.metric, value)
         if axis.metric == "quality":
             low, high = point.quality_low, point.quality_high
         finite = all(math.isfinite(figure) for figure in (low, value, high))
         if not finite or (axis.metric != "quality" and not 0 < low <= value <= high):
-            return f"{_name(axis)} is an axis, and {value:.6g} ({low:.6g} to {high:.6g}) has no place on it"
+            return (
+                f"{_name(axis)} is an axis, but {value:.6g} ({low:.6g} to {high:.6g}) is not a "
+                "valid value for it"
+            )
     return ""
 
 

@@ -51,7 +51,7 @@ def as_incumbent(
       challenger: The point.
       champion: The present one; its figures must be known.
       gate: Today's policy, for its axes.
-      fault: Why the champion's figures cannot be believed; empty: they can.
+      fault: Why the champion's figures are inconsistent; empty: they can.
 
     Raises:
       ValueError: If the champion has no figures.
@@ -78,7 +78,7 @@ def challenge(
     Args:
       challenger: The point.
       gate: Today's policy.
-      judged_by: The policy of the point's run; None: it is not known.
+      judged_by: The policy of the point's run; None: it is unknown.
       champion: The present one; None: there is none.
 
     Returns:

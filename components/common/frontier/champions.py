@@ -19,7 +19,7 @@ class Champion:
 
     Attributes:
       name: As in 'tinytrill-host v3 (champion)'.
-      registered: Its figures in the registry; None: they are not known, or do not compare.
+      registered: Its figures in the registry; None: they are unknown, or do not compare.
       why: Why there are none to compare with; empty if there are.
       own: This run's point of the same file; None: the file is not of this run.
     """
@@ -45,7 +45,7 @@ def find_champions(
 ) -> dict[VariantInput, Champion]:
     """The champion of each input.
 
-    A champion whose figures are not known may be one of either input.
+    A champion whose figures are unknown may be one of either input.
 
     Args:
       registered: All registered versions of the device.
@@ -66,7 +66,7 @@ def find_champions(
 
 
 def _unknown(version: RegisteredVersion) -> Champion:
-    return Champion(version.name, None, f"the figures of {version.name} are not known: {version.fault}")
+    return Champion(version.name, None, f"the figures of {version.name} are unknown: {version.fault}")
 
 
 def _known(incumbent: Incumbent, points: Sequence[FrontierPoint]) -> Champion:

@@ -15,7 +15,7 @@ from schemas.noss_reports import NossReport
 
 MEAN = ""
 
-# A twentieth of what counts as a difference at the least, and 32767 of them are more than any score.
+# A twentieth of what counts as a difference at least, and 32767 of them are more than any score.
 _STEP = 1e-4
 
 

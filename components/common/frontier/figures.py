@@ -44,7 +44,7 @@ def of_point(goal: Goal, point: FrontierPoint) -> Figure:
         return _quality(goal.task, point)
     value: float | None = getattr(point, goal.metric)
     if value is None:
-        return Figure(None, f"the device does not tell {METRIC_NAMES[goal.metric]}")
+        return Figure(None, f"the device does not report {METRIC_NAMES[goal.metric]}")
     low, high = _interval(goal.metric, point)
     return Figure(value, low=low, high=high)
 
@@ -59,7 +59,7 @@ def milliseconds(point: FrontierPoint, percentile: Percentile) -> Figure:
         "mean": point.mean_ms,
     }
     there = ", ".join(name for name, value in told.items() if value is not None)
-    why = f"the device does not tell {percentile}; it tells {there or 'nothing'}"
+    why = f"the device does not report {percentile}; it reports {there or 'nothing'}"
     low, high = point.latency_intervals_ms.get(percentile, (None, None))
     return Figure(told[percentile], why, low, high)
 
@@ -69,7 +69,7 @@ def per_second_of_sound(point: FrontierPoint, told: Figure) -> Figure:
     if told.value is None:
         return told
     if point.real_time_factor is None:
-        return Figure(None, "the measurement does not tell how much sound an invocation hears")
+        return Figure(None, "the measurement does not tell how much sound an invocation takes")
     share = point.real_time_factor / point.latency_ms
     low, high = (None if end is None else end * share for end in (told.low, told.high))
     return Figure(told.value * share, low=low, high=high)

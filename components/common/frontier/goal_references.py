@@ -249,7 +249,7 @@ def check_names(
         if goal.against in baselines:
             if goal.metric != "quality":
                 raise ValueError(
-                    f"{goal.metric} cannot be compared with {goal.against!r}: it is not timed or weighed; "
+                    f"{goal.metric} cannot be compared with {goal.against!r}: it has no latency or size; "
                     "accepted: metric 'quality', 'champion', or a point of the run"
                 )
         elif not (

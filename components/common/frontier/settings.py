@@ -57,7 +57,7 @@ class Goal(Settings):
     input: VariantInput | None = Field(None, description="Judge only wave or only core points; unset: both.")
     devices: tuple[str, ...] = Field((), description="Judge only on these devices; none: on all.")
     without_champion: Literal["pass", "fail"] = Field(
-        "pass", description="Against 'champion': what becomes of a point while no champion is registered."
+        "pass", description="Against 'champion': what happens to a point while no champion is registered."
     )
 
     @model_validator(mode="after")
@@ -77,7 +77,7 @@ class Goal(Settings):
         if self.percentile != "p50" and self.metric != "latency":
             raise ValueError(f"percentile belongs to metric 'latency', not to {self.metric!r}")
         if self.metric == "quality" and self.limit > 1 and (not relation or self.relative):
-            raise ValueError(f"limit {self.limit} on quality can never be met: accepted is 0 to 1")
+            raise ValueError(f"limit {self.limit} on quality can never be met: accepted: 0 to 1")
         return self
 
 

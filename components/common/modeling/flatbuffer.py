@@ -89,7 +89,7 @@ def only_graph(model: Any) -> Any:
 
 
 def operator_code(model: Any, builtin: int, version: int) -> int:
-    """Number of a builtin operator's code in the file, which is added if it is not there yet."""
+    """Number of a builtin operator's code in the file, which is added if it does not exist yet."""
     for index, code in enumerate(model.operatorCodes):
         if (code.builtinCode, code.version) == (builtin, version):
             return index

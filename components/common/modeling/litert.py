@@ -71,7 +71,7 @@ class LiteRtModel:
         if index not in usable:
             raise ValueError(
                 f"{self._name}: output {index} is {np.dtype(details[index]['dtype']).name} without scale and "
-                f"zero point, which makes no embedding; outputs of real numbers are {usable or 'none'}"
+                f"zero point, which is not an embedding; outputs of real numbers are {usable or 'none'}"
             )
 
     def resize_input(self, index: int, shape: Sequence[int]) -> None:

@@ -23,7 +23,7 @@ class Student:
 
     Attributes:
       spec: What it is made of.
-      front_end: The front end it hears through.
+      front_end: Its front end.
       features: Log-mel ``(batch, frames, mels)`` to pooled features ``(batch, features)``.
       moments: Log-mel to the features of each moment, ``(batch, moments, features)``, the mean of which is
         ``features``; None where the pooling keeps no time (flatten, token).

@@ -294,5 +294,5 @@ def _specify(component: str, fields: Sequence[_Field], values: Mapping[str, Any]
 
 def _single(artifacts: Sequence[Any], key: str) -> Any:
     if len(artifacts) != 1:
-        raise ValueError(f"{key} is {len(artifacts)} artifacts, accepted is one")
+        raise ValueError(f"{key} is {len(artifacts)} artifacts, accepted: one")
     return artifacts[0]

@@ -9,7 +9,7 @@ from typing import TypeVar
 from schemas.secrets import redact
 
 _ARTIFACTS = "/mlflow-artifacts/"
-_REFUSALS = {401: "does not know this user or password", 403: "does not let this user do that"}
+_REFUSALS = {401: "rejects this user or password", 403: "denies this user permission"}
 _LONGEST = 600
 # A bad name, id or alias is refused, an unknown one is absent: neither is there.
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
@@ -79,7 +79,7 @@ def telling(uri: str) -> Iterator[None]:
 
 
 def _fault(error: Exception, uri: str) -> TrackingFault | None:
-    """The fault behind an error; None if it is no fault of a store."""
+    """The fault behind an error; None if it is not a fault of a store."""
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
@@ -123,7 +123,7 @@ def _of_request(asked: OSError, said: str, store: str) -> TrackingFault:
         )
     if isinstance(asked, Timeout):
         said = f"{said}; MLFLOW_HTTP_REQUEST_TIMEOUT sets for how many seconds it is waited for"
-    return StoreUnreachable(f"the MLflow server {store} does not answer as it should: {said}")
+    return StoreUnreachable(f"the MLflow server {store} does not respond as expected: {said}")
 
 
 def _of_database(said: str, store: str) -> TrackingFault:
@@ -133,10 +133,8 @@ def _of_database(said: str, store: str) -> TrackingFault:
             "it, or move it away: a new one is made, without the earlier runs and versions"
         )
     if "readonly" in said or "read-only" in said or "unable to open" in said:
-        return StoreRefused(
-            f"the MLflow store {store} may not be written: {said}; give this user rights there"
-        )
-    return StoreUnreachable(f"the database of the MLflow store {store} does not do its work: {said}")
+        return StoreRefused(f"the MLflow store {store} is not writable: {said}; give this user rights there")
+    return StoreUnreachable(f"the database of the MLflow store {store} fails: {said}")
 
 
 def _chain(error: BaseException) -> list[BaseException]:

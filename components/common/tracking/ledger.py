@@ -7,8 +7,8 @@ every store: of two promotions at once one has its entry there, and the other is
 An entry comes first, the aliases follow it. ``settled.0007`` says that they did: without it the promotion was
 killed between the two, and whoever comes next checks it again and finishes it.
 
-Anybody who may write to the store can add a parameter, and nobody can remove one. What is no entry of this
-form is reported and passed over; its place is not used, so places may be missing between entries.
+Anybody who may write to the store can add a parameter, and nobody can remove one. What is not an entry of
+this form is reported and passed over; its place is not used, so places may be missing between entries.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Entry(Report):
     key: str = Field(
         default_factory=lambda: uuid4().hex, description="Tells it from the same change by somebody else."
     )
-    settled: bool = Field(False, description="Whether the aliases followed; stands beside the entry.")
+    settled: bool = Field(False, description="Whether the aliases followed; recorded beside the entry.")
 
     @model_validator(mode="after")
     def _names_a_version(self) -> Self:
@@ -173,7 +173,7 @@ def append(client: Any, name: str, entry: Entry) -> None:
     text = entry.model_dump_json(exclude={"settled"})
     if len(text) > MOST_CHARACTERS:
         raise ValueError(
-            f"an entry of {len(text)} characters; accepted: {MOST_CHARACTERS} at the most, so say why in "
+            f"an entry of {len(text)} characters; accepted: {MOST_CHARACTERS} at most, so say why in "
             "fewer words"
         )
     run_id, place = _run_id(client, name), _place(entry.n)
@@ -195,7 +195,7 @@ def append(client: Any, name: str, entry: Entry) -> None:
         if other is None:
             raise TrackingFault(
                 f"parameter {place} of run {run_id}, where the next entry of the ledger of {name!r} belongs, "
-                "was set to something else meanwhile; the same command again goes on"
+                "was set to something else meanwhile; run the same command again to continue"
             ) from None
         raise Overtaken(name, other) from None
 

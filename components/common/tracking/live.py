@@ -2,7 +2,7 @@
 
 The training only puts its events into a queue; one thread does everything that may wait: it opens the nested
 run, sends the curve, samples the machine. What a store does not take is told once and tried again. What never
-arrives comes with the run's record, at the same times, so that nothing stands there twice.
+arrives is sent with the run's record, at the same times, so that nothing stands there twice.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class LiveTracking(logging.Handler):
             self._try_again = time.monotonic() + TRY_AGAIN_S
             if not self._is_away:
                 self._warn(
-                    f"{error}; the training goes on, and its curve is sent when the store answers again"
+                    f"{error}; the training continues, and its curve is sent when the store responds again"
                 )
             self._is_away = True
 
@@ -222,9 +222,9 @@ class LiveTracking(logging.Handler):
             except TrackingFault as fault:
                 # As of a run that somebody deleted: it must not hold up the others.
                 curve.left_alone = True
-                self._warn(f"{fault}; the curve of {curve.candidate_id} comes with the run's record")
+                self._warn(f"{fault}; the curve of {curve.candidate_id} is sent with the run's record")
         if self._is_away:
-            log.info("MLflow answers again: the curves are sent")
+            log.info("MLflow responds again: the curves are sent")
             self._is_away = False
 
     def _send_curve(self, tracker: Tracker, curve: _Curve) -> None:

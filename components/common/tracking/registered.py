@@ -25,8 +25,8 @@ class RegisteredVersion:
       registered_model: Name in the registry.
       version: Its number.
       aliases: As in 'champion'.
-      standing: The gate's figures of it; None: they are not known.
-      fault: Why they are not known; empty if they are.
+      standing: The gate's figures of it; None: they are unknown.
+      fault: Why they are unknown; empty if they are.
     """
 
     registered_model: str

@@ -82,7 +82,7 @@ def relocate_database(file: Path, moves: Iterable[Move]) -> None:
             database.execute("COMMIT")
     except sqlite3.Error as error:
         raise StoreRefused(
-            f"{file} was moved or copied, and the places in it cannot be written anew: {error}; accepted: a "
+            f"{file} was moved or copied, and the paths in it cannot be updated: {error}; accepted: a "
             "folder that this user may write, such as a copy of it"
         ) from None
 
@@ -119,7 +119,7 @@ def relocate_store(file: Path) -> None:
         return
     with _not_running(file.parent, moves[0].old):
         relocate_database(file, moves)
-    logger.info("the MLflow store %s was in %s: its places are named anew", file, moves[0].old)
+    logger.info("the MLflow store %s was in %s: its paths are updated", file, moves[0].old)
 
 
 def _earlier_places(file: Path) -> set[str]:

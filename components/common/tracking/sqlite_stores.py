@@ -34,8 +34,8 @@ def ensure_store(file: Path) -> None:
 
     Raises:
       StoreRefused: If the file or its folder cannot be written.
-      StoreDamaged: If the file is no SQLite database, is damaged, or lacks tables though something is stored
-        in it; it is left as it is.
+      StoreDamaged: If the file is not a SQLite database, is damaged, or lacks tables though something is
+        stored in it; it is left as it is.
     """
     from components.common.tracking.faults import StoreRefused
 

@@ -254,7 +254,7 @@ class Tracker:
 
     @_telling
     def begun_ms(self, run_id: str) -> int:
-        """When a run began, in milliseconds since 1970; 0 if it is not there."""
+        """When a run began, in milliseconds since 1970; 0 if it does not exist."""
         run = active(self.client, run_id)
         return run.info.start_time if run else 0
 
@@ -307,7 +307,7 @@ class Tracker:
 
 
 def _tags(run_key: str, run_name: str, provenance: Provenance | None) -> dict[str, str]:
-    """Tags of a pipeline's run; what is not known is left out."""
+    """Tags of a pipeline's run; what is unknown is left out."""
     from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 
     tags = {RUN_KEY_TAG: run_key, ROLE_TAG: PIPELINE_ROLE, RUN_NAME_TAG: run_name}

@@ -133,7 +133,7 @@ def limits(description: ModelDescription) -> Iterator[str]:
         "any group of speakers by itself."
     )
     if not quality.robustness:
-        yield "How it stands noise, reverberation and codecs was not measured."
+        yield "Its robustness to noise, reverberation and codecs was not measured."
     yield (
         f"It hears {description.front_end.lower_hz:g} to {description.front_end.upper_hz:g} Hz of {rate} Hz "
         "sound, in windows of fixed length, one at a time."

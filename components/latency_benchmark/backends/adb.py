@@ -95,7 +95,7 @@ class AdbBackend(Backend):
         for _ in range(max(1, int(self._timeout_s / pause_s))):
             celsius = android.outside_temperature(self._surviving(self._read_sensors))
             if celsius is None:
-                _log.warning("%s tells no temperature: the session starts without cooling down", self._name)
+                _log.warning("%s reports no temperature: the session starts without cooling down", self._name)
                 return
             if celsius <= limit:
                 return

@@ -34,7 +34,7 @@ class Facts:
 
     Attributes:
       name: Manufacturer and model.
-      soc: System on chip; empty if not told.
+      soc: System on chip; empty if not reported.
       os: Android's release and the build's fingerprint.
     """
 
@@ -66,7 +66,7 @@ def sensors(output: str) -> Sensors:
     """Reads the output of ``SENSORS_COMMAND``.
 
     Android counts from status 1 (light) on as throttling. Its thermal service exists from Android 10 on; the
-    kernel's own zones are read where it tells no temperature.
+    kernel's own zones are read where it reports no temperature.
     """
     battery, _, rest = output.partition("tinytrill-thermal")
     service, _, rest = rest.partition("tinytrill-zones")

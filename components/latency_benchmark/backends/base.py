@@ -35,7 +35,7 @@ class Subject:
       input_path: ``.npy`` file with the value of its one input.
       sha256: Of the file.
       bytes: Size of the file.
-      sound_seconds: Sound that one invocation hears.
+      sound_seconds: Sound that one invocation covers.
     """
 
     candidate_id: str
@@ -189,10 +189,10 @@ class Backend(abc.ABC):
 
         Args:
           subject: The model.
-          warmup_runs: Invocations that are not timed, at the least.
-          warmup_seconds: Seconds of them, at the least.
-          runs: Timed invocations, at the least.
-          seconds: Timed seconds, at the least.
+          warmup_runs: Invocations that are not timed, at least.
+          warmup_seconds: Seconds of them, at least.
+          runs: Timed invocations, at least.
+          seconds: Timed seconds, at least.
           keep_loaded: Whether the model may stay in memory for the next round.
 
         Raises:

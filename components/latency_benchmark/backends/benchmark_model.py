@@ -68,10 +68,10 @@ class Run:
     """What one run is to do.
 
     Attributes:
-      warmup_runs: Invocations that are not timed, at the least.
-      warmup_seconds: Seconds of them, at the least.
-      runs: Timed invocations, at the least.
-      seconds: Timed seconds, at the least.
+      warmup_runs: Invocations that are not timed, at least.
+      warmup_seconds: Seconds of them, at least.
+      runs: Timed invocations, at least.
+      seconds: Timed seconds, at least.
       profile: Time the operators, too.
     """
 
@@ -111,7 +111,7 @@ def check_options(options: Iterable[str]) -> None:
     """Makes sure that options of the configuration contradict nothing.
 
     Raises:
-      ValueError: If one is no option, or sets what the back end sets.
+      ValueError: If one is not an option, or sets what the back end sets.
     """
     for option in options:
         name = option.removeprefix("--").partition("=")[0]

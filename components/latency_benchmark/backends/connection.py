@@ -23,7 +23,7 @@ _GONE = re.compile(
 _ADVICE = {
     "unauthorized": "unlock it and accept the question whether to allow USB debugging",
     "offline": "plug it in again, or run 'adb reconnect'",
-    "no permissions": "this user may not open the USB device: add a udev rule for it (on Debian and Ubuntu "
+    "no permissions": "no permission to open the USB device: add a udev rule for it (on Debian and Ubuntu "
     "the package android-sdk-platform-tools-common), and plug it in again",
     "authorizing": "wait a moment and try again",
     "recovery": "start Android on it",

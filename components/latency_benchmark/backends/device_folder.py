@@ -31,7 +31,7 @@ class DeviceFolder:
         self.touched = False
 
     def make(self) -> None:
-        """Makes the folder if it is not there; what is in it is looked at anew.
+        """Makes the folder if it does not exist; what is in it is looked at anew.
 
         Raises:
           MeasurementFailed: If the device does not allow it.

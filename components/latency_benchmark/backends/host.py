@@ -89,7 +89,7 @@ class HostBackend(Backend):
         request = self._request("start", subject.path, input=str(subject.input_path))
         answer = self._ask_afresh(request, subject.key)
         if self._wants_xnnpack and not answer["delegated"]:
-            _log.warning("%s: XNNPACK takes none of its operators", subject.key)
+            _log.warning("%s: XNNPACK delegates none of its operators", subject.key)
         return Start(answer["init_ms"], answer["first_ms"], answer["peak_mib"])
 
     def time(
@@ -168,10 +168,10 @@ class HostBackend(Backend):
                 raise DeviceLost(f"this machine does not run models: {error}") from error
         if not found["delegated"]:
             if self._wants_xnnpack:
-                _log.warning("XNNPACK is asked for, but takes nothing of the reference model")
-            return "none, though XNNPACK was asked for" if self._wants_xnnpack else "none"
+                _log.warning("XNNPACK was requested, but delegates nothing of the reference model")
+            return "none, although XNNPACK was requested" if self._wants_xnnpack else "none"
         if found["threads"] not in (None, self._device.threads):
-            _log.warning("%d threads are asked for, XNNPACK has %d", self._device.threads, found["threads"])
+            _log.warning("%d threads were requested, XNNPACK has %d", self._device.threads, found["threads"])
         return "XNNPACK"
 
     def _found_cores(self) -> str:

@@ -184,7 +184,9 @@ def _check_settings(report: LatencyReport, settings: MeasurementSettings, folder
         if asked != recorded
     ]
     if differing:
-        raise ValueError(f"the record {folder} was taken otherwise than is asked: {'; '.join(differing)}")
+        raise ValueError(
+            f"the record {folder} was made under other conditions than requested: {'; '.join(differing)}"
+        )
 
 
 def open_device(name: str, device: ReplayDevice, settings: MeasurementSettings) -> ReplayBackend:

@@ -124,7 +124,7 @@ class WorkerProcess:
             self._process.wait()
             raise MeasurementFailed(f"{about} did not answer within {patience_s:g} s") from None
         if not line:
-            raise MeasurementFailed(f"{about} brought the timing process down: {self._last_words()}")
+            raise MeasurementFailed(f"{about} crashed the timing process: {self._last_words()}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise MeasurementFailed(f"{about} does not run: {answer['error']}")

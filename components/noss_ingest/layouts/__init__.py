@@ -28,7 +28,7 @@ def read_layout(name: str, folder: Path) -> list[TaskRow]:
       SourceError: If the layout is unknown, or what is there is malformed.
     """
     if name not in LAYOUTS:
-        raise SourceError(f"unknown layout {name!r}; accepted are {', '.join(LAYOUTS)}")
+        raise SourceError(f"unknown layout {name!r}; accepted: {', '.join(LAYOUTS)}")
     folder = Path(os.path.abspath(folder))
     if not folder.is_dir():
         raise SourceMissing(f"layout {name}: there is no folder {folder}")

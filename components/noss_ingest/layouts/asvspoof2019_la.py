@@ -35,7 +35,7 @@ def rows(folder: Path) -> list[TaskRow]:
             fields = _LINE.fullmatch(line)
             if not fields:
                 raise SourceError(
-                    f"{place}: {line!r}; accepted is a trial as in 'LA_0079 LA_T_1138215 - - bonafide'"
+                    f"{place}: {line!r}; accepted: a trial as in 'LA_0079 LA_T_1138215 - - bonafide'"
                 )
             speaker, name, label = fields.groups()
             found.append(

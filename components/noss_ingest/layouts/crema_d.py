@@ -31,7 +31,7 @@ def rows(folder: Path) -> list[TaskRow]:
         fields = _NAME.fullmatch(name)
         if not fields:
             raise SourceError(
-                f"{folder / SOUNDS}: unknown file {name!r}; accepted are names as in '1001_DFA_ANG_XX.wav' "
+                f"{folder / SOUNDS}: unknown file {name!r}; accepted: names as in '1001_DFA_ANG_XX.wav' "
                 f"with one of {', '.join(LABELS)}"
             )
         sex, age = speakers.get(fields[1], ("", ""))

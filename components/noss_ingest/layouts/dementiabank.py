@@ -33,7 +33,7 @@ def rows(folder: Path) -> list[TaskRow]:
 def _row(folder: Path, group: str, name: str) -> TaskRow:
     fields = _NAME.fullmatch(name)
     if not fields:
-        raise SourceError(f"{folder}: unknown file {name!r}; accepted are names as in '002-0.mp3'")
+        raise SourceError(f"{folder}: unknown file {name!r}; accepted: names as in '002-0.mp3'")
     return TaskRow(
         file=f"{group}/{TASK}/{name}",
         path=f"{folder}/{name}",

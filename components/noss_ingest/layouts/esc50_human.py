@@ -34,14 +34,12 @@ def rows(folder: Path) -> list[TaskRow]:
     found = []
     for place, row in table_of(folder / LIST, ("filename", "fold", "target", "category")):
         if row["fold"] not in FOLDS:
-            raise SourceError(f"{place}: unknown fold {row['fold']!r}; accepted are {', '.join(FOLDS)}")
+            raise SourceError(f"{place}: unknown fold {row['fold']!r}; accepted: {', '.join(FOLDS)}")
         label = LABELS.get(row["target"])
         if not label:
             continue
         if row["category"] != label:
-            raise SourceError(
-                f"{place}: target {row['target']} is {row['category']!r}; accepted is {label!r}"
-            )
+            raise SourceError(f"{place}: target {row['target']} is {row['category']!r}; accepted: {label!r}")
         found.append(
             TaskRow(
                 file=f"audio/{row['filename']}",

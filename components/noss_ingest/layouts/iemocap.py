@@ -42,7 +42,7 @@ def _turns(folder: Path, session: str, name: str) -> list[TaskRow]:
         fields = _TURN.fullmatch(line)
         if not fields:
             raise SourceError(
-                f"{place}: {line!r}; accepted is a turn as in "
+                f"{place}: {line!r}; accepted: a turn as in "
                 "'[6.2901 - 8.2357] Ses01F_impro01_F000 neu [2.5000, 2.5000, 2.5000]'"
             )
         turn, recorded_in, sex, emotion = fields.groups()
@@ -50,7 +50,7 @@ def _turns(folder: Path, session: str, name: str) -> list[TaskRow]:
             continue
         if emotion not in LABELS:
             raise SourceError(
-                f"{place}: unknown emotion {emotion!r}; accepted are {', '.join((*LABELS, *LEFT_OUT))}"
+                f"{place}: unknown emotion {emotion!r}; accepted: {', '.join((*LABELS, *LEFT_OUT))}"
             )
         file = f"Session{session}/sentences/wav/{turn.rpartition('_')[0]}/{turn}.wav"
         found.append(

@@ -35,12 +35,12 @@ def rows(folder: Path) -> list[TaskRow]:
         fields = _NAME.fullmatch(row["file_name"])
         if not fields:
             raise SourceError(
-                f"{place}: unknown file {row['file_name']!r}; accepted are names as in 'train_00001.wav' "
+                f"{place}: unknown file {row['file_name']!r}; accepted: names as in 'train_00001.wav' "
                 f"with one of {', '.join(SPLITS)}"
             )
         if row["label"] not in (*LABELS, NO_LABEL):
             raise SourceError(
-                f"{place}: unknown label {row['label']!r}; accepted are {', '.join((*LABELS, NO_LABEL))}"
+                f"{place}: unknown label {row['label']!r}; accepted: {', '.join((*LABELS, NO_LABEL))}"
             )
         if row["label"] != NO_LABEL:
             labelled.append((place, row["file_name"], row["label"], fields[1], int(fields[2])))

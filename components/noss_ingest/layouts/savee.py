@@ -66,7 +66,7 @@ def _row(sounds: Path, speaker: str, name: str, prefix: str = "") -> TaskRow:
     fields = _NAME.fullmatch(name)
     if not fields:
         raise SourceError(
-            f"{sounds / speaker}: unknown file {prefix + name!r}; accepted are names as in 'a01.wav' "
+            f"{sounds / speaker}: unknown file {prefix + name!r}; accepted: names as in 'a01.wav' "
             f"with one of {', '.join(LABELS)}"
         )
     place = str(sounds) if prefix else f"{sounds}/{speaker}"

@@ -51,7 +51,7 @@ def rows(folder: Path) -> list[TaskRow]:
 def _listed(path: Path) -> Iterator[str]:
     for place, line in lines_of(path):
         if not _CLIP.fullmatch(line):
-            raise SourceError(f"{place}: {line!r}; accepted is a file as in 'yes/0132a06d_nohash_1.wav'")
+            raise SourceError(f"{place}: {line!r}; accepted: a file as in 'yes/0132a06d_nohash_1.wav'")
         yield line
 
 

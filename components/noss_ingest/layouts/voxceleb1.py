@@ -34,7 +34,7 @@ def rows(folder: Path) -> list[TaskRow]:
         fields = _LINE.fullmatch(line)
         if not fields:
             raise SourceError(
-                f"{place}: {line!r}; accepted is 1, 2 or 3 and a file as in '1 id10001/<video>/00001.wav'"
+                f"{place}: {line!r}; accepted: 1, 2 or 3 and a file as in '1 id10001/<video>/00001.wav'"
             )
         number, name, speaker = fields.groups()
         found.append(

@@ -76,7 +76,7 @@ def with_mlflow(graph: LineageGraph, client: Any, uri: str, parent_run_id: str) 
 
 def without_mlflow(graph: LineageGraph, why: str) -> LineageGraph:
     """The graph, saying that MLflow was not asked."""
-    line = f"aliases, promotions and uses are not known: {why}"
+    line = f"aliases, promotions and uses are unknown: {why}"
     return graph.model_copy(update={"missing": [*graph.missing, line]})
 
 

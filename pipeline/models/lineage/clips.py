@@ -23,7 +23,7 @@ def clips_of(graph: LineageGraph) -> dict[str, list[str]]:
         None,
     )
     if node is None:
-        raise ConfigError("the clips are not known: ML Metadata has no records of the corpus for this run")
+        raise ConfigError("the clips are unknown: ML Metadata has no records of the corpus for this run")
     folder = Path(node.uri)
     if not folder.is_dir():
         raise ConfigError(f"the clips cannot be listed: {folder} was deleted, or lies on another machine")

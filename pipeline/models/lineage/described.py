@@ -41,7 +41,7 @@ def graph_of_version(client: Any, version: Any) -> LineageGraph:
         run_name=description.run_name,
         nodes=nodes,
         edges=[LineageEdge(source=source, target=target) for source, target in ways],
-        missing=["steps, data digests and ML Metadata's ids are not known"],
+        missing=["steps, data digests and ML Metadata's ids are unknown"],
     )
 
 

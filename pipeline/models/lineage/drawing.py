@@ -91,7 +91,7 @@ def broken(text: str, room: float, font: float, most: int) -> list[str]:
       text: One line.
       room: Width of a line.
       font: Size of the font, in the same unit.
-      most: Lines at the most, at least 1.
+      most: Lines at most, at least 1.
     """
     lines, line = [], ""
     for piece in _pieces(text, room, font):

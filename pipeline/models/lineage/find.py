@@ -116,7 +116,7 @@ class Finder:
         role = run.data.tags.get(ROLE_TAG, "")
         if role not in (PIPELINE_ROLE, CANDIDATE_ROLE):
             raise ConfigError(
-                f"MLflow run {run_id} is no pipeline run and no candidate's: its tag {ROLE_TAG} is "
+                f"MLflow run {run_id} is not a pipeline run and no candidate's: its tag {ROLE_TAG} is "
                 f"{role or 'absent'}"
             )
         candidate = run.data.tags.get(CANDIDATE_TAG, "") if role == CANDIDATE_ROLE else ""
@@ -148,7 +148,8 @@ class Finder:
                 return Found(graph, [file_id(place.point)])
             asked.append(f"ML Metadata {layout.metadata}")
         raise ConfigError(
-            f"{path} (sha256 {sha256}) came from nowhere that was asked: {', '.join(asked) or self._no_store}"
+            f"{path} (sha256 {sha256}) was found in none of the places searched: "
+            f"{', '.join(asked) or self._no_store}"
         )
 
     def _of_version(self, version: Any) -> LineageGraph:
@@ -183,7 +184,7 @@ class Finder:
             return stored, missing
         missing.append(stored)
         if version is None:
-            raise TrackingFault(f"the lineage of MLflow run {parent} is not known: {'; '.join(missing)}")
+            raise TrackingFault(f"the lineage of MLflow run {parent} is unknown: {'; '.join(missing)}")
         place = find_file(self.layout.metadata, version.tags.get(SHA256_TAG, "")) if self.layout else None
         if self.layout and place:
             missing.append(f"what is shown is the newest run of the folder that has the file, {place.run}")
@@ -214,7 +215,7 @@ def _graph_or_refuse(layout: RunLayout) -> LineageGraph:
     try:
         return graph_of_folder(layout)
     except NoMetadata as error:
-        raise ConfigError(f"{layout.root} is no run's folder: {error}; {_FORMS}") from None
+        raise ConfigError(f"{layout.root} is not a run's folder: {error}; {_FORMS}") from None
 
 
 def _store(tracking_uri: str, layout: RunLayout | None) -> tuple[str, str]:

@@ -161,7 +161,7 @@ class _Reports:
             kind="version",
             stage="published",
             title=f"{one.registered_model} v{one.version}",
-            lines=["aliases are not known"],
+            lines=["aliases are unknown"],
             candidate=model.candidate_id,
             point=model.point_id,
             device=one.device,

@@ -35,7 +35,7 @@ class Examined:
       evidence: Of the version.
       policy: That it was checked by.
       judged_by: The policy of its run; None: it cannot be read.
-      champion: The present one with its figures; None: there is none, or they cannot be believed.
+      champion: The present one with its figures; None: there is none, or they are inconsistent.
       checks: What was found.
       dropped: What the run's policy demands and the policy of today no longer does, in words.
     """
@@ -90,7 +90,7 @@ def rival(client: Any, name: str, champion: str, folder: Path) -> tuple[Register
     """The present champion, held against its own run's verdict as a version is that is to follow it.
 
     Returns:
-      The champion, None if there is none or it has no figures; and why its figures cannot be believed, empty
+      The champion, None if there is none or it has no figures; and why its figures are inconsistent, empty
       if they can.
     """
     if not champion:
@@ -102,7 +102,7 @@ def rival(client: Any, name: str, champion: str, folder: Path) -> tuple[Register
     try:
         gather(client, version, folder)
     except Failed as failed:
-        return known, f"the figures of the champion, version {champion}, cannot be believed: {failed}"
+        return known, f"the figures of the champion, version {champion}, are inconsistent: {failed}"
     return known, ""
 
 

@@ -55,7 +55,7 @@ def policy_of_config(source: str, overrides: Sequence[str], device: str) -> Poli
     config = load_config(source, overrides)
     if device not in config.latency.devices:
         raise ConfigError(
-            f"--config {source}: latency.devices has no {device!r}, so its budgets are not known; there are "
+            f"--config {source}: latency.devices has no {device!r}, so its budgets are unknown; there are "
             f"{', '.join(config.latency.devices)}"
         )
     gate = GateDemands.of(config.gate, config.latency.devices)
@@ -69,7 +69,9 @@ def policy_of_run(config_json: str, run_id: str) -> Policy:
       ConfigError: If there is none, or it is one of another release.
     """
     if not config_json:
-        raise ConfigError(f"run {run_id} stored no configuration; say by --config which policy holds today")
+        raise ConfigError(
+            f"run {run_id} stored no configuration; name with --config which policy holds today"
+        )
     where = f"the configuration stored with run {run_id}"
     try:
         stored = json.loads(config_json)
@@ -80,6 +82,6 @@ def policy_of_run(config_json: str, run_id: str) -> Policy:
         why = f"no section {error}" if isinstance(error, KeyError) else str(error)
         why = first_fault(error) if isinstance(error, ValidationError) else why
         raise ConfigError(
-            f"{where} cannot be read by this release ({why}); say by --config which policy holds today"
+            f"{where} cannot be read by this release ({why}); name with --config which policy holds today"
         ) from None
     return Policy(gate, conversion, where)

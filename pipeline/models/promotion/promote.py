@@ -48,7 +48,7 @@ def promote(client: Any, wanted: Promotion, person: Person) -> Entry | None:
       Refused: If a check failed, nobody agreed, the version was deleted meanwhile, or somebody else was
         first.
       ConfigError: If there is no such version, or no policy.
-      TrackingFault: If MLflow does not do what it is asked.
+      TrackingFault: If MLflow does not respond as expected.
     """
     _check_why(wanted.why)
     if wanted.overrides and not wanted.config:
@@ -86,7 +86,7 @@ def rollback(client: Any, name: str, why: str, person: Person) -> Entry:
     Raises:
       Refused: If there is nothing to go back to, the champion was changed by hand, a check failed, nobody
         agreed, or somebody else was first.
-      TrackingFault: If MLflow does not do what it is asked.
+      TrackingFault: If MLflow does not respond as expected.
     """
     _check_why(why)
     state = _begin(client, name, person)
@@ -142,7 +142,7 @@ def _policies(wanted: Promotion, evidence: Evidence) -> tuple[Policy, Policy | N
 def _change(client: Any, state: State, proposal: Proposal, person: Person, action: Action, why: str) -> Entry:
     name, number = proposal.name, proposal.version
     if not person.agrees(proposal):
-        raise Refused(f"the champion of {name} stays as it is: nobody said yes")
+        raise Refused(f"the champion of {name} stays as it is: not confirmed")
     now = look(client, name)
     if number not in now.versions:
         raise Refused(f"the champion of {name} stays as it is: version {number} was deleted meanwhile")
@@ -186,4 +186,4 @@ def _short(check: Checked) -> str:
 
 def _check_why(why: str) -> None:
     if len(why) > MOST_WHY:
-        raise ConfigError(f"--why has {len(why)} characters; accepted: {MOST_WHY} at the most")
+        raise ConfigError(f"--why has {len(why)} characters; accepted: {MOST_WHY} at most")

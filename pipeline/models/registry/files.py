@@ -62,7 +62,7 @@ def fetch_files(client: MlflowClient, version: ModelVersion, folder: Path) -> Mo
     Args:
       client: Of the store that holds the version.
       version: Of a registered model.
-      folder: Where the files go, by their names; made if it is not there.
+      folder: Where the files go, by their names; made if it does not exist.
 
     Returns:
       The version's ``model.json``.

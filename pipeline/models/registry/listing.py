@@ -41,7 +41,7 @@ class ListedVersion(Report):
     sha256: str
     candidate_run_id: str
     pipeline_run_id: str
-    standing: Standing | None = Field(description="Its figures; none: they are not known.")
+    standing: Standing | None = Field(description="Its figures; none: they are unknown.")
     served: dict[str, str] = Field(description="Where it is served: what the tags of 'pull --for' say.")
     promotions: list[Entry] = Field(description="Entries of the ledger that made it champion.")
 

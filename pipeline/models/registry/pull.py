@@ -60,7 +60,7 @@ def pull(client: MlflowClient, text: str, folder: Path, served: str = "") -> Pul
     Raises:
       ConfigError: If there is no such version, or the folder holds something else.
       Tampered: If a file is not the one that was registered; the folder is left as it was.
-      TrackingFault: If the store does not do what it is asked.
+      TrackingFault: If the store does not respond as expected.
     """
     if served:
         served_tag(served)  # or it would be refused only when all is fetched
@@ -108,7 +108,7 @@ def check_folder(folder: Path) -> None:
     absent = sorted(NEEDED - {path.name for path in held})
     if foreign or absent:
         what = f"holds {', '.join(map(repr, foreign[:3]))}" if foreign else f"has no {absent[0]}"
-        raise ConfigError(f"{folder} is in use and is no earlier pull: it {what}; {accepted}")
+        raise ConfigError(f"{folder} is in use and is not an earlier pull: it {what}; {accepted}")
     recorded = sums(folder) if (folder / SUMS_FILE).is_file() else {}
     changed = [n for n, d in file_digests(folder).items() if n != SUMS_FILE and recorded.get(n) != d]
     if changed:

@@ -83,7 +83,7 @@ def split_name(text: str) -> tuple[str, str, str]:
         name, slash, version = bare.partition("/")
         if name and (not slash or version.isdecimal()):
             return name, version, ""
-    raise ConfigError(f"{text!r} is no registered version; {_FORMS}")
+    raise ConfigError(f"{text!r} is not a registered version; {_FORMS}")
 
 
 def tagged_versions(client: Any, tag: str, value: str) -> list[Any]:

@@ -196,7 +196,7 @@ def test_too_many_bad_clips_stop_the_run_and_leave_the_list(tmp_path: Path) -> N
 
 def test_nothing_left_stops_the_run(tmp_path: Path) -> None:
     root = make_corpus(tmp_path / "c", 2, 1)
-    with pytest.raises(IngestError, match=r"train: nothing is left; 0 rows, 2 filtered out, left out: none"):
+    with pytest.raises(IngestError, match=r"train: nothing remains; 0 rows, 2 filtered out, left out: none"):
         run_ingest(Executor, AudioIngestSettings(root=str(root), labels=("/m/015lz1",)), tmp_path)
 
 

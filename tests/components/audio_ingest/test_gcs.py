@@ -88,6 +88,6 @@ def test_an_account_that_may_not_read_is_refused(
 ) -> None:
     url = upload(make_corpus(tmp_path / "c", 2, 1), "files", store)
     with running() as other:
-        store.key = other.key  # what the account's file holds is no key of this server's any more
+        store.key = other.key  # what the account's file holds is not a key of this server's any more
         with pytest.raises(ValueError, match=rf"{url}.* cannot be (reached|listed).*invalid_grant"):
             check_sources(AudioIngestSettings(root=url))

@@ -102,7 +102,7 @@ def test_a_mixture_is_refused(tmp_path: Path) -> None:
         IngestError, match=r"corpus\.files_hold: detect; of 5 files 2 are as long as their"
     ) as no:
         what_files_hold(settings(root), plan(root), "corpus")
-    assert "Accepted are segments" in str(no.value) and "and recordings" in str(no.value)
+    assert "Accepted: segments" in str(no.value) and "and recordings" in str(no.value)
 
 
 def test_files_that_end_before_their_segment_are_no_recordings(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_names_that_no_row_asks_for_are_refused(tmp_path: Path) -> None:
     for number, path in enumerate(sorted((root / "audios").rglob("*.wav"))):
         path.rename(path.with_name(f"Yother_{number:05d}.wav"))
     with pytest.raises(
-        IngestError, match=r"corpus\.audio: no row asks for any of the 7 clips in .*Yother_00"
+        IngestError, match=r"corpus\.audio: no row refers to any of the 7 clips in .*Yother_00"
     ):
         match_names(settings(root), "corpus")
 
@@ -168,4 +168,4 @@ def test_names_in_shards_are_compared(tmp_path: Path, pack: Callable[..., Path])
     root = pack(make_corpus(tmp_path / "c", 5, 2), clips=4)
     match = match_names(settings(root))
     assert match.fitting == match.looked_at == 4
-    assert str(match).startswith("7 rows; of a sample of 4 clips 4 are asked for by a row, for example ")
+    assert str(match).startswith("7 rows; of a sample of 4 clips 4 are named by a row, for example ")

@@ -43,11 +43,11 @@ def test_names_become_mids(text: str, mids: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Speach", "'Speach' is no label; accepted are mids .*; did you mean 'speech'"),
-        ("Male speech", "'Male speech' is no label"),
-        ("Speech,", "'' is no label"),
-        ("TWIN", "'TWIN' names 2 labels, /m/01, /m/02; accepted are mids"),
-        ("/m/A b", "'/m/A b' is no label"),
+        ("Speach", "'Speach' is not a label; accepted: mids .*; did you mean 'speech'"),
+        ("Male speech", "'Male speech' is not a label"),
+        ("Speech,", "'' is not a label"),
+        ("TWIN", "'TWIN' names 2 labels, /m/01, /m/02; accepted: mids"),
+        ("/m/A b", "'/m/A b' is not a label"),
     ],
 )
 def test_what_is_no_label(text: str, message: str) -> None:
@@ -88,7 +88,7 @@ def test_a_row_may_name_its_labels(tmp_path: Path, names: str, strong: bool) -> 
 def test_a_name_that_is_not_known_stops_with_file_and_line(tmp_path: Path, names: str, strong: bool) -> None:
     sources = write_corpus(tmp_path, names, "Yodeling", strong)
     line = 2 if strong else 4
-    with pytest.raises(SegmentsError, match=rf"_segments.csv:{line}: 'Yodeling' is no label; accepted are"):
+    with pytest.raises(SegmentsError, match=rf"_segments.csv:{line}: 'Yodeling' is not a label; accepted:"):
         list(read_segments(sources.segments["train"][0], sources.row_labels()))
 
 

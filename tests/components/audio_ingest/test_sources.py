@@ -32,10 +32,10 @@ def test_segments_of_audioset(tmp_path: Path) -> None:
     [
         ("abc, 30.000, 40.000\n", "s.csv:4: 3 fields, 4 are needed"),
         ("abc, 30.000, 40.000, /m/09x0r,/m/04rlf\n", "s.csv:4: 5 fields, 4 are needed"),
-        ('a bc, 30.000, 40.000, "/m/09x0r"\n', "s.csv:4: 'a bc' is no YouTube id; accepted are letters"),
+        ('a bc, 30.000, 40.000, "/m/09x0r"\n', "s.csv:4: 'a bc' is not a YouTube id; accepted: letters"),
         (
             'abc, x, 40.000, "/m/09x0r"\n',
-            "s.csv:4: the start 'x' is not a time; accepted are seconds from 0 on",
+            "s.csv:4: the start 'x' is not a time; accepted: seconds from 0 on",
         ),
         ('abc, nan, 40.000, "/m/09x0r"\n', "the start 'nan' is not a time"),
         ('abc, -1, 40.000, "/m/09x0r"\n', "the start '-1' is not a time"),
@@ -44,10 +44,10 @@ def test_segments_of_audioset(tmp_path: Path) -> None:
             'abc, 40.0, 30.0, "/m/09x0r"\n',
             "the segment ends at 30.0 s, which is not after its start at 40.0 s",
         ),
-        ('abc, 30, 40, "Speech"\n', "s.csv:4: 'Speech' is no label; accepted are mids such as /m/09x0r"),
-        ('abc, 30, 40, ""\n', "s.csv:4: '' is no label"),
+        ('abc, 30, 40, "Speech"\n', "s.csv:4: 'Speech' is not a label; accepted: mids such as /m/09x0r"),
+        ('abc, 30, 40, ""\n', "s.csv:4: '' is not a label"),
         ('abc, 30, 40, "/m/09x0r\n', "s.csv:4: not a CSV row"),
-        ("", "s.csv: no row; accepted are rows like"),
+        ("", "s.csv: no row; accepted: rows like"),
     ],
 )
 def test_malformed_segments(tmp_path: Path, line: str, message: str) -> None:
@@ -146,7 +146,7 @@ def test_children_of_labels(tmp_path: Path) -> None:
     assert len(ontology.with_children([ontology.mid("human VOICE")])) == 5
     with pytest.raises(
         OntologyError,
-        match=r"no label 'speach'; accepted are its mids and display names; did you mean /m/09x0r \(Sp",
+        match=r"no label 'speach'; accepted: its mids and display names; did you mean /m/09x0r \(Sp",
     ):
         ontology.mid("speach")
     with pytest.raises(OntologyError, match=r"no label '/m/09x0'; .* did you mean /m/09x0r \(Speech\)"):
@@ -156,7 +156,7 @@ def test_children_of_labels(tmp_path: Path) -> None:
 def test_a_name_of_two_labels_is_refused(tmp_path: Path) -> None:
     nodes = [{"id": f"/m/{mid}", "name": "Bass", "child_ids": []} for mid in "ab"]
     (tmp_path / "o.json").write_text(json.dumps(nodes))
-    with pytest.raises(OntologyError, match=r"'bass' names 2 labels, /m/a, /m/b; accepted are mids"):
+    with pytest.raises(OntologyError, match=r"'bass' names 2 labels, /m/a, /m/b; accepted: mids"):
         read_ontology(str(tmp_path / "o.json")).mid("bass")
 
 
@@ -220,7 +220,9 @@ def test_labels_of_the_strong_set_have_a_list_of_their_own(tmp_path: Path) -> No
     with pytest.raises(IngestError, match=r"no label 'Talk'"):  # the ontology's name stands
         plan(root, labels=("Talk",))
     (root / "mid_to_display_name.tsv").write_text("/t/dd00138,Brief tone\n")
-    with pytest.raises(IngestError, match=r"strong_labels: .* is no list of mids and names between tabs: it"):
+    with pytest.raises(
+        IngestError, match=r"strong_labels: .* is not a list of mids and names between tabs: it"
+    ):
         check_sources(AudioIngestSettings(root=str(root)))
 
 
@@ -290,10 +292,10 @@ def test_strong_segments_are_known_by_their_header(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("abc_1000\t0\t1\n", "s.tsv:2: 3 fields, 4 are needed (segment_id, start_time_seconds,"),
-        ("abc\t0\t1\t/m/0\n", "s.tsv:2: 'abc' is no segment; accepted is <YouTube id>_<start in ms>"),
+        ("abc\t0\t1\t/m/0\n", "s.tsv:2: 'abc' is not a segment; accepted: <YouTube id>_<start in ms>"),
         ("abc_1000\t2\t1\t/m/0\n", "s.tsv:2: the event ends at 1 s, before its start at 2 s"),
         ("abc_1000\t-2\t1\t/m/0\n", "s.tsv:2: the start '-2' is not a time"),
-        ("abc_1000\t0\t1\tSpeech\n", "s.tsv:2: 'Speech' is no label"),
+        ("abc_1000\t0\t1\tSpeech\n", "s.tsv:2: 'Speech' is not a label"),
         ("", "s.tsv: no row"),
     ],
 )
@@ -318,8 +320,8 @@ def test_limit_is_stable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("remove", "settings", "message"),
     [
-        (None, {"root": ""}, "corpus.root: is empty; accepted is a folder"),
-        (None, {"root": "/no/such"}, "corpus.root: there is no folder '/no/such'; accepted is a folder"),
+        (None, {"root": ""}, "corpus.root: is empty; accepted: a folder"),
+        (None, {"root": "/no/such"}, "corpus.root: there is no folder '/no/such'; accepted: a folder"),
         ("balanced_train_segments.csv", {}, "corpus.segments.train: there is no file '"),
         ("eval_segments.csv", {}, "corpus.segments.eval: there is no file '"),
         (None, {"audio": "clips"}, "corpus.audio: there is no folder '"),

@@ -28,7 +28,7 @@ def test_settings_survive_the_parameter() -> None:
         ({"snr_db": (20, 5)}, r"snr_db is \(20, 5\)"),
         ({"clip_seconds": (0.1, 3)}, "within 0.5 to 10 s"),
         ({"rt60_s": (0.0, 0.5)}, "rt60_s is"),
-        ({"languages": ("de", "de")}, "accepted are different ones"),
+        ({"languages": ("de", "de")}, "accepted: different ones"),
         ({"languages": ("de", "xx")}, "'de', 'en', 'es', 'fr', 'it' or 'ru'"),
         ({"keywords": ("yes", "No way")}, "keywords.1"),
         ({"speakers": 99}, "less than or equal to 16"),

@@ -187,7 +187,7 @@ def test_a_registry_that_does_not_answer_meets_no_goal_against_its_champion(
     (judged,) = device.points[0].goals
     assert (judged.met, judged.note) == (
         False,
-        "the figures of tinytrill-host (champion) are not known: the registry does not answer",
+        "the figures of tinytrill-host (champion) are unknown: the registry does not answer",
     )
 
 

@@ -86,8 +86,8 @@ def test_what_is_sound_is_blessed(run: Run) -> None:
     ("changes", "words"),
     [
         ({"valid": True, "reasons": ["the device throttled"]}, "called valid, with reasons against it"),
-        ({"sessions": 1}, "3 sessions were asked for, it says 1"),
-        ({"sessions": 4}, "3 sessions were asked for, it says 4"),
+        ({"sessions": 1}, "3 sessions were requested, it says 1"),
+        ({"sessions": 4}, "3 sessions were requested, it says 4"),
         ({"session_ms": [5.0, 5.0]}, "has figures of 2"),
         ({"session_ms": []}, "has figures of 0"),
         ({"session_ms": [5.0, math.nan, 5.0]}, r"not a finite number: session_ms\[1\]"),
@@ -188,7 +188,7 @@ def conditions(run: Run, number: int, /, **changes: Any) -> list[SessionConditio
         ({"reference_ms": 20.0}, "100.0% apart, at most 25.0%"),
         ({"drift": -1.0}, "session 2: not above zero: drift"),
         ({"session": 1}, "session 1 is told 2 times"),
-        ({"attempt": 2}, "its sessions are not those that are told"),
+        ({"attempt": 2}, "its sessions are not those that are reported"),
         ({"reference_mean_ms": 30.0}, "session 2: the host was busy"),
     ],
 )
@@ -223,7 +223,7 @@ def test_each_measurement_stands_by_its_own_sessions(run: Run) -> None:
         ({"sessions": 1}, "too few to tell anything"),
         ({"rounds": 0}, "too few to tell anything"),
         ({"min_seconds": math.nan}, "too few to tell anything"),
-        ({"conditions": []}, "its sessions are not those that are told"),
+        ({"conditions": []}, "its sessions are not those that are reported"),
     ],
 )
 def test_a_report_that_contradicts_itself(run: Run, changes: dict[str, Any], words: str) -> None:
@@ -237,8 +237,8 @@ def test_a_report_that_contradicts_itself(run: Run, changes: dict[str, Any], wor
         ({"valid": False, "reasons": ["throttled"]}, "the reference model: throttled"),
         ({"valid": False}, "no reason given"),
         ({"reasons": ["throttled"]}, "called valid, with reasons against it: throttled"),
-        ({"sha256": ""}, "is no sha256"),
-        ({"sha256": "z" * 64}, "is no sha256"),
+        ({"sha256": ""}, "is not a sha256"),
+        ({"sha256": "z" * 64}, "is not a sha256"),
         ({"n": 3, "seconds": 0.0306}, "too few"),
         ({"p50_ms": math.inf}, "not a finite number: p50_ms"),
         ({"ratio": 2.0, "ratio_low": 1.9, "ratio_high": 2.1}, "its ratio to itself is 2"),
@@ -255,7 +255,7 @@ def test_a_report_that_contradicts_itself(run: Run, changes: dict[str, Any], wor
                 "spread_high_ms": 31.0,
                 "seconds": 22.5,
             },
-            "its sessions are not those that are told",
+            "its sessions are not those that are reported",
         ),
     ],
 )
@@ -289,7 +289,7 @@ def test_a_record_is_what_its_machine_says(device: str, changes: dict[str, Any])
     machine = run.latencies[0].machine.model_copy(update={**changes, "replayed_from": "records/x"})
     reported(run, machine=machine)
     budgets = {device: (Budget(milliseconds=1e6),)}
-    assert "the latency report cannot be believed: " in closed(run, budgets=budgets).closed[0]
+    assert "the latency report is inconsistent: " in closed(run, budgets=budgets).closed[0]
 
 
 @pytest.mark.parametrize(
@@ -333,8 +333,8 @@ def test_a_result_that_contradicts_itself(run: Run, changes: dict[str, Any], wor
         ({"metrics": {"auc": 1.2}}, "not between 0 and 1: auc = 1.2"),
         ({"chance": -0.1}, "chance = -0.1"),
         ({"d_prime": math.inf}, "not a finite number: d_prime"),
-        ({"data_digest": ""}, "data_digest '' is no digest"),
-        ({"task_digest": ""}, "task_digest '' is no digest"),
+        ({"data_digest": ""}, "data_digest '' is not a digest"),
+        ({"task_digest": ""}, "task_digest '' is not a digest"),
         ({"data_digest": "e" * 64}, "data_digest is 'eee"),
         ({"task_digest": "e" * 16}, "task_digest is 'eee"),
         ({"task_version": 2}, "task_version is 2, the teacher's 1"),
@@ -397,8 +397,8 @@ def test_another_protocol_than_the_teachers(run: Run) -> None:
         ({"precision": "int8"}, "its name is not that of a wave file of precision int8"),
         ({"input": "core"}, "its name is not that of a core file"),
         ({"outputs": []}, "1 inputs and 0 outputs"),
-        ({"sha256": ""}, "is no sha256"),
-        ({"sha256": "A" * 64}, "is no sha256"),
+        ({"sha256": ""}, "is not a sha256"),
+        ({"sha256": "A" * 64}, "is not a sha256"),
     ],
 )
 def test_a_file_that_its_report_contradicts(run: Run, changes: dict[str, Any], words: str) -> None:

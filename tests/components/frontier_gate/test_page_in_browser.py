@@ -226,7 +226,7 @@ def test_links_appear_where_the_pusher_left_them(page: Page, verdict: Verdict) -
     assert ["run 01234567", "http://localhost:5000/#/experiments/1/runs/0123456789abcdef"] in links
     assert ["tinytrill-pixel v3", "http://localhost:5000/#/models/pixel/versions/3"] in links
     words = page.evaluate(f"""document.querySelector('[data-links="{point.point_id}"]').innerText""")
-    assert "tinytrill-host v2" in words  # without a page it is no link
+    assert "tinytrill-host v2" in words  # without a page it is not a link
     other = next(
         p for p in verdict.devices[0].points if p.candidate_id == point.candidate_id and not p.blessed
     )

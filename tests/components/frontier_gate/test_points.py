@@ -191,7 +191,7 @@ def test_refused_if_latency_is_impossible(run: Run, change: dict[str, float], re
 def test_a_figure_that_is_an_axis_must_be_there(run: Run) -> None:
     change_latency(run, peak_mib=None)
     axes = (AxisSettings(metric="quality"), AxisSettings(metric="peak_mib"))
-    assert refused_reason(run, axes=axes) == "peak_mib is an axis, and there is no figure of it"
+    assert refused_reason(run, axes=axes) == "peak_mib is an axis, but has no value"
     assert len(device_of(run).points) == 2
 
 

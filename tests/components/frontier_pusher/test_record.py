@@ -125,7 +125,7 @@ def test_a_candidates_run(scene: Scene) -> None:
     figures = metrics(tiny)
     assert figures["core-float32/noss/mean"] == pytest.approx(0.60)
     assert figures["wave-float32/latency/host/p50_ms"] == pytest.approx(2.0)
-    # What the device does not tell is no metric.
+    # What the device does not report is not a metric.
     assert "wave-float32/latency/host/front_end_ms" not in figures
     losses = [point for point in tiny.metrics if point.name == "training/validation_loss"]
     assert [(point.step, point.second) for point in losses] == [(i, 4.0 * i) for i in range(1, 7)]
@@ -291,7 +291,7 @@ def test_the_digest_is_of_the_decision(scene: Scene) -> None:
     verdict = scene.verdict
     digest = verdict.digest
     assert digest != verdict.model_copy(update={"synthetic": False}).digest
-    # What is registered is no part of it: the push itself adds to it.
+    # What is registered is not a part of it: the push itself adds to it.
     (device,) = verdict.devices
     beside = RegisteredPoint(
         registered_model="tinytrill-host",

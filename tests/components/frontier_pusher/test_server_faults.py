@@ -101,9 +101,9 @@ def test_a_server_that_dies_while_it_is_told_and_comes_back(
 @pytest.mark.parametrize(
     ("user", "password", "said"),
     [
-        ("", "", "does not know this user or password (401)"),
-        (ADMIN, "a wrong password", "does not know this user or password (401)"),
-        (USER, USER_PASSWORD, "does not let this user do that (403)"),
+        ("", "", "rejects this user or password (401)"),
+        (ADMIN, "a wrong password", "rejects this user or password (401)"),
+        (USER, USER_PASSWORD, "denies this user permission (403)"),
     ],
 )
 def test_a_server_that_refuses(
@@ -164,5 +164,5 @@ def test_a_server_that_is_silent(made: RunRecord, monkeypatch: pytest.MonkeyPatc
         hanging.bind(("127.0.0.1", 0))
         hanging.listen()
         uri = f"http://127.0.0.1:{hanging.getsockname()[1]}"
-        with pytest.raises(StoreUnreachable, match=r"does not answer as it should: .*timed out"):
+        with pytest.raises(StoreUnreachable, match=r"does not respond as expected: .*timed out"):
             open_client(uri)

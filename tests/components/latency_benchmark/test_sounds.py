@@ -28,5 +28,5 @@ def test_levels_are_those_of_speech() -> None:
     ("shape", "dtype"), [([15_600], "float32"), ([2, 96, 64], "float32"), ([1, 9], "int8")]
 )
 def test_other_inputs_are_refused(tmp_path: Path, shape: list[int], dtype: str) -> None:
-    with pytest.raises(ValueError, match="a student hears float32"):
+    with pytest.raises(ValueError, match="a student takes float32"):
         sounds.write_input(TensorInfo(name="x", shape=shape, dtype=dtype), tmp_path, 0)

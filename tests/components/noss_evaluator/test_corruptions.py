@@ -96,10 +96,10 @@ def test_a_cut_keeps_the_first_seconds() -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "message"),
     [
-        ("cut", -1.0, "cut -1: accepted are 0.01 to 60 s"),
-        ("band_limit", 16_000.0, "band_limit 16000: accepted are 1000 to 15999 Hz"),
-        ("opus", 1.0, "opus 1: accepted are 6 to 256 kbit/s"),
-        ("noise", 100.0, "noise 100: accepted are -60 to 80 dB"),
+        ("cut", -1.0, "cut -1: accepted: 0.01 to 60 s"),
+        ("band_limit", 16_000.0, "band_limit 16000: accepted: 1000 to 15999 Hz"),
+        ("opus", 1.0, "opus 1: accepted: 6 to 256 kbit/s"),
+        ("noise", 100.0, "noise 100: accepted: -60 to 80 dB"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(kind: str, value: float, message: str) -> None:

@@ -466,7 +466,7 @@ def test_a_parameter_changes_only_for_those_whose_figures_it_decides(
             },
             "a teacher_report goes with every subject but 'teacher', which makes it",
         ),
-        ({"subject": "mfcc"}, "subject is 'mfcc', accepted are student, teacher, reference, baselines"),
+        ({"subject": "mfcc"}, "subject is 'mfcc', accepted: student, teacher, reference, baselines"),
     ],
 )
 def test_construct_fails(arguments: dict[str, Any], message: str) -> None:
@@ -488,7 +488,7 @@ def test_a_reference_without_a_name_and_no_baselines_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["", "a/b", "logmel", "teacher"])
 def test_a_reference_needs_a_name_of_its_own(name: str) -> None:
-    with pytest.raises(ValueError, match=r"references\.0\.name is .*; accepted is a name without '/'"):
+    with pytest.raises(ValueError, match=r"references\.0\.name is .*; accepted: a name without '/'"):
         NossEvaluatorSettings(references=(_REFERENCE.model_copy(update={"name": name}),))
 
 
@@ -503,7 +503,7 @@ def test_a_reference_needs_a_name_of_its_own(name: str) -> None:
     ],
 )
 def test_a_reference_that_is_yet_to_be_trained_is_refused(reference: TeacherSpec, key: str) -> None:
-    with pytest.raises(ValueError, match=f"{key} is 'trained'.*; accepted are savedmodel, tfhub, tflite"):
+    with pytest.raises(ValueError, match=f"{key} is 'trained'.*; accepted: savedmodel, tfhub, tflite"):
         NossEvaluatorSettings(references=(_REFERENCE, reference))
 
 

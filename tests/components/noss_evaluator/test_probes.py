@@ -145,7 +145,7 @@ ZEROS = np.zeros(100, np.intp)
 
 
 def test_clearly_better_accuracy_decides() -> None:
-    # The best is 0.9 of 100, its standard error sqrt(0.9 * 0.1 / 100) = 0.03: 0.8 is no equal, though its
+    # The best is 0.9 of 100, its standard error sqrt(0.9 * 0.1 / 100) = 0.03: 0.8 is not an equal, though its
     # log loss, 0.8 * ln 1/0.7 + 0.2 * ln 1/0.3 = 0.53, is below 0.9 * ln 1/0.999 + 0.1 * ln 1/0.001 = 0.69.
     candidates = [_candidate(0.1, 80, 0.7), _candidate(1.0, 90, 0.999)]
     chosen = choose(candidates, ZEROS, "accuracy")

@@ -48,7 +48,7 @@ def test_what_else_is_known(tmp_path: Path) -> None:
         ("file,label,split\n", "m.csv:1: without column speaker_id, fold; needed are"),
         (
             HEADER + "a.wav,x,,training,\n",
-            "m.csv:2: unknown split 'training'; accepted are train, validation, test",
+            "m.csv:2: unknown split 'training'; accepted: train, validation, test",
         ),
         (HEADER + "a.wav,x,,train,\nb.wav,,,train,\n", "m.csv:3: the label is empty"),
         (HEADER + ",x,,train,\n", "m.csv:2: the file is empty"),
@@ -57,7 +57,7 @@ def test_what_else_is_known(tmp_path: Path) -> None:
         (HEADER + '"a.wav,x,,train,\n', "m.csv:2: not a CSV row"),
         (
             "start_s," + HEADER + "soon,a.wav,x,,train,\n",
-            "m.csv:2: start_s is 'soon'; accepted are seconds from 0",
+            "m.csv:2: start_s is 'soon'; accepted: seconds from 0",
         ),
         ("seconds," + HEADER + "-1,a.wav,x,,train,\n", "m.csv:2: seconds is '-1'"),
         ("seconds," + HEADER + "nan,a.wav,x,,train,\n", "m.csv:2: seconds is 'nan'"),

@@ -99,7 +99,7 @@ def test_a_required_task_without_sound_is_refused_at_once(tmp_path: Path) -> Non
 
 
 def test_absent_sources_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(IngestError, match=r"noss\.root: is empty; accepted is a folder of tasks"):
+    with pytest.raises(IngestError, match=r"noss\.root: is empty; accepted: a folder of tasks"):
         TaskSources.of(NossIngestSettings()).check()
     with pytest.raises(IngestError, match=r"noss\.root: there is no folder '/no/such'"):
         TaskSources.of(settings_of(Path("/no/such"))).check()

@@ -216,7 +216,7 @@ def test_more_jumps_than_python_recurses(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_clips_must_ascend(own: Path) -> None:
     clips = [TfdsClip(str(own), "own_moods", "1.0.0", "train", index) for index in (4, 4)]
-    with pytest.raises(ValueError, match="index 4 comes after 4; accepted are ascending ones"):
+    with pytest.raises(ValueError, match="index 4 comes after 4; accepted: ascending ones"):
         list(tfds_sounds(clips))
 
 
@@ -246,7 +246,7 @@ def test_an_only_split_is_no_split(tmp_path: Path) -> None:
 
 def test_an_example_without_label_is_refused(tmp_path: Path) -> None:
     prepare_own(tmp_path, "own_blank", {"test": {"a": {"sound": sound("a", 8_000), "mood": -1}}})
-    with pytest.raises(SourceError, match=r"^tfds:own_blank/1\.0\.0/test/0: the mood is -1; accepted is one"):
+    with pytest.raises(SourceError, match=r"^tfds:own_blank/1\.0\.0/test/0: the mood is -1; accepted: one"):
         rows_of(tmp_path, "own_blank")
 
 
@@ -327,11 +327,9 @@ def test_download_without_the_files_that_come_by_hand(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("download", [False, True])
 def test_unknown_names(tmp_path: Path, download: bool) -> None:
-    with pytest.raises(SourceError, match="TFDS has no builder 'crema_x'; accepted are those that tfds"):
+    with pytest.raises(SourceError, match="TFDS has no builder 'crema_x'; accepted: those that tfds"):
         read_tfds(TfdsSource(builder="crema_x"), tmp_path, download)
-    with pytest.raises(
-        SourceError, match="TFDS has no data set 'groove'; accepted are groove/full-midionly, "
-    ):
+    with pytest.raises(SourceError, match="TFDS has no data set 'groove'; accepted: groove/full-midionly, "):
         read_tfds(TfdsSource(builder="groove"), tmp_path, download)
 
 

@@ -116,7 +116,7 @@ def test_construct_statistics_gen_with_our_options() -> None:
 
 def test_construct_with_an_unknown_kind_fails() -> None:
     with pytest.raises(
-        ValueError, match="no schema for records of kind 'film'; accepted are clip, noss_clip, dist"
+        ValueError, match="no schema for records of kind 'film'; accepted: clip, noss_clip, dist"
     ):
         CuratedSchema("film")  # type: ignore[arg-type]
 

@@ -159,23 +159,23 @@ def _changed(change: Callable[[Any], object]) -> str:
         ('{"inputs": {}}', "no ExecutorInput: it has no 'outputs'"),
         (
             _changed(lambda told: told["inputs"]["artifacts"].update(examples=[])),
-            "the task is no ExecutorInput: AttributeError",
+            "the task is not an ExecutorInput: AttributeError",
         ),
         (
             _changed(lambda told: told["outputs"].update(parameters={"digest": {}})),
-            "the task is no ExecutorInput: KeyError: 'outputFile'",
+            "the task is not an ExecutorInput: KeyError: 'outputFile'",
         ),
         (
             _changed(lambda told: told["inputs"]["artifacts"]["examples"]["artifacts"].append({"uri": "/a"})),
-            "examples has 2 artifacts; accepted is one",
+            "examples has 2 artifacts; accepted: one",
         ),
         (
             _changed(lambda told: told["inputs"]["parameterValues"].update(seed=0.5)),
-            "parameter seed is 0.5; accepted is a whole number",
+            "parameter seed is 0.5; accepted: a whole number",
         ),
         (
             _changed(lambda told: told["inputs"]["parameterValues"].update(seed="many")),
-            "parameter seed is 'many'; accepted is a whole number",
+            "parameter seed is 'many'; accepted: a whole number",
         ),
         (
             _changed(lambda told: told.update(inputs={"parameters": {"seed": {"boolValue": True}}})),
@@ -189,5 +189,5 @@ def test_what_is_no_task_is_refused(text: str, message: str) -> None:
 
 
 def test_an_artifact_that_no_launcher_brings_is_refused() -> None:
-    with pytest.raises(PlaceError, match=r"hdfs://mlpipeline/.*: accepted are minio://"):
+    with pytest.raises(PlaceError, match=r"hdfs://mlpipeline/.*: accepted: minio://"):
         ContainerTask.parse(recorded("kfp_s3").replace("s3://", "hdfs://"))

@@ -178,7 +178,7 @@ def test_beams_options_come_with_the_command(launcher: Path, capsys: pytest.Capt
     [
         ({"settings": "/{data_root}/a"}, {}, "parameter data_root has no value, but a place starts at it"),
         ({}, {"windows": given("in")}, "no type is known of windows; known are examples, student"),
-        ({"seed": 0.5}, {}, "parameter seed is 0.5; accepted is a whole number"),
+        ({"seed": 0.5}, {}, "parameter seed is 0.5; accepted: a whole number"),
     ],
 )
 def test_a_task_that_does_not_fit_is_refused(

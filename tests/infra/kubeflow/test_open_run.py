@@ -137,7 +137,7 @@ def test_a_device_on_a_cable_is_asked_anew_in_each_run_though_compiled_as_anothe
         (
             "frill144",
             {"data_root": "/nowhere"},
-            "corpus.root: there is no folder '/nowhere/audioset'; accepted is a folder with segments CSVs",
+            "corpus.root: there is no folder '/nowhere/audioset'; accepted: a folder with segments CSVs",
         ),
         (
             "demo",

@@ -37,5 +37,5 @@ def test_a_path_stays_as_it_is(path: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("uri", ["hdfs://host/a", "S3://bucket/a", "https://host/a"])
 def test_an_unknown_scheme_is_refused_with_what_is_accepted(uri: str) -> None:
-    with pytest.raises(PlaceError, match=f"{uri}: accepted are minio://, s3://, gs:// and paths"):
+    with pytest.raises(PlaceError, match=f"{uri}: accepted: minio://, s3://, gs:// and paths"):
         local_path(uri)

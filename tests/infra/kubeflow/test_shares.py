@@ -45,7 +45,7 @@ def test_where_a_candidate_writes_is_where_it_is_looked_for(tmp_path: Path) -> N
     ("names", "message"),
     [
         ((), r"variants_000 holds no candidate's artifact: .*made"),
-        (("000", "model"), "variants_000 holds model; accepted are candidates' numbers, as 007"),
+        (("000", "model"), "variants_000 holds model; accepted: candidates' numbers, as 007"),
     ],
 )
 def test_what_holds_no_candidates_is_refused(tmp_path: Path, names: tuple[str, ...], message: str) -> None:

@@ -166,8 +166,8 @@ def test_a_place_is_told_as_a_person_writes_it() -> None:
         line.startswith("latency.devices.host.budget: unknown key; did you mean 'bud") for line in lines
     )
     assert any(line.startswith("distillation.teacher.output: 3 is refused") for line in lines)
-    assert "noss.tasks.0: 3 is refused: accepted is a mapping, as in 'key: value'" in lines
-    wanted = "latency.devices.pixel: backend is required; accepted are 'host', 'adb', 'replay'"
+    assert "noss.tasks.0: 3 is refused: accepted: a mapping, as in 'key: value'" in lines
+    wanted = "latency.devices.pixel: backend is required; accepted: 'host', 'adb', 'replay'"
     assert wanted in lines
     with pytest.raises(ConfigError, match=r"teacher: kind 'onxn' is refused: .*; did you mean 'onnx'"):
         load_config("demo", ["distillation.teacher.kind=onxn"])

@@ -32,11 +32,11 @@ BOTH = f"latency.devices={{host: {{backend: host}}, {PHONE}}}}}"
         ),
         (
             ["gate.goals=[{metric: quality, kind: max_degradation, against: logmell, limit: 0.1}]"],
-            r"against: nothing is called 'logmell'; accepted are teacher, champion, logmel, mfcc, random, or",
+            r"against: nothing is called 'logmell'; accepted: teacher, champion, logmel, mfcc, random, or",
         ),
         (
             ["gate.goals=[{metric: bytes, kind: max_degradation, against: logmel, limit: 9}]"],
-            r"gate\.goals\.0: bytes against 'logmel' cannot be judged, since it is not timed or weighed",
+            r"gate\.goals\.0: bytes against 'logmel' cannot be judged, since it has no latency or size",
         ),
         (
             ["gate.goals=[{metric: quality, task: keyword, slice: {feature: class, value: go}, limit: 0.1}]"],

@@ -32,7 +32,7 @@ def test_a_url_is_left_whole(tmp_path: Path, root: str, resolved: str) -> None:
 )
 def test_a_url_for_tasks_or_teachers_is_refused(tmp_path: Path, key: str, variable: str) -> None:
     config = load_config("real_audio", [f"{key}_root=gs://bucket"])
-    with pytest.raises(ConfigError, match=rf"^'gs://bucket' \({variable}\) is a URL; accepted is a folder"):
+    with pytest.raises(ConfigError, match=rf"^'gs://bucket' \({variable}\) is a URL; accepted: a folder"):
         resolve(config, RunLayout(tmp_path))
 
 

@@ -128,7 +128,7 @@ def test_time_that_is_over_has_a_code_of_its_own(server: KfpServer, call: Call, 
     (run_id,) = server.runs
     assert code == 124
     assert err == (
-        f"the run {run_id} is not over after 60 s: the run goes on; to look at it: "
+        f"the run {run_id} is not over after 60 s: the run continues; to look at it: "
         f"pipeline_runner.py status {run_id} --host {server.host} --wait\n"
     )
 
@@ -144,7 +144,9 @@ def test_interrupted_the_run_goes_on(
     code, _, err = call("submit", small, "--param", "count=3", "--wait")
     (run_id,) = server.runs
     assert code == 130
-    assert err.startswith(f"interrupted; the run goes on; to look at it: pipeline_runner.py status {run_id}")
+    assert err.startswith(
+        f"interrupted; the run continues; to look at it: pipeline_runner.py status {run_id}"
+    )
 
 
 def test_server_that_stays_away_fails_and_says_how_to_look_again(
@@ -156,7 +158,7 @@ def test_server_that_stays_away_fails_and_says_how_to_look_again(
     code, _, err = call("status", run_id, "--wait")
     assert code == 1
     assert err.startswith("failed: the server")
-    assert f"the run goes on; to look at it: pipeline_runner.py status {run_id}" in err
+    assert f"the run continues; to look at it: pipeline_runner.py status {run_id}" in err
 
 
 def test_login_that_ends_while_one_waits_says_that_the_run_goes_on(
@@ -169,7 +171,7 @@ def test_login_that_ends_while_one_waits_says_that_the_run_goes_on(
     code, _, err = call("status", run_id, "--wait")
     assert code == 2
     assert err.startswith("refused: the server")
-    assert "the run goes on; to look at it" in err
+    assert "the run continues; to look at it" in err
 
 
 def test_status_shows_every_task(server: KfpServer, call: Call, small: Path) -> None:
@@ -218,7 +220,7 @@ def test_status_as_json_says_nothing_else(server: KfpServer, call: Call, small: 
     ("arguments", "message"),
     [
         ("submit {small}", "the parameter count has no default: give --param count=VALUE"),
-        ("submit {small} --param count=x", "'x' is refused; accepted is a whole number"),
+        ("submit {small} --param count=x", "'x' is refused; accepted: a whole number"),
         ("submit", "give a compiled PIPELINE.yaml, or a configuration as --config"),
         ("submit {small} --config demo", "one of the two"),
         ("submit {small} --set seed=1", "use --param"),
@@ -298,4 +300,4 @@ def test_timeout_must_be_a_time(small: Path, seconds: str, capsys: pytest.Captur
     with pytest.raises(SystemExit) as caught:
         pipeline_runner.main(["submit", str(small), "--wait", "--timeout", seconds])
     assert caught.value.code == 2
-    assert "is no number of seconds above 0" in capsys.readouterr().err
+    assert "is not a number of seconds above 0" in capsys.readouterr().err

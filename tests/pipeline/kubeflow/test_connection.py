@@ -57,7 +57,7 @@ def test_no_host_is_refused_with_the_ways_to_name_one() -> None:
     "host", ["localhost:3000", "ftp://kubeflow", "https://", "http://a:b", "http://h/?a=1", "http://[::1"]
 )
 def test_what_is_no_address_is_refused(host: str) -> None:
-    with pytest.raises(Refused, match=r"--host: .*accepted is an address such as"):
+    with pytest.raises(Refused, match=r"--host: .*accepted: an address such as"):
         connection_from({}, host)
 
 

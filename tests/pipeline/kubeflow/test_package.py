@@ -34,11 +34,11 @@ def test_values_get_the_types_of_the_parameters(package: Package) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("count=3.5", r"--param count: '3.5' is refused; accepted is a whole number"),
-        ("rate=nan", r"'nan' is refused; accepted is a number"),
-        ("quick=yes", r"accepted is true or false"),
-        ("names=a", r"accepted is a JSON list"),
-        ('limits=["a"]', r"accepted is a JSON object"),
+        ("count=3.5", r"--param count: '3.5' is refused; accepted: a whole number"),
+        ("rate=nan", r"'nan' is refused; accepted: a number"),
+        ("quick=yes", r"accepted: true or false"),
+        ("names=a", r"accepted: a JSON list"),
+        ('limits=["a"]', r"accepted: a JSON object"),
         ("data_rot=/a", r"no such parameter; did you mean data_root\? \(known: count, data_root, limits"),
         ("data_root", r"must have the form NAME=VALUE"),
         ("count=4", r"--param count is given twice"),
@@ -72,7 +72,7 @@ def test_a_parameter_takes_only_its_literals(package: Package) -> None:
     limited = Package("small", package.pipeline | {"root": root}, {})
 
     assert parameter_values(limited, ["base=cpu"]) == {"base": "cpu"}
-    with pytest.raises(Refused, match='accepted is one of "cpu"'):
+    with pytest.raises(Refused, match='accepted: one of "cpu"'):
         parameter_values(limited, ["base=gpu"])
 
 
@@ -95,7 +95,7 @@ def test_saved_it_is_the_same_with_the_platforms_part(package: Package, tmp_path
     [
         ({"schemaVersion": "2.0.0"}, r"has the schema '2.0.0'"),
         ({"root": {}}, r"or no tasks"),
-        ({"colour": 1}, r"is no pipeline: .*colour"),
+        ({"colour": 1}, r"is not a pipeline: .*colour"),
     ],
 )
 def test_other_schemas_are_refused(
@@ -103,7 +103,7 @@ def test_other_schemas_are_refused(
 ) -> None:
     file = tmp_path / "other.yaml"
     file.write_text(yaml.safe_dump(package.pipeline | change))
-    with pytest.raises(Refused, match=message + ".*accepted is a pipeline of schema 2.1.0"):
+    with pytest.raises(Refused, match=message + ".*accepted: a pipeline of schema 2.1.0"):
         read_package(file)
 
 
@@ -111,7 +111,7 @@ def test_other_schemas_are_refused(
 def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "other.yaml"
     file.write_text(text)
-    with pytest.raises(Refused, match=r"other.yaml (is no YAML|holds no pipeline)"):
+    with pytest.raises(Refused, match=r"other.yaml (is not YAML|holds no pipeline)"):
         read_package(file)
     with pytest.raises(Refused, match=r"absent.yaml cannot be read: No such file"):
         read_package(tmp_path / "absent.yaml")

@@ -97,7 +97,7 @@ def test_steps_within_tasks_are_counted(told: Told) -> None:
             "train": "FAILED",
             "train-2": "RUNNING",
             "fit#1": ("FAILED", "Traceback\nValueError: no clips"),
-            # What an earlier try died of is no failure of the step.
+            # What an earlier try died of is not a failure of the step.
             "fit#2": ("RUNNING", "OSError: an earlier try"),
         }
     )

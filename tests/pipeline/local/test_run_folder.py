@@ -36,7 +36,7 @@ def test_names_that_a_library_cannot_take_are_refused_before_anything_is_made(
 ) -> None:
     words = ["registry", "ls"] if command == "registry" else [command]
     said = refused(capsys, *words, "--output", str(tmp_path / name / "run"))
-    assert "cannot be part of the path of a run's folder; accepted are printable characters" in said
+    assert "cannot be part of the path of a run's folder; accepted: printable characters" in said
     assert not list(tmp_path.iterdir())
 
 
@@ -92,7 +92,7 @@ def test_damaged_metadata_is_refused(
     (tmp_path / "metadata.db").write_bytes(content)
     arguments = ["lineage", str(tmp_path)] if command == "lineage" else [command, "--output", str(tmp_path)]
     said = refused(capsys, *arguments)
-    assert f"{tmp_path}/metadata.db: this is no sound ML Metadata: " in said
+    assert f"{tmp_path}/metadata.db: this is not valid ML Metadata: " in said
     assert (tmp_path / "metadata.db").read_bytes() == content
 
 

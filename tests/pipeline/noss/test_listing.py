@@ -208,7 +208,7 @@ def break_duplicates(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "problems"),
     [
-        (break_record, ["task.yaml: metrik: unknown key; accepted are name"]),
+        (break_record, ["task.yaml: metrik: unknown key; accepted: name"]),
         (
             break_labels,
             ["task.yaml: labels: no clip has 'medium'; found are high, low"]
@@ -216,7 +216,7 @@ def break_duplicates(folder: Path) -> None:
                 f"manifest.csv:{line}: unknown label 'high'; the task has low, medium" for line in range(2, 6)
             ],
         ),
-        (break_sources, ["task.yaml: sources: none is the manifest beside it; accepted is a manifest"]),
+        (break_sources, ["task.yaml: sources: none is the manifest beside it; accepted: a manifest"]),
         (break_speakers, ["task.yaml: speaker: is 'known', but no clip has a speaker_id"]),
         (break_splits, ["manifest.csv:2: clip 'audio/high0.wav' has no split"]),
         (
@@ -253,7 +253,7 @@ def test_a_folder_without_a_manifest(tmp_path: Path, capsys: pytest.CaptureFixtu
     for folder in (tmp_path, tmp_path / "absent"):
         code, out = validate(folder, capsys)
         assert code == 2
-        assert f"there is no file {folder}/manifest.csv; accepted is" in out
+        assert f"there is no file {folder}/manifest.csv; accepted:" in out
     (tmp_path / "manifest.csv").write_text("file,label,speaker_id,split,fold\n")
     code, out = validate(tmp_path, capsys)
     assert (code, out) == (2, f"{tmp_path}/manifest.csv: has no clips\n")

@@ -192,7 +192,7 @@ def test_what_is_no_model_is_refused_with_what_is(capsys: pytest.CaptureFixture[
     code = pipeline_runner.main(["noss", "run", "--model", "nothing", "--output", str(tmp_path / "out")])
     assert code == 2
     refusal = capsys.readouterr().err
-    assert "--model nothing: there is no such model; accepted are a .tflite file" in refusal
+    assert "--model nothing: there is no such model; accepted: a .tflite file" in refusal
     assert "logmel, mfcc, random" in refusal
     assert not (tmp_path / "out").exists()
 

@@ -64,7 +64,7 @@ def test_says_what_was_found(root: Path, tmp_path: Path, capfd: pytest.CaptureFi
     assert main(["validate", "--config", str(path), "--output", str(tmp_path / "run")]) == 0
     out = capfd.readouterr().out
     assert "corpus, train: 6 of 6 segments are taken" in out
-    assert "corpus: 9 rows; of all 9 clips 9 are asked for by a row, for example Y" in out
+    assert "corpus: 9 rows; of all 9 clips 9 are named by a row, for example Y" in out
     assert "tasks: pitch (48 clips), tone (48 clips)" in out
     assert "goal: quality of pitch, threshold 0.5, judged on host" in out
     assert "distillation.teacher: teacher answers with 3 dimensions" in out

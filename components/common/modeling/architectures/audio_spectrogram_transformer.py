@@ -51,7 +51,7 @@ class AudioSpectrogramTransformer(Architecture):
         for axis, size, step in zip(("frames", "mels"), self.patch, self.stride, strict=True):
             if not 1 <= step <= size:
                 raise ValueError(
-                    f"stride {step} {axis} must be from 1 to the patch's {size}, or some would not be heard"
+                    f"stride {step} {axis} must be from 1 to the patch's {size}, or some would be ignored"
                 )
         return self
 

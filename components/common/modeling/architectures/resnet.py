@@ -36,7 +36,7 @@ class ResNet(Architecture):
     def map_shape(self, frames: int, mels: int) -> MapShape:
         """The patch divided by 4, and by 2 for each further stage; see the base class."""
         if min(self.depths) < 1:
-            raise ValueError(f"{self.label}: each of the depths {self.depths} must be 1 at the least")
+            raise ValueError(f"{self.label}: each of the depths {self.depths} must be 1 at least")
         stages = len(self.depths) - 1
         stride = STEM_STRIDE * 2**stages
         require_patch(self.label, frames, mels, stride, stride)

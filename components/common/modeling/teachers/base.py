@@ -164,7 +164,7 @@ class Teacher(ABC):
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._refuses(middle) else (low, middle)
-        log.info("%s hears at least %d samples: shorter sound is padded with zeros", self.description, high)
+        log.info("%s needs at least %d samples: shorter sound is padded with zeros", self.description, high)
         self._shortest = high
         return True
 
@@ -206,7 +206,7 @@ def mean_over_time(values: Array, time_axis: int | None = None) -> Array:
         if not (1 <= time_axis < values.ndim or 1 - values.ndim <= time_axis < 0):
             raise TeacherError(
                 f"`time_axis` is {time_axis}, but the output has the shape {values.shape}, sounds first; "
-                f"accepted are -1 to {1 - values.ndim}"
+                f"accepted: -1 to {1 - values.ndim}"
             )
         values = np.moveaxis(values, time_axis, 1)
         values = values.reshape(*values.shape[:2], int(np.prod(values.shape[2:])))

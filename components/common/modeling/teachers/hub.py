@@ -35,7 +35,7 @@ def resolve_handle(handle: str) -> Path:
     ``~/.cache``).
 
     Raises:
-      TeacherError: If the handle is no web address, the module cannot be had, or others may write to
+      TeacherError: If the handle is not a web address, the module cannot be had, or others may write to
         the cache.
     """
     if not handle.startswith(("http://", "https://")):
@@ -62,7 +62,7 @@ def resolve_handle(handle: str) -> Path:
 
 
 def _cache() -> Path:
-    """The folder of all modules, made for this user alone if it is not there.
+    """The folder of all modules, made for this user alone if it does not exist.
 
     Raises:
       TeacherError: If it cannot be made, is another user's, or others may write to it.
@@ -96,7 +96,7 @@ def _check_owner(folder: Path) -> None:
     shared = bool(os.environ.get(CACHE_VARIABLE))
     others = stat.S_IWOTH if shared else stat.S_IWOTH | stat.S_IWGRP
     accepted = (
-        "accepted is a folder of this user or of root that nobody else may write to (chmod 700); "
+        "accepted: a folder of this user or of root that nobody else may write to (chmod 700); "
         f"{CACHE_VARIABLE} chooses another"
     )
     found = folder.stat()

@@ -88,7 +88,7 @@ class HuggingFaceEncoder(Teacher):
 
 
 def fetch(spec: HuggingFaceTeacher) -> Path:
-    """Folder of a repository in huggingface_hub's cache; downloaded if it is not there and may be.
+    """Folder of a repository in huggingface_hub's cache; downloaded if it does not exist and may be.
 
     The cache and the Hub's address are the library's own: ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_ENDPOINT``,
     and ``HF_HUB_OFFLINE``, which forbids any download.
@@ -112,7 +112,7 @@ def fetch(spec: HuggingFaceTeacher) -> Path:
     try:
         return snapshot(local_files_only=True)
     except HFValidationError as error:
-        raise TeacherError(f"{spec.repo!r} is no name of a repository: {error}") from error
+        raise TeacherError(f"{spec.repo!r} is not a name of a repository: {error}") from error
     except LocalEntryNotFoundError as error:
         if not spec.download:
             raise TeacherError(
@@ -180,7 +180,7 @@ def _shards(index: Path) -> list[str]:
     names = {str(name) for name in found.values()}
     for name in names:
         if Path(name).name != name or name in ("", ".", ".."):
-            raise TeacherError(f"{index}: weight_map names {name!r}; accepted are files beside it")
+            raise TeacherError(f"{index}: weight_map names {name!r}; accepted: files beside it")
     return sorted(names)
 
 
@@ -209,7 +209,7 @@ def _tensor(file: Path, name: str, entry: dict[str, Any]) -> Any:
         values = np.frombuffer(data, _OTHERS[kind])
     else:
         raise TeacherError(
-            f"{file}: weight {name} is stored as {kind}; accepted are {', '.join((*_FLOATS, _BFLOAT16))}: "
+            f"{file}: weight {name} is stored as {kind}; accepted: {', '.join((*_FLOATS, _BFLOAT16))}: "
             "save the checkpoint in one of them"
         )
     return values.reshape(entry["shape"])
@@ -238,7 +238,7 @@ def _wants_normalised(preprocessor: Path) -> bool:
     content = _read_json(preprocessor)
     rate = content.get("sampling_rate", _SAMPLE_RATE)
     if rate != _SAMPLE_RATE:
-        raise TeacherError(f"{preprocessor} wants sound at {rate} Hz; accepted is {_SAMPLE_RATE}")
+        raise TeacherError(f"{preprocessor} wants sound at {rate} Hz; accepted: {_SAMPLE_RATE}")
     return bool(content.get("do_normalize", True))
 
 

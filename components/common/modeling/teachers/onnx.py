@@ -60,7 +60,7 @@ class OnnxNetwork(Teacher):
         fixed = shape[-1] if isinstance(shape[-1], int) else 0
         if fixed and spec.window_samples not in (0, fixed):
             raise TeacherError(
-                f"{spec.path} hears {fixed} samples at once, window_samples is {spec.window_samples}: "
+                f"{spec.path} takes {fixed} samples at a time, window_samples is {spec.window_samples}: "
                 f"leave it out or give {fixed}"
             )
         super().__init__(
@@ -86,7 +86,7 @@ class OnnxNetwork(Teacher):
         free = sorted(set(inputs) - set(spec.arguments))
         if free != [spec.input] and len(free) != 1:
             raise TeacherError(
-                f"{spec.path} has the inputs {free}; say by `input` which one is the waveform, and give "
+                f"{spec.path} has the inputs {free}; name the waveform with `input`, and give "
                 "the others under `arguments`"
             )
         name = spec.input or free[0]
@@ -110,12 +110,13 @@ class OnnxNetwork(Teacher):
         if wanted and wanted not in names:
             raise TeacherError(f"{self._spec.path} has no output {wanted!r}, only {names}, by name or index")
         if not wanted and len(names) > 1:
-            raise TeacherError(f"{self._spec.path} has the outputs {names}; say by `output` which one")
+            raise TeacherError(f"{self._spec.path} has the outputs {names}; choose one with `output`")
         wanted = wanted or names[0]
         if kinds[wanted] not in _EMBEDDING_TYPES:
             usable = [name for name, kind in kinds.items() if kind in _EMBEDDING_TYPES]
             raise TeacherError(
-                f"{self._spec.path}: output {wanted!r} is {kinds[wanted]}, which makes no embedding; outputs "
+                f"{self._spec.path}: output {wanted!r} is {kinds[wanted]}, which is not an embedding; "
+                "outputs "
                 f"of floating-point numbers for `output` are {usable or 'none'}"
             )
         return wanted

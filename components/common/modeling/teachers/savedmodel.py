@@ -80,7 +80,7 @@ class SavedModelEmbedder(Teacher):
             free = sorted(set(inputs) - given)
             if len(free) != 1:
                 raise TeacherError(
-                    f"{place} has the inputs {free}; say by `input` which one is the waveform, and give the "
+                    f"{place} has the inputs {free}; name the waveform with `input`, and give the "
                     "others under `arguments`"
                 )
             self._input = free[0]
@@ -105,7 +105,7 @@ class SavedModelEmbedder(Teacher):
         fixed = shape[-1]
         if fixed and self.window_samples not in (0, fixed):
             raise TeacherError(
-                f"{self._source} hears {fixed} samples at once, window_samples is {self.window_samples}: "
+                f"{self._source} takes {fixed} samples at a time, window_samples is {self.window_samples}: "
                 f"leave it out or give {fixed}"
             )
         self.window_samples = fixed or self.window_samples
@@ -138,7 +138,7 @@ class SavedModelEmbedder(Teacher):
         chosen = tf.convert_to_tensor(self._select(answer))
         if not chosen.dtype.is_floating:
             raise TeacherError(
-                f"{self._source}: the output is {chosen.dtype.name}, which makes no embedding; choose by "
+                f"{self._source}: the output is {chosen.dtype.name}, which is not an embedding; choose by "
                 "`output` one of floating-point numbers"
             )
         return np.asarray(tf.cast(chosen, tf.float32))

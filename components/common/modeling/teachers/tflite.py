@@ -37,7 +37,7 @@ class LiteRtChain(Teacher):
         fixed = self._stages[0].fixed_samples
         if fixed and spec.window_samples not in (0, fixed):
             raise TeacherError(
-                f"{files[0]} hears {fixed} samples at once, window_samples is {spec.window_samples}: "
+                f"{files[0]} takes {fixed} samples at a time, window_samples is {spec.window_samples}: "
                 f"leave it out or give {fixed}"
             )
         super().__init__(
@@ -76,7 +76,7 @@ class _Stage:
         try:
             self._model.check_output(spec.output)
         except ValueError as error:
-            raise TeacherError(f"{error}; say by `output` which one") from error
+            raise TeacherError(f"{error}; choose one with `output`") from error
         self._shape = inputs[0].shape
         self.outputs = outputs
 

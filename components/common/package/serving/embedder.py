@@ -186,7 +186,9 @@ def _split(given: Any) -> list[Any]:
         if clips and isinstance(clips[0], int | float | np.number):
             clips = [clips]
     else:
-        raise ValueError(f"{type(given).__name__} is no waveform; accepted: arrays, lists or a table of them")
+        raise ValueError(
+            f"{type(given).__name__} is not a waveform; accepted: arrays, lists or a table of them"
+        )
     if not clips:
         raise ValueError("no clip was given; accepted: at least one waveform")
     return clips
@@ -198,7 +200,7 @@ def _read_clip(given: Any, index: int) -> Floats:
         if isinstance(given, list | tuple):
             clip = _of_list(clip)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"clip {index} is no list of numbers ({error}); accepted: one channel") from error
+        raise ValueError(f"clip {index} is not a list of numbers ({error}); accepted: one channel") from error
     if clip.ndim != 1 or not clip.size:
         raise ValueError(f"clip {index} has shape {clip.shape}; accepted: one channel, at least one sample")
     if clip.dtype == np.int16:

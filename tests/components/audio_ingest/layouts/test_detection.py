@@ -64,7 +64,7 @@ def test_a_few_other_names_are_let_pass(tmp_path: Path) -> None:
     assert f"the names of 41 sound files in {tmp_path} follow no one layout: 38 as panns (" in message
     assert f"1 as start ({tmp_path.name}/{ytid(99)}_3.wav)" in message
     assert f"2 in no known form ({tmp_path.name}/a tune.wav" in message
-    assert "accepted are start_end_ms: <id>_<start ms>_<end ms>.<ext>; " in message
+    assert "accepted: start_end_ms: <id>_<start ms>_<end ms>.<ext>; " in message
     assert "parquet: *.parquet with the columns" in message
     assert find_layout(str(tmp_path), "panns").chosen == "configured"
 
@@ -115,11 +115,11 @@ def test_parquet(tmp_path: Path) -> None:
     assert (found.name, found.examples) == ("parquet", [f"0.parquet: video_id={ytid(0)!r}"])
     pq.write_table(pa.table({"name": ["a"], "sound": [b"1"]}), tmp_path / "0.parquet")
     with pytest.raises(
-        LayoutError, match=r"0\.parquet has the columns name: string, sound: binary; accepted are an id \("
+        LayoutError, match=r"0\.parquet has the columns name: string, sound: binary; accepted: an id \("
     ):
         find_layout(str(tmp_path))
     (tmp_path / "0.parquet").write_bytes(b"PAR1 it is not PAR1")
-    with pytest.raises(LayoutError, match=r"0\.parquet is no parquet file"):
+    with pytest.raises(LayoutError, match=r"0\.parquet is not a parquet file"):
         find_layout(str(tmp_path))
 
 

@@ -98,9 +98,9 @@ def test_counts_add_up() -> None:
         (8, 2, 0, r"train: 2 of 10 clips are bad \(20.0%\), max_bad_share allows 10.0%; 10 rows, 0 filtered "
                   r"out, left out: silent 2; for example bad0 \(a.csv:0\): silent, why"),
         (9, 0, 11, r"train: 11 of 20 rows have no file \(55.0%\), max_missing_share allows 50.0%"),
-        (0, 0, 3, "train: nothing is left; 3 rows, 0 filtered out, left out: missing 3"),
-        (0, 2, 0, "train: nothing is left; 2 rows, 0 filtered out, left out: silent 2"),
-        (0, 0, 0, "train: nothing is left; 0 rows, 0 filtered out, left out: none"),
+        (0, 0, 3, "train: nothing remains; 3 rows, 0 filtered out, left out: missing 3"),
+        (0, 2, 0, "train: nothing remains; 2 rows, 0 filtered out, left out: silent 2"),
+        (0, 0, 0, "train: nothing remains; 0 rows, 0 filtered out, left out: none"),
     ],
 )  # fmt: skip
 def test_refusal(clips: int, bad: int, missing: int, message: str | None) -> None:
@@ -132,6 +132,6 @@ def test_a_lost_clip_stops_the_run() -> None:
     check_counts(counts(10))
     for rows in (9, 11):
         with pytest.raises(
-            RuntimeError, match=rf"train: {rows} clips were asked for, but 7 were taken and 3 left"
+            RuntimeError, match=rf"train: {rows} clips were requested, but 7 were taken and 3 left"
         ):
             check_counts(counts(rows))

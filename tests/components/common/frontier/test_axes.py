@@ -132,8 +132,8 @@ def changed(**figures: object) -> FrontierPoint:
 @pytest.mark.parametrize(
     ("metric", "figures", "reason"),
     [
-        ("peak_mib", {"peak_mib": None}, "peak_mib is an axis, and there is no figure of it"),
-        ("peak_mib", {"peak_mib": 0.0}, r"peak_mib is an axis, and 0 \(0 to 0\) has no place on it"),
+        ("peak_mib", {"peak_mib": None}, "peak_mib is an axis, but has no value"),
+        ("peak_mib", {"peak_mib": 0.0}, r"peak_mib is an axis, and 0 \(0 to 0\) is not a valid value for it"),
         ("init_ms", {"init_ms": float("nan")}, "init_ms is an axis, and nan"),
         ("latency", {"latency_ratio_low": 0.0}, r"latency is an axis, and 0.5 \(0 to 0.51\)"),
         ("latency", {"latency_ratio_high": 0.4}, "latency is an axis, and 0.5"),
@@ -149,7 +149,7 @@ def test_what_has_no_place(metric: str, figures: dict[str, object], reason: str)
 
 def test_a_task_without_score_has_no_place() -> None:
     axis = AxisSettings(metric="quality", task="music")
-    assert misplaced(changed(), [axis]) == "quality on music is an axis, and there is no figure of it"
+    assert misplaced(changed(), [axis]) == "quality on music is an axis, but has no value"
 
 
 @given(st.lists(st.floats(0.5, 0.9), min_size=2, max_size=6), st.randoms(use_true_random=False))

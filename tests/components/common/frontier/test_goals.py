@@ -39,7 +39,7 @@ def run() -> Run:
 
 
 def results(run: Run, goal: Goal, **options: Any) -> list[GoalResult]:
-    """What becomes of a goal: of the small and of the tiny student."""
+    """What happens to a goal: of the small and of the tiny student."""
     device = device_of(run, goals=(goal,), host_may_bless=True, **options)
     return [point_of(device, spec).goals[0] for spec in (SMALL, TINY)]
 
@@ -199,7 +199,7 @@ def test_the_percentile_decides_and_what_is_not_told_is_not_met(run: Run) -> Non
     run.latencies = [latency.model_copy(update={"measurements": told_less})]
     (small, _) = results(run, Goal(metric="latency", percentile="p90", limit=100))
     assert (small.value, small.met) == (None, False)
-    assert small.note == "the device does not tell p90; it tells p95, mean"
+    assert small.note == "the device does not report p90; it tells p95, mean"
     (small, _) = results(run, Goal(metric="latency", percentile="p95", limit=6.0))
     assert (small.value, small.met) == (6.0, True)
 
@@ -209,9 +209,9 @@ def test_memory_that_the_device_does_not_tell(run: Run) -> None:
     untold = [measured.model_copy(update={"peak_mib": None}) for measured in latency.measurements]
     run.latencies = [latency.model_copy(update={"measurements": untold})]
     device = device_of(run, goals=(Goal(metric="peak_mib", limit=100),))
-    assert device.points[0].goals[0].note == "the device does not tell peak memory"
+    assert device.points[0].goals[0].note == "the device does not report peak memory"
     assert device.points[0].reasons[0] == (
-        "misses: peak memory at most 100 MiB (the device does not tell peak memory)"
+        "misses: peak memory at most 100 MiB (the device does not report peak memory)"
     )
     assert device.closed[0].startswith("no point meets all goals")
 
@@ -263,7 +263,7 @@ def test_a_budget_of_sound_needs_the_length_of_a_window() -> None:
     run.latencies = [latency.model_copy(update={"measurements": mute})]
     (point,) = device_of(run, budgets={"pixel": (Budget(real_time_factor=1),)}).points
     assert not point.goals[0].met
-    assert point.goals[0].note == "the measurement does not tell how much sound an invocation hears"
+    assert point.goals[0].note == "the measurement does not tell how much sound an invocation takes"
 
 
 def with_intervals(run: Run, high: float) -> Run:
@@ -403,7 +403,7 @@ def test_a_champion_whose_figures_are_not_known_is_not_absent(run: Run) -> None:
     for result in results(run, goal, registered=(unknown,)):
         assert not result.met
         assert result.note == (
-            "the figures of tinytrill-host v3 (champion) are not known: its tag cannot be read"
+            "the figures of tinytrill-host v3 (champion) are unknown: its tag cannot be read"
         )
 
 
@@ -450,7 +450,7 @@ def test_a_champion_without_the_figure_is_no_missing_champion(run: Run) -> None:
     goal = Goal(metric="peak_mib", kind="max_degradation", against="champion", limit=1)
     found = results(run, goal, registered=(other(champion, point=mute),))
     assert [(result.met, result.note) for result in found] == [
-        (False, "the device does not tell peak memory")
+        (False, "the device does not report peak memory")
     ] * 2
 
 
@@ -555,7 +555,7 @@ def test_a_task_whose_sound_is_not_there_is_not_met(run: Run) -> None:
         ),
         (
             {"metric": "bytes", "kind": "min_improvement", "against": "logmel", "limit": 0},
-            "bytes cannot be compared with 'logmel': it is not timed or weighed; accepted: metric 'quality'",
+            "bytes cannot be compared with 'logmel': it has no latency or size; accepted: metric 'quality'",
         ),
         (
             {"metric": "bytes", "limit": 1, "devices": ("watch",)},
@@ -576,7 +576,7 @@ def test_a_budget_of_no_device_is_an_error(run: Run) -> None:
 @pytest.mark.parametrize(
     ("goal", "message"),
     [
-        ({"metric": "bytes", "kind": "max_degradation", "limit": 1}, "the teacher is not timed or weighed"),
+        ({"metric": "bytes", "kind": "max_degradation", "limit": 1}, "the teacher has no latency or size"),
         ({"metric": "quality", "limit": 1.5}, "can never be met"),
         ({"metric": "bytes", "limit": 5, "relative": True}, "relative has a meaning only with kind"),
         ({"metric": "bytes", "limit": -5}, "greater than or equal to 0"),

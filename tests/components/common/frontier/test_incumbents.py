@@ -1,4 +1,4 @@
-"""Registered models: which compete, and what becomes of those that are beaten."""
+"""Registered models: which compete, and what happens to those that are beaten."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_what_does_not_compare_does_not_compete(run: Run) -> None:
         + verdict_of(run).benchmark_digest[:12]: other(strong, benchmark_digest="b" * 64),
         "judged by recorded sound, not by synthetic sound": other(strong, synthetic=False),
         f"the same file as {SMALL.candidate_id}/wave-float32 of this run": own,
-        "quality is an axis, and nan (0.78 to 0.82) has no place on it": other_point(
+        "quality is an axis, and nan (0.78 to 0.82) is not a valid value for it": other_point(
             strong, quality=float("nan")
         ),
     }
@@ -218,7 +218,7 @@ UNTRUE: dict[str, dict[str, Any]] = {
     "below zero: peak_mib = -1": {"peak_mib": -1.0, "peak_low_mib": None},
     "not a finite number: init_ms = inf": {"init_ms": float("inf")},
     "not a finite number: latency_ms = nan": {"latency_ms": float("nan")},
-    "is no sha256": {"sha256": ""},
+    "is not a sha256": {"sha256": ""},
     "not that of a core file": {"input": "core"},
     "it is called other/wave-float32": {"point_id": "other/wave-float32"},
     "the draws of its quality cannot be read": {"quality_draws": "!"},
@@ -237,7 +237,7 @@ def test_what_is_kept_with_a_version_must_be_possible(run: Run, reason: str) -> 
     (registered,) = device.registered
     assert not registered.competes and registered.beaten_by == []
     assert registered.reason.startswith(("what is kept with it cannot be true: ", "latency is an axis"))
-    assert reason in registered.reason or "has no place on it" in registered.reason
+    assert reason in registered.reason or "is not a valid value for it" in registered.reason
     assert all(not point.goals[0].met for point in device.points if point.input == registered.input)
 
 

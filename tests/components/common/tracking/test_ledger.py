@@ -189,7 +189,9 @@ def test_a_place_that_is_taken_meanwhile_by_something_else_is_told(client: Any) 
     ledger.ensure_model(client, NAME, "0", "")
     place = ledger.inspect(client, NAME).next_place
     write(client, **{"promotion.0001": "garbage"})
-    with pytest.raises(TrackingFault, match=r"promotion.0001 of run .* the same command again goes on"):
+    with pytest.raises(
+        TrackingFault, match=r"promotion.0001 of run .* run the same command again to continue"
+    ):
         ledger.append(client, NAME, entry(place))
     assert ledger.inspect(client, NAME).next_place == 2
 

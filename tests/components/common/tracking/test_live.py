@@ -336,7 +336,7 @@ def test_whatever_goes_wrong_inside_is_a_warning_and_the_thread_goes_on(
         say_began()
         live.wait(LONG)
         broken.undo()
-        assert warnings(caplog)[0].startswith("division by zero; the training goes on")
+        assert warnings(caplog)[0].startswith("division by zero; the training continues")
         clock.now += 16
         say_epoch(1)
         live.wait(LONG)
@@ -362,7 +362,7 @@ def test_a_deleted_run_holds_up_no_other(
         assert [step for step, _, _ in curve(context, "two")] == [1, 2]
     assert switch.tries == 1
     (told,) = warnings(caplog)
-    assert run_id in told and told.endswith("the curve of one comes with the run's record")
+    assert run_id in told and told.endswith("the curve of one is sent with the run's record")
 
 
 def test_a_handler_that_cannot_begin_stops_no_training(

@@ -166,7 +166,7 @@ def test_a_student_that_learnt_nothing_says_so(explained: float | None, marked: 
 def test_robustness_and_goals_where_there_are_any() -> None:
     description = make_description()
     plain = write_card(description)
-    assert "How it stands noise, reverberation and codecs was not measured." in plain
+    assert "Its robustness to noise, reverberation and codecs was not measured." in plain
     noisy = description.quality.model_copy(
         update={
             "robustness": [RobustnessResult(condition="noise 10 dB", mean=0.7, change=-0.05, tasks={}, n=60)]

@@ -256,7 +256,7 @@ def test_no_limit_or_no_sensor_no_wait(
         backend.begin_session()
     assert phone.slept() == []
     assert any("dumpsys" in call[-1] for call in phone.asked()) == asked
-    assert ("pixel6 tells no temperature" in caplog.text) == asked
+    assert ("pixel6 reports no temperature" in caplog.text) == asked
 
 
 def test_nothing_is_left_behind(

@@ -108,10 +108,10 @@ def test_a_delegate_that_takes_nothing_is_told(
         lambda self, *about, **more: request(self, *about, **more) | {"xnnpack": False},
     )
     with backend() as opened:
-        assert opened.machine().delegate == "none, though XNNPACK was asked for"
+        assert opened.machine().delegate == "none, although XNNPACK was requested"
         opened.start(subject)
-    assert "XNNPACK is asked for, but takes nothing of the reference model" in caplog.text
-    assert f"{subject.key}: XNNPACK takes none of its operators" in caplog.text
+    assert "XNNPACK was requested, but delegates nothing of the reference model" in caplog.text
+    assert f"{subject.key}: XNNPACK delegates none of its operators" in caplog.text
 
 
 def test_threads_that_are_there_are_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
@@ -129,7 +129,7 @@ def test_threads_that_are_not_there_are_told(
     )
     with backend(threads=2, cores="any") as opened:
         opened.machine()
-    assert "2 threads are asked for, XNNPACK has 1" in caplog.text
+    assert "2 threads were requested, XNNPACK has 1" in caplog.text
 
 
 @PINS
@@ -210,7 +210,7 @@ def test_a_crash_names_the_model_the_signal_and_the_last_words(
             time(opened, subject)
         assert not isinstance(failed.value, DeviceLost)
         assert str(failed.value) == (
-            f"{subject.key} brought the timing process down: signal SIGSEGV; kernel says no"
+            f"{subject.key} crashed the timing process: signal SIGSEGV; kernel says no"
         )
         monkeypatch.setattr(host, "WORKER", true_worker)
         assert time(opened, subject).count == 2, "a new process serves on"

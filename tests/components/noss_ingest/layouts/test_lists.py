@@ -50,7 +50,7 @@ def test_voxceleb1_without_sound_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["4 id10001/a/00001.wav", "1 id20001/a/00001.wav", "1 ../00001.wav", "1"])
 def test_voxceleb1_refuses_another_line(line: str, tmp_path: Path) -> None:
     trees.edit(trees.voxceleb1(tmp_path) / "iden_split.txt", "3 id10001/gone/00009.wav", line)
-    with pytest.raises(SourceError, match=r"iden_split\.txt:3: .*; accepted is 1, 2 or 3 and a file"):
+    with pytest.raises(SourceError, match=r"iden_split\.txt:3: .*; accepted: 1, 2 or 3 and a file"):
         read_layout("voxceleb1", tmp_path)
 
 
@@ -82,8 +82,8 @@ def test_masked_speech_tests_on_devel_where_test_has_no_labels(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("train_00002.wav,clear", "train_00002.wav,none", "unknown label 'none'; accepted are clear, mask"),
-        ("train_00002.wav,clear", "dev_00002.wav,clear", "unknown file 'dev_00002.wav'; accepted are names"),
+        ("train_00002.wav,clear", "train_00002.wav,none", "unknown label 'none'; accepted: clear, mask"),
+        ("train_00002.wav,clear", "dev_00002.wav,clear", "unknown file 'dev_00002.wav'; accepted: names"),
     ],
 )
 def test_masked_speech_refuses_other_rows(old: str, new: str, message: str, tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_esc50_takes_the_human_sounds_and_their_folds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (",1,27,brushing_teeth", ",6,27,brushing_teeth", "unknown fold '6'; accepted are 1, 2, 3, 4, 5"),
-        (",1,27,brushing_teeth", ",1,27,snoring", "target 27 is 'snoring'; accepted is 'brushing_teeth'"),
+        (",1,27,brushing_teeth", ",6,27,brushing_teeth", "unknown fold '6'; accepted: 1, 2, 3, 4, 5"),
+        (",1,27,brushing_teeth", ",1,27,snoring", "target 27 is 'snoring'; accepted: 'brushing_teeth'"),
     ],
 )
 def test_esc50_refuses_other_rows(old: str, new: str, message: str, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_asvspoof_takes_the_partitions(tmp_path: Path) -> None:
 def test_asvspoof_refuses_other_trials(line: str, tmp_path: Path) -> None:
     protocols = trees.asvspoof2019_la(tmp_path) / "LA/ASVspoof2019_LA_cm_protocols"
     trees.text(protocols / "ASVspoof2019.LA.cm.eval.trl.txt", f"{line}\n")
-    with pytest.raises(SourceError, match=r"eval\.trl\.txt:1: .*; accepted is a trial as in 'LA_0079"):
+    with pytest.raises(SourceError, match=r"eval\.trl\.txt:1: .*; accepted: a trial as in 'LA_0079"):
         read_layout("asvspoof2019_la", tmp_path)
 
 

@@ -91,7 +91,7 @@ def test_savee_in_one_folder_without_a_speaker_is_not_there(tmp_path: Path) -> N
 
 def test_savee_refuses_other_names(tmp_path: Path) -> None:
     trees.sound(trees.savee(tmp_path) / "AudioData/JK/x01.wav")
-    with pytest.raises(SourceError, match=r"AudioData/JK: unknown file 'x01\.wav'; accepted are names"):
+    with pytest.raises(SourceError, match=r"AudioData/JK: unknown file 'x01\.wav'; accepted: names"):
         read_layout("savee", tmp_path)
 
 
@@ -108,7 +108,7 @@ def test_dementiabank_takes_the_picture_of_both_groups(tmp_path: Path) -> None:
 
 def test_dementiabank_refuses_other_names(tmp_path: Path) -> None:
     trees.sound(trees.dementiabank(tmp_path) / "English/Pitt/Control/cookie/002.mp3")
-    with pytest.raises(SourceError, match=r"unknown file '002\.mp3'; accepted are names as in '002-0\.mp3'"):
+    with pytest.raises(SourceError, match=r"unknown file '002\.mp3'; accepted: names as in '002-0\.mp3'"):
         read_layout("dementiabank", tmp_path)
 
 
@@ -137,7 +137,7 @@ def test_iemocap_without_a_session_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("new", "message"),
-    [("\tjoy\t", "unknown emotion 'joy'; accepted are ang, hap, exc, neu, sad, fru"), ("\t\t", ".* a turn")],
+    [("\tjoy\t", "unknown emotion 'joy'; accepted: ang, hap, exc, neu, sad, fru"), ("\t\t", ".* a turn")],
 )
 def test_iemocap_refuses_other_turns(new: str, message: str, tmp_path: Path) -> None:
     dialog = trees.iemocap(tmp_path) / "Session3/dialog/EmoEvaluation/Ses03F_impro01.txt"
@@ -234,7 +234,7 @@ def test_speech_commands_finds_the_test_set_beside_the_words(tmp_path: Path) -> 
 def test_speech_commands_refuses_other_lines(tmp_path: Path) -> None:
     words = trees.speech_commands(tmp_path) / "speech_commands_v0.02"
     trees.edit(words / "testing_list.txt", "yes/cc33_nohash_1.wav", "cc33_nohash_1.wav")
-    with pytest.raises(SourceError, match=r"testing_list\.txt:1: 'cc33_nohash_1\.wav'; accepted is a file"):
+    with pytest.raises(SourceError, match=r"testing_list\.txt:1: 'cc33_nohash_1\.wav'; accepted: a file"):
         read_layout("speech_commands", tmp_path)
 
 

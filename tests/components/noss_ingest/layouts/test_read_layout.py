@@ -84,7 +84,7 @@ def test_folders_without_clips_are_a_data_set_that_is_not_there(tmp_path: Path) 
 
 
 def test_an_unknown_layout_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="unknown layout 'cremad'; accepted are asvspoof2019_la, crema_d,"):
+    with pytest.raises(SourceError, match="unknown layout 'cremad'; accepted: asvspoof2019_la, crema_d,"):
         read_layout("cremad", tmp_path)
 
 

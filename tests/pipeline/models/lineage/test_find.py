@@ -82,7 +82,7 @@ def test_ml_metadata_alone_says_that_mlflow_was_not_asked(pushed: Pushed, metada
     found = find(pushed.file(BLESSED[0]), output=metadata_alone)
     assert components(found) >= set(BACK)
     (line,) = found.graph.missing
-    assert line.startswith("aliases, promotions and uses are not known") and "MLFLOW_TRACKING_URI" in line
+    assert line.startswith("aliases, promotions and uses are unknown") and "MLFLOW_TRACKING_URI" in line
     assert "version" in kinds(found), "as it was pushed"
 
 
@@ -143,7 +143,7 @@ def test_a_run_s_id_leads_to_its_versions_and_a_candidate_s_to_its_own(pushed: P
 def test_a_folder_is_a_run_or_refused(pushed: Pushed, tmp_path: Path) -> None:
     assert len(find(pushed.layout.root, pushed.uri).focuses) == len(BLESSED)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match="is no run's folder"):
+    with pytest.raises(ConfigError, match="is not a run's folder"):
         find(tmp_path / "empty", pushed.uri)
 
 

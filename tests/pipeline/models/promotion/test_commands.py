@@ -79,7 +79,7 @@ def test_a_person_is_asked(
         assert run("promote", NAME, number(client, SMALL), "--tracking-uri", store) == 0
     else:
         assert run("promote", NAME, number(client, SMALL), "--tracking-uri", store) == 2
-        assert "nobody said yes" in capsys.readouterr().err
+        assert "not confirmed" in capsys.readouterr().err
     assert bool(champion(client)) is done
 
 
@@ -94,7 +94,7 @@ def test_without_a_terminal_yes_must_be_said_before(
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     waived = ["--waive", "dominance"] if command[0] == "promote" else []
     assert run(*command, *waived, "--tracking-uri", store) == 2
-    assert "there is no terminal to ask at; say --yes" in capsys.readouterr().err
+    assert "there is no terminal to ask for confirmation; say --yes" in capsys.readouterr().err
     assert champion(client) == before
 
 

@@ -1,4 +1,4 @@
-"""Promotion and rollback of pushed versions: each check by name, and what becomes of the champion."""
+"""Promotion and rollback of pushed versions: each check by name, and what happens to the champion."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_the_next_champion_is_shown_beside_the_present_one(registry: Any) -> Non
 
 
 def test_who_says_no_changes_nothing(registry: Any) -> None:
-    with pytest.raises(Refused, match="stays as it is: nobody said yes"):
+    with pytest.raises(Refused, match="stays as it is: not confirmed"):
         make_champion(registry, SMALL, person=Somebody(answer=False))
     assert champion(registry) == ""
     assert look(registry, NAME).entries == []

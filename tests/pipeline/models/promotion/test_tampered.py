@@ -188,7 +188,7 @@ def test_no_client_changes_the_seal(registry: Any) -> None:
 def test_a_champion_whose_tags_were_changed_is_no_weaker_champion(registry: Any, tag: str) -> None:
     make_champion(registry, STRONG)
     change_tag(registry, STRONG, tag)
-    refused(registry, WEAK, r"dominance: the figures of the champion, version \d, cannot be believed")
+    refused(registry, WEAK, r"dominance: the figures of the champion, version \d, are inconsistent")
     against = goals("{metric: quality, kind: max_degradation, against: champion, limit: 0.5}")
     refused(registry, WEAK, r"goals: the figures of the champion, version \d, cannot", **against)
 

@@ -78,7 +78,9 @@ def test_a_folder_in_use_is_refused(pull_to: Callable[..., Pulled], tmp_path: Pa
     folder = tmp_path / "thesis"
     folder.mkdir()
     (folder / "chapter.tex").write_text("years of work")
-    with pytest.raises(ConfigError, match=r"thesis is in use and is no earlier pull: it holds 'chapter.tex'"):
+    with pytest.raises(
+        ConfigError, match=r"thesis is in use and is not an earlier pull: it holds 'chapter.tex'"
+    ):
         pull_to(folder)
     (folder / "chapter.tex").rename(folder / "model.tflite")
     with pytest.raises(ConfigError, match=r"it has no golden\.npz; accepted: a new or empty folder"):

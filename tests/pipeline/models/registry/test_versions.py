@@ -48,12 +48,12 @@ def test_a_version_is_found_by_number_and_by_alias(client: Any, scheme: str, tex
         ("other/1", "there is no registered model 'other'; there are my models-host"),
         ("other@champion", "there is no registered model 'other'; there are my models-host"),
         ("my models-host", "names no version; accepted: NAME/3, NAME@alias"),
-        ("my models-host/three", "is no registered version; accepted: NAME/3"),
-        ("a/b/3", "is no registered version"),
-        ("a/3@champion", "is no registered version"),
-        ("@champion", "is no registered version"),
+        ("my models-host/three", "is not a registered version; accepted: NAME/3"),
+        ("a/b/3", "is not a registered version"),
+        ("a/3@champion", "is not a registered version"),
+        ("@champion", "is not a registered version"),
         ("/3", "names no version"),
-        ("", "is no registered version"),
+        ("", "is not a registered version"),
     ],
 )
 def test_what_is_no_version_is_told_with_what_is(client: Any, text: str, words: str) -> None:

@@ -30,7 +30,7 @@ def test_fewer_stages_halve_the_map_less_often() -> None:
 
 
 def test_impossible_parameters() -> None:
-    with pytest.raises(ValueError, match=r"each of the depths \(2, 0\) must be 1 at the least"):
+    with pytest.raises(ValueError, match=r"each of the depths \(2, 0\) must be 1 at least"):
         ResNet(depths=(2, 0)).map_shape(96, 64)
     with pytest.raises(ValidationError, match="greater than or equal to 4"):
         ResNet(width=2)

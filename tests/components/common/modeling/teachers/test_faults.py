@@ -156,7 +156,7 @@ def test_an_output_of_integers_is_no_embedding(tmp_path: Path) -> None:
         path=saved(tmp_path / "rated", _Rated()), output="best", arguments={"sample_rate": 16_000}
     )
     with pytest.raises(
-        TeacherError, match="the output is int64, which makes no embedding; choose by `output`"
+        TeacherError, match="the output is int64, which is not an embedding; choose by `output`"
     ):
         load_teacher(spec).embed(sounds(2, 960))
 
@@ -244,7 +244,7 @@ def test_an_onnx_output_of_codes_is_refused(tmp_path: Path) -> None:
         [("sound", FLOAT, ["batch", "samples"])],
         [("codes", TensorProto.INT8, ["batch", "samples"])],
     )
-    with pytest.raises(TeacherError, match=r"output 'codes' is tensor\(int8\), which makes no embedding"):
+    with pytest.raises(TeacherError, match=r"output 'codes' is tensor\(int8\), which is not an embedding"):
         load_teacher(OnnxTeacher(path=str(path)))
 
 

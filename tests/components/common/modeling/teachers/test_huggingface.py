@@ -174,7 +174,7 @@ def test_asks_about_normalisation_when_nothing_says_it(tmp_path: Path) -> None:
 def test_refuses_another_sample_rate(tmp_path: Path) -> None:
     save_checkpoint(tmp_path)
     (tmp_path / "preprocessor_config.json").write_text('{"sampling_rate": 8000}')
-    with pytest.raises(TeacherError, match="wants sound at 8000 Hz; accepted is 16000"):
+    with pytest.raises(TeacherError, match="wants sound at 8000 Hz; accepted: 16000"):
         folder_teacher(tmp_path)
 
 
@@ -306,5 +306,5 @@ def test_a_repository_that_cannot_be_had(hub: Hub, reachable: bool) -> None:
 
 
 def test_a_name_that_no_repository_can_have(hub: Hub) -> None:
-    with pytest.raises(TeacherError, match="'a/b/c' is no name of a repository"):
+    with pytest.raises(TeacherError, match="'a/b/c' is not a name of a repository"):
         load_teacher(HuggingFaceTeacher(repo="a/b/c"))

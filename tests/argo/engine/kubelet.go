@@ -36,7 +36,7 @@ type attempt struct {
 	Ending   ending  `json:"ending"`
 	Argument int     `json:"argument"`
 	Template int     `json:"template"`
-	// Deadline is after how many seconds Kubernetes ends the pod; 0: never.
+	// Deadline is after how many seconds Kubernetes or Argo ends the pod; 0: never.
 	Deadline int64 `json:"deadline"`
 }
 
@@ -77,10 +77,7 @@ func (k *kubelet) begin(object *unstructured.Unstructured) error {
 		Pod: pod.Name, Node: node, Task: taskOf(node), Begun: seconds(k.started),
 		Argument: longestArgument(pod), Template: len(k.template(pod)),
 	}
-	made.Driver = isDriver(pod)
-	if pod.Spec.ActiveDeadlineSeconds != nil {
-		made.Deadline = *pod.Spec.ActiveDeadlineSeconds
-	}
+	made.Driver, made.Deadline = isDriver(pod), deadlineOf(pod)
 	err := k.state(pod.Name, &corev1.PodStatus{Phase: corev1.PodRunning})
 	k.mutex.Lock()
 	defer k.mutex.Unlock()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/argoproj/argo-workflows/v3/workflow/common"
 	corev1 "k8s.io/api/core/v1"
@@ -67,6 +68,27 @@ func mainOf(pod *corev1.Pod) corev1.Container {
 
 func isDriver(pod *corev1.Pod) bool {
 	return strings.Contains(mainOf(pod).Image, "/kfp-driver:")
+}
+
+// deadlineOf is the lesser of what Kubernetes allows a pod and what Argo tells its own container; 0 if neither limits it.
+func deadlineOf(pod *corev1.Pod) int64 {
+	var least int64
+	if given := pod.Spec.ActiveDeadlineSeconds; given != nil {
+		least = *given
+	}
+	for _, one := range pod.Spec.InitContainers {
+		for _, variable := range one.Env {
+			if variable.Name != common.EnvVarDeadline {
+				continue
+			}
+			if told, err := time.Parse(time.RFC3339, variable.Value); err == nil && !told.IsZero() {
+				if left := int64(time.Until(told).Seconds()); least == 0 || left < least {
+					least = left
+				}
+			}
+		}
+	}
+	return least
 }
 
 // taskOf turns p-x7k2p.root.train.fit.executor(0) into train.fit.

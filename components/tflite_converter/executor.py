@@ -65,8 +65,13 @@ def convert_student(
         info = StudentInfo.load(model_uri)
     except UnreadableReport as error:
         raise UnreadableReport(f"the student in {model_uri} cannot be read: {error}") from error
+    import tf_keras as keras
+
     from components.common.modeling.student import UnreadableWeights, load_student
 
+    # Keras numbers layers over the whole process, and their names are in the file: the same student must give
+    # the same bytes whatever was built before it.
+    keras.backend.clear_session()
     folder = Path(output_uri)
     folder.mkdir(parents=True, exist_ok=True)
     failure, variants = info.failure, []

@@ -10,6 +10,7 @@ import pytest
 from components.common.modeling import flatbuffer
 from components.common.modeling.frontend import LogMel
 from components.common.modeling.litert import LiteRtModel
+from components.common.modeling.student import build_deployed
 from components.tflite_converter.checks import GOLDEN_EMBEDDING, GOLDEN_INPUT
 from components.tflite_converter.executor import Executor, convert_student
 from components.tflite_converter.front_end import front_end_file
@@ -185,6 +186,13 @@ def test_do_again_gives_the_same_bytes_and_refuses_what_is_below_its_floor(
     assert refused.reason.startswith(
         f"mean cosine to the student {refused.parity.cosine_mean:.6f} is below 1.0"
     )
+
+
+def test_what_was_built_before_leaves_no_trace_in_a_file(quantised: Converted, tmp_path: Path) -> None:
+    build_deployed(quantised.student.spec, quantised.student.front_end, quantised.student.spec.svd_rank)
+    settings = quantised.settings.model_copy(update={"variants": ("core-float32",)})
+    again = convert_student(quantised.model_uri, quantised.windows_uri, str(tmp_path), settings)
+    assert [variant.sha256 for variant in again.variants] == [quantised.variant("core-float32").sha256]
 
 
 def test_the_float_file_is_not_shipped_again_as_dynamic(plain: Converted, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ _LOADED = (
     "pipeline.commands.promotion",
     "pipeline.dag",
     "pipeline.local.runner",
-    "infra.kubeflow.bundle",
+    "infra.kubeflow.candidates",
 )
 
 

@@ -17,30 +17,21 @@ ROOMS = ("schemas", "components", "pipeline", "infra")
 # What of a component others may import beside component.py and settings.py.
 PUBLIC: dict[str, set[str]] = {
     # Preflight reads the tables and names of a corpus before anything runs.
-    "audio_ingest": {"labels", "name_match", "segment_rows", "segments", "sources"},
+    "audio_ingest": {"labels", "name_match", "row_labels", "segment_rows", "segments", "sources"},
     # The doctor says what of a machine can be used.
     "corpus_synthesizer": {"espeak"},
     "latency_benchmark": {"backends.connection"},
-    # A promotion judges by the gate's own verdict, and reads what the pusher wrote.
-    "frontier_gate": {"verdict"},
-    "frontier_pusher": {"card", "record"},
     # `noss run` measures models without a pipeline.
-    "noss_comparison": {"compare", "write"},
     "noss_evaluator": {"baselines", "evaluation", "subjects"},
     # What a task's sources are: `noss ls`, `noss validate`, `noss run` and preflight read them.
     "noss_ingest": {
-        "choice", "executor", "leaks", "manifest", "places", "rows", "sources", "splits", "tfds_prepare",
+        "choice", "leaks", "manifest", "places", "plan", "rows", "sources", "splits", "tfds_prepare",
     },
     # A configuration is refused if its training is too short for its phases.
     "student_trainer": {"phases"},
     # A promotion asks a file the converter's questions.
     "tflite_converter": {"checks"},
 }  # fmt: skip
-# The pusher's record goes to MLflow by the shared room.
-EXCEPTIONS = {
-    ("components.common.tracking.finishing", "components.frontier_pusher.record"),
-    ("components.common.tracking.sending", "components.frontier_pusher.record"),
-}
 
 
 def modules(root: Path) -> dict[str, Path]:
@@ -107,7 +98,7 @@ def test_arrows_point_down() -> None:
         f"{name} imports {other}"
         for name, others in sorted(arrows(ROOT).items())
         for other in sorted(others)
-        if not may_import(name, other) and (name, other) not in EXCEPTIONS
+        if not may_import(name, other)
     ]
     assert wrong == []
 

@@ -163,7 +163,9 @@ def _distribution(module: str) -> str:
     return canonicalize_name(DISTRIBUTIONS.get(module, module))
 
 
-_IN_CONTAINERS = re.compile(r"/(?:home)/(?:mlflow|tinytrill)\b|=/(?:root)/\.cache|/(?:tmp)/kfp(?:_outputs)?/")
+_IN_CONTAINERS = re.compile(
+    r"/(?:home)/(?:mlflow|tinytrill)\b|=/(?:root)/\.cache|/(?:tmp)/(?:kfp(?:_outputs)?|outputs)/"
+)
 
 
 def test_no_path_of_a_machine_is_tracked() -> None:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import csv
 import logging
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from components.audio_ingest.ontology import Ontology, OntologyError, read_class_labels, read_ontology
 from components.common.audio.places import PlaceError, is_file
 
-if TYPE_CHECKING:
-    from components.audio_ingest.sources import CorpusSources
-
 _logger = logging.getLogger("tinytrill.audio_ingest")
 
 
-def display_names(sources: CorpusSources) -> dict[str, str]:
+class LabelFiles(Protocol):
+    """Where a corpus names its labels; any of these files may be absent."""
+
+    @property
+    def strong_labels(self) -> str:
+        """The strong set's list of labels."""
+
+    @property
+    def class_labels(self) -> str:
+        """AudioSet's list of classes."""
+
+    @property
+    def ontology(self) -> str:
+        """AudioSet's ontology."""
+
+
+def display_names(sources: LabelFiles) -> dict[str, str]:
     """Names by mid; where several files name a label, the ontology counts, then AudioSet's list.
 
     A file that is absent or malformed names nothing: a page with mids is no reason to stop a run.

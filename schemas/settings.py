@@ -88,7 +88,7 @@ class Report(BaseModel):
             reason = error.strerror or str(error)
             raise UnreadableReport(f"{path} cannot be read ({reason})", missing=missing) from error
         except ValidationError as error:
-            raise UnreadableReport(f"{path} is no {_words(cls)}: {first_fault(error)}") from error
+            raise UnreadableReport(f"{path} is not a valid {_words(cls)}: {first_fault(error)}") from error
 
 
 def first_fault(error: ValidationError) -> str:

@@ -73,8 +73,8 @@ def _unknown_models(
             )
         elif goal.metric != "quality":
             yield (
-                f"gate.goals.{index}: {goal.metric} against {goal.against!r} cannot be judged, since it is "
-                "not timed or weighed; accepted: metric 'quality', the champion or a variant"
+                f"gate.goals.{index}: {goal.metric} against {goal.against!r} cannot be judged, since it has "
+                "no latency or size; accepted: metric 'quality', the champion or a variant"
             )
 
 

@@ -59,7 +59,7 @@ def test_a_dependency_that_is_not_locked_is_named() -> None:
 
 
 def test_a_lock_without_reasons_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not say what asks for one"):
+    with pytest.raises(ValueError, match="does not say what requires one"):
         runtime_part(PROJECT, "one==1.0 \\\n    --hash=sha256:aa\n")
 
 

@@ -13,11 +13,11 @@ from schemas.verdicts import Verdict
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"verdict\.json is not a verdict: file: Invalid JSON: EOF"),
-        (b"[]", r"verdict\.json is not a verdict: file: Input should be an object"),
-        (b"\xff\xfe", r"verdict\.json is not a verdict: file: "),
-        (b"[" * 100_000, r"verdict\.json is not a verdict: file: Invalid JSON: recursion limit"),
-        (b'{"run_name": 7}', r"verdict\.json is not a verdict: run_name: .* \(and 7 more faults\)"),
+        (b"", r"verdict\.json is not a valid verdict: file: Invalid JSON: EOF"),
+        (b"[]", r"verdict\.json is not a valid verdict: file: Input should be an object"),
+        (b"\xff\xfe", r"verdict\.json is not a valid verdict: file: "),
+        (b"[" * 100_000, r"verdict\.json is not a valid verdict: file: Invalid JSON: recursion limit"),
+        (b'{"run_name": 7}', r"verdict\.json is not a valid verdict: run_name: .* \(and 7 more faults\)"),
     ],
 )
 def test_a_report_that_holds_something_else(tmp_path: Path, content: bytes, message: str) -> None:

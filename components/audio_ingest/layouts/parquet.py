@@ -199,7 +199,7 @@ def _opened(path: str) -> Iterator[pq.ParquetFile]:
             check_rows(footer, file.seek(0, os.SEEK_END), path)
         except _faults() as error:
             file.seek(0)
-            fault = pointer(file.read(HEAD_BYTES)) or f"no parquet file: {error}"
+            fault = pointer(file.read(HEAD_BYTES)) or f"not a parquet file: {error}"
             raise PlaceError(f"{path} is {fault}") from error
         with opened:
             yield opened

@@ -67,8 +67,8 @@ class Goal(Settings):
             raise ValueError("relative has a meaning only with kind 'min_improvement' or 'max_degradation'")
         if relation and self.against == TEACHER and self.metric != "quality":
             raise ValueError(
-                f"{self.kind} of {self.metric!r} against the teacher cannot be judged: the teacher is not "
-                "timed or weighed; accepted: metric 'quality', another 'against', or kind 'threshold'"
+                f"{self.kind} of {self.metric!r} against the teacher cannot be judged: the teacher has no "
+                "latency or size; accepted: metric 'quality', another 'against', or kind 'threshold'"
             )
         if (self.task or self.slice) and self.metric != "quality":
             raise ValueError(f"task and slice belong to metric 'quality', not to {self.metric!r}")

@@ -123,7 +123,7 @@ def _of_request(asked: OSError, said: str, store: str) -> TrackingFault:
         )
     if isinstance(asked, Timeout):
         said = f"{said}; MLFLOW_HTTP_REQUEST_TIMEOUT sets for how many seconds it is waited for"
-    return StoreUnreachable(f"the MLflow server {store} does not respond as expected: {said}")
+    return StoreUnreachable(f"the MLflow server {store} does not respond: {said}")
 
 
 def _of_database(said: str, store: str) -> TrackingFault:

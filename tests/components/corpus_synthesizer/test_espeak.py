@@ -63,7 +63,7 @@ def test_an_unknown_voice_is_refused_by_name(voice: Voice) -> None:
 
 
 def test_a_text_without_sound_is_refused() -> None:
-    with Espeak(1) as espeak, pytest.raises(EspeakError, match="said nothing for ''"):
+    with Espeak(1) as espeak, pytest.raises(EspeakError, match="produced no sound for ''"):
         espeak.say("", Voice("en"))
 
 

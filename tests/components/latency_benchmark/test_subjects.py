@@ -55,4 +55,4 @@ def test_a_candidate_whose_report_cannot_be_read_costs_its_own_files(tmp_path: P
     (tmp_path / "bad" / TfliteReport.FILE).write_text('{"candidate_id": "bad", "varia')
     found = subjects.find([bad, good], tmp_path, seed=0)
     assert [one.candidate_id for one in found.subjects] == ["good"]
-    assert "bad/variants.json is not a tflite report" in found.failures["candidate 1"]
+    assert "bad/variants.json is not a valid tflite report" in found.failures["candidate 1"]

@@ -86,7 +86,7 @@ def test_a_report_that_cannot_be_read_costs_its_models_only(tmp_path: Path, key:
     outputs = {"comparison": [SimpleNamespace(uri=str(tmp_path / "out"))]}
     settings = {"settings": NossComparisonSettings().to_parameter()}
     if key == "teacher":
-        with pytest.raises(UnreadableReport, match=r"teacher/.* is not a noss report"):
+        with pytest.raises(UnreadableReport, match=r"teacher/.* is not a valid noss report"):
             Executor().Do(inputs, outputs, settings)
         return
     Executor().Do(inputs, outputs, settings)

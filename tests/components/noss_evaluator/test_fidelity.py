@@ -161,5 +161,5 @@ def test_the_teachers_embeddings_are_found_by_sound(tmp_path: Path) -> None:
     loaded = TeacherEmbeddings.load(tmp_path)
     np.testing.assert_array_equal(loaded.in_order_of(sounds[::-1]), [[6, 7], [4, 5], [2, 3], [0, 1]])
     unknown = Sound("y/new", "f" * 64, 1)
-    with pytest.raises(ValueError, match=r"nothing of 1 sounds, the first is y/new"):
+    with pytest.raises(ValueError, match=r"lacks 1 sounds, the first is y/new"):
         loaded.in_order_of([*sounds, unknown])

@@ -108,7 +108,7 @@ def test_folders_that_cannot_be_tasks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tasks", "message"),
     [
-        (["a", {"name": "a", "limit": 2}], "two tasks are called 'a'"),
+        (["a", {"name": "a", "limit": 2}], "two tasks are named 'a'"),
         ([{}], "either the name of a task or its record"),
         ([{"name": "a", "record": _CATALOGUE["birds"].model_dump()}], "either the name of a task or its rec"),
         ([{"name": "a", "manifest": "m.csv"}], "Extra inputs are not permitted"),

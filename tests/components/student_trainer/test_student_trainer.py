@@ -113,18 +113,6 @@ def test_construct(distillation_set: str) -> None:
     assert StudentSpec.from_parameter(node.exec_properties["spec"]) == PLAIN
 
 
-def test_construct_with_too_few_epochs_fails(distillation_set: str) -> None:
-    with pytest.raises(ValueError, match=r"training.epochs is 2, but its phases"):
-        StudentTrainer(
-            windows=channel_utils.as_channel([DistillationSet()]),
-            spec=COMPRESSED,
-            settings=TrainingSettings(epochs=2),
-            front_end=FrontEndSpec(),
-            seed=1,
-            scratch_dir="scratch",
-        )
-
-
 def test_a_start_must_be_asked_for_and_given(distillation_set: str) -> None:
     options: dict[str, Any] = {
         "settings": SETTINGS,

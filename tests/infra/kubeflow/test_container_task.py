@@ -155,8 +155,8 @@ def _changed(change: Callable[[Any], object]) -> str:
     [
         ("{{$}}", "the task is not JSON"),
         ('{"inputs": {}', "the task is not JSON"),
-        ("[]", "no ExecutorInput: it has no 'outputs'"),
-        ('{"inputs": {}}', "no ExecutorInput: it has no 'outputs'"),
+        ("[]", "not an ExecutorInput: it has no 'outputs'"),
+        ('{"inputs": {}}', "not an ExecutorInput: it has no 'outputs'"),
         (
             _changed(lambda told: told["inputs"]["artifacts"].update(examples=[])),
             "the task is not an ExecutorInput: AttributeError",

@@ -236,7 +236,7 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(ServerUnreachable, match="no host of that name"):
+    with pytest.raises(ServerUnreachable, match="unknown host"):
         PipelinesServer(Connection("http://kubeflow.invalid", ""))
 
 

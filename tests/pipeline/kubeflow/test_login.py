@@ -33,7 +33,7 @@ def test_wrong_or_no_token_is_refused_with_the_ways_to_log_in(
 ) -> None:
     server.token = "abc"
     with pytest.raises(
-        LoginRefused, match=r"asks for a login.*the token is not valid.*KF_PIPELINES_TOKEN"
+        LoginRefused, match=r"requires valid credentials.*the token is not valid.*KF_PIPELINES_TOKEN"
     ) as caught:
         connect(server, credentials)
     assert "hidden" not in str(caught.value)
@@ -111,7 +111,7 @@ def test_wrong_password_is_refused_and_not_shown(server: KfpServer) -> None:
 @pytest.mark.parametrize("sign_in", ["redirect", "page"])
 def test_platform_without_credentials_asks_for_them(server: KfpServer, sign_in: str) -> None:
     server.dex, server.sign_in = (USER, PASSWORD), sign_in
-    with pytest.raises(LoginRefused, match=r"asks for a login.*KF_PIPELINES_DEX_USERNAME"):
+    with pytest.raises(LoginRefused, match=r"requires valid credentials.*KF_PIPELINES_DEX_USERNAME"):
         connect(server)
     # The redirect is not followed: nothing of Dex was asked.
     assert [request.path for request in server.requests] == ["/pipeline/apis/v2beta1/healthz"]

@@ -89,7 +89,7 @@ def test_a_silent_store_stops_no_run(
 ) -> None:
     with tracked(elsewhere(config, tracking_uri=nobody), "key", CODE) as context:
         assert context.parent_run_id == ""
-    assert f"{nobody} does not answer" in caplog.text
+    assert f"{nobody} does not respond" in caplog.text
 
 
 def test_a_silent_store_stops_a_run_that_wants_it(config: RunConfig, nobody: str) -> None:

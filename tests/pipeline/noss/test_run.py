@@ -215,7 +215,7 @@ def test_tasks_that_are_not_there_are_refused(root: Path, tmp_path: Path) -> Non
         run_benchmark(request(tmp_path / "nowhere", tmp_path / "out", "logmel"))
     with pytest.raises(ConfigError, match="'middle'"):
         run_benchmark(request(root, tmp_path / "out", "logmel", tasks=("middle",)))
-    with pytest.raises(ConfigError, match=r"--tasks far,far: .*two tasks are called 'far'"):
+    with pytest.raises(ConfigError, match=r"--tasks far,far: .*two tasks are named 'far'"):
         resolve(request(root, tmp_path, "logmel", tasks=("far", "far")))
 
 

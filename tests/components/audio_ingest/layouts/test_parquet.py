@@ -78,7 +78,7 @@ def test_a_row_that_is_not_there_is_said(tmp_path: Path) -> None:
     good, bad = Parquet().read(str(path), [(0, 0), (7, 0)])
     assert good == b"\0" * 50
     assert isinstance(bad, AudioError)
-    assert bad.detail == f"{path} has 1 rows, row 7 is asked for"
+    assert bad.detail == f"{path} has 1 rows, row 7 was requested"
 
 
 def test_sound_may_stand_in_a_column_of_bytes(tmp_path: Path) -> None:

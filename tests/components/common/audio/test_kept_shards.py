@@ -103,7 +103,7 @@ def test_a_damaged_shard_is_not_taken_and_said(
     damage(kept.folder / "a.tfrecord")
     with caplog.at_level(logging.WARNING, logger="tinytrill.shards"):
         assert kept.take("a", tmp_path / "taken") is None
-    assert message in caplog.text and "made again" in caplog.text
+    assert message in caplog.text and "is rebuilt" in caplog.text
     assert not (tmp_path / "taken").exists()
     assert files(kept) == []
 
@@ -122,7 +122,7 @@ def test_only_what_is_used_stays(kept: KeptShards, tmp_path: Path, caplog: pytes
     with caplog.at_level(logging.INFO, logger="tinytrill.shards"):
         kept.clear({"b"})
     assert files(kept) == ["b.json", "b.tfrecord"]
-    assert "removed 1 kept shards" in caplog.text
+    assert "removed 1 stored shards" in caplog.text
 
 
 def test_half_done_files_are_tidied_up(kept: KeptShards) -> None:
@@ -143,7 +143,7 @@ def test_what_nobody_came_back_for_goes_after_a_month(
     with caplog.at_level(logging.INFO, logger="tinytrill.shards"):
         kept.tidy(now_s=now + 31 * day)
     assert files(kept) == ["b.json", "b.tfrecord"]  # an output's file too
-    assert "removed 1 kept shards that are older than 30 days" in caplog.text
+    assert "removed 1 stored shards that are older than 30 days" in caplog.text
 
 
 def test_without_a_scratch_folder_nothing_is_kept(tmp_path: Path) -> None:

@@ -121,5 +121,5 @@ def test_a_store_where_nobody_answers_is_refused_at_once() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(PlaceError, match=f"nobody answers .*--s3_endpoint_url={endpoint}: .* accepted:"):
+    with pytest.raises(PlaceError, match=f"no response .*--s3_endpoint_url={endpoint}: .* accepted:"):
         use_beam_options([f"--s3_endpoint_url={endpoint}"])

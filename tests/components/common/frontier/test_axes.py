@@ -133,12 +133,12 @@ def changed(**figures: object) -> FrontierPoint:
     ("metric", "figures", "reason"),
     [
         ("peak_mib", {"peak_mib": None}, "peak_mib is an axis, but has no value"),
-        ("peak_mib", {"peak_mib": 0.0}, r"peak_mib is an axis, and 0 \(0 to 0\) is not a valid value for it"),
-        ("init_ms", {"init_ms": float("nan")}, "init_ms is an axis, and nan"),
-        ("latency", {"latency_ratio_low": 0.0}, r"latency is an axis, and 0.5 \(0 to 0.51\)"),
-        ("latency", {"latency_ratio_high": 0.4}, "latency is an axis, and 0.5"),
-        ("quality", {"quality": float("inf")}, "quality is an axis, and inf"),
-        ("quality", {"quality_low": float("nan")}, "quality is an axis, and 0.7"),
+        ("peak_mib", {"peak_mib": 0.0}, r"peak_mib is an axis, but 0 \(0 to 0\) is not a valid value for it"),
+        ("init_ms", {"init_ms": float("nan")}, "init_ms is an axis, but nan"),
+        ("latency", {"latency_ratio_low": 0.0}, r"latency is an axis, but 0.5 \(0 to 0.51\)"),
+        ("latency", {"latency_ratio_high": 0.4}, "latency is an axis, but 0.5"),
+        ("quality", {"quality": float("inf")}, "quality is an axis, but inf"),
+        ("quality", {"quality_low": float("nan")}, "quality is an axis, but 0.7"),
     ],
 )
 def test_what_has_no_place(metric: str, figures: dict[str, object], reason: str) -> None:

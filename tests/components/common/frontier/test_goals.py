@@ -199,7 +199,7 @@ def test_the_percentile_decides_and_what_is_not_told_is_not_met(run: Run) -> Non
     run.latencies = [latency.model_copy(update={"measurements": told_less})]
     (small, _) = results(run, Goal(metric="latency", percentile="p90", limit=100))
     assert (small.value, small.met) == (None, False)
-    assert small.note == "the device does not report p90; it tells p95, mean"
+    assert small.note == "the device does not report p90; it reports p95, mean"
     (small, _) = results(run, Goal(metric="latency", percentile="p95", limit=6.0))
     assert (small.value, small.met) == (6.0, True)
 

@@ -161,7 +161,7 @@ def test_what_does_not_compare_does_not_compete(run: Run) -> None:
         + verdict_of(run).benchmark_digest[:12]: other(strong, benchmark_digest="b" * 64),
         "judged by recorded sound, not by synthetic sound": other(strong, synthetic=False),
         f"the same file as {SMALL.candidate_id}/wave-float32 of this run": own,
-        "quality is an axis, and nan (0.78 to 0.82) is not a valid value for it": other_point(
+        "quality is an axis, but nan (0.78 to 0.82) is not a valid value for it": other_point(
             strong, quality=float("nan")
         ),
     }

@@ -48,12 +48,12 @@ RAISED: dict[str, tuple[Callable[[], Exception], type[TrackingFault], str]] = {
     "read only": (
         lambda: database_error("attempt to write a readonly database"),
         StoreRefused,
-        "may not be written: attempt .*; give this user rights",
+        "is not writable: attempt .*; give this user rights",
     ),
     "cannot be opened": (lambda: database_error("unable to open database file"), StoreRefused, "unable to"),
     "locked": (lambda: database_error("database is locked"), StoreUnreachable, "database is locked"),
-    "no rights": (lambda: refused_by_mlflow("no", "PERMISSION_DENIED"), StoreRefused, "does not let .*403"),
-    "unknown user": (lambda: refused_by_mlflow("?", "UNAUTHENTICATED"), StoreRefused, "does not know .*401"),
+    "no rights": (lambda: refused_by_mlflow("no", "PERMISSION_DENIED"), StoreRefused, "denies .*403"),
+    "unknown user": (lambda: refused_by_mlflow("?", "UNAUTHENTICATED"), StoreRefused, "rejects .*401"),
     "bad name": (
         lambda: refused_by_mlflow("a bad name", "INVALID_PARAMETER_VALUE"),
         TrackingFault,
@@ -139,7 +139,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_proxy_without_its_server_is_told(impatient: None) -> None:
     with answering({"/health": 502}) as uri, pytest.raises(StoreUnreachable, match="502") as fault:
         open_client(uri)
-    assert str(fault.value).startswith(f"the MLflow server {uri} does not answer")
+    assert str(fault.value).startswith(f"the MLflow server {uri} does not respond")
 
 
 @pytest.mark.parametrize("status", [200, 401, 404])
@@ -179,7 +179,7 @@ def test_a_server_that_is_gone_is_known_to_be_gone_at_each_call(
         "upload": lambda: files.log_artifact(str(tmp_path / "file")),
         "download": lambda: files._download_file("file", str(tmp_path / "copy")),
     }
-    with pytest.raises(StoreUnreachable, match=f"the MLflow server {uri} does not answer"), telling(uri):
+    with pytest.raises(StoreUnreachable, match=f"the MLflow server {uri} does not respond"), telling(uri):
         calls[call]()
 
 

@@ -148,6 +148,6 @@ def test_a_silent_server_is_named_without_credentials() -> None:
         address = f"127.0.0.1:{bound.getsockname()[1]}"
         with pytest.raises(StoreUnreachable) as error:
             registered_versions(f"http://me:secret@{address}", MODEL)
-    assert str(error.value).startswith(f"the MLflow server http://{address} does not answer")
+    assert str(error.value).startswith(f"the MLflow server http://{address} does not respond")
     assert "Connection refused" in str(error.value)
     assert "secret" not in str(error.value)

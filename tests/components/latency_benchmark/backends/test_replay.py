@@ -240,10 +240,10 @@ def test_a_malformed_report_names_its_faults(tmp_path: Path) -> None:
     folder = record(tmp_path)
     path = folder / LatencyReport.FILE
     path.write_text(path.read_text().replace('"rounds": 4', '"rounds": "many"'))
-    with pytest.raises(ValueError, match=r"latency_report\.json is not a latency report: rounds: "):
+    with pytest.raises(ValueError, match=r"latency_report\.json is not a valid latency report: rounds: "):
         opened(folder)
     path.write_text("{")
-    with pytest.raises(ValueError, match="is not a latency report: file: Invalid JSON"):
+    with pytest.raises(ValueError, match="is not a valid latency report: file: Invalid JSON"):
         opened(folder)
 
 

@@ -36,7 +36,7 @@ def test_crema_d_is_found_in_the_folder_of_its_repository(tmp_path: Path) -> Non
 
 def test_crema_d_refuses_an_unknown_emotion(tmp_path: Path) -> None:
     trees.sound(trees.crema_d(tmp_path) / "AudioWAV/1004_DFA_SUR_XX.wav")
-    with pytest.raises(SourceError, match=r"unknown file '1004_DFA_SUR_XX\.wav'; accepted .* one of NEU,"):
+    with pytest.raises(SourceError, match=r"unknown file '1004_DFA_SUR_XX\.wav'; accepted: .* one of NEU,"):
         read_layout("crema_d", tmp_path)
 
 

@@ -119,7 +119,7 @@ def test_a_file_that_was_not_blessed_is_found_too(pushed: Pushed) -> None:
 def test_a_file_from_nowhere_is_refused_with_where_it_was_looked_for(pushed: Pushed, tmp_path: Path) -> None:
     stranger = tmp_path / "stranger.tflite"
     stranger.write_bytes(b"nobody's")
-    with pytest.raises(ConfigError, match="came from nowhere") as refused:
+    with pytest.raises(ConfigError, match="was found in none of the places searched") as refused:
         find(stranger, pushed.uri, pushed.layout.root)
     assert str(pushed.layout.metadata) in str(refused.value) and pushed.uri in str(refused.value)
     with pytest.raises(ConfigError, match=r"absent\.tflite is absent"):

@@ -125,7 +125,7 @@ def test_refuses_an_output_that_is_not_there(shared_models: Path) -> None:
 
 
 def test_refuses_a_window_the_file_cannot_hear(shared_models: Path) -> None:
-    with pytest.raises(TeacherError, match="hears 15600 samples at once, window_samples is 16000"):
+    with pytest.raises(TeacherError, match="takes 15600 samples at a time, window_samples is 16000"):
         load_teacher(yamnet(shared_models, window_samples=16_000))
 
 

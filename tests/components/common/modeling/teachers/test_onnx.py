@@ -111,7 +111,7 @@ def test_window_comes_from_the_file(tmp_path: Path) -> None:
     waveform = sounds(1, 250)
     parts = [straight_encoder(waveform[0, start : start + 100]) for start in (0, 50, 100, 150)]
     np.testing.assert_allclose(teacher.embed(waveform)[0], np.mean(parts, axis=0), rtol=1e-4, atol=1e-5)
-    with pytest.raises(TeacherError, match="hears 100 samples at once, window_samples is 200"):
+    with pytest.raises(TeacherError, match="takes 100 samples at a time, window_samples is 200"):
         load(path, window_samples=200)
 
 
@@ -144,7 +144,7 @@ def test_other_floats_are_given_what_they_want(tmp_path: Path, kind: int) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"has the inputs \['gain', 'mask', 'sound'\]; say by `input` which"),
+        ({}, r"has the inputs \['gain', 'mask', 'sound'\]; name the waveform with `input`"),
         (
             {"arguments": {"mask": 1, "rate": 1}},
             r"has no inputs \['rate'\] .*only \['gain', 'mask', 'sound'\]",
@@ -154,7 +154,10 @@ def test_other_floats_are_given_what_they_want(tmp_path: Path, kind: int) -> Non
             {"input": "sound", "arguments": {"mask": 1}},
             r"the inputs \['gain', 'sound'\]; .* under `arguments`",
         ),
-        ({"input": "sound", "arguments": {"mask": 1, "gain": 1}}, r"outputs \['loud', 'same'\]; say by"),
+        (
+            {"input": "sound", "arguments": {"mask": 1, "gain": 1}},
+            r"outputs \['loud', 'same'\]; choose one with",
+        ),
         (
             {"input": "sound", "arguments": {"mask": 1, "gain": 1}, "output": "2"},
             r"no output '2', only \['loud', 'same'\]",

@@ -83,7 +83,10 @@ def test_model_that_takes_one_waveform_and_returns_a_tuple(level_model: Path) ->
     ("options", "message"),
     [
         ({"signature": "embed"}, r"has no signature 'embed', only \['serving_default'\]"),
-        ({"signature": "serving_default"}, r"has the inputs \['gain', 'samples'\]; say by `input`"),
+        (
+            {"signature": "serving_default"},
+            r"has the inputs \['gain', 'samples'\]; name the waveform with `input`",
+        ),
         (
             {"arguments": {"gain": 1}, "output": "layer19"},
             r"no output 'layer19', only \['embedding', 'frames'\]",

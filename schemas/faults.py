@@ -35,9 +35,9 @@ def malformed(report: Report) -> list[str]:
     except ValidationError as error:
         faults = error.errors(include_url=False)
         named = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in faults[:_NAMED]]
-        return [f"not what its schema asks for: {'; '.join(named)}"]
+        return [f"does not follow its schema: {'; '.join(named)}"]
     except (ValueError, TypeError, AttributeError) as error:
-        return [f"not what its schema asks for: {error}"]
+        return [f"does not follow its schema: {error}"]
     return []
 
 

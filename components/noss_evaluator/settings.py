@@ -55,7 +55,7 @@ class StrictProtocol(Settings):
         3,
         ge=1,
         description="Draws of the splits. The first takes them as they are given; each other draws train "
-        "and validation anew from both together, speakers kept apart. Where speaker folds are made, each "
+        "and validation again from both together, speakers kept apart. Where speaker folds are made, each "
         "draws its own.",
     )
     min_test_speakers: int = Field(

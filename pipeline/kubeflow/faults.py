@@ -198,7 +198,7 @@ def _of_redirect(location: str, host: str) -> KubeflowFault | Refused:
 def _of_absence(body: str, said: str, asked: str, host: str) -> Refused:
     """Tells an absent run from an address where there is no API: the API says so in JSON."""
     if body.lstrip()[:1] == "{" and not asked.endswith("/healthz"):
-        return NotFound(f"the server {host} has not what {asked.partition('?')[0]} asks for: {said}")
+        return NotFound(f"the server {host} has no such resource, {asked.partition('?')[0]}: {said}")
     return NoPipelinesApi(f"at {host} there is no API of Kubeflow Pipelines 2 (404); {_prefix(host)}")
 
 

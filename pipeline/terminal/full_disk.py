@@ -31,12 +31,12 @@ def full_disk(error: BaseException, output: Path | None) -> str:
     # A partial that was removed meanwhile has made room again: the fullest is the one.
     folder = _there(Path(str(filename))) if filename else min(free, key=lambda one: free[one], default=None)
     if folder is None:
-        return "the disk is full; the same command goes on when there is room"
+        return "the disk is full; run the same command again when there is room"
     left = f"{free[folder] / _MIB:,.0f} MiB are free there now"
     return (
         f"the disk that holds {output or folder} is full: there was no room for more under {folder} "
         f"({left}). Make room ('validate' estimates how much a run takes in all{_scratch(output)}); "
-        "then the same command goes on from here"
+        "then run the same command again: it continues from here"
     )
 
 

@@ -105,8 +105,8 @@ def test_what_is_sound_is_blessed(run: Run) -> None:
         ({"n": 200, "seconds": 1.02}, "too short: 1.02 timed seconds"),
         ({"seconds": math.inf}, "not a finite number: seconds"),
         ({"seconds": 1e6}, "n times mean_ms"),
-        ({"p50_ms": "5"}, "not what its schema asks for: p50_ms"),
-        ({"n": True}, "not what its schema asks for: n"),
+        ({"p50_ms": "5"}, "does not follow its schema: p50_ms"),
+        ({"n": True}, "does not follow its schema: n"),
         ({"p90_ms": 1.0}, "p90_ms 1 is below p50_ms 5"),
         ({"p95_ms": 0.001}, "p95_ms 0.001 is below p90_ms"),
         ({"p99_ms": 5.1}, "p99_ms 5.1 is below p95_ms"),
@@ -304,8 +304,8 @@ def test_a_record_is_what_its_machine_says(device: str, changes: dict[str, Any])
         ({"windows": 0}, "windows = 0"),
         ({"embedding_dim": 0}, "embedding_dim = 0"),
         ({"kind": "teacher"}, "it is the result of a teacher"),
-        ({"mean": "0.75"}, "not what its schema asks for: mean"),
-        ({"tasks": None}, "not what its schema asks for: tasks"),
+        ({"mean": "0.75"}, "does not follow its schema: mean"),
+        ({"tasks": None}, "does not follow its schema: tasks"),
     ],
 )
 def test_a_result_that_contradicts_itself(run: Run, changes: dict[str, Any], words: str) -> None:

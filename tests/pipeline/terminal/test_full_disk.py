@@ -88,7 +88,7 @@ def test_a_run_goes_on_when_there_is_room_again(
         run()
     said = str(failed.value)
     assert said.startswith(f"Large: the disk that holds {layout.root} is full")
-    assert "MiB are free there now" in said and "the same command goes on" in said
+    assert "MiB are free there now" in said and "run the same command again" in said
     assert len(said.splitlines()) == 2
     # What was half made is gone.
     assert not [*layout.artifacts.rglob("*.partial")]

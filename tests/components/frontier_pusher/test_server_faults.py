@@ -85,7 +85,7 @@ def test_a_server_that_dies_while_it_is_told_and_comes_back(
 
         monkeypatch.setattr(Tracker, call, killing)
         with pytest.raises(
-            StoreUnreachable, match=f"the MLflow server {server.uri} does not answer"
+            StoreUnreachable, match=f"the MLflow server {server.uri} does not respond"
         ) as error:
             sending.send(record)
         monkeypatch.undo()

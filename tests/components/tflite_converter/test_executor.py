@@ -254,5 +254,5 @@ def test_windows_that_do_not_fit_are_an_error(plain: Converted, tmp_path: Path) 
     with pytest.raises(ValueError, match="no window in split 'eval'"):
         convert_student(plain.model_uri, str(tmp_path), str(tmp_path / "out"), plain.settings)
     short = write_windows(tmp_path / "short", samples=8000)
-    with pytest.raises(ValueError, match=r"clip_\d+\+0 has 8000 samples, the student hears 15600"):
+    with pytest.raises(ValueError, match=r"clip_\d+\+0 has 8000 samples, the student takes 15600"):
         convert_student(plain.model_uri, short, str(tmp_path / "out"), plain.settings)

@@ -393,7 +393,7 @@ def test_overrides_need_a_configuration(registry: Any) -> None:
 
 def test_a_run_whose_configuration_is_of_another_release_asks_for_one(registry: Any) -> None:
     config = of_run(registry, SMALL, "config.json")
-    with changed(config, b'{"gate": {"no_such_key": 1}, "conversion": {}}'):
+    with changed(config, b'{"latency": {}, "gate": {"no_such_key": 1}, "conversion": {}}'):
         reseal(registry, SMALL)
         with pytest.raises(ConfigError, match=r"cannot be read by this release.*no_such_key.*--config"):
             make_champion(registry, SMALL)

@@ -187,7 +187,7 @@ def test_a_place_that_cannot_be_written_is_named(pull_to: Callable[..., Pulled],
 def test_records_what_it_is_for(
     pull_to: Callable[..., Pulled], pushed: PushedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.models.registry.pull.who", lambda: "ann")
+    monkeypatch.setattr("pipeline.models.registry.uses.who", lambda: "ann")
     pull_to(tmp_path / "model", served="Watch-App 3.2")
     told = json.loads(pushed.version().tags["tinytrill.served.watch-app-3-2"])
     assert (told["what"], told["by"]) == ("Watch-App 3.2", "ann")

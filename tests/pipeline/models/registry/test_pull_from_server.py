@@ -36,6 +36,6 @@ def test_pulls_and_verifies(scene: Any, empty_store: Path, tmp_path: Path) -> No
         assert file_digests(tmp_path / "model") == pulled.files
 
         server.kill()
-        with pytest.raises(TrackingFault, match="does not answer"):
+        with pytest.raises(TrackingFault, match="does not respond"):
             pull(client, "tinytrill-host@candidate", tmp_path / "model")
         assert file_digests(tmp_path / "model") == pulled.files

@@ -7,8 +7,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from components.audio_ingest.settings import AudioIngestSettings
-from components.common.frontier.settings import GateSettings
 from components.corpus_synthesizer.settings import SYNTHETIC_TASKS, SynthesizerSettings
+from components.frontier_gate.settings import GateSettings
 from components.frontier_pusher.settings import PusherSettings
 from components.latency_benchmark.settings import LatencySettings
 from components.noss_comparison.settings import NossComparisonSettings

@@ -11,6 +11,7 @@ from pipeline.configuration.resolved import TEACHER
 from pipeline.local.layout import RunLayout
 from pipeline.preflight.corpus import Table
 from pipeline.preflight.teacher import AskedTeacher
+from pipeline.preflight.training_time import seconds_per_window
 from pipeline.terminal.words import counted
 
 _RATE = 16_000
@@ -55,18 +56,30 @@ def estimate(
     epochs = config.training.epochs
     per_epoch = config.training.max_epoch_windows or windows
     candidates = config.students.expand()
-    steps = sum(
+    batch = config.training.batch_size
+    steps = [
         (config.training.warm_epochs if one.warm_start and config.training.warm_epochs else epochs)
-        * max(1, min(per_epoch, windows) // config.training.batch_size)
+        * max(1, min(per_epoch, windows) // batch)
         for one in candidates
+    ]
+    each = seconds_per_window(candidates, config.front_end)
+    seconds = sum(
+        count * batch * each[one.architecture] for count, one in zip(steps, candidates, strict=True)
     )
-    training = f"then {steps:,} training steps for {counted(len(candidates), 'candidate')}"
+    training = (
+        f"about {_duration(seconds)} to train {counted(len(candidates), 'candidate')} one after the other, "
+        f"{sum(steps):,} steps (from the speed of each network on this machine now)"
+    )
     if teacher:
         workers = config.execution.beam_workers
-        minutes = windows / max(teacher.windows_per_second * workers, 1e-9) / 60
-        yield f"time: about {minutes:.3g} minutes for the teacher to answer all windows, {training}"
+        asking = windows / max(teacher.windows_per_second * workers, 1e-9)
+        yield f"time: about {_duration(asking)} for the teacher to answer all windows, then {training}"
     else:
-        yield f"time: a teacher to be trained first, {training}"
+        yield f"time: a teacher to be trained first, then {training}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.3g} hours" if seconds >= 2 * 3600 else f"{seconds / 60:.3g} minutes"
 
 
 def _windows(table: Table, config: RunConfig) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,9 @@ def test_says_what_was_found(root: Path, tmp_path: Path, capfd: pytest.CaptureFi
     assert "distillation.teacher: teacher answers with 3 dimensions" in out
     assert "its outputs: last_hidden_state (tensor(float) ('batch_size', 'frames', 3))" in out
     assert "disk: about" in out and "time: about" in out
+    assert re.search(
+        r"then about \S+ (minutes|hours) to train 1 candidate one after the other, \d+ steps", out
+    )
     assert "mine: valid, 1 candidate\n" in out
     assert not (tmp_path / "run").exists()
 

@@ -1,4 +1,4 @@
-"""Figures of sessions: an estimate, its 95 % interval, two models side by side, and how long would decide.
+"""Figures of sessions: an estimate, its 95 % interval, and how long would decide.
 
 Rounds of one session share a process, its memory and its neighbours: they are not independent, sessions are.
 So every interval is Student's t over the sessions, or wider.
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from components.common.statistics.bootstrap import interval_95
-from schemas.latency_reports import LatencyMeasurement
 
 RESAMPLES = 1000
 MOST_SESSIONS = 100
@@ -62,25 +61,6 @@ def over_sessions(figures: Sequence[float]) -> Interval:
 def exponential(logarithms: Interval) -> Interval:
     """The interval of a figure from that of its logarithm."""
     return Interval(*(float(np.exp(end)) for end in (logarithms.value, logarithms.low, logarithms.high)))
-
-
-def paired_ratio(one: LatencyMeasurement, other: LatencyMeasurement, seed: int = 0) -> Interval | None:
-    """How many times as long one model takes as another, round by round, with its 95 % interval.
-
-    The reference network and its noise are in neither. Of the sessions that both have figures of; None if
-    they share fewer than two, or the report has not kept the rounds.
-
-    Args:
-      one: A measurement of a report.
-      other: Another one of the same report.
-      seed: Of the bootstrap.
-    """
-    own, against = (dict(zip(timed.session_numbers, timed.round_ms, strict=False)) for timed in (one, other))
-    both = [session for session in own if len(own[session]) == len(against.get(session, [])) > 0]
-    if len(both) < 2:
-        return None
-    apart = [np.log(np.array(own[session])) - np.log(np.array(against[session])) for session in both]
-    return exponential(interval(apart, seed))
 
 
 def sessions_to_tell(value: float, high: float, sessions: int, limit: float) -> int | None:

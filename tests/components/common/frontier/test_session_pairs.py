@@ -83,7 +83,7 @@ def test_only_shared_sessions_count_and_one_is_too_few() -> None:
 def test_three_per_cent_are_told_by_pairs_and_not_over_the_reference() -> None:
     """Three sessions of ten rounds, 1 % of noise a round, the reference alone wanders 2 % a session.
 
-    The issue's figures for the same: 7 % over the reference, 91 % by pairs.
+    Expected: 7 % over the reference, 91 % by pairs.
     """
     rng = np.random.default_rng(4)
     runs = 200

@@ -3,19 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.common.statistics.sessions import interval, over_sessions, paired_ratio, sessions_to_tell
-from schemas.latency_reports import LatencyMeasurement
-from tests.made_up_runs import Made, make_measurement
-
-
-def timed(round_ms: np.ndarray, sessions: list[int] | None = None) -> LatencyMeasurement:
-    """A measurement of ``(sessions, rounds)`` milliseconds."""
-    return make_measurement("small", Made(0.7, 1.0), "a" * 64).model_copy(
-        update={
-            "round_ms": round_ms.tolist(),
-            "session_numbers": sessions or list(range(1, len(round_ms) + 1)),
-        }
-    )
+from components.common.statistics.sessions import over_sessions, sessions_to_tell
 
 
 def test_students_t_by_hand() -> None:
@@ -35,36 +23,3 @@ def test_how_many_sessions_would_tell() -> None:
     assert sessions_to_tell(8.0, high, 3, 8.000001) is None, "too close"
     assert sessions_to_tell(8.0, high, 3, 7.9) is None, "beyond"
     assert sessions_to_tell(8.0, high, 3, 8.0) is None
-
-
-def test_a_pair_is_compared_in_the_rounds_it_shares() -> None:
-    rng = np.random.default_rng(1)
-    slow = np.exp(rng.normal(0, 0.2, (5, 4)))
-    found = paired_ratio(timed(3 * slow), timed(2 * slow[1:4], [2, 3, 4]))
-    assert found is not None
-    assert (found.value, found.low, found.high) == pytest.approx((1.5, 1.5, 1.5))
-
-
-def test_what_shares_too_little_is_no_pair() -> None:
-    ones = np.ones((3, 4))
-    assert paired_ratio(timed(ones), timed(ones, [3, 4, 5])) is None, "one session"
-    assert paired_ratio(timed(ones), timed(ones[:, :3])) is None, "other rounds"
-    untold = timed(ones).model_copy(update={"round_ms": [], "session_numbers": []})
-    assert paired_ratio(timed(ones), untold) is None
-
-
-def test_a_pair_tells_what_the_way_over_the_reference_hides() -> None:
-    """3 % apart, three sessions, 1 % noise a round; the reference alone wanders by 2 % a session."""
-    rng = np.random.default_rng(4)
-    pairs = over_reference = 0
-    for trial in range(100):
-        noise = rng.normal(0, 0.01, (3, 3, 10))
-        reference = np.exp(rng.normal(0, 0.02, (3, 1)) + noise[0])
-        fast, slow = np.exp(noise[1]), 1.03 * np.exp(noise[2])
-        paired = paired_ratio(timed(slow), timed(fast), trial)
-        assert paired is not None
-        pairs += paired.low > 1
-        by_reference = [interval(list(np.log(own / reference)), trial) for own in (fast, slow)]
-        over_reference += by_reference[1].low > by_reference[0].high
-    assert pairs >= 85
-    assert over_reference <= 10

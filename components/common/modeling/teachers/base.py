@@ -184,6 +184,25 @@ class Teacher(ABC):
         """
 
 
+def window_of(place: str, fixed: int, asked: int) -> int:
+    """Samples of a window: what the file fixes, else what is asked for.
+
+    Args:
+      place: The file, for the message.
+      fixed: Samples that the file takes at a time; 0: any.
+      asked: The setting ``window_samples``; 0: none.
+
+    Raises:
+      TeacherError: If both are given and differ.
+    """
+    if fixed and asked not in (0, fixed):
+        raise TeacherError(
+            f"{place} takes {fixed} samples at a time, window_samples is {asked}: "
+            f"leave it out or give {fixed}"
+        )
+    return fixed or asked
+
+
 def pad_to(waveforms: Array, samples: int) -> Array:
     """Zeros at the end of each waveform, up to ``samples``."""
     missing = samples - waveforms.shape[1]

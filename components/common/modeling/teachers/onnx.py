@@ -15,6 +15,7 @@ from components.common.modeling.teachers.base import (
     digest_files,
     mean_over_time,
     one_line,
+    window_of,
 )
 from schemas.teachers import OnnxTeacher, teacher_files
 
@@ -58,15 +59,11 @@ class OnnxNetwork(Teacher):
         shape = self._inputs[self._input].shape
         self._one_by_one = not spec.batched or shape[0] == 1
         fixed = shape[-1] if isinstance(shape[-1], int) else 0
-        if fixed and spec.window_samples not in (0, fixed):
-            raise TeacherError(
-                f"{spec.path} takes {fixed} samples at a time, window_samples is {spec.window_samples}: "
-                f"leave it out or give {fixed}"
-            )
+        window = window_of(spec.path, fixed, spec.window_samples)
         super().__init__(
             spec.name or Path(spec.path).stem,
             digest_files(files),
-            fixed or spec.window_samples,
+            window,
             spec.hop_samples,
             bool(spec.normalise),
         )

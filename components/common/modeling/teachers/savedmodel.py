@@ -15,6 +15,7 @@ from components.common.modeling.teachers.base import (
     digest_files,
     mean_over_time,
     one_line,
+    window_of,
 )
 from schemas.teachers import SavedModelTeacher, TfHubTeacher
 
@@ -102,13 +103,7 @@ class SavedModelEmbedder(Teacher):
         if shape.rank is None:
             return
         self._one_by_one |= shape.rank == 2 and shape[0] == 1
-        fixed = shape[-1]
-        if fixed and self.window_samples not in (0, fixed):
-            raise TeacherError(
-                f"{self._source} takes {fixed} samples at a time, window_samples is {self.window_samples}: "
-                f"leave it out or give {fixed}"
-            )
-        self.window_samples = fixed or self.window_samples
+        self.window_samples = window_of(self._source, shape[-1] or 0, self.window_samples)
         self.hop_samples = self.hop_samples or self.window_samples
 
     def _embed(self, waveforms: Array) -> Array:

@@ -15,6 +15,7 @@ from components.common.modeling.teachers.base import (
     digest_files,
     mean_over_time,
     one_line,
+    window_of,
 )
 from schemas.teachers import SlidingWindows, TfliteStage, TfliteTeacher
 
@@ -34,16 +35,11 @@ class LiteRtChain(Teacher):
         """
         self._stages = [_Stage(stage) for stage in spec.stages]
         files = [stage.file for stage in spec.stages]
-        fixed = self._stages[0].fixed_samples
-        if fixed and spec.window_samples not in (0, fixed):
-            raise TeacherError(
-                f"{files[0]} takes {fixed} samples at a time, window_samples is {spec.window_samples}: "
-                f"leave it out or give {fixed}"
-            )
+        window = window_of(files[0], self._stages[0].fixed_samples, spec.window_samples)
         super().__init__(
             spec.name or " > ".join(Path(file).stem for file in files),
             digest_files(files),
-            fixed or spec.window_samples,
+            window,
             spec.hop_samples,
             bool(spec.normalise),
         )

@@ -158,7 +158,11 @@ func (k *kubelet) end(one *attempt) error {
 	return k.state(one.Pod, finished(pod, one.Ending))
 }
 
-// untilKnown waits until the controller has written down that a pod runs: one that vanishes before, it makes again.
+// settled is how long the controller is given to read back what it wrote. Its copies are brought up to date by events
+// that may come late, and a pod that vanishes while its copy still says Pending is made again.
+const settled = 3 * time.Second
+
+// untilKnown waits until the controller has written down that a pod runs, and knows it.
 func (k *kubelet) untilKnown(pod *corev1.Pod) error {
 	var version int64
 	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
@@ -169,6 +173,7 @@ func (k *kubelet) untilKnown(pod *corev1.Pod) error {
 				return err
 			}
 			if workflow.Status.Nodes[pod.Annotations[common.AnnotationKeyNodeID]].Phase == wfv1.NodeRunning {
+				time.Sleep(settled)
 				return nil
 			}
 		}

@@ -21,7 +21,7 @@ from components.frontier_pusher.component import FrontierPusher
 from components.latency_benchmark.component import LatencyBenchmark
 from components.noss_comparison.component import NossComparison
 from components.noss_evaluator.component import NossEvaluator
-from components.noss_evaluator.settings import Subject
+from components.noss_evaluator.settings import Evaluates
 from components.noss_ingest.component import NossIngest
 from components.record_validator.component import (
     CuratedSchema,
@@ -248,19 +248,19 @@ class _Builder:
     ) -> NossEvaluator:
         config = self._config
         references = {reference.name: reference for reference in config.evaluation.references}
-        subject: Subject = "student"
+        evaluates: Evaluates = "student"
         spec: TeacherSpec | None = None
         data_digest = ""
         if name == "teacher":
-            subject, spec, data_digest = "teacher", config.distillation.teacher, self._digests.teacher
+            evaluates, spec, data_digest = "teacher", config.distillation.teacher, self._digests.teacher
         elif name == "baselines":
-            subject = "baselines"
+            evaluates = "baselines"
         elif not variants:
-            subject, spec, data_digest = "reference", references[name], self._digests.references[name]
+            evaluates, spec, data_digest = "reference", references[name], self._digests.references[name]
         node = NossEvaluator(
             examples=noss,
             settings=config.evaluation,
-            subject=subject,
+            evaluates=evaluates,
             seed=config.seed,
             front_end=config.front_end,
             variants=variants,

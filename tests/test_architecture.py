@@ -22,7 +22,7 @@ PUBLIC: dict[str, set[str]] = {
     "corpus_synthesizer": {"espeak"},
     "latency_benchmark": {"backends.connection"},
     # `noss run` measures models without a pipeline.
-    "noss_evaluator": {"baselines", "evaluation", "subjects"},
+    "noss_evaluator": {"baselines", "evaluation", "models_under_test"},
     # What a task's sources are: `noss ls`, `noss validate`, `noss run` and preflight read them.
     "noss_ingest": {
         "choice", "leaks", "manifest", "places", "plan", "rows", "sources", "splits", "tfds_prepare",

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from components.latency_benchmark import validity
-from components.latency_benchmark.backends.base import Backend, DeviceLost, Start, Subject
+from components.latency_benchmark.backends.base import Backend, DeviceLost, ModelUnderTest, Start
 from components.latency_benchmark.figures import Timings, ratio, session_ms, session_summaries
 from components.latency_benchmark.finished import FinishedSessions
 from components.latency_benchmark.sessions import Place, ReferenceFailed, Session, run_session
@@ -193,8 +193,8 @@ class Measured:
 
 def measure(
     backend: Backend,
-    reference: Subject,
-    subjects: Sequence[Subject],
+    reference: ModelUnderTest,
+    models: Sequence[ModelUnderTest],
     settings: MeasurementSettings,
     seed: int,
     finished: FinishedSessions,
@@ -208,22 +208,22 @@ def measure(
     Args:
       backend: What they run on.
       reference: The model that all are compared with.
-      subjects: The models; their keys are unique.
+      models: The models; their keys are unique.
       settings: Sessions, rounds, and what is valid.
       seed: Of the orders.
       finished: Sessions of an earlier, interrupted measurement; those of this one are added.
     """
     measured = Measured(reference.key, settings, seed)
-    left, session = list(subjects), 0
+    left, session = list(models), 0
     for number in range(1, settings.attempts + 1):
-        along = _measured_along(measured, subjects, left) if number > 1 else []
-        models = [reference, *left, *along]
+        along = _measured_along(measured, models, left) if number > 1 else []
+        timed = [reference, *left, *along]
         sessions: list[Session] = []
         try:
             for still_to_come in reversed(range(settings.sessions)):
                 session += 1
                 place = Place(number, session, still_to_come)
-                sessions.append(_session(backend, models, settings, seed, place, sessions, finished))
+                sessions.append(_session(backend, timed, settings, seed, place, sessions, finished))
         except ReferenceFailed as error:
             measured.give_up(number, sessions, str(error))
             measured.failures[reference.key] = str(error)
@@ -232,10 +232,10 @@ def measure(
             measured.give_up(number, sessions, str(error))
             measured.lost = str(error)
             break
-        asked = frozenset([reference.key, *(subject.key for subject in left)])
+        asked = frozenset([reference.key, *(model.key for model in left)])
         attempt = judge(number, asked, sessions, reference.key, settings)
         measured.take(attempt)
-        left = [subject for subject in left if _may_become_valid(subject.key, measured, attempt)]
+        left = [model for model in left if _may_become_valid(model.key, measured, attempt)]
         if not left:
             break
     return measured
@@ -287,17 +287,17 @@ def judge(
     )
 
 
-def partner(subject: Subject) -> str:
+def partner(model: ModelUnderTest) -> str:
     """Key of the core file of a wave file and the other way round; empty for the reference model."""
     other = {"wave": "core", "core": "wave"}
-    if subject.input is None:
+    if model.input is None:
         return ""
-    return f"{subject.candidate_id}/{other[subject.input]}{subject.variant.removeprefix(subject.input)}"
+    return f"{model.candidate_id}/{other[model.input]}{model.variant.removeprefix(model.input)}"
 
 
 def _session(
     backend: Backend,
-    models: Sequence[Subject],
+    models: Sequence[ModelUnderTest],
     settings: MeasurementSettings,
     seed: int,
     place: Place,
@@ -316,18 +316,18 @@ def _session(
 
 
 def _measured_along(
-    measured: Measured, subjects: Sequence[Subject], left: Sequence[Subject]
-) -> list[Subject]:
+    measured: Measured, models: Sequence[ModelUnderTest], left: Sequence[ModelUnderTest]
+) -> list[ModelUnderTest]:
     """Valid models that are measured along with those that are ``left``.
 
     The core file of a wave file and the other way round, so that the front end's cost comes from the same
     rounds; and, if there are few, others by which the common drift can be told.
     """
-    valid = [subject for subject in subjects if measured.is_valid(subject.key)]
-    partners = {partner(subject) for subject in left}
-    along = [subject for subject in valid if subject.key in partners]
+    valid = [model for model in models if measured.is_valid(model.key)]
+    partners = {partner(model) for model in left}
+    along = [model for model in valid if model.key in partners]
     if len(left) < _ENOUGH_FOR_DRIFT:
-        along += [subject for subject in valid if subject not in along][: max(0, _ANCHORS - len(along))]
+        along += [model for model in valid if model not in along][: max(0, _ANCHORS - len(along))]
     return along
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.common.tfx.executors import TaskExecutor
-from components.latency_benchmark import subjects
+from components.latency_benchmark import models_under_test
 from components.latency_benchmark.attempts import Measured, measure
 from components.latency_benchmark.backends import open_backend
-from components.latency_benchmark.backends.base import Backend, DeviceLost, MeasurementFailed, Subject
+from components.latency_benchmark.backends.base import Backend, DeviceLost, MeasurementFailed, ModelUnderTest
 from components.latency_benchmark.component import LatencyBenchmark
 from components.latency_benchmark.finished import FinishedSessions, identity
 from components.latency_benchmark.reference import write_reference
@@ -67,7 +67,7 @@ def benchmark(
       digests: Of the code and of the device's own files; what others have timed is not taken.
     """
     with tempfile.TemporaryDirectory(prefix="tinytrill-latency-") as temporary:
-        found = subjects.find(variant_uris, Path(temporary), seed)
+        found = models_under_test.find(variant_uris, Path(temporary), seed)
         for key, reason in found.failures.items():
             _log.warning("%s gets no latency: %s", key, reason)
         reference = write_reference(Path(output_uri), Path(temporary), seed)
@@ -75,18 +75,18 @@ def benchmark(
         try:
             with open_backend(name, device, settings) as backend:
                 machine = backend.machine()
-                _log.info("timing %d variants on %s (%s)", len(found.subjects), machine.name, machine.runtime)
-                key = identity(parameters, machine, [reference, *found.subjects])
+                _log.info("timing %d variants on %s (%s)", len(found.models), machine.name, machine.runtime)
+                key = identity(parameters, machine, [reference, *found.models])
                 # A record is read faster than kept, and its sessions have to be read in their order.
                 keep = bool(scratch_dir) and not isinstance(device, ReplayDevice)
                 finished = FinishedSessions(Path(scratch_dir) / "latency" / key if keep else None)
-                measured = measure(backend, reference, found.subjects, settings, seed, finished)
-                operators = _profile(backend, measured, found.subjects, settings.profile_runs)
+                measured = measure(backend, reference, found.models, settings, seed, finished)
+                operators = _profile(backend, measured, found.models, settings.profile_runs)
         except DeviceLost as error:
             machine, finished = not_reached(name, device), FinishedSessions(None)
             measured, operators = Measured(lost=str(error)), {}
     report = make_report(
-        machine, measured, reference, found.subjects, settings, seed, found.failures, operators
+        machine, measured, reference, found.models, settings, seed, found.failures, operators
     )
     if report.failure:
         _log.error("%s: nothing was measured: %s", name, report.failure)
@@ -99,7 +99,7 @@ def benchmark(
 
 
 def _profile(
-    backend: Backend, measured: Measured, models: list[Subject], runs: int
+    backend: Backend, measured: Measured, models: list[ModelUnderTest], runs: int
 ) -> dict[str, list[OperatorTime]]:
     """Where the time of the valid models goes, by key; a model that cannot be profiled has no entry."""
     found: dict[str, list[OperatorTime]] = {}

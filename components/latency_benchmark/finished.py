@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from components.common.store.computed import key_of
 from components.common.store.publishing import publish
-from components.latency_benchmark.backends.base import Subject
+from components.latency_benchmark.backends.base import ModelUnderTest
 from components.latency_benchmark.samples import read_samples, write_samples
 from components.latency_benchmark.sessions import Place, Session
 from schemas.latency_reports import Machine
@@ -24,15 +24,15 @@ _SESSION = TypeAdapter(Session)
 _log = logging.getLogger("tinytrill.latency_benchmark")
 
 
-def identity(parameters: Sequence[str], machine: Machine, subjects: Sequence[Subject]) -> str:
+def identity(parameters: Sequence[str], machine: Machine, models: Sequence[ModelUnderTest]) -> str:
     """What makes two measurements the same: a session is never taken from another one.
 
     Args:
       parameters: Settings, device, seed and the like.
       machine: What is measured on.
-      subjects: The models, by name and content.
+      models: The models, by name and content.
     """
-    files = [[subject.key, subject.sha256] for subject in subjects]
+    files = [[model.key, model.sha256] for model in models]
     return key_of(parameters, machine.identity, files)
 
 

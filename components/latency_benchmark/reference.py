@@ -15,7 +15,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from components.common.modeling import flatbuffer
-from components.latency_benchmark.backends.base import Subject
+from components.latency_benchmark.backends.base import ModelUnderTest
 from components.latency_benchmark.sounds import write_input
 
 CANDIDATE_ID = "reference"
@@ -43,13 +43,13 @@ _Op = schema.BuiltinOperator
 _Options = schema.BuiltinOptions
 
 
-def write_reference(folder: Path, scratch: Path, seed: int) -> Subject:
+def write_reference(folder: Path, scratch: Path, seed: int) -> ModelUnderTest:
     """Writes the reference model into ``folder`` and its input into ``scratch``."""
     content = reference_model()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
     path.write_bytes(content)
-    return Subject(
+    return ModelUnderTest(
         candidate_id=CANDIDATE_ID,
         variant=VARIANT,
         input=None,

@@ -10,7 +10,7 @@ import numpy as np
 from components.common.statistics.sessions import Interval
 from components.latency_benchmark import figures
 from components.latency_benchmark.attempts import Measured, partner
-from components.latency_benchmark.backends.base import Subject
+from components.latency_benchmark.backends.base import ModelUnderTest
 from components.latency_benchmark.settings import MeasurementSettings
 from schemas.devices import AdbDevice, Device, ReplayDevice
 from schemas.latency_reports import ColdStart, LatencyMeasurement, LatencyReport, Machine, OperatorTime
@@ -34,8 +34,8 @@ def not_reached(name: str, device: Device) -> Machine:
 def make_report(
     machine: Machine,
     measured: Measured,
-    reference: Subject,
-    subjects: Sequence[Subject],
+    reference: ModelUnderTest,
+    models: Sequence[ModelUnderTest],
     settings: MeasurementSettings,
     seed: int,
     failures: Mapping[str, str],
@@ -47,7 +47,7 @@ def make_report(
       machine: What was measured on.
       measured: What was found; without figures of the reference nothing was.
       reference: The reference model.
-      subjects: The models.
+      models: The models.
       settings: Sessions, rounds, and what is valid.
       seed: Of the bootstrap.
       failures: Why files could not even be tried, by key.
@@ -56,7 +56,7 @@ def make_report(
     conditions = measured.conditions()
     found = reference.key in measured.pooled
     failure = "" if found else measured.lost or measured.failures[reference.key]
-    timed = [subject for subject in subjects if subject.key in measured.pooled] if found else []
+    timed = [model for model in models if model.key in measured.pooled] if found else []
     return LatencyReport(
         machine=machine,
         started=conditions[0].started if conditions else "",
@@ -68,15 +68,13 @@ def make_report(
         max_disagreement=settings.max_disagreement,
         max_reference_drift=settings.max_reference_drift,
         reference=_measurement(reference, measured, seed, []) if found else None,
-        measurements=[
-            _measurement(subject, measured, seed, operators.get(subject.key, [])) for subject in timed
-        ],
+        measurements=[_measurement(model, measured, seed, operators.get(model.key, [])) for model in timed],
         failures={
             **failures,
             **{
-                subject.key: measured.failures.get(subject.key) or failure or measured.lost
-                for subject in subjects
-                if not found or subject.key not in measured.pooled
+                model.key: measured.failures.get(model.key) or failure or measured.lost
+                for model in models
+                if not found or model.key not in measured.pooled
             },
         },
         failure=failure,
@@ -86,9 +84,9 @@ def make_report(
 
 
 def _measurement(
-    subject: Subject, measured: Measured, seed: int, operators: list[OperatorTime]
+    model: ModelUnderTest, measured: Measured, seed: int, operators: list[OperatorTime]
 ) -> LatencyMeasurement:
-    pooled = measured.pooled[subject.key]
+    pooled = measured.pooled[model.key]
     timings = pooled.timings
     starts = list(pooled.starts.values())
     init_ms = figures.of_starts([start.init_ms for start in starts])
@@ -97,21 +95,21 @@ def _measurement(
     summary = figures.summary(timings)
     typical = figures.typical_ms(timings, seed)
     ratio = figures.ratio(timings, pooled.reference, seed)
-    front_end = _front_end(subject, measured, seed)
+    front_end = _front_end(model, measured, seed)
     reasons = list(pooled.reasons)
-    if subject.key in measured.failures:
-        reasons.append(f"measured again, and failed: {measured.failures[subject.key]}")
+    if model.key in measured.failures:
+        reasons.append(f"measured again, and failed: {measured.failures[model.key]}")
     if reasons and measured.lost:
         reasons.append(f"not measured again: {measured.lost}")
     return LatencyMeasurement(
-        candidate_id=subject.candidate_id,
-        variant=subject.variant,
-        input=subject.input,
-        sha256=subject.sha256,
-        bytes=subject.bytes,
+        candidate_id=model.candidate_id,
+        variant=model.variant,
+        input=model.input,
+        sha256=model.sha256,
+        bytes=model.bytes,
         valid=not reasons,
         reasons=reasons,
-        attempts=measured.times[subject.key],
+        attempts=measured.times[model.key],
         sessions=len(pooled.sessions),
         session_numbers=pooled.sessions,
         n=summary.n,
@@ -131,7 +129,7 @@ def _measurement(
         ratio=ratio.value,
         ratio_low=ratio.low,
         ratio_high=ratio.high,
-        sound_seconds=subject.sound_seconds,
+        sound_seconds=model.sound_seconds,
         init_ms=init_ms.value,
         init_low_ms=init_ms.low,
         init_high_ms=init_ms.high,
@@ -140,9 +138,9 @@ def _measurement(
         peak_low_mib=peak_mib.low if peak_mib else None,
         peak_high_mib=peak_mib.high if peak_mib else None,
         cold_starts={
-            session.conditions.session: ColdStart(**asdict(session.starts[subject.key]))
+            session.conditions.session: ColdStart(**asdict(session.starts[model.key]))
             for session in measured.sessions
-            if subject.key in session.starts
+            if model.key in session.starts
         },
         front_end_ms=front_end.value if front_end else None,
         front_end_low_ms=front_end.low if front_end else None,
@@ -151,18 +149,18 @@ def _measurement(
     )
 
 
-def _front_end(subject: Subject, measured: Measured, seed: int) -> Interval | None:
+def _front_end(model: ModelUnderTest, measured: Measured, seed: int) -> Interval | None:
     """What a wave file takes beyond its core file, in all believed sessions that timed both.
 
     Those in which one was measured along for the other's sake count where there are not enough without. None
     for other files, and where one of the two is not valid.
     """
-    core = partner(subject)
-    if subject.input != "wave" or not (measured.is_valid(subject.key) and measured.is_valid(core)):
+    core = partner(model)
+    if model.input != "wave" or not (measured.is_valid(model.key) and measured.is_valid(core)):
         return None
     faults = measured.faults()
     for own in (True, False):
-        wave, beside = measured.rounds(subject.key, own), measured.rounds(core, own)
+        wave, beside = measured.rounds(model.key, own), measured.rounds(core, own)
         both = [session for session in wave if session in beside and not faults[session]]
         if len(both) >= measured.settings.sessions:
             return figures.difference_ms(

@@ -13,9 +13,9 @@ from components.latency_benchmark.backends.base import (
     Backend,
     DeviceLost,
     MeasurementFailed,
+    ModelUnderTest,
     Sensors,
     Start,
-    Subject,
 )
 from components.latency_benchmark.figures import Timings
 from components.latency_benchmark.samples import SampleRecord
@@ -73,7 +73,7 @@ class Place:
 
 def run_session(
     backend: Backend,
-    subjects: Sequence[Subject],
+    models: Sequence[ModelUnderTest],
     settings: MeasurementSettings,
     seed: int,
     place: Place,
@@ -82,7 +82,7 @@ def run_session(
 
     Args:
       backend: What they run on.
-      subjects: The models, the reference first; their keys are unique.
+      models: The models, the reference first; their keys are unique.
       settings: Rounds, runs, seconds, warm-up.
       seed: Of the order.
       place: Where the session stands.
@@ -95,11 +95,11 @@ def run_session(
     backend.begin_session()
     before = backend.sensors()
     failures: dict[str, str] = {}
-    starts = _cold_starts(backend, subjects, failures)
-    records = list(_rounds(backend, subjects, settings, seed, place, starts, failures))
+    starts = _cold_starts(backend, models, failures)
+    records = list(_rounds(backend, models, settings, seed, place, starts, failures))
     after = backend.sensors()
     return Session(
-        asked=[subject.key for subject in subjects],
+        asked=[model.key for model in models],
         conditions=SessionConditions(
             attempt=place.attempt,
             session=place.session,
@@ -127,31 +127,33 @@ def order_of(keys: Sequence[str], session: int, round_number: int, seed: int) ->
     return order
 
 
-def _cold_starts(backend: Backend, subjects: Sequence[Subject], failures: dict[str, str]) -> dict[str, Start]:
+def _cold_starts(
+    backend: Backend, models: Sequence[ModelUnderTest], failures: dict[str, str]
+) -> dict[str, Start]:
     starts = {}
-    for number, subject in enumerate(subjects):
+    for number, model in enumerate(models):
         try:
-            starts[subject.key] = backend.start(subject)
+            starts[model.key] = backend.start(model)
         except DeviceLost:
             raise
         except MeasurementFailed as error:
-            _note_failure(number == 0, subject.key, error, failures)
+            _note_failure(number == 0, model.key, error, failures)
     return starts
 
 
 def _rounds(
     backend: Backend,
-    subjects: Sequence[Subject],
+    models: Sequence[ModelUnderTest],
     settings: MeasurementSettings,
     seed: int,
     place: Place,
     starts: Mapping[str, Start],
     failures: dict[str, str],
 ) -> Iterator[SampleRecord]:
-    by_key = {subject.key: subject for subject in subjects}
-    reference = subjects[0].key
+    by_key = {model.key: model for model in models}
+    reference = models[0].key
     runs, seconds = -(-settings.min_runs // settings.rounds), settings.min_seconds / settings.rounds
-    progress = _SessionProgress(place, settings.rounds, len(subjects) - len(failures))
+    progress = _SessionProgress(place, settings.rounds, len(models) - len(failures))
     for number in range(1, settings.rounds + 1):
         running = [key for key in by_key if key not in failures]
         kept = _kept_loaded([by_key[key] for key in running], starts, settings.max_loaded_mib)
@@ -180,15 +182,17 @@ def _note_failure(is_reference: bool, key: str, error: MeasurementFailed, failur
     _log.warning("%s is left out of this attempt: %s", key, error)
 
 
-def _kept_loaded(running: Sequence[Subject], starts: Mapping[str, Start], max_loaded_mib: int) -> set[str]:
+def _kept_loaded(
+    running: Sequence[ModelUnderTest], starts: Mapping[str, Start], max_loaded_mib: int
+) -> set[str]:
     """The models, cheapest first, that fit into memory together; a file counts where memory is not told.
 
     Only models that still run count: one that was left out neither stays loaded nor takes up memory.
     """
     mib = {}
-    for subject in running:
-        peak_mib = starts[subject.key].peak_mib
-        mib[subject.key] = subject.bytes / 2**20 if peak_mib is None else peak_mib
+    for model in running:
+        peak_mib = starts[model.key].peak_mib
+        mib[model.key] = model.bytes / 2**20 if peak_mib is None else peak_mib
     kept, used = set(), 0.0
     for key in sorted(mib, key=lambda key: (mib[key], key)):
         used += mib[key]

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from components.noss_evaluator.models_under_test import ModelUnderTest
 from components.noss_evaluator.settings import Baseline
-from components.noss_evaluator.subjects import EvaluationSubject
 
 Vectors = np.ndarray[Any, Any]
 
@@ -26,23 +26,23 @@ _REACH = 2
 _RANDOM_DIM = 128
 
 
-def baseline_subject(name: Baseline, workers: int) -> EvaluationSubject:
+def baseline_under_test(name: Baseline, workers: int) -> ModelUnderTest:
     """A baseline, or the control, by its name."""
     if name == "random":
-        return EvaluationSubject(
+        return ModelUnderTest(
             model=name,
             kind="control",
             variant="",
             sha256="",
-            hears="digest",
+            input_kind="digest",
             networks=(random_vectors,),
         )
-    return EvaluationSubject(
+    return ModelUnderTest(
         model=name,
         kind="baseline",
         variant="",
         sha256="",
-        hears="log_mel",
+        input_kind="log_mel",
         networks=({"logmel": _moments, "mfcc": _mfcc_moments}[name],) * workers,
         finish=_mean_and_deviation,
     )

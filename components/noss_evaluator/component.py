@@ -7,7 +7,7 @@ from typing import Any, get_args
 from tfx.types.standard_artifacts import Examples
 
 from components.common.tfx.contract import Component, Input, Output, Parameter, field, output
-from components.noss_evaluator.settings import Baseline, NossEvaluatorSettings, Subject
+from components.noss_evaluator.settings import Baseline, Evaluates, NossEvaluatorSettings
 from schemas.artifacts import NossReport, TeacherModel, TfliteVariants
 from schemas.students import FrontEndSpec
 from schemas.teachers import TeacherSpec
@@ -20,11 +20,11 @@ class NossEvaluator(Component):
 
     Attributes:
       examples: NOSS clips, splits train, validation and test.
-      settings: How to embed, probe and report; what the subject does not need is left out.
-      subject: What is evaluated.
+      settings: How to embed, probe and report; what the evaluated models do not need is left out.
+      evaluates: What is evaluated.
       seed: Of the bootstrap.
       front_end: What all but students hear through; these bring their own.
-      variants: The student's TFLite variants; only for ``subject="student"``.
+      variants: The student's TFLite variants; only for ``evaluates="student"``.
       teacher: The trained teacher, where the specification asks for one.
       teacher_spec: The teacher, or the reference under its own name.
       teacher_report: What this component reported of the teacher, to compare a student with.
@@ -36,7 +36,7 @@ class NossEvaluator(Component):
 
     examples: Input[Examples]
     settings: Parameter[NossEvaluatorSettings]
-    subject: Parameter[Subject]
+    evaluates: Parameter[Evaluates]
     seed: Parameter[int]
     front_end: Parameter[FrontEndSpec | None] = field(default=FrontEndSpec())
     variants: Input[TfliteVariants | None] = field(default=None)
@@ -49,48 +49,50 @@ class NossEvaluator(Component):
     report: Output[NossReport] = output()
 
     def prepare(self) -> None:
-        """Refuses an unknown subject, and one whose needs are missing or superfluous."""
-        subject, spec = self.subject, self.teacher_spec
-        if subject not in get_args(Subject):
-            raise ValueError(f"subject is {subject!r}, accepted: {', '.join(get_args(Subject))}")
-        if (self.variants is not None) != (subject == "student"):
-            raise ValueError(f"variants go with subject 'student' and with no other, subject is {subject!r}")
-        if (spec is not None) != (subject in _HAS_SPEC):
+        """Refuses an unknown kind of model, and one whose needs are missing or superfluous."""
+        evaluates, spec = self.evaluates, self.teacher_spec
+        if evaluates not in get_args(Evaluates):
+            raise ValueError(f"evaluates is {evaluates!r}, accepted: {', '.join(get_args(Evaluates))}")
+        if (self.variants is not None) != (evaluates == "student"):
             raise ValueError(
-                f"teacher_spec goes with subject {' or '.join(map(repr, _HAS_SPEC))} and with no other, "
-                f"subject is {subject!r}"
+                f"variants go with evaluates 'student' and with no other, evaluates is {evaluates!r}"
             )
-        if subject == "reference" and spec is not None and not spec.name:
+        if (spec is not None) != (evaluates in _HAS_SPEC):
+            raise ValueError(
+                f"teacher_spec goes with evaluates {' or '.join(map(repr, _HAS_SPEC))} and with no other, "
+                f"evaluates is {evaluates!r}"
+            )
+        if evaluates == "reference" and spec is not None and not spec.name:
             raise ValueError("a reference's teacher_spec needs a name: its row is called by it")
-        if self.teacher is not None and subject not in _HAS_SPEC:
+        if self.teacher is not None and evaluates not in _HAS_SPEC:
             raise ValueError(
-                f"a teacher model goes with subject {' or '.join(map(repr, _HAS_SPEC))} only, "
-                f"subject is {subject!r}"
+                f"a teacher model goes with evaluates {' or '.join(map(repr, _HAS_SPEC))} only, "
+                f"evaluates is {evaluates!r}"
             )
-        if self.teacher_report is not None and subject == "teacher":
-            raise ValueError("a teacher_report goes with every subject but 'teacher', which makes it")
-        if subject == "baselines" and not self.settings.baselines:
-            raise ValueError(f"subject 'baselines' needs at least one of {', '.join(get_args(Baseline))}")
-        self.settings = needed_settings(self.settings, subject)
-        if subject == "student":
+        if self.teacher_report is not None and evaluates == "teacher":
+            raise ValueError("a teacher_report goes with all but evaluates 'teacher', which makes it")
+        if evaluates == "baselines" and not self.settings.baselines:
+            raise ValueError(f"evaluates 'baselines' needs at least one of {', '.join(get_args(Baseline))}")
+        self.settings = needed_settings(self.settings, evaluates)
+        if evaluates == "student":
             self.front_end = None
 
 
-def needed_settings(settings: NossEvaluatorSettings, subject: Subject) -> NossEvaluatorSettings:
-    """The settings with everything at its default that does not decide this subject's figures.
+def needed_settings(settings: NossEvaluatorSettings, evaluates: Evaluates) -> NossEvaluatorSettings:
+    """The settings with everything at its default that does not decide the figures of what is evaluated.
 
     The cache compares parameters: a new reference row or baseline must not make students be evaluated
     again.
     """
     defaults = NossEvaluatorSettings()
     unneeded = {"references"}
-    if subject != "baselines":
+    if evaluates != "baselines":
         unneeded |= {"baselines"}
-    if subject == "baselines":
+    if evaluates == "baselines":
         unneeded |= {"robustness"}
-    if subject in ("baselines", "reference"):
+    if evaluates in ("baselines", "reference"):
         unneeded |= {"fidelity"}
     changes: dict[str, Any] = {name: getattr(defaults, name) for name in unneeded}
-    if subject != "student":
+    if evaluates != "student":
         changes["tfma"] = settings.tfma.model_copy(update={"max_loss": defaults.tfma.max_loss})
     return settings.model_copy(update=changes)

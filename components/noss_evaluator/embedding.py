@@ -1,4 +1,4 @@
-"""Embedding of all distinct sounds by several subjects."""
+"""Embedding of all distinct sounds by several models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from components.noss_evaluator.clips import Sound, WindowBatch
 from components.noss_evaluator.features import ClipFeatures
-from components.noss_evaluator.subjects import EvaluationSubject, Hears, Network
+from components.noss_evaluator.models_under_test import InputKind, ModelUnderTest, Network
 
 _BATCHES_AHEAD = 2
 _LOG = logging.getLogger("tinytrill.noss_evaluator")
@@ -25,17 +25,17 @@ Array = np.ndarray[Any, Any]
 
 @dataclass
 class Embeddings:
-    """What one subject makes of all sounds.
+    """What one model makes of all sounds.
 
     Attributes:
-      subject: Who embedded.
+      under_test: The model that embedded.
       parts: Embeddings of sounds, float32 ``(sounds, dim)``, by batch.
       broken: Clips whose embedding is not finite.
       windows: Windows embedded.
       seconds: What the embedding alone takes: the threads' busy time over their number.
     """
 
-    subject: EvaluationSubject
+    under_test: ModelUnderTest
     parts: list[Array] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     windows: int = 0
@@ -47,48 +47,48 @@ class Embeddings:
         return np.concatenate(self.parts)
 
     def add(self, sounds: Sequence[Sound], vectors: Array) -> None:
-        """Takes one vector a sound, before the subject's finish."""
-        part = self.subject.finish(vectors).astype(np.float32)
+        """Takes one vector a sound, before the model's finish."""
+        part = self.under_test.finish(vectors).astype(np.float32)
         broken = np.flatnonzero(~np.isfinite(part).all(axis=1)).tolist()
         self.broken.extend(sounds[index].clip_id for index in broken)
         self.parts.append(part)
 
 
 def embed(
-    clip_features: ClipFeatures, subjects: Sequence[EvaluationSubject], workers: int
+    clip_features: ClipFeatures, under_test: Sequence[ModelUnderTest], workers: int
 ) -> list[Embeddings]:
-    """Embeds every sound with every subject.
+    """Embeds every sound with every model.
 
     Sounds are read once for all who hear waveforms and once for all who hear log-mels.
 
     Args:
       clip_features: The sounds; complete afterwards.
-      subjects: Who embeds.
-      workers: Threads; a subject has a network for each.
+      under_test: The models.
+      workers: Threads; a model has a network for each.
 
     Returns:
-      Embeddings in the order of the subjects.
+      Embeddings in the order of the models.
     """
-    results = [Embeddings(subject) for subject in subjects]
+    results = [Embeddings(one) for one in under_test]
     # Log-mels first: where they are kept, it is also known where the samples are.
-    kinds: tuple[Hears, ...] = ("log_mel", "waveform", "clip")
-    for hears in kinds:
-        ours = [result for result in results if result.subject.hears == hears]
+    kinds: tuple[InputKind, ...] = ("log_mel", "waveform", "clip")
+    for input_kind in kinds:
+        ours = [result for result in results if result.under_test.input_kind == input_kind]
         if ours:
-            _embed_batches(clip_features.batches(hears), ours, workers)
+            _embed_batches(clip_features.batches(input_kind), ours, workers)
     for result in results:
-        if result.subject.hears == "digest":
+        if result.under_test.input_kind == "digest":
             _embed_digests(clip_features, result)
         _LOG.info(
             "%s: %d windows of %d sounds embedded in %.1f s",
-            result.subject.name, result.windows, sum(map(len, result.parts)), result.seconds,
+            result.under_test.name, result.windows, sum(map(len, result.parts)), result.seconds,
         )  # fmt: skip
     return results
 
 
 @dataclass(frozen=True)
 class _Pending:
-    """A batch that one subject is working on."""
+    """A batch that one model is working on."""
 
     result: Embeddings
     batch: WindowBatch
@@ -106,7 +106,7 @@ def _embed_batches(batches: Iterator[WindowBatch], results: Sequence[Embeddings]
 
     LiteRT releases the interpreter lock, so threads really share the work.
     """
-    networks = [_queue(result.subject.networks) for result in results]
+    networks = [_queue(result.under_test.networks) for result in results]
     pending: deque[_Pending] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for batch in batches:
@@ -142,4 +142,4 @@ def _embed_digests(clip_features: ClipFeatures, result: Embeddings) -> None:
         for _ in clip_features.batches("waveform"):
             pass  # to know which sounds there are
     digests = np.array([sound.digest for sound in clip_features.sounds])
-    result.add(clip_features.sounds, result.subject.networks[0](digests))
+    result.add(clip_features.sounds, result.under_test.networks[0](digests))

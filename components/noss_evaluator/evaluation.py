@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from components.noss_evaluator.baselines import baseline_subject
+from components.noss_evaluator.baselines import baseline_under_test
 from components.noss_evaluator.clips import read_clips
 from components.noss_evaluator.deciding import known_from, marked, shown_only
 from components.noss_evaluator.embedding import Embeddings, embed
@@ -20,13 +20,13 @@ from components.noss_evaluator.feature_store import store_folder
 from components.noss_evaluator.features import ClipFeatures
 from components.noss_evaluator.fidelity import TeacherEmbeddings, measure_fidelity
 from components.noss_evaluator.intervals import mean_interval
+from components.noss_evaluator.models_under_test import TEACHER, ModelUnderTest
 from components.noss_evaluator.paper import evaluate_by_paper
 from components.noss_evaluator.protocol import describe_protocol
 from components.noss_evaluator.robustness import choose_clips, disturbed_clips, measure_robustness
 from components.noss_evaluator.sanity import check_protocol
 from components.noss_evaluator.settings import Baseline, NossEvaluatorSettings
 from components.noss_evaluator.strict import evaluate_task
-from components.noss_evaluator.subjects import TEACHER, EvaluationSubject
 from components.noss_evaluator.tasks import NossTask, TaskEvaluation, gather_tasks, write_predictions
 from components.noss_evaluator.tfma_evaluation import read_predictions, write_tfma_evaluation
 from schemas.noss_reports import NossModelResult, NossReport, RobustnessResult
@@ -92,7 +92,7 @@ class _Model:
 
     @property
     def name(self) -> str:
-        return self.embedded.subject.name
+        return self.embedded.under_test.name
 
     @property
     def deciding(self) -> list[TaskEvaluation]:
@@ -105,7 +105,7 @@ class _Model:
 
 def evaluate(
     benchmark: Benchmark,
-    subjects: Sequence[EvaluationSubject],
+    under_test: Sequence[ModelUnderTest],
     front_end: FrontEndSpec,
     folder: Path,
     teacher_report: str = "",
@@ -115,7 +115,7 @@ def evaluate(
 
     Args:
       benchmark: What is asked.
-      subjects: The models; none gives an empty report, and nothing is read.
+      under_test: The models; none gives an empty report, and nothing is read.
       front_end: Theirs.
       folder: Where the report and what belongs to it are written.
       teacher_report: Folder of the teacher's report, to compare students with; empty: there is none.
@@ -129,18 +129,18 @@ def evaluate(
     """
     settings = benchmark.settings
     protocol = describe_protocol(settings, benchmark.seed)
-    if not subjects:
+    if not under_test:
         report = NossReport(protocol=protocol, results=[])
         report.save(folder)
         return report
     clip_features = benchmark.clip_features(front_end)
-    with_floor = any(subject.kind == "teacher" for subject in subjects) and FLOOR in settings.baselines
-    floor = [baseline_subject(FLOOR, settings.workers)] if with_floor else []
-    judged, refused = sort_out(embed(clip_features, [*subjects, *floor], settings.workers))
+    with_floor = any(one.kind == "teacher" for one in under_test) and FLOOR in settings.baselines
+    floor = [baseline_under_test(FLOOR, settings.workers)] if with_floor else []
+    judged, refused = sort_out(embed(clip_features, [*under_test, *floor], settings.workers))
     tasks = gather_tasks(clip_features.entries, NossTaskSet.load(benchmark.examples), settings)
     evaluated = [(one, evaluate_tasks(tasks, one, settings, benchmark.seed)) for one in judged]
     shown = _shown_only(evaluated, settings, teacher_report)
-    models = [_Model(one, answers, shown) for one, answers in evaluated if one.subject not in floor]
+    models = [_Model(one, answers, shown) for one, answers in evaluated if one.under_test not in floor]
     best = max(models, key=lambda model: model.mean, default=None)
     if floor and best:
         joined = _joined(best.embedded, judged[-1])
@@ -154,7 +154,7 @@ def evaluate(
         if settings.paper == "all" or (settings.paper == "best" and model is best):
             matrix = model.embedded.matrix
             changes["paper"] = [evaluate_by_paper(task, matrix, settings, benchmark.seed) for task in tasks]
-        if teacher is not None and model.embedded.subject.kind in ("student", "reference"):
+        if teacher is not None and model.embedded.under_test.kind in ("student", "reference"):
             changes["fidelity"] = measure_fidelity(
                 model.embedded.matrix, teacher, clip_features.entries, clip_features.sounds
             )
@@ -169,12 +169,12 @@ def evaluate(
                 settings.tfma,
                 said,
             )
-        if model.embedded.subject.kind == "teacher" and settings.fidelity:
+        if model.embedded.under_test.kind == "teacher" and settings.fidelity:
             digests = [sound.digest for sound in clip_features.sounds]
             TeacherEmbeddings(model.embedded.matrix, digests).save(folder)
     sanity = []
     if check:
-        known = next((one for one in judged if one.subject.kind == "baseline"), judged[0])
+        known = next((one for one in judged if one.under_test.kind == "baseline"), judged[0])
         sanity = check_protocol(tasks, known.matrix, settings, benchmark.seed)
     report = NossReport(protocol=protocol, results=results, refused=refused, sanity=sanity)
     report.save(folder)
@@ -190,18 +190,18 @@ def _shown_only(
     if teacher_report:
         teacher = next(one for one in NossReport.load(teacher_report).results if one.kind == "teacher")
         return known_from(teacher)
-    results = {one.subject.model: [answer.result for answer in answers] for one, answers in evaluated}
+    results = {one.under_test.model: [answer.result for answer in answers] for one, answers in evaluated}
     any_model = next(iter(results.values()), [])
     return shown_only(any_model, settings, results.get(FLOOR, ()))
 
 
 def _joined(teacher: Embeddings, floor: Embeddings) -> Embeddings:
     """The teacher's embedding beside log-mel statistics, which a student's statistics skip hands it."""
-    subject = replace(
-        teacher.subject, model=f"{TEACHER}-with-{FLOOR}", kind="reference", variant="", networks=()
+    under_test = replace(
+        teacher.under_test, model=f"{TEACHER}-with-{FLOOR}", kind="reference", variant="", networks=()
     )
     return Embeddings(
-        subject,
+        under_test,
         [np.concatenate([teacher.matrix, floor.matrix], axis=1)],
         windows=teacher.windows,
         seconds=teacher.seconds + floor.seconds,
@@ -225,7 +225,7 @@ def evaluate_tasks(
         result = evaluation.result
         _LOG.info(
             "%s %s: %.3f [%.3f, %.3f], n %d, %.1f s",
-            embedded.subject.name, result.task, result.value, result.low, result.high,
+            embedded.under_test.name, result.task, result.value, result.low, result.high,
             result.n_test, evaluation.seconds,
         )  # fmt: skip
     return sorted(evaluations, key=lambda evaluation: evaluation.task.name)
@@ -246,10 +246,10 @@ def sort_out(embedded: Sequence[Embeddings]) -> tuple[list[Embeddings], dict[str
             judged.append(one)
             continue
         reason = _not_finite(one.broken)
-        if one.subject.kind != "student":
-            raise ValueError(f"{one.subject.model} cannot be evaluated: {reason}")
-        _LOG.error("%s/%s is refused: %s", one.subject.model, one.subject.variant, reason)
-        refused[one.subject.variant] = reason
+        if one.under_test.kind != "student":
+            raise ValueError(f"{one.under_test.model} cannot be evaluated: {reason}")
+        _LOG.error("%s/%s is refused: %s", one.under_test.model, one.under_test.variant, reason)
+        refused[one.under_test.variant] = reason
     return judged, refused
 
 
@@ -276,7 +276,7 @@ def _robustness(benchmark: Benchmark, front_end: FrontEndSpec, model: _Model) ->
     chosen = {each.task.name: choose_clips(each, robustness.max_clips) for each in model.evaluations}
     clip_ids = frozenset(clip.clip_id for clips in chosen.values() for clip in clips)
     clip_features = benchmark.corrupted(front_end, clip_ids)
-    (corrupted,) = embed(clip_features, [model.embedded.subject], workers)
+    (corrupted,) = embed(clip_features, [model.embedded.under_test], workers)
     if corrupted.broken:
         _LOG.error("robustness of %s is not measured: %s", model.name, _not_finite(corrupted.broken))
         return []
@@ -288,13 +288,13 @@ def _robustness(benchmark: Benchmark, front_end: FrontEndSpec, model: _Model) ->
 
 def _result(benchmark: Benchmark, model: _Model) -> NossModelResult:
     low, high = mean_interval([evaluation.samples for evaluation in model.deciding])
-    subject, matrix = model.embedded.subject, model.embedded.matrix
+    under_test, matrix = model.embedded.under_test, model.embedded.matrix
     results = marked([evaluation.result for evaluation in model.evaluations], model.shown_only)
     return NossModelResult(
-        model=subject.model,
-        kind=subject.kind,
-        variant=subject.variant,
-        sha256=subject.sha256,
+        model=under_test.model,
+        kind=under_test.kind,
+        variant=under_test.variant,
+        sha256=under_test.sha256,
         embedding_dim=matrix.shape[1],
         tasks=results,
         mean=model.mean,
@@ -305,7 +305,7 @@ def _result(benchmark: Benchmark, model: _Model) -> NossModelResult:
         windows=model.embedded.windows,
         embed_seconds=model.embedded.seconds,
         code_version=benchmark.code,
-        licence=subject.licence,
+        licence=under_test.licence,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.noss_evaluator.clips import WHOLE, ClipStream, Entry, Sound, WindowBatch
 from components.noss_evaluator.feature_store import FeatureStore, open_store
-from components.noss_evaluator.subjects import Hears, make_front_end
+from components.noss_evaluator.models_under_test import InputKind, make_front_end
 from schemas.records import NossClip
 from schemas.students import FrontEndSpec
 
@@ -38,26 +38,28 @@ class ClipFeatures:
     sounds: list[Sound] = field(default_factory=list, init=False)
     _store: FeatureStore | None = field(default=None, init=False, repr=False)
 
-    def batches(self, hears: Hears) -> Iterator[WindowBatch]:
+    def batches(self, input_kind: InputKind) -> Iterator[WindowBatch]:
         """All sounds, from the first to the last."""
-        kept = self._kept_for(hears)
+        kept = self._kept_for(input_kind)
         if kept is None:
-            stream = self._stream(hears)
-            yield from self._log_mels(stream) if hears == "log_mel" else stream.batches(self.batch_windows)
+            stream = self._stream(input_kind)
+            yield from (
+                self._log_mels(stream) if input_kind == "log_mel" else stream.batches(self.batch_windows)
+            )
             self.entries, self.sounds = stream.entries, stream.sounds
             return
-        if hears == "log_mel":
+        if input_kind == "log_mel":
             yield from kept.batches(self.batch_windows)
         else:
-            yield from kept.waveforms(self._window(hears), self.hop, self.batch_windows)
+            yield from kept.waveforms(self._window(input_kind), self.hop, self.batch_windows)
         self.entries, self.sounds = kept.entries, kept.sounds
 
-    def _kept_for(self, hears: Hears) -> FeatureStore | None:
+    def _kept_for(self, input_kind: InputKind) -> FeatureStore | None:
         """The store, if it can be used; for the sake of waveforms none is made."""
-        if self.store is None or (hears != "log_mel" and not self.store.is_dir()):
+        if self.store is None or (input_kind != "log_mel" and not self.store.is_dir()):
             return None
         kept = self._opened(self.store)
-        return None if kept and hears != "log_mel" and not kept.places else kept
+        return None if kept and input_kind != "log_mel" and not kept.places else kept
 
     def _opened(self, folder: Path) -> FeatureStore | None:
         if self._store is None:
@@ -65,11 +67,11 @@ class ClipFeatures:
             self._store = open_store(folder, shape, self._log_mels, self._stream, self.examples)
         return self._store
 
-    def _stream(self, hears: Hears = "log_mel") -> ClipStream:
-        return ClipStream(self.read(), self._window(hears), self.hop)
+    def _stream(self, input_kind: InputKind = "log_mel") -> ClipStream:
+        return ClipStream(self.read(), self._window(input_kind), self.hop)
 
-    def _window(self, hears: Hears) -> int:
-        return WHOLE if hears == "clip" else self.front_end.window_samples
+    def _window(self, input_kind: InputKind) -> int:
+        return WHOLE if input_kind == "clip" else self.front_end.window_samples
 
     def _log_mels(self, stream: ClipStream) -> Iterator[WindowBatch]:
         log_mel = make_front_end(self.front_end)

@@ -19,7 +19,7 @@ def _spelled_off(value: object) -> object:
 
 OrOff = BeforeValidator(_spelled_off)
 
-Subject = Literal["student", "teacher", "reference", "baselines"]
+Evaluates = Literal["student", "teacher", "reference", "baselines"]
 Baseline = Literal["logmel", "mfcc", "random"]
 
 # Least and greatest value of each corruption, and its unit.
@@ -140,7 +140,7 @@ class NossEvaluatorSettings(Settings):
         (), description="Tasks that are measured and shown, and do not enter the mean that decides."
     )
     min_deciding_clips: int = Field(
-        100, ge=1, description="A task of fewer tested clips is shown only, unless all tasks are so small."
+        100, ge=1, description="A task of fewer evaluates clips is shown only, unless all tasks are so small."
     )
     saturated_at: float = Field(
         0.97,

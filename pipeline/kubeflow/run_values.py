@@ -153,7 +153,7 @@ def _fill(value: Any, given: Mapping[str, str]) -> Any:
 def _replaces_teacher(properties: Mapping[str, Any], settings: Any) -> bool:
     return (
         (isinstance(settings, dict) and TEACHER in settings)
-        or properties.get("subject") == TEACHER
+        or properties.get("evaluates") == TEACHER
         or _CONFIG in properties
     )
 
@@ -163,7 +163,7 @@ def _replace_teacher(properties: dict[str, Any], teacher: TeacherSpec) -> None:
     settings = _json(properties.get(_SETTINGS))
     if isinstance(settings, dict) and TEACHER in settings:
         properties[_SETTINGS] = _text({**settings, TEACHER: plain})
-    if properties.get("subject") == TEACHER:
+    if properties.get("evaluates") == TEACHER:
         properties[_TEACHER_SPEC] = teacher.to_parameter()
     if _CONFIG in properties:
         config = json.loads(properties[_CONFIG])

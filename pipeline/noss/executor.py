@@ -26,13 +26,13 @@ class Executor(TaskExecutor[NamedModelEvaluator]):
         find = find_teacher if task.as_teacher else find_model
         model = find(task.argument, task.front_end, settings.hop_samples)
         try:
-            subject = model.load(settings.workers)
+            under_test = model.load(settings.workers)
         except ValueError as error:
             raise ConfigError(f"{model.name}: {error}") from error
         settings = settings.model_copy(update={"hop_samples": model.hop_samples})
         benchmark = Benchmark(task.examples.uri, settings, task.seed, task.scratch_dir, task.code_digest)
         teacher = task.teacher_report.uri if task.teacher_report else ""
         try:
-            evaluate(benchmark, [subject], model.front_end, Path(task.report.uri), teacher)
+            evaluate(benchmark, [under_test], model.front_end, Path(task.report.uri), teacher)
         except ValueError as error:
             raise RunFailed(f"{model.name}: {error}") from error

@@ -12,15 +12,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from components.common.audio.fingerprint import fingerprint
 from components.common.package.folders import MODEL_FILE
-from components.noss_evaluator.baselines import baseline_subject
-from components.noss_evaluator.settings import Baseline
-from components.noss_evaluator.subjects import (
+from components.noss_evaluator.baselines import baseline_under_test
+from components.noss_evaluator.models_under_test import (
     TEACHER,
-    EvaluationSubject,
-    student_subject,
-    teacher_subject,
+    ModelUnderTest,
+    student_under_test,
+    teacher_under_test,
     tflite_networks,
 )
+from components.noss_evaluator.settings import Baseline
 from pipeline.configuration.config_file import ConfigError, describe_faults, read_mapping, refuse_secrets
 from schemas.push_reports import ModelDescription
 from schemas.secrets import redact
@@ -66,7 +66,7 @@ class NamedModel:
     """
 
     name: str
-    load: Callable[[int], EvaluationSubject]
+    load: Callable[[int], ModelUnderTest]
     front_end: FrontEndSpec
     hop_samples: int
     digest: str
@@ -105,14 +105,14 @@ def find_teacher(argument: str, front_end: FrontEndSpec, hop_samples: int) -> Na
     """
     found = find_model(argument, front_end, hop_samples, "--teacher")
 
-    def load(workers: int) -> EvaluationSubject:
-        subject = found.load(workers)
+    def load(workers: int) -> ModelUnderTest:
+        under_test = found.load(workers)
         return replace(
-            subject,
+            under_test,
             model=TEACHER,
             kind="teacher",
             variant="",
-            hears="waveform" if subject.hears == "clip" else subject.hears,
+            input_kind="waveform" if under_test.input_kind == "clip" else under_test.input_kind,
         )
 
     return replace(found, name=TEACHER, load=load, as_teacher=True)
@@ -123,7 +123,7 @@ def _find(argument: str, front_end: FrontEndSpec, hop_samples: int) -> NamedMode
         baseline = cast(Baseline, argument)
         return NamedModel(
             baseline,
-            lambda workers: baseline_subject(baseline, workers),
+            lambda workers: baseline_under_test(baseline, workers),
             front_end,
             hop_samples,
             argument,
@@ -167,7 +167,7 @@ def _described(argument: str, spec: TeacherSpec, front_end: FrontEndSpec, hop_sa
     name = spec.name or _name(argument)
     return NamedModel(
         _as_file_name(name),
-        lambda workers: teacher_subject(spec, None, workers, "reference", _as_file_name(name)),
+        lambda workers: teacher_under_test(spec, None, workers, "reference", _as_file_name(name)),
         front_end,
         hop_samples,
         f"{spec.to_parameter()} {fingerprint(teacher_files(spec))}",
@@ -203,7 +203,7 @@ def _student(
 ) -> NamedModel:
     return NamedModel(
         _as_file_name(f"{candidate}-{variant}"),
-        lambda workers: student_subject(path, candidate, variant, input, sha256, workers),
+        lambda workers: student_under_test(path, candidate, variant, input, sha256, workers),
         front_end,
         hop,
         f"{candidate}/{variant} {input} {sha256}",
@@ -228,13 +228,13 @@ def _bare_tflite(path: Path, front_end: FrontEndSpec, hop_samples: int) -> Named
     model.check_output(0)
     name, sha256 = _as_file_name(path.stem), digest_files([path])
 
-    def load(workers: int) -> EvaluationSubject:
-        return EvaluationSubject(
+    def load(workers: int) -> ModelUnderTest:
+        return ModelUnderTest(
             model=name,
             kind="reference",
             variant="",
             sha256=sha256,
-            hears="log_mel",
+            input_kind="log_mel",
             networks=tflite_networks(path.read_bytes(), workers),
         )
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from components.common.modeling.student import build_deployed
 from components.latency_benchmark import executor
-from components.latency_benchmark.backends.base import Burst, Start, Subject
+from components.latency_benchmark.backends.base import Burst, ModelUnderTest, Start
 from components.latency_benchmark.backends.host import HostBackend
 from components.latency_benchmark.figures import Timings, ratio
 from components.latency_benchmark.reference import reference_model
@@ -133,17 +133,17 @@ class _Clocked(HostBackend):
         with self._clock("fresh processes"):
             super().begin_session()
 
-    def start(self, subject: Subject) -> Start:
+    def start(self, model: ModelUnderTest) -> Start:
         with self._clock("cold starts"):
-            return super().start(subject)
+            return super().start(model)
 
-    def time(self, subject: Subject, **how: Any) -> Burst:
+    def time(self, model: ModelUnderTest, **how: Any) -> Burst:
         with self._clock("warm-up and requests"):
-            return super().time(subject, **how)
+            return super().time(model, **how)
 
-    def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:
+    def profile(self, model: ModelUnderTest, runs: int) -> list[OperatorTime]:
         with self._clock("profiles"):
-            return super().profile(subject, runs)
+            return super().profile(model, runs)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ import numpy as np
 
 from components.common.modeling.student import build_student
 from components.common.store.shards import shard_path, write_shard
-from components.noss_evaluator.baselines import baseline_subject
+from components.noss_evaluator.baselines import baseline_under_test
 from components.noss_evaluator.clips import SPLITS, Entry
 from components.noss_evaluator.embedding import Embeddings, embed
 from components.noss_evaluator.evaluation import Benchmark, evaluate_tasks
+from components.noss_evaluator.models_under_test import InputKind, ModelUnderTest, tflite_networks
 from components.noss_evaluator.settings import NossEvaluatorSettings
-from components.noss_evaluator.subjects import EvaluationSubject, Hears, tflite_networks
 from components.noss_evaluator.tasks import gather_tasks
 from components.tflite_converter.conversion import convert
 from components.tflite_converter.front_end import front_end_file
@@ -67,14 +67,18 @@ def embedding_against_bare_litert() -> dict[str, float]:
         benchmark = Benchmark(
             f"{folder}/examples", NossEvaluatorSettings(), seed=1, scratch=f"{folder}/scratch"
         )
-        kinds: list[tuple[Hears, bytes]] = [("log_mel", core), ("waveform", wave)]
-        for hears, content in kinds:
+        kinds: list[tuple[InputKind, bytes]] = [("log_mel", core), ("waveform", wave)]
+        for input_kind, content in kinds:
             start = time.perf_counter()
             inputs = np.concatenate(
-                [batch.inputs for batch in benchmark.clip_features(front_end).batches(hears)]
+                [batch.inputs for batch in benchmark.clip_features(front_end).batches(input_kind)]
             )
-            _LOG.info("%s: %d windows prepared in %.1f s", hears, len(inputs), time.perf_counter() - start)
-            subject = EvaluationSubject("x", "student", "x", "", hears, tflite_networks(content, WORKERS))
+            _LOG.info(
+                "%s: %d windows prepared in %.1f s", input_kind, len(inputs), time.perf_counter() - start
+            )
+            under_test = ModelUnderTest(
+                "x", "student", "x", "", input_kind, tflite_networks(content, WORKERS)
+            )
             models = [_interpreter(content) for _ in range(WORKERS)]
             spent: dict[str, list[tuple[float, float]]] = {"bare": [], "evaluator": []}
             for _ in range(ROUNDS):
@@ -83,14 +87,14 @@ def embedding_against_bare_litert() -> dict[str, float]:
                     list(pool.map(_bare, models, np.array_split(inputs, WORKERS)))
                 spent["bare"].append(_clocks(before))
                 before = _clocks()
-                embed(benchmark.clip_features(front_end), [subject], WORKERS)
+                embed(benchmark.clip_features(front_end), [under_test], WORKERS)
                 spent["evaluator"].append(_clocks(before))
             bare, ours = (np.median(spent[who], axis=0) for who in ("bare", "evaluator"))
             wall, cpu = bare / ours
-            ratios[hears] = float(wall)
+            ratios[input_kind] = float(wall)
             _LOG.info(
                 "%s: bare %.0f windows a second, evaluator %.0f: %.0f %% (by processor time %.0f %%)",
-                hears, len(inputs) / bare[0], len(inputs) / ours[0], 100 * wall, 100 * cpu,
+                input_kind, len(inputs) / bare[0], len(inputs) / ours[0], 100 * wall, 100 * cpu,
             )  # fmt: skip
     return ratios
 
@@ -128,7 +132,7 @@ def seconds_of_probes(dim: int) -> float:
     places = rng.normal(0, 1, (12, dim)) * spread * 0.06
     noise = rng.normal(0, 1, (len(entries), dim)) * spread
     matrix = (places[[int(entry.label) for entry in entries]] + noise).astype(np.float32)
-    embedded = Embeddings(baseline_subject("logmel", WORKERS), parts=[matrix])
+    embedded = Embeddings(baseline_under_test("logmel", WORKERS), parts=[matrix])
     settings = NossEvaluatorSettings(workers=WORKERS)
     tasks = gather_tasks(entries, _task_set(entries), settings)
     start = time.perf_counter()

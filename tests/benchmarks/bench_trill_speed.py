@@ -24,7 +24,7 @@ from components.common.modeling.resnet import FEATURES, build_resnet
 from components.common.modeling.student import build_deployed
 from components.latency_benchmark.attempts import measure
 from components.latency_benchmark.backends import open_backend
-from components.latency_benchmark.backends.base import Subject
+from components.latency_benchmark.backends.base import ModelUnderTest
 from components.latency_benchmark.figures import Timings, ratio, summary
 from components.latency_benchmark.finished import FinishedSessions
 from components.latency_benchmark.settings import MeasurementSettings
@@ -78,23 +78,23 @@ def main() -> None:
             content = dict(_variants(spec, Path(folder)))[variant]
             _print_operators(content, Path(folder), settings)
             return
-        subjects = [_subject(TRILL, "float32", _trill(), Path(folder))]
+        models = [_model(TRILL, "float32", _trill(), Path(folder))]
         for spec in STUDENTS:
-            subjects += [
-                _subject(spec.candidate_id, name, content, Path(folder))
+            models += [
+                _model(spec.candidate_id, name, content, Path(folder))
                 for name, content in _variants(spec, Path(folder))
             ]
-        timings = _measure(subjects, settings)
+        timings = _measure(models, settings)
     print(
-        f"{len(subjects)} files, {settings.sessions} sessions of {options.rounds} interleaved rounds of "
+        f"{len(models)} files, {settings.sessions} sessions of {options.rounds} interleaved rounds of "
         f"{options.runs} runs, one thread, host"
     )
     print(f"{'file':60} {'p50 ms':>8} {'MiB':>7}  TRILL's time / this [95 % interval]")
-    for subject in subjects:
-        own = timings[subject.key]
-        faster = ratio(timings[subjects[0].key], own, SEED)
+    for model in models:
+        own = timings[model.key]
+        faster = ratio(timings[models[0].key], own, SEED)
         print(
-            f"{subject.key:60} {summary(own).typical_ms:8.3f} {subject.bytes / 2**20:7.2f}"
+            f"{model.key:60} {summary(own).typical_ms:8.3f} {model.bytes / 2**20:7.2f}"
             f"  {faster.value:6.1f} [{faster.low:.1f}, {faster.high:.1f}]"
         )
 
@@ -119,26 +119,26 @@ def _variants(spec: StudentSpec, folder: Path) -> Iterator[tuple[str, bytes]]:
             print(f"{spec.candidate_id}/{name} is left out: {error}")
 
 
-def _subject(candidate: str, variant: str, content: bytes, folder: Path) -> Subject:
+def _model(candidate: str, variant: str, content: bytes, folder: Path) -> ModelUnderTest:
     path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.tflite"
     path.write_bytes(content)
     source = write_input(flatbuffer.inputs(flatbuffer.parse(content))[0], folder, SEED)
     sha256 = hashlib.sha256(content).hexdigest()
-    return Subject(candidate, variant, None, path, source, sha256, len(content), sound_seconds=0.0)
+    return ModelUnderTest(candidate, variant, None, path, source, sha256, len(content), sound_seconds=0.0)
 
 
-def _measure(subjects: list[Subject], settings: MeasurementSettings) -> dict[str, Timings]:
+def _measure(models: list[ModelUnderTest], settings: MeasurementSettings) -> dict[str, Timings]:
     """What each file took; the first is the one that all are compared with."""
     with open_backend("host", HostDevice(), settings) as backend:
-        measured = measure(backend, subjects[0], subjects[1:], settings, SEED, FinishedSessions(None))
+        measured = measure(backend, models[0], models[1:], settings, SEED, FinishedSessions(None))
     return {key: pooled.timings for key, pooled in measured.pooled.items()}
 
 
 def _print_operators(content: bytes, folder: Path, settings: MeasurementSettings) -> None:
     pieces = list(_cut_after_each_operator(content))
-    subjects = [_subject("piece", f"{number:03d}", piece, folder) for number, (_, piece) in enumerate(pieces)]
-    timings = _measure(subjects, settings)
-    until = [summary(timings[subject.key]).typical_ms for subject in subjects]
+    models = [_model("piece", f"{number:03d}", piece, folder) for number, (_, piece) in enumerate(pieces)]
+    timings = _measure(models, settings)
+    until = [summary(timings[model.key]).typical_ms for model in models]
     own = np.diff([0.0, *np.maximum.accumulate(until)])
     by_kind: dict[str, list[float]] = defaultdict(list)
     for (label, _), cost in zip(pieces, own, strict=True):

@@ -18,9 +18,9 @@ from components.latency_benchmark.backends.base import (
     Burst,
     DeviceLost,
     MeasurementFailed,
+    ModelUnderTest,
     Sensors,
     Start,
-    Subject,
 )
 from components.latency_benchmark.backends.connection import Answer, Connection, Disconnected
 from components.latency_benchmark.backends.device_folder import DeviceFolder
@@ -118,17 +118,17 @@ class AdbBackend(Backend):
             _log.info("%s: the sensors cannot be read: %s", self._name, error)
             return Sensors()
 
-    def start(self, subject: Subject) -> Start:
+    def start(self, model: ModelUnderTest) -> Start:
         """Measures a cold start: the first of two invocations in a new process."""
-        output = self._benchmark(subject, benchmark_model.Run(1, 0.0, 1, 0.0))
+        output = self._benchmark(model, benchmark_model.Run(1, 0.0, 1, 0.0))
         if share := benchmark_model.delegated(output, self._device.delegate):
-            _log.info("%s on %s: %s", subject.key, self._name, share)
+            _log.info("%s on %s: %s", model.key, self._name, share)
         result = benchmark_model.parse(output)
         return Start(result.init_ms, result.first_ms, result.peak_mib)
 
     def time(
         self,
-        subject: Subject,
+        model: ModelUnderTest,
         *,
         warmup_runs: int,
         warmup_seconds: float,
@@ -141,22 +141,22 @@ class AdbBackend(Backend):
         A burst that is too short is repeated with more time, and the model's later ones get it at once.
         """
         for _ in range(_TRIES):
-            stretch = self._stretch.setdefault(subject.sha256, _MARGIN)
+            stretch = self._stretch.setdefault(model.sha256, _MARGIN)
             run = benchmark_model.Run(warmup_runs, warmup_seconds, runs, seconds * stretch)
-            burst = benchmark_model.parse(self._benchmark(subject, run)).burst
+            burst = benchmark_model.parse(self._benchmark(model, run)).burst
             if burst.seconds >= seconds or not burst.seconds:
                 break
             # The tool's clock runs on between invocations: it copies the input, and waits if told to.
-            self._stretch[subject.sha256] = stretch * _MARGIN * seconds / burst.seconds
+            self._stretch[model.sha256] = stretch * _MARGIN * seconds / burst.seconds
         return burst
 
-    def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:
+    def profile(self, model: ModelUnderTest, runs: int) -> list[OperatorTime]:
         """Where a model's time goes; empty if the tool was built without profiling."""
         self._surviving(self._prepare)
         if self._known and "enable_op_profiling" not in self._known:
             return []
         run = benchmark_model.Run(1, 0.0, runs, 0.0, profile=True)
-        return benchmark_profile.operators(self._benchmark(subject, run))
+        return benchmark_profile.operators(self._benchmark(model, run))
 
     def close(self) -> None:
         """Removes the run's folder from the device; the configured one only if it was made for the run."""
@@ -244,12 +244,12 @@ class AdbBackend(Backend):
         if not benchmark_model.takes_input(self._known):
             _log.info("%s: this %s takes no input, it draws one at random", self._name, _TOOL)
 
-    def _benchmark(self, subject: Subject, run: benchmark_model.Run) -> str:
+    def _benchmark(self, model: ModelUnderTest, run: benchmark_model.Run) -> str:
         """Output of a run that ended well, on the delegate that is wanted."""
 
         def attempt() -> Answer:
             self._prepare()
-            command = self._command(subject, run)
+            command = self._command(model, run)
             try:
                 return self._connection.shell(command)
             except TimeoutError as error:
@@ -265,16 +265,16 @@ class AdbBackend(Backend):
         except DeviceLost:
             raise
         except MeasurementFailed as error:
-            raise MeasurementFailed(f"{subject.key} on {self._name}: {error}") from error
+            raise MeasurementFailed(f"{model.key} on {self._name}: {error}") from error
         return answer.output
 
-    def _command(self, subject: Subject, run: benchmark_model.Run) -> str:
+    def _command(self, model: ModelUnderTest, run: benchmark_model.Run) -> str:
         """Puts the model and its input in place, and says how it is run."""
         device = self._device
         options = benchmark_model.arguments(
-            self._folder.place(subject.path, f"{subject.sha256}.tflite", subject.sha256),
+            self._folder.place(model.path, f"{model.sha256}.tflite", model.sha256),
             run,
-            self._input(subject) if benchmark_model.takes_input(self._known) else None,
+            self._input(model) if benchmark_model.takes_input(self._known) else None,
             threads=device.threads,
             delegate=device.delegate,
             options=device.options,
@@ -284,9 +284,9 @@ class AdbBackend(Backend):
         pinned = ["taskset", device.core_mask] if device.core_mask else []
         return shlex.join([*pinned, f"{self._folder.path}/{_TOOL}", *options])
 
-    def _input(self, subject: Subject) -> benchmark_model.Input:
+    def _input(self, model: ModelUnderTest) -> benchmark_model.Input:
         """The model's input as raw bytes on the device."""
-        value = np.load(subject.input_path, allow_pickle=False)
+        value = np.load(model.input_path, allow_pickle=False)
         content = value.tobytes()
         sha256 = hashlib.sha256(content).hexdigest()
         local = Path(self._scratch.name) / f"{sha256}.input"

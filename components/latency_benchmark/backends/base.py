@@ -24,7 +24,7 @@ class DeviceLost(MeasurementFailed):
 
 
 @dataclass(frozen=True)
-class Subject:
+class ModelUnderTest:
     """A model file to be timed.
 
     Attributes:
@@ -166,7 +166,7 @@ class Backend(abc.ABC):
         """The device's state now; what cannot be read is left out, never an error."""
 
     @abc.abstractmethod
-    def start(self, subject: Subject) -> Start:
+    def start(self, model: ModelUnderTest) -> Start:
         """Measures a cold start.
 
         Raises:
@@ -177,7 +177,7 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def time(
         self,
-        subject: Subject,
+        model: ModelUnderTest,
         *,
         warmup_runs: int,
         warmup_seconds: float,
@@ -188,7 +188,7 @@ class Backend(abc.ABC):
         """Runs a model until both ``runs`` and ``seconds`` are reached.
 
         Args:
-          subject: The model.
+          model: The model.
           warmup_runs: Invocations that are not timed, at least.
           warmup_seconds: Seconds of them, at least.
           runs: Timed invocations, at least.
@@ -201,7 +201,7 @@ class Backend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:
+    def profile(self, model: ModelUnderTest, runs: int) -> list[OperatorTime]:
         """Where a model's time goes, dearest operator first; empty where the runtime does not tell.
 
         Raises:

@@ -15,9 +15,9 @@ from components.latency_benchmark.backends.base import (
     Burst,
     DeviceLost,
     MeasurementFailed,
+    ModelUnderTest,
     Sensors,
     Start,
-    Subject,
 )
 from components.latency_benchmark.backends.operators import middle_mean, operator_times
 from components.latency_benchmark.backends.worker_process import WorkerProcess, clean_environment
@@ -84,17 +84,17 @@ class HostBackend(Backend):
             host_state.temperatures_c(), self._throttles.rose(), host_state.load(), self._preemptions
         )
 
-    def start(self, subject: Subject) -> Start:
+    def start(self, model: ModelUnderTest) -> Start:
         """Measures a cold start in a fresh process."""
-        request = self._request("start", subject.path, input=str(subject.input_path))
-        answer = self._ask_afresh(request, subject.key)
+        request = self._request("start", model.path, input=str(model.input_path))
+        answer = self._ask_afresh(request, model.key)
         if self._wants_xnnpack and not answer["delegated"]:
-            _log.warning("%s: XNNPACK delegates none of its operators", subject.key)
+            _log.warning("%s: XNNPACK delegates none of its operators", model.key)
         return Start(answer["init_ms"], answer["first_ms"], answer["peak_mib"])
 
     def time(
         self,
-        subject: Subject,
+        model: ModelUnderTest,
         *,
         warmup_runs: int,
         warmup_seconds: float,
@@ -105,20 +105,20 @@ class HostBackend(Backend):
         """Runs a model in the session's process; one that a model has brought down is replaced."""
         request = self._request(
             "time",
-            subject.path,
-            input=str(subject.input_path),
+            model.path,
+            input=str(model.input_path),
             warmup_runs=warmup_runs,
             warmup_seconds=warmup_seconds,
             runs=runs,
             seconds=seconds,
             keep=keep_loaded,
         )
-        answer = self._serving().ask(request, subject.key, warmup_seconds + seconds)
+        answer = self._serving().ask(request, model.key, warmup_seconds + seconds)
         told = answer.get("preemptions")
         self._preemptions = None if told is None else (self._preemptions or 0) + told
         return Burst.of_samples([sample / 1e3 for sample in answer["samples_ns"]])
 
-    def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:
+    def profile(self, model: ModelUnderTest, runs: int) -> list[OperatorTime]:
         """Where a model's time goes, by LiteRT's own profiler in a fresh process.
 
         Operators are timed where they run, one after another in the whole model, and as the runtime has
@@ -127,10 +127,10 @@ class HostBackend(Backend):
         from the latency; how far is logged, and is a warning beyond ``WHOLE``. Empty where the LiteRT package
         has no profiler.
         """
-        request = self._request("profile", subject.path, input=str(subject.input_path), runs=runs)
-        answer = self._ask_afresh(request, subject.key)
+        request = self._request("profile", model.path, input=str(model.input_path), runs=runs)
+        answer = self._ask_afresh(request, model.key)
         if not answer:
-            _log.info("%s: this LiteRT has no profiler to ask", subject.key)
+            _log.info("%s: this LiteRT has no profiler to ask", model.key)
             return []
         operators = operator_times(answer["operators"])
         took_us, whole_us = sum(one.mean_us for one in operators), middle_mean(answer["plain_us"])
@@ -138,7 +138,7 @@ class HostBackend(Backend):
         _log.log(
             logging.DEBUG if adds_up else logging.WARNING,
             "%s: its operators take %.0f us of an invocation's %.0f us (%.0f %%)",
-            subject.key,
+            model.key,
             took_us,
             whole_us,
             100 * took_us / whole_us,

@@ -12,9 +12,9 @@ from components.latency_benchmark.backends.base import (
     Burst,
     DeviceLost,
     MeasurementFailed,
+    ModelUnderTest,
     Sensors,
     Start,
-    Subject,
 )
 from components.latency_benchmark.samples import read_samples
 from components.latency_benchmark.settings import MeasurementSettings
@@ -98,20 +98,20 @@ class ReplayBackend(Backend):
             conditions.preemptions if after else None if conditions.preemptions is None else 0,
         )
 
-    def start(self, subject: Subject) -> Start:
+    def start(self, model: ModelUnderTest) -> Start:
         """The recorded cold start of this session; of a record that has one only, that."""
-        measured = self._measured(subject)
+        measured = self._measured(model)
         if not measured.cold_starts:
             return Start(measured.init_ms, measured.first_ms, measured.peak_mib)
         if self._session not in measured.cold_starts:
             raise MeasurementFailed(
-                f"no recorded cold start of {subject.key} in session {self._session}, record {self._folder}"
+                f"no recorded cold start of {model.key} in session {self._session}, record {self._folder}"
             )
         return Start(**measured.cold_starts[self._session].model_dump())
 
     def time(
         self,
-        subject: Subject,
+        model: ModelUnderTest,
         *,
         warmup_runs: int,
         warmup_seconds: float,
@@ -120,41 +120,41 @@ class ReplayBackend(Backend):
         keep_loaded: bool,
     ) -> Burst:
         """What the model took in this round of this session; how often it ran is as recorded."""
-        self._rounds[subject.key] += 1
-        place = self._session, self._rounds[subject.key]
-        bursts = self._find(self._bursts, subject)
+        self._rounds[model.key] += 1
+        place = self._session, self._rounds[model.key]
+        bursts = self._find(self._bursts, model)
         if place not in bursts:
             raise MeasurementFailed(
-                f"no recorded measurement of sha256 {subject.sha256} in session {place[0]}, round {place[1]} "
-                f"({subject.key}, record {self._folder})"
+                f"no recorded measurement of sha256 {model.sha256} in session {place[0]}, round {place[1]} "
+                f"({model.key}, record {self._folder})"
             )
         return bursts[place]
 
-    def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:
+    def profile(self, model: ModelUnderTest, runs: int) -> list[OperatorTime]:
         """The recorded operators."""
-        return list(self._measured(subject).operators)
+        return list(self._measured(model).operators)
 
     def close(self) -> None:
         """Nothing was started."""
 
-    def _measured(self, subject: Subject) -> LatencyMeasurement:
+    def _measured(self, model: ModelUnderTest) -> LatencyMeasurement:
         reference = self._report.reference
         assert reference is not None, "checked when the report was read"
-        if subject.input is None and subject.sha256 != reference.sha256:
+        if model.input is None and model.sha256 != reference.sha256:
             raise ValueError(
                 f"the record {self._folder} was taken beside the reference model {reference.sha256}, "
-                f"this run's is {subject.sha256}: ratios would not compare"
+                f"this run's is {model.sha256}: ratios would not compare"
             )
-        return self._find(self._measurements, subject)
+        return self._find(self._measurements, model)
 
-    def _find(self, kept: Mapping[str, Mapping[str, _Kept]], subject: Subject) -> _Kept:
+    def _find(self, kept: Mapping[str, Mapping[str, _Kept]], model: ModelUnderTest) -> _Kept:
         """What is kept of a file: that of the same name if the record has copies of the file."""
-        of_file = kept.get(subject.sha256, {})
+        of_file = kept.get(model.sha256, {})
         if not of_file:
             raise MeasurementFailed(
-                f"no recorded measurement of sha256 {subject.sha256} ({subject.key}, record {self._folder})"
+                f"no recorded measurement of sha256 {model.sha256} ({model.key}, record {self._folder})"
             )
-        return of_file.get(subject.key) or next(iter(of_file.values()))
+        return of_file.get(model.key) or next(iter(of_file.values()))
 
 
 def _by_file(measurements: Iterable[LatencyMeasurement]) -> dict[str, dict[str, LatencyMeasurement]]:

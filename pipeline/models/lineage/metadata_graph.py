@@ -116,7 +116,7 @@ class _Reader:
     def _step(self, execution: Any) -> LineageNode:
         parameters = {name: _text(value) for name, value in sorted(execution.custom_properties.items())}
         node_id = node_id_of(self._store, execution)
-        place = place_of(node_id, parameters.get("subject", ""))
+        place = place_of(node_id, parameters.get("evaluates", ""))
         state = state_of(execution)
         really = self._really(execution) if state == "CACHED" else _Executed(execution, "")
         return LineageNode(

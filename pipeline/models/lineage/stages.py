@@ -70,16 +70,16 @@ def component_of(node_id: str) -> str:
     return node_id.partition(".")[0]
 
 
-def place_of(node_id: str, subject: str = "") -> Place:
+def place_of(node_id: str, evaluates: str = "") -> Place:
     """The place of a node by its id.
 
     Args:
       node_id: As in ``StudentTrainer.tiny-w0.5``.
-      subject: Of a benchmark, whom it evaluates.
+      evaluates: Of a benchmark, what it evaluates.
     """
     component, _, name = node_id.partition(".")
     stage = _STAGES.get(component, "checks")
-    if component == NOSS and subject != "student":
+    if component == NOSS and evaluates != "student":
         return Place("checks")
     if component in (STUDENT, CONVERTER, NOSS):
         return Place(stage, candidate=name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.latency_benchmark.backends.base import Backend, Burst, Sensors, Start, Subject
+from components.latency_benchmark.backends.base import Backend, Burst, ModelUnderTest, Sensors, Start
 from components.latency_benchmark.settings import MeasurementSettings
 from schemas.latency_reports import Machine, OperatorTime
 from schemas.tensors import VariantInput
@@ -73,13 +73,13 @@ class Scripted(Backend):
     def sensors(self) -> Sensors:
         return self._sensors.pop(0) if len(self._sensors) > 1 else self._sensors[0]
 
-    def start(self, subject: Subject) -> Start:
-        self.starts.append(subject.key)
-        return self._start(subject.key)
+    def start(self, model: ModelUnderTest) -> Start:
+        self.starts.append(model.key)
+        return self._start(model.key)
 
     def time(
         self,
-        subject: Subject,
+        model: ModelUnderTest,
         *,
         warmup_runs: int,
         warmup_seconds: float,
@@ -87,27 +87,27 @@ class Scripted(Backend):
         seconds: float,
         keep_loaded: bool,
     ) -> Burst:
-        number = 1 + sum((call.key, call.session) == (subject.key, self.session) for call in self.calls)
-        call = Call(
-            subject.key, self.session, number, warmup_runs, warmup_seconds, runs, seconds, keep_loaded
-        )
+        number = 1 + sum((call.key, call.session) == (model.key, self.session) for call in self.calls)
+        call = Call(model.key, self.session, number, warmup_runs, warmup_seconds, runs, seconds, keep_loaded)
         self.calls.append(call)
-        took_ms = self._milliseconds(subject.key, self.session, number)
+        took_ms = self._milliseconds(model.key, self.session, number)
         return Burst.of_samples([took_ms * 1e3] * max(runs, int(np.ceil(seconds * 1e3 / took_ms))))
 
-    def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:
-        self.profiled.append(subject.key)
+    def profile(self, model: ModelUnderTest, runs: int) -> list[OperatorTime]:
+        self.profiled.append(model.key)
         return [OperatorTime(name="convolution", operator="CONV_2D", mean_us=1.0, share=1.0)]
 
     def close(self) -> None:
         pass
 
 
-def subject(candidate: str, variant: str = "core-float32", hears: VariantInput | None = "core") -> Subject:
+def model(
+    candidate: str, variant: str = "core-float32", hears: VariantInput | None = "core"
+) -> ModelUnderTest:
     """A model that only has a name, as ``<candidate>/<variant>``."""
-    return Subject(
+    return ModelUnderTest(
         candidate, variant, hears, Path(candidate), Path(candidate), f"sha256 of {candidate}", 2**20, 0.96
     )
 
 
-REFERENCE = subject("reference", "made-up", None)
+REFERENCE = model("reference", "made-up", None)

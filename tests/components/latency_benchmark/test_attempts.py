@@ -9,19 +9,19 @@ from components.latency_benchmark.backends.base import (
     Burst,
     DeviceLost,
     MeasurementFailed,
+    ModelUnderTest,
     Sensors,
     Start,
-    Subject,
 )
 from components.latency_benchmark.finished import FinishedSessions
-from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, subject
+from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, model
 
 NOTHING_KEPT = FinishedSessions(None)
-MODELS = [subject(name) for name in "abcdefg"]
+MODELS = [model(name) for name in "abcdefg"]
 A, B = MODELS[0].key, MODELS[1].key
 
 
-def run(backend: Scripted, models: list[Subject] | None = None, **changed: object) -> Measured:
+def run(backend: Scripted, models: list[ModelUnderTest] | None = None, **changed: object) -> Measured:
     """All attempts."""
     settings = SETTINGS.model_copy(update=changed)
     return measure(backend, REFERENCE, models or MODELS, settings, 3, NOTHING_KEPT)
@@ -65,8 +65,8 @@ def test_an_invalid_model_is_measured_again_with_anchors() -> None:
 
 
 def test_a_core_and_its_wave_file_are_measured_again_together() -> None:
-    wave, core = subject("x", "wave-int8", "wave"), subject("x", "core-int8")
-    others = [subject("y"), subject("z"), subject("x", "core-float32")]
+    wave, core = model("x", "wave-int8", "wave"), model("x", "core-int8")
+    others = [model("y"), model("z"), model("x", "core-float32")]
     assert partner(wave) == core.key
     assert partner(core) == wave.key
     assert partner(REFERENCE) == ""
@@ -132,8 +132,8 @@ class Interrupted(Scripted):
         super().__init__()
         self._interrupted = sessions
 
-    def time(self, subject: Subject, **asked: Any) -> Burst:
-        burst = super().time(subject, **asked)
+    def time(self, model: ModelUnderTest, **asked: Any) -> Burst:
+        burst = super().time(model, **asked)
         if self.session not in self._interrupted:
             return burst
         slow = [20.0 if number % 5 == 0 else 1.0 for number in range(20)]

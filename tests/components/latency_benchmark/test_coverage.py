@@ -8,9 +8,9 @@ import pytest
 from components.latency_benchmark.attempts import Pooled, measure
 from components.latency_benchmark.figures import ratio
 from components.latency_benchmark.finished import FinishedSessions
-from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, subject
+from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, model
 
-MODELS = [subject(f"m{number:02d}") for number in range(20)]
+MODELS = [model(f"m{number:02d}") for number in range(20)]
 LIKE = SETTINGS.model_copy(update={"rounds": 3, "min_runs": 3, "attempts": 3})
 
 

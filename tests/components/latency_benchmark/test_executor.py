@@ -10,7 +10,13 @@ import pytest
 
 from components.common.tfx.input_keys import input_key
 from components.latency_benchmark import executor, figures
-from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed, Sensors, Start, Subject
+from components.latency_benchmark.backends.base import (
+    DeviceLost,
+    MeasurementFailed,
+    ModelUnderTest,
+    Sensors,
+    Start,
+)
 from components.latency_benchmark.executor import Executor, benchmark
 from components.latency_benchmark.figures import Timings
 from components.latency_benchmark.reference import CANDIDATE_ID, FILE, VARIANT
@@ -442,8 +448,8 @@ def test_what_cannot_be_profiled_is_measured_all_the_same(tmp_path: Path, studen
     class NoProfile(Scripted):
         error: type[MeasurementFailed] = MeasurementFailed
 
-        def profile(self, subject: Subject, runs: int) -> list[OperatorTime]:
-            super().profile(subject, runs)
+        def profile(self, model: ModelUnderTest, runs: int) -> list[OperatorTime]:
+            super().profile(model, runs)
             raise self.error("no profiler")
 
     backend = NoProfile()

@@ -5,10 +5,10 @@ from pathlib import Path
 from components.latency_benchmark.backends.base import Sensors
 from components.latency_benchmark.finished import FinishedSessions, identity
 from components.latency_benchmark.sessions import Place, Session, run_session
-from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, subject
+from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, model
 
 PLACE = Place(attempt=1, session=2, left=1)
-MODELS = [REFERENCE, subject("a")]
+MODELS = [REFERENCE, model("a")]
 ASKED = [model.key for model in MODELS]
 
 
@@ -71,6 +71,6 @@ def test_another_machine_file_or_setting_is_another_measurement() -> None:
     others = [
         identity(["other settings"], machine, MODELS),
         identity(["settings"], machine.model_copy(update={"cores": "1"}), MODELS),
-        identity(["settings"], machine, [REFERENCE, subject("b")]),
+        identity(["settings"], machine, [REFERENCE, model("b")]),
     ]
     assert len({own, *others}) == 4

@@ -24,12 +24,12 @@ def test_the_reference_is_the_same_file_everywhere() -> None:
 
 
 def test_it_runs_and_answers_within_reason(tmp_path: Path) -> None:
-    subject = write_reference(tmp_path, tmp_path, seed=0)
-    assert (subject.candidate_id, subject.path) == (CANDIDATE_ID, tmp_path / FILE)
-    assert subject.sha256 == hashlib.sha256(subject.path.read_bytes()).hexdigest()
-    model = LiteRtModel(subject.path)
+    written = write_reference(tmp_path, tmp_path, seed=0)
+    assert (written.candidate_id, written.path) == (CANDIDATE_ID, tmp_path / FILE)
+    assert written.sha256 == hashlib.sha256(written.path.read_bytes()).hexdigest()
+    model = LiteRtModel(written.path)
     assert [(tensor.shape, tensor.dtype) for tensor in model.inputs] == [([1, 96, 64], "float32")]
-    (answer,) = model.run(np.load(subject.input_path, allow_pickle=False))
+    (answer,) = model.run(np.load(written.input_path, allow_pickle=False))
     assert answer.shape == (1, 1024)
     assert np.isfinite(answer).all()
     assert 1e-3 < np.abs(answer).mean() < 1e3, "neither vanishing (denormal numbers are slow) nor exploding"

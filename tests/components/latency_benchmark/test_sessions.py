@@ -7,11 +7,11 @@ import pytest
 from components.latency_benchmark import sessions
 from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed, Sensors, Start
 from components.latency_benchmark.sessions import Place, ReferenceFailed, Session, order_of, run_session
-from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, subject
+from tests.components.latency_benchmark.scripted import REFERENCE, SETTINGS, Scripted, model
 
 FIRST = Place(attempt=1, session=1, left=2)
 NAMES = "abcdef"
-MODELS = [REFERENCE, *(subject(name) for name in NAMES)]
+MODELS = [REFERENCE, *(model(name) for name in NAMES)]
 KEYS = [model.key for model in MODELS]
 
 

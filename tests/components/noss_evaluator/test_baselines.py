@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.noss_evaluator.baselines import baseline_subject, mfcc_with_slopes, random_vectors
+from components.noss_evaluator.baselines import baseline_under_test, mfcc_with_slopes, random_vectors
 from components.noss_evaluator.clips import Sound, WindowBatch
 from components.noss_evaluator.embedding import Embeddings
 from components.noss_evaluator.settings import Baseline
@@ -14,10 +14,10 @@ def _patches(count: int = 3) -> np.ndarray:
 
 
 def _of_one_sound(name: Baseline, patches: np.ndarray) -> np.ndarray:
-    subject = baseline_subject(name, workers=2)
+    under_test = baseline_under_test(name, workers=2)
     batch = WindowBatch(patches, [Sound("x", "", len(patches))])
-    embedded = Embeddings(subject)
-    embedded.add(batch.sounds, batch.mean_by_sound(subject.networks[0](patches)))
+    embedded = Embeddings(under_test)
+    embedded.add(batch.sounds, batch.mean_by_sound(under_test.networks[0](patches)))
     return embedded.matrix[0]
 
 

@@ -16,15 +16,15 @@ from components.noss_evaluator import evaluation as evaluation_module
 from components.noss_evaluator.component import NossEvaluator
 from components.noss_evaluator.executor import Executor
 from components.noss_evaluator.fidelity import TeacherEmbeddings
+from components.noss_evaluator.models_under_test import teacher_under_test
 from components.noss_evaluator.settings import (
     Corruption,
+    Evaluates,
     NossEvaluatorSettings,
     Robustness,
     StrictProtocol,
-    Subject,
     TfmaSettings,
 )
-from components.noss_evaluator.subjects import teacher_subject
 from schemas.noss_reports import NossModelResult, NossReport, SanityCheck
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.teachers import ConcatTeacher, TeacherSpec, TfliteStage, TfliteTeacher, TrainedTeacher
@@ -101,7 +101,7 @@ def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run(
     examples: Path,
     output: Path,
-    subject: str,
+    under_test: str,
     settings: NossEvaluatorSettings = SETTINGS,
     teacher_spec: str = "",
     scratch: str = "",
@@ -110,7 +110,7 @@ def _run(
     parameters: dict[str, Any] = {
         "settings": settings.to_parameter(),
         "front_end": FrontEndSpec().to_parameter(),
-        "subject": subject,
+        "evaluates": under_test,
         "teacher_spec": teacher_spec,
         "seed": 1,
         "scratch_dir": scratch,
@@ -297,8 +297,8 @@ def test_a_reference_has_its_own_name(examples: Path, tmp_path: Path) -> None:
 def test_the_teacher_hears_windows_a_reference_hears_clips(tmp_path: Path) -> None:
     (tmp_path / "any.tflite").write_bytes(mean_tflite("wave"))
     spec = TfliteTeacher(stages=(TfliteStage(file=str(tmp_path / "any.tflite")),))
-    assert teacher_subject(spec, None, 1).hears == "waveform"
-    assert teacher_subject(spec, None, 1, "reference", "other").hears == "clip"
+    assert teacher_under_test(spec, None, 1).input_kind == "waveform"
+    assert teacher_under_test(spec, None, 1, "reference", "other").input_kind == "clip"
 
 
 def test_a_teacher_that_is_not_finite_stops_the_run(examples: Path, tmp_path: Path) -> None:
@@ -366,7 +366,7 @@ def test_construct_for_a_student() -> None:
     component = NossEvaluator(
         examples=_channel(standard_artifacts.Examples),
         settings=SETTINGS,
-        subject="student",
+        evaluates="student",
         seed=3,
         variants=_channel(schemas.TfliteVariants),
         teacher_report=_channel(schemas.NossReport),
@@ -377,30 +377,30 @@ def test_construct_for_a_student() -> None:
     assert sorted(component.inputs) == ["examples", "teacher_report", "variants"]
     properties = component.exec_properties
     assert NossEvaluatorSettings.from_parameter(properties["settings"]) == SETTINGS
-    assert (properties["subject"], properties["seed"], properties["code_digest"]) == ("student", 3, "abc")
+    assert (properties["evaluates"], properties["seed"], properties["code_digest"]) == ("student", 3, "abc")
     assert properties["scratch_dir"] == "/scratch"
 
 
 def test_construct_for_a_teacher_a_reference_and_the_baselines() -> None:
     spec = TfliteTeacher(stages=(TfliteStage(file="x.tflite"),), name="x")
     examples = _channel(standard_artifacts.Examples)
-    for subject in ("teacher", "reference"):
-        node = NossEvaluator(examples, SETTINGS, subject, 3, teacher_spec=spec)
+    for under_test in ("teacher", "reference"):
+        node = NossEvaluator(examples, SETTINGS, under_test, 3, teacher_spec=spec)
         assert node.exec_properties["teacher_spec"] == spec.to_parameter()
     assert list(NossEvaluator(examples, SETTINGS, "baselines", 3).inputs) == ["examples"]
 
 
 def test_another_front_end_has_all_measured_again_but_students_which_bring_their_own() -> None:
     examples, narrow = _channel(standard_artifacts.Examples), FrontEndSpec(mels=40)
-    given: dict[Subject, dict[str, Any]] = {
+    given: dict[Evaluates, dict[str, Any]] = {
         "student": {"variants": _channel(schemas.TfliteVariants)},
         "teacher": {"teacher_spec": _REFERENCE},
         "reference": {"teacher_spec": _REFERENCE},
         "baselines": {},
     }
-    for subject, more in given.items():
-        node = NossEvaluator(examples, SETTINGS, subject, 3, narrow, **more)
-        expected = "" if subject == "student" else narrow.to_parameter()
+    for under_test, more in given.items():
+        node = NossEvaluator(examples, SETTINGS, under_test, 3, narrow, **more)
+        expected = "" if under_test == "student" else narrow.to_parameter()
         assert node.exec_properties["front_end"] == expected
 
 
@@ -418,7 +418,7 @@ _CHANGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("subject", "decisive"),
+    ("under_test", "decisive"),
     [
         ("student", {"fidelity", "robustness", "tfma"}),
         ("teacher", {"fidelity", "robustness"}),
@@ -427,16 +427,16 @@ _CHANGES: dict[str, Any] = {
     ],
 )
 def test_a_parameter_changes_only_for_those_whose_figures_it_decides(
-    subject: Subject, decisive: set[str]
+    under_test: Evaluates, decisive: set[str]
 ) -> None:
     def parameter(settings: NossEvaluatorSettings) -> Any:
         node = NossEvaluator(
             _channel(standard_artifacts.Examples),
             settings,
-            subject,
+            under_test,
             seed=1,
-            variants=_channel(schemas.TfliteVariants) if subject == "student" else None,
-            teacher_spec=_REFERENCE if subject in ("teacher", "reference") else None,
+            variants=_channel(schemas.TfliteVariants) if under_test == "student" else None,
+            teacher_spec=_REFERENCE if under_test in ("teacher", "reference") else None,
         )
         return node.exec_properties["settings"]
 
@@ -451,22 +451,25 @@ def test_a_parameter_changes_only_for_those_whose_figures_it_decides(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"subject": "student"}, "variants go with subject 'student'"),
-        ({"subject": "baselines", "variants": schemas.TfliteVariants}, "variants go with subject 'student'"),
-        ({"subject": "teacher"}, "teacher_spec goes with subject 'teacher' or 'reference'"),
+        ({"evaluates": "student"}, "variants go with evaluates 'student'"),
         (
-            {"subject": "baselines", "teacher": schemas.TeacherModel},
-            "a teacher model goes with subject 'teacher' or 'reference' only, subject is 'baselines'",
+            {"evaluates": "baselines", "variants": schemas.TfliteVariants},
+            "variants go with evaluates 'student'",
+        ),
+        ({"evaluates": "teacher"}, "teacher_spec goes with evaluates 'teacher' or 'reference'"),
+        (
+            {"evaluates": "baselines", "teacher": schemas.TeacherModel},
+            "a teacher model goes with evaluates 'teacher' or 'reference' only, evaluates is 'baselines'",
         ),
         (
             {
-                "subject": "teacher",
+                "evaluates": "teacher",
                 "teacher_report": schemas.NossReport,
                 "teacher_spec": TfliteTeacher(stages=(TfliteStage(file="x.tflite"),)),
             },
-            "a teacher_report goes with every subject but 'teacher', which makes it",
+            "a teacher_report goes with all but evaluates 'teacher', which makes it",
         ),
-        ({"subject": "mfcc"}, "subject is 'mfcc', accepted: student, teacher, reference, baselines"),
+        ({"evaluates": "mfcc"}, "evaluates is 'mfcc', accepted: student, teacher, reference, baselines"),
     ],
 )
 def test_construct_fails(arguments: dict[str, Any], message: str) -> None:
@@ -482,7 +485,7 @@ def test_a_reference_without_a_name_and_no_baselines_are_refused() -> None:
     nameless = TfliteTeacher(stages=(TfliteStage(file="x.tflite"),))
     with pytest.raises(ValueError, match="a reference's teacher_spec needs a name"):
         NossEvaluator(examples, SETTINGS, "reference", 1, teacher_spec=nameless)
-    with pytest.raises(ValueError, match="subject 'baselines' needs at least one of"):
+    with pytest.raises(ValueError, match="evaluates 'baselines' needs at least one of"):
         NossEvaluator(examples, SETTINGS.model_copy(update={"baselines": ()}), "baselines", 1)
 
 

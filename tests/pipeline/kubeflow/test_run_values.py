@@ -102,8 +102,8 @@ def test_a_teacher_is_replaced_wherever_it_stands_and_its_files_start_at_the_roo
     config = compiled()
     text = json.dumps({"kind": "tflite", "stages": [{"file": "a.tflite"}, {"file": "/other/b.tflite"}]})
     embedder = {"settings": config.distillation.to_parameter()}
-    evaluator = {"subject": "teacher", "teacher_spec": config.distillation.teacher.to_parameter()}
-    reference = {"subject": "reference", "teacher_spec": config.distillation.teacher.to_parameter()}
+    evaluator = {"evaluates": "teacher", "teacher_spec": config.distillation.teacher.to_parameter()}
+    reference = {"evaluates": "reference", "teacher_spec": config.distillation.teacher.to_parameter()}
     values = {**ROOTS, TEACHER: text, MLFLOW_URI: "http://mlflow"}
 
     told = [

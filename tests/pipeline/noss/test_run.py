@@ -105,34 +105,34 @@ def test_a_model_that_is_not_finite_fails_with_its_name(root: Path, tmp_path: Pa
 def test_a_students_file_says_what_it_hears(student: Path) -> None:
     model = find_model(str(student), FrontEndSpec(mels=40), 15_360)
     assert (model.name, model.front_end) == ("tiny-core-float32", FrontEndSpec())
-    subject = model.load(2)
-    assert (subject.kind, subject.model, subject.variant) == ("student", "tiny", "core-float32")
-    assert subject.networks[1](np.zeros((3, 96, 64), np.float32)).shape == (3, 64)
+    under_test = model.load(2)
+    assert (under_test.kind, under_test.model, under_test.variant) == ("student", "tiny", "core-float32")
+    assert under_test.networks[1](np.zeros((3, 96, 64), np.float32)).shape == (3, 64)
 
 
 def test_a_teacher_hears_as_the_teacher_of_a_run(student: Path, tmp_path: Path) -> None:
     wave = tmp_path / "wave.tflite"
     wave.write_bytes(mean_tflite("wave"))
-    for path, hears in ((student, "log_mel"), (wave, "waveform")):
+    for path, input_kind in ((student, "log_mel"), (wave, "waveform")):
         model = find_teacher(str(path), *HEARD)
-        subject = model.load(1)
-        assert (model.name, subject.name, subject.kind) == ("teacher", "teacher", "teacher")
+        under_test = model.load(1)
+        assert (model.name, under_test.name, under_test.kind) == ("teacher", "teacher", "teacher")
         assert (model.argument, model.as_teacher) == (str(path), True)
-        assert subject.hears == hears
-        assert subject.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert under_test.input_kind == input_kind
+        assert under_test.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_bare_file_is_known_by_its_input(tmp_path: Path) -> None:
     core = tmp_path / "some core.tflite"
     core.write_bytes(mean_tflite("core"))
     model = find_model(str(core), *HEARD)
-    subject = model.load(1)
-    assert (model.name, subject.kind, subject.hears) == ("some-core", "reference", "log_mel")
-    assert subject.sha256 == hashlib.sha256(core.read_bytes()).hexdigest()
+    under_test = model.load(1)
+    assert (model.name, under_test.kind, under_test.input_kind) == ("some-core", "reference", "log_mel")
+    assert under_test.sha256 == hashlib.sha256(core.read_bytes()).hexdigest()
     wave = tmp_path / "wave.tflite"
     wave.write_bytes(mean_tflite("wave"))
     heard = find_model(str(wave), *HEARD).load(1)
-    assert (heard.model, heard.hears, heard.sha256) == (
+    assert (heard.model, heard.input_kind, heard.sha256) == (
         "wave", "clip", hashlib.sha256(wave.read_bytes()).hexdigest(),
     )  # fmt: skip
     with pytest.raises(ConfigError, match=r"maps \[1, 96, 64\] to .*patches: \(1, 96, 40\)"):
@@ -146,8 +146,8 @@ def test_a_description_is_read_and_its_files_lie_beside_it(tmp_path: Path) -> No
         "kind: tflite\nname: the chain\nlicence: MIT\nstages: [{file: chain.tflite, scale: 2.0}]\n"
     )
     model = find_model(str(page), *HEARD)
-    subject = model.load(1)
-    assert (model.name, subject.model, subject.licence) == ("the-chain", "the-chain", "MIT")
+    under_test = model.load(1)
+    assert (model.name, under_test.model, under_test.licence) == ("the-chain", "the-chain", "MIT")
     page.write_text("kind: tflite\nstages: [{file: gone.tflite}]\n")
     with pytest.raises(ConfigError, match=r"gone\.tflite does not exist"):
         find_model(str(page), *HEARD)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from components.latency_benchmark.backends.adb import AdbBackend
-from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed, Sensors, Subject
+from components.latency_benchmark.backends.base import DeviceLost, MeasurementFailed, ModelUnderTest, Sensors
 from components.latency_benchmark.settings import MeasurementSettings
 from tests.components.latency_benchmark.backends.phone import SERIAL, Phone
-from tests.components.latency_benchmark.backends.test_adb import a_subject, burst
+from tests.components.latency_benchmark.backends.test_adb import a_model, burst
 
 SETTINGS = MeasurementSettings(timeout_s=20)
 
@@ -21,8 +21,8 @@ def phone(tmp_path: Path) -> Phone:
 
 
 @pytest.fixture
-def subject(tmp_path: Path) -> Subject:
-    return a_subject(tmp_path, "student-a", b"a model")
+def model(tmp_path: Path) -> ModelUnderTest:
+    return a_model(tmp_path, "student-a", b"a model")
 
 
 def waits(phone: Phone) -> int:
@@ -30,20 +30,20 @@ def waits(phone: Phone) -> int:
 
 
 @pytest.mark.parametrize("fault", ["not found", "cut"])
-def test_an_interrupted_burst_is_repeated(phone: Phone, subject: Subject, fault: str) -> None:
+def test_an_interrupted_burst_is_repeated(phone: Phone, model: ModelUnderTest, fault: str) -> None:
     phone.is_(faults=[{"match": "--num_runs=5", "do": fault}])
     with AdbBackend("pixel6", phone.device(), SETTINGS) as backend:
-        assert burst(backend, subject).median_us == 942
+        assert burst(backend, model).median_us == 942
     assert waits(phone) == 1
     assert phone.pushed().count("benchmark_model") == 1, "what is still there is not pushed again"
     assert phone.files() == []
 
 
-def test_what_a_reboot_took_is_pushed_again(phone: Phone, subject: Subject) -> None:
+def test_what_a_reboot_took_is_pushed_again(phone: Phone, model: ModelUnderTest) -> None:
     phone.is_(faults=[{"match": "--num_runs=5", "do": "not found"}], wiped=True)
     with AdbBackend("pixel6", phone.device(), SETTINGS) as backend:
-        assert burst(backend, subject).count == 105
-    assert phone.pushed().count("benchmark_model") == phone.pushed().count(f"{subject.sha256}.tflite") == 2
+        assert burst(backend, model).count == 105
+    assert phone.pushed().count("benchmark_model") == phone.pushed().count(f"{model.sha256}.tflite") == 2
     assert phone.files() == []
 
 
@@ -55,11 +55,11 @@ def test_a_cut_at_any_command_changes_no_figure(tmp_path: Path) -> None:
     while at <= commands:
         (tmp_path / str(at)).mkdir()
         phone = Phone(tmp_path / str(at))
-        subject = a_subject(tmp_path / str(at), "student-a", b"a model")
+        model = a_model(tmp_path / str(at), "student-a", b"a model")
         phone.is_(faults=[{"at": at, "do": "cut"}])
         with AdbBackend("pixel6", phone.device(), SETTINGS) as backend:
             assert backend.machine().name == "Google Pixel 6"
-            assert backend.start(subject).init_ms == 5.757
+            assert backend.start(model).init_ms == 5.757
         if at == 0:
             commands = int((phone.folder / "counter").read_text())
         assert waits(phone) == (at > 0), f"cut at command {at}"
@@ -68,27 +68,27 @@ def test_a_cut_at_any_command_changes_no_figure(tmp_path: Path) -> None:
     assert commands > 8
 
 
-def test_a_device_that_comes_back_late_is_waited_for(phone: Phone, subject: Subject) -> None:
+def test_a_device_that_comes_back_late_is_waited_for(phone: Phone, model: ModelUnderTest) -> None:
     phone.is_(faults=[{"match": "--num_runs=5", "do": "not found"}], returns_after=2)
     with AdbBackend("pixel6", phone.device(reconnect_s=0.3), SETTINGS) as backend:
-        assert burst(backend, subject).count == 105
+        assert burst(backend, model).count == 105
     assert waits(phone) == 2
 
 
 def test_a_device_that_does_not_come_back_is_lost_for_good(
-    phone: Phone, subject: Subject, caplog: pytest.LogCaptureFixture
+    phone: Phone, model: ModelUnderTest, caplog: pytest.LogCaptureFixture
 ) -> None:
     phone.is_(faults=[{"match": "--num_runs=5", "do": "not found"}], returns_after=9)
     backend = AdbBackend("pixel6", phone.device(retries=2, reconnect_s=0.3), SETTINGS)
     with pytest.raises(DeviceLost) as lost:
-        burst(backend, subject)
+        burst(backend, model)
     assert str(lost.value) == (
         f"pixel6 was lost: error: device '{SERIAL}' not found; waited 2 times up to 0.3 s; "
         f"no device {SERIAL} is attached; adb sees nothing. Set serial to one of them, or plug it in and "
         "allow USB debugging"
     )
     asked = len(phone.asked())
-    for call in (backend.machine, backend.begin_session, lambda: burst(backend, subject)):
+    for call in (backend.machine, backend.begin_session, lambda: burst(backend, model)):
         with pytest.raises(DeviceLost, match="pixel6 was lost"):
             call()
     assert backend.sensors() == Sensors()
@@ -97,23 +97,23 @@ def test_a_device_that_does_not_come_back_is_lost_for_good(
     assert "is left on the device" in caplog.text
 
 
-def test_a_device_that_leaves_again_and_again_is_lost(phone: Phone, subject: Subject) -> None:
+def test_a_device_that_leaves_again_and_again_is_lost(phone: Phone, model: ModelUnderTest) -> None:
     phone.is_(faults=[{"match": "--num_runs=5", "do": "cut", "once": False}])
     with AdbBackend("pixel6", phone.device(retries=2), SETTINGS) as backend:
         with pytest.raises(DeviceLost, match="waited 2 times"):
-            burst(backend, subject)
+            burst(backend, model)
         assert waits(phone) == 2
         phone.comes_back()
     assert phone.files() == [], "it was there for the clean-up"
 
 
-def test_no_retries_no_waiting(phone: Phone, subject: Subject) -> None:
+def test_no_retries_no_waiting(phone: Phone, model: ModelUnderTest) -> None:
     phone.is_(faults=[{"match": "--num_runs=5", "do": "offline"}])
     with (
         AdbBackend("pixel6", phone.device(retries=0), SETTINGS) as backend,
         pytest.raises(DeviceLost, match="error: device offline; no retries are set"),
     ):
-        burst(backend, subject)
+        burst(backend, model)
     assert waits(phone) == 0
 
 
@@ -212,8 +212,8 @@ def test_a_folder_that_cannot_be_made(phone: Phone) -> None:
     assert phone.files() == ["tinytrill"], "not ours"
 
 
-def test_a_full_disk_fails_one_model(phone: Phone, subject: Subject, tmp_path: Path) -> None:
-    big = a_subject(tmp_path, "big", b"a much bigger model")
+def test_a_full_disk_fails_one_model(phone: Phone, model: ModelUnderTest, tmp_path: Path) -> None:
+    big = a_model(tmp_path, "big", b"a much bigger model")
     phone.is_(faults=[{"match": f"{big.sha256}.tflite", "do": "full", "once": False}])
     with AdbBackend("pixel6", phone.device(), SETTINGS) as backend:
         backend.begin_session()
@@ -226,7 +226,7 @@ def test_a_full_disk_fails_one_model(phone: Phone, subject: Subject, tmp_path: P
         )
         assert "No space left on device" in str(failed.value)
         assert not any(big.sha256 in name for name in phone.files()), "the half that arrived is removed"
-        assert burst(backend, subject).count == 105, "the other model is measured"
+        assert burst(backend, model).count == 105, "the other model is measured"
     assert phone.files() == []
 
 
@@ -239,37 +239,39 @@ def test_a_full_disk_at_the_tool_loses_the_device(phone: Phone) -> None:
         backend.machine()
 
 
-def test_a_file_that_arrives_damaged_is_not_measured(phone: Phone, subject: Subject) -> None:
+def test_a_file_that_arrives_damaged_is_not_measured(phone: Phone, model: ModelUnderTest) -> None:
     with AdbBackend("pixel6", phone.device(), SETTINGS) as backend:
         backend.begin_session()
         asked = int((phone.folder / "counter").read_text())
         phone.is_(faults=[{"at": asked + 1, "do": "damage"}])
         with pytest.raises(MeasurementFailed, match=r"student-a.tflite has other bytes on the device"):
-            burst(backend, subject)
-        assert not any(subject.sha256 in name for name in phone.files())
-        assert burst(backend, subject).count == 105
+            burst(backend, model)
+        assert not any(model.sha256 in name for name in phone.files())
+        assert burst(backend, model).count == 105
 
 
 @pytest.mark.parametrize(
     ("signal", "reason"),
     [(9, "was killed, mostly for want of memory"), (11, "crashed"), (6, "aborted")],
 )
-def test_a_killed_process_fails_one_model(phone: Phone, subject: Subject, signal: int, reason: str) -> None:
+def test_a_killed_process_fails_one_model(
+    phone: Phone, model: ModelUnderTest, signal: int, reason: str
+) -> None:
     with AdbBackend("pixel6", phone.device(), SETTINGS) as backend:
         backend.begin_session()
         (phone.folder / "signal").write_text(str(signal))
         with pytest.raises(
             MeasurementFailed, match=f"student-a/core-float32 on pixel6: benchmark_model {reason}"
         ):
-            burst(backend, subject)
+            burst(backend, model)
         (phone.folder / "signal").unlink()
-        assert burst(backend, subject).count == 105
+        assert burst(backend, model).count == 105
     assert waits(phone) == 0, "the device was there all the time"
 
 
 @pytest.mark.parametrize("old_android", [False, True])
 def test_a_model_that_fails_is_told_in_the_tools_words(
-    phone: Phone, subject: Subject, old_android: bool
+    phone: Phone, model: ModelUnderTest, old_android: bool
 ) -> None:
     phone.is_(old_android=old_android)
     phone.says("run.txt", "run_2024_gpu_failed.txt")
@@ -278,12 +280,12 @@ def test_a_model_that_fails_is_told_in_the_tools_words(
         with pytest.raises(
             MeasurementFailed, match=r"failed \(1\): .*Failed to apply GPU delegate"
         ) as failed:
-            backend.start(subject)
+            backend.start(model)
         assert not isinstance(failed.value, DeviceLost)
 
 
 @pytest.mark.parametrize("call", ["start", "time", "profile"])
-def test_figures_of_another_delegate_are_no_figures(phone: Phone, subject: Subject, call: str) -> None:
+def test_figures_of_another_delegate_are_no_figures(phone: Phone, model: ModelUnderTest, call: str) -> None:
     for run in ("run.txt", "profile_run.txt"):
         phone.says(run, "run_2024_xnnpack_unused.txt")
     with (
@@ -291,34 +293,34 @@ def test_figures_of_another_delegate_are_no_figures(phone: Phone, subject: Subje
         pytest.raises(MeasurementFailed, match="will not be executed by the delegate"),
     ):
         if call == "start":
-            backend.start(subject)
+            backend.start(model)
         elif call == "time":
-            burst(backend, subject)
+            burst(backend, model)
         else:
-            backend.profile(subject, 20)
+            backend.profile(model, 20)
 
 
-def test_output_that_cannot_be_read_is_a_failure(phone: Phone, subject: Subject) -> None:
+def test_output_that_cannot_be_read_is_a_failure(phone: Phone, model: ModelUnderTest) -> None:
     phone.says("run.txt", "run_2024_cut_short.txt")
     with (
         AdbBackend("pixel6", phone.device(), SETTINGS) as backend,
         pytest.raises(MeasurementFailed, match=r"student-a/core-float32 on pixel6: .*printed no timings"),
     ):
-        burst(backend, subject)
+        burst(backend, model)
 
 
-def test_a_model_that_hangs_is_stopped_on_both_sides(phone: Phone, subject: Subject) -> None:
+def test_a_model_that_hangs_is_stopped_on_both_sides(phone: Phone, model: ModelUnderTest) -> None:
     with AdbBackend("pixel6", phone.device(), MeasurementSettings(timeout_s=2)) as backend:
         backend.begin_session()
         phone.is_(faults=[{"match": "--num_runs=5", "do": "hang"}])
         with pytest.raises(MeasurementFailed, match="did not end within 2 s and was stopped") as failed:
-            burst(backend, subject)
+            burst(backend, model)
         assert not isinstance(failed.value, DeviceLost)
         assert len(phone.killed()) == 1 and phone.killed()[0].startswith("-9 -f [r]un-")
-        assert burst(backend, subject).count == 105
+        assert burst(backend, model).count == 105
 
 
-def test_a_device_that_hangs_all_over_is_lost(phone: Phone, subject: Subject) -> None:
+def test_a_device_that_hangs_all_over_is_lost(phone: Phone, model: ModelUnderTest) -> None:
     phone.is_(faults=[{"match": "getprop", "do": "hang", "once": False}])
     with (
         AdbBackend("pixel6", phone.device(retries=1), MeasurementSettings(timeout_s=1)) as backend,
@@ -329,11 +331,11 @@ def test_a_device_that_hangs_all_over_is_lost(phone: Phone, subject: Subject) ->
         backend.machine()
 
 
-def test_unauthorized_in_the_middle(phone: Phone, subject: Subject) -> None:
+def test_unauthorized_in_the_middle(phone: Phone, model: ModelUnderTest) -> None:
     """Android asks again when the key was revoked: until somebody answers, waiting does not help."""
     phone.is_(faults=[{"match": "--num_runs=5", "do": "unauthorized"}], returns_after=9)
     with (
         AdbBackend("pixel6", phone.device(retries=1, reconnect_s=0.3), SETTINGS) as backend,
         pytest.raises(DeviceLost, match="pixel6 was lost: "),
     ):
-        burst(backend, subject)
+        burst(backend, model)

@@ -13,7 +13,7 @@ import pytest
 
 from components.common.modeling import flatbuffer
 from components.latency_benchmark.backends import host, open_backend, worker_process
-from components.latency_benchmark.backends.base import Burst, DeviceLost, MeasurementFailed, Subject
+from components.latency_benchmark.backends.base import Burst, DeviceLost, MeasurementFailed, ModelUnderTest
 from components.latency_benchmark.backends.host import HostBackend
 from components.latency_benchmark.reference import write_reference
 from components.latency_benchmark.settings import MeasurementSettings
@@ -24,7 +24,7 @@ PINS = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this sys
 
 
 @pytest.fixture
-def subject(tmp_path: Path) -> Subject:
+def model(tmp_path: Path) -> ModelUnderTest:
     return write_reference(tmp_path, tmp_path, seed=0)
 
 
@@ -49,34 +49,32 @@ def backend(settings: MeasurementSettings = SETTINGS, **device: Any) -> HostBack
     return HostBackend("laptop", HostDevice(**device), settings)
 
 
-def time(opened: HostBackend, subject: Subject, runs: int = 2, keep_loaded: bool = True) -> Burst:
-    return opened.time(
-        subject, warmup_runs=1, warmup_seconds=0, runs=runs, seconds=0, keep_loaded=keep_loaded
-    )
+def time(opened: HostBackend, model: ModelUnderTest, runs: int = 2, keep_loaded: bool = True) -> Burst:
+    return opened.time(model, warmup_runs=1, warmup_seconds=0, runs=runs, seconds=0, keep_loaded=keep_loaded)
 
 
-def test_warm_runs_and_cold_start(subject: Subject) -> None:
+def test_warm_runs_and_cold_start(model: ModelUnderTest) -> None:
     with open_backend("laptop", HostDevice(), SETTINGS) as opened:
         opened.begin_session()
-        start = opened.start(subject)
+        start = opened.start(model)
         assert min(start.init_ms, start.first_ms) > 0
         assert start.peak_mib is None or start.peak_mib > 0
         assert isinstance(opened, HostBackend)
         for keep in (True, False):
-            burst = time(opened, subject, runs=7, keep_loaded=keep)
+            burst = time(opened, model, runs=7, keep_loaded=keep)
             assert burst.count == len(burst.samples_us) == 7
             assert burst.min_us > 0
 
 
-def test_what_the_worker_is_asked_and_what_it_answers(subject: Subject, script: Any) -> None:
+def test_what_the_worker_is_asked_and_what_it_answers(model: ModelUnderTest, script: Any) -> None:
     script(
         "request = json.loads(line)\n"
         'second_ns = 2500 + request["runs"] + 1000 * request["keep"]\n'
         'print(json.dumps({"samples_ns": [1500, second_ns]}), flush=True)\n'
     )
     with backend() as opened:
-        assert time(opened, subject, runs=20, keep_loaded=True).samples_us == (1.5, 3.52)
-        assert time(opened, subject, runs=30, keep_loaded=False).samples_us == (1.5, 2.53)
+        assert time(opened, model, runs=20, keep_loaded=True).samples_us == (1.5, 3.52)
+        assert time(opened, model, runs=30, keep_loaded=False).samples_us == (1.5, 2.53)
 
 
 def test_a_machine_says_what_was_found(caplog: pytest.LogCaptureFixture) -> None:
@@ -89,16 +87,16 @@ def test_a_machine_says_what_was_found(caplog: pytest.LogCaptureFixture) -> None
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_without_the_delegate(subject: Subject, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_the_delegate(model: ModelUnderTest, caplog: pytest.LogCaptureFixture) -> None:
     with backend(delegate="none") as opened:
         assert opened.machine().delegate == "none"
-        opened.start(subject)
-        assert time(opened, subject).count == 2
+        opened.start(model)
+        assert time(opened, model).count == 2
     assert "XNNPACK" not in caplog.text
 
 
 def test_a_delegate_that_takes_nothing_is_told(
-    subject: Subject, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    model: ModelUnderTest, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A worker that is asked for XNNPACK and goes without, as a runtime that was built so does.
     request = HostBackend._request
@@ -109,9 +107,9 @@ def test_a_delegate_that_takes_nothing_is_told(
     )
     with backend() as opened:
         assert opened.machine().delegate == "none, although XNNPACK was requested"
-        opened.start(subject)
+        opened.start(model)
     assert "XNNPACK was requested, but delegates nothing of the reference model" in caplog.text
-    assert f"{subject.key}: XNNPACK delegates none of its operators" in caplog.text
+    assert f"{model.key}: XNNPACK delegates none of its operators" in caplog.text
 
 
 def test_threads_that_are_there_are_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
@@ -162,18 +160,18 @@ def test_a_core_that_is_not_there() -> None:
         open_backend("laptop", HostDevice(cores=(4096,)), SETTINGS)
 
 
-def test_each_session_has_its_own_process(subject: Subject) -> None:
+def test_each_session_has_its_own_process(model: ModelUnderTest) -> None:
     with backend() as opened:
         opened.begin_session()
         first = opened._serving().process_id
-        time(opened, subject)
+        time(opened, model)
         assert opened._serving().process_id == first
         opened.begin_session()
         assert opened._serving().process_id != first
 
 
 def test_the_environment_of_the_process_is_clean(
-    subject: Subject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    model: ModelUnderTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in [name for name in os.environ if name.startswith(worker_process.TELLING)]:
         monkeypatch.delenv(name)  # what libraries of other tests have set
@@ -201,25 +199,25 @@ def test_what_the_environment_keeps(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_crash_names_the_model_the_signal_and_the_last_words(
-    subject: Subject, script: Any, monkeypatch: pytest.MonkeyPatch
+    model: ModelUnderTest, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_worker = host.WORKER
     script("print('kernel says no', file=sys.stderr, flush=True)\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     with backend() as opened:
         with pytest.raises(MeasurementFailed) as failed:
-            time(opened, subject)
+            time(opened, model)
         assert not isinstance(failed.value, DeviceLost)
         assert str(failed.value) == (
-            f"{subject.key} crashed the timing process: signal SIGSEGV; kernel says no"
+            f"{model.key} crashed the timing process: signal SIGSEGV; kernel says no"
         )
         monkeypatch.setattr(host, "WORKER", true_worker)
-        assert time(opened, subject).count == 2, "a new process serves on"
+        assert time(opened, model).count == 2, "a new process serves on"
 
 
-def test_an_exit_is_no_answer(subject: Subject, script: Any) -> None:
+def test_an_exit_is_no_answer(model: ModelUnderTest, script: Any) -> None:
     script("sys.exit(3)\n")
     with backend() as opened, pytest.raises(MeasurementFailed, match="exit code 3; nothing on"):
-        opened.start(subject)
+        opened.start(model)
 
 
 def hanging(opened: HostBackend, timeout_s: float) -> None:
@@ -230,24 +228,24 @@ def hanging(opened: HostBackend, timeout_s: float) -> None:
 
 
 def test_a_model_that_hangs_fails_and_the_next_has_another_process(
-    subject: Subject, script: Any, monkeypatch: pytest.MonkeyPatch
+    model: ModelUnderTest, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_worker = host.WORKER
     script("time.sleep(600)\n")
     with backend() as opened:
         hanging(opened, timeout_s=0.2)
         with pytest.raises(MeasurementFailed, match=r"did not answer within 0\.2 s"):
-            time(opened, subject)
+            time(opened, model)
         monkeypatch.setattr(host, "WORKER", true_worker)
-        assert time(opened, subject).count == 2
+        assert time(opened, model).count == 2
 
 
-def test_the_wait_is_longer_by_what_the_request_takes(subject: Subject, script: Any) -> None:
+def test_the_wait_is_longer_by_what_the_request_takes(model: ModelUnderTest, script: Any) -> None:
     script("time.sleep(600)\n")
     with backend() as opened:
         hanging(opened, timeout_s=0.2)
         with pytest.raises(MeasurementFailed, match=r"did not answer within 0\.5 s"):
-            opened.time(subject, warmup_runs=1, warmup_seconds=0.1, runs=1, seconds=0.2, keep_loaded=True)
+            opened.time(model, warmup_runs=1, warmup_seconds=0.1, runs=1, seconds=0.2, keep_loaded=True)
 
 
 def test_a_process_that_does_not_come_up_is_a_device_lost(
@@ -263,15 +261,15 @@ def test_a_process_that_does_not_come_up_is_a_device_lost(
         opened.machine()
 
 
-def test_an_unreadable_file_is_an_answer_not_a_crash(subject: Subject) -> None:
-    subject.path.write_bytes(b"not a model")
+def test_an_unreadable_file_is_an_answer_not_a_crash(model: ModelUnderTest) -> None:
+    model.path.write_bytes(b"not a model")
     with backend() as opened:
-        for ask in (time, lambda opened, subject: opened.profile(subject, 3)):
-            with pytest.raises(MeasurementFailed, match=f"{subject.key} does not run"):
-                ask(opened, subject)
+        for ask in (time, lambda opened, model: opened.profile(model, 3)):
+            with pytest.raises(MeasurementFailed, match=f"{model.key} does not run"):
+                ask(opened, model)
 
 
-def test_no_process_is_left_behind(subject: Subject) -> None:
+def test_no_process_is_left_behind(model: ModelUnderTest) -> None:
     with backend() as opened:
         opened.machine()
         process = opened._serving()._process
@@ -284,22 +282,22 @@ def test_the_worker_needs_no_tensorflow() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_a_profile_without_delegate_names_each_operator_of_the_file(subject: Subject) -> None:
+def test_a_profile_without_delegate_names_each_operator_of_the_file(model: ModelUnderTest) -> None:
     with backend(delegate="none") as opened:
-        operators = opened.profile(subject, 8)
+        operators = opened.profile(model, 8)
     assert sum(one.share for one in operators) == pytest.approx(1)
     assert [one.mean_us for one in operators] == sorted((one.mean_us for one in operators), reverse=True)
     counted: dict[str, int] = {}
     for one in operators:
         counted[one.operator] = counted.get(one.operator, 0) + one.count
-    assert counted == flatbuffer.operators(flatbuffer.parse(subject.path.read_bytes()))
+    assert counted == flatbuffer.operators(flatbuffer.parse(model.path.read_bytes()))
     dense = next(one for one in operators if one.operator == "FULLY_CONNECTED")
     assert dense.name == "embedding"
 
 
-def test_a_profile_looks_inside_xnnpack(subject: Subject) -> None:
+def test_a_profile_looks_inside_xnnpack(model: ModelUnderTest) -> None:
     with backend() as opened:
-        operators = opened.profile(subject, 8)
+        operators = opened.profile(model, 8)
     assert sum(one.share for one in operators) == pytest.approx(1)
     kinds = {one.operator.split()[0] for one in operators}
     assert {"Convolution", "Fully"} <= kinds
@@ -308,28 +306,28 @@ def test_a_profile_looks_inside_xnnpack(subject: Subject) -> None:
 
 
 def test_operators_that_do_not_add_up_are_told(
-    subject: Subject, script: Any, caplog: pytest.LogCaptureFixture
+    model: ModelUnderTest, script: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     script(
         'print(\'{"plain_us": [100, 100], "operators": [{"operator": "ADD", "name": "sum;a",'
         ' "delegated": false, "elapsed_us": [60, 60]}]}\', flush=True)\n'
     )
     with backend() as opened:
-        operators = opened.profile(subject, 2)
+        operators = opened.profile(model, 2)
     assert [(one.name, one.mean_us, one.share) for one in operators] == [("sum", 60, 1)]
-    assert f"{subject.key}: its operators take 60 us of an invocation's 100 us (60 %)" in caplog.text
+    assert f"{model.key}: its operators take 60 us of an invocation's 100 us (60 %)" in caplog.text
 
 
-def test_a_runtime_without_profiler_tells_nothing(subject: Subject, script: Any) -> None:
+def test_a_runtime_without_profiler_tells_nothing(model: ModelUnderTest, script: Any) -> None:
     script("print('{}', flush=True)\n")
     with backend() as opened:
-        assert opened.profile(subject, 2) == []
+        assert opened.profile(model, 2) == []
 
 
-def test_an_input_of_another_size_is_not_profiled(subject: Subject) -> None:
-    np.save(subject.input_path, np.zeros((1, 96, 65), np.float32))
+def test_an_input_of_another_size_is_not_profiled(model: ModelUnderTest) -> None:
+    np.save(model.input_path, np.zeros((1, 96, 65), np.float32))
     with (
         backend() as opened,
         pytest.raises(MeasurementFailed, match="the input takes 24576 bytes, not 24960"),
     ):
-        opened.profile(subject, 2)
+        opened.profile(model, 2)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.latency_benchmark.backends import open_backend
-from components.latency_benchmark.backends.base import Burst, DeviceLost, MeasurementFailed, Subject
+from components.latency_benchmark.backends.base import Burst, DeviceLost, MeasurementFailed, ModelUnderTest
 from components.latency_benchmark.samples import SampleRecord, write_samples
 from components.latency_benchmark.settings import MeasurementSettings
 from schemas.devices import ReplayDevice
@@ -24,19 +24,19 @@ SETTINGS = MeasurementSettings(sessions=3, rounds=4)
 SESSIONS, ROUNDS = (1, 2, 3, 4), (1, 2, 3, 4)
 
 
-def subject(candidate_id: str = "small", sha256: str = "5" * 64) -> Subject:
-    return Subject(candidate_id, "core-int8", "core", Path("x.tflite"), Path("x.npy"), sha256, 9, 0.96)
+def model(candidate_id: str = "small", sha256: str = "5" * 64) -> ModelUnderTest:
+    return ModelUnderTest(candidate_id, "core-int8", "core", Path("x.tflite"), Path("x.npy"), sha256, 9, 0.96)
 
 
-REFERENCE = Subject("reference", "net", None, Path("r.tflite"), Path("r.npy"), "f" * 64, 7, 0.0)
+REFERENCE = ModelUnderTest("reference", "net", None, Path("r.tflite"), Path("r.npy"), "f" * 64, 7, 0.0)
 
 
-def taken_us(model: Subject, session: int, round_number: int) -> float:
+def taken_us(model: ModelUnderTest, session: int, round_number: int) -> float:
     """A time that tells where it belongs."""
     return 1000.0 * (model.input is None) + 10 * session + round_number
 
 
-def measurement(of: Subject, init_ms: float) -> LatencyMeasurement:
+def measurement(of: ModelUnderTest, init_ms: float) -> LatencyMeasurement:
     return LatencyMeasurement(
         candidate_id=of.candidate_id,
         variant=of.variant,
@@ -62,7 +62,7 @@ def measurement(of: Subject, init_ms: float) -> LatencyMeasurement:
     )
 
 
-def records(model: Subject, sessions: tuple[int, ...] = SESSIONS) -> list[SampleRecord]:
+def records(model: ModelUnderTest, sessions: tuple[int, ...] = SESSIONS) -> list[SampleRecord]:
     """Three sessions of a first attempt, one of a second."""
     return [
         SampleRecord(
@@ -97,7 +97,7 @@ def record(folder: Path, change: Change = lambda report: report) -> Path:
         sessions=3,
         rounds=4,
         reference=measurement(REFERENCE, init_ms=5),
-        measurements=[measurement(subject(), init_ms=6)],
+        measurements=[measurement(model(), init_ms=6)],
         conditions=[
             SessionConditions(
                 attempt=1,
@@ -112,7 +112,7 @@ def record(folder: Path, change: Change = lambda report: report) -> Path:
         ],
     )
     change(report).save(folder)
-    write_samples(folder, [*records(REFERENCE), *records(subject())])
+    write_samples(folder, [*records(REFERENCE), *records(model())])
     return folder
 
 
@@ -120,7 +120,7 @@ def opened(folder: Path, settings: MeasurementSettings = SETTINGS, ambient: str 
     return open_backend("old-pixel", ReplayDevice(report=str(folder), ambient=ambient), settings)
 
 
-def median_us(backend: Any, model: Subject) -> float:
+def median_us(backend: Any, model: ModelUnderTest) -> float:
     burst: Burst = backend.time(model, warmup_runs=1, warmup_seconds=0, runs=1, seconds=0, keep_loaded=True)
     return burst.typical_us
 
@@ -141,25 +141,25 @@ def test_bursts_come_by_session_and_round_whatever_the_order_of_models(tmp_path:
         for session in SESSIONS:
             backend.begin_session()
             for number in ROUNDS:
-                pair = (REFERENCE, subject()) if number % 2 else (subject(), REFERENCE)
-                for model in pair:
-                    assert median_us(backend, model) == taken_us(model, session, number)
+                pair = (REFERENCE, model()) if number % 2 else (model(), REFERENCE)
+                for one in pair:
+                    assert median_us(backend, one) == taken_us(one, session, number)
 
 
 def test_starts_and_operators_are_the_recorded_ones(tmp_path: Path) -> None:
     with opened(record(tmp_path)) as backend:
         backend.begin_session()
-        assert [backend.start(model).init_ms for model in (REFERENCE, subject())] == [5, 6]
-        start = backend.start(subject())
+        assert [backend.start(model).init_ms for model in (REFERENCE, model())] == [5, 6]
+        start = backend.start(model())
         assert (start.first_ms, start.peak_mib) == (2, None)
-        assert [one.operator for one in backend.profile(subject(), 20)] == ["FULLY_CONNECTED"]
+        assert [one.operator for one in backend.profile(model(), 20)] == ["FULLY_CONNECTED"]
 
 
 def test_a_model_is_known_by_its_file_and_not_by_its_name(tmp_path: Path) -> None:
     with opened(record(tmp_path)) as backend:
         backend.begin_session()
-        assert median_us(backend, subject("renamed")) == taken_us(subject(), 1, 1)
-        changed = subject(sha256="6" * 64)
+        assert median_us(backend, model("renamed")) == taken_us(model(), 1, 1)
+        changed = model(sha256="6" * 64)
         for ask in (backend.start, lambda one: median_us(backend, one), lambda one: backend.profile(one, 1)):
             with pytest.raises(MeasurementFailed, match=f"no recorded measurement of sha256 {'6' * 64}"):
                 ask(changed)
@@ -167,13 +167,13 @@ def test_a_model_is_known_by_its_file_and_not_by_its_name(tmp_path: Path) -> Non
 
 def test_copies_of_a_file_have_their_own_times(tmp_path: Path) -> None:
     folder = record(tmp_path)
-    copy = subject("copy")
+    copy = model("copy")
     other = [replace(one, burst=Burst.of_samples([7.0])) for one in records(copy)]
-    write_samples(folder, [*records(REFERENCE), *records(subject()), *other])
+    write_samples(folder, [*records(REFERENCE), *records(model()), *other])
     with opened(folder) as backend:
         backend.begin_session()
         assert median_us(backend, copy) == 7
-        assert median_us(backend, subject()) == taken_us(subject(), 1, 1)
+        assert median_us(backend, model()) == taken_us(model(), 1, 1)
 
 
 def test_sensors_before_and_after_a_session(tmp_path: Path) -> None:
@@ -191,13 +191,13 @@ def test_sensors_before_and_after_a_session(tmp_path: Path) -> None:
 
 def test_a_session_that_a_model_was_not_in(tmp_path: Path) -> None:
     folder = record(tmp_path)
-    write_samples(folder, [*records(REFERENCE), *records(subject(), sessions=(1, 2, 3))])
+    write_samples(folder, [*records(REFERENCE), *records(model(), sessions=(1, 2, 3))])
     with opened(folder) as backend:
         for _ in SESSIONS:
             backend.begin_session()
         assert median_us(backend, REFERENCE) == taken_us(REFERENCE, 4, 1)
         with pytest.raises(MeasurementFailed, match="in session 4, round 1") as failed:
-            median_us(backend, subject())
+            median_us(backend, model())
         assert not isinstance(failed.value, DeviceLost)
 
 

@@ -82,7 +82,7 @@ def write_folder(
             f"NossEvaluator.{name}",
             {"variants": [variants[name]], "examples": [tasks["examples"]]},
             {"report": ("schemas.NossReport", folders[f"noss_{number}"])},
-            {"subject": "student"},
+            {"evaluates": "student"},
         )["report"]
     latency = [
         writer.step(

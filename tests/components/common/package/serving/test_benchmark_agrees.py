@@ -13,7 +13,7 @@ import soxr
 
 from components.noss_evaluator.embedding import embed
 from components.noss_evaluator.features import ClipFeatures
-from components.noss_evaluator.subjects import student_subject
+from components.noss_evaluator.models_under_test import student_under_test
 from schemas.records import NossClip
 from schemas.tensors import VariantInput
 from tests.components.common.package.serving.conftest import HOP, SPEC, PushedFolder, sound
@@ -36,10 +36,10 @@ def clips() -> list[NossClip]:
 
 def judged(path: Path, kind: VariantInput, clips: Sequence[NossClip]) -> Array:
     """The benchmark's embeddings of the clips."""
-    subject = student_subject(
+    under_test = student_under_test(
         path, "student", f"{kind}-float32", kind, hashlib.sha256(path.read_bytes()).hexdigest(), workers=2
     )
-    (found,) = embed(ClipFeatures(lambda: clips, SPEC, HOP, batch_windows=4), [subject], workers=2)
+    (found,) = embed(ClipFeatures(lambda: clips, SPEC, HOP, batch_windows=4), [under_test], workers=2)
     return found.matrix
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.latency_benchmark.backends.base import Subject
+from components.latency_benchmark.backends.base import ModelUnderTest
 from components.latency_benchmark.sounds import write_input
 from schemas.settings import UnreadableReport
 from schemas.students import FrontEndSpec
@@ -18,7 +18,7 @@ from schemas.tflite_reports import TfliteReport, TfliteVariant
 class Found:
     """Files that can be timed, and the reasons for those that cannot."""
 
-    subjects: list[Subject] = field(default_factory=list)
+    models: list[ModelUnderTest] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
 
 
@@ -50,8 +50,8 @@ def find(variant_uris: Sequence[str], folder: Path, seed: int) -> Found:
             path = Path(uri) / variant.file
             try:
                 check_file(path, variant)
-                found.subjects.append(
-                    Subject(
+                found.models.append(
+                    ModelUnderTest(
                         candidate_id=report.candidate_id,
                         variant=variant.name,
                         input=variant.input,

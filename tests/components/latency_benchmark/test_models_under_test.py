@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from components.latency_benchmark import subjects
+from components.latency_benchmark import models_under_test
 from schemas.students import FrontEndSpec
 from schemas.tflite_reports import TfliteReport
 from tests.components.latency_benchmark.conftest import write_variants
 
 
-def test_subjects_say_what_they_hear(tmp_path: Path) -> None:
+def test_models_say_what_they_hear(tmp_path: Path) -> None:
     uri = write_variants(tmp_path / "v", "student", {"wave-int8": b"wave", "core-int8": b"core file"})
-    found = subjects.find([uri], tmp_path, seed=0)
-    wave, core = found.subjects
+    found = models_under_test.find([uri], tmp_path, seed=0)
+    wave, core = found.models
     assert (wave.key, wave.input, wave.input_path.name) == ("student/wave-int8", "wave", "input-1x15600.npy")
     assert (core.key, core.input, core.input_path.name) == ("student/core-int8", "core", "input-1x96x64.npy")
     assert (wave.bytes, core.bytes) == (4, 9)
@@ -23,8 +23,8 @@ def test_subjects_say_what_they_hear(tmp_path: Path) -> None:
 
 def test_windows_lie_side_by_side() -> None:
     """TRILLsson's patch of 195 frames stands for 1.95 s; at 8 kHz a hop of 160 samples lasts 20 ms."""
-    assert subjects.new_sound_seconds(FrontEndSpec(frames=195)) == 1.95
-    assert subjects.new_sound_seconds(FrontEndSpec(sample_rate=8_000, upper_hz=4000)) == 1.92
+    assert models_under_test.new_sound_seconds(FrontEndSpec(frames=195)) == 1.95
+    assert models_under_test.new_sound_seconds(FrontEndSpec(sample_rate=8_000, upper_hz=4000)) == 1.92
 
 
 def test_what_cannot_be_timed_has_a_reason(tmp_path: Path) -> None:
@@ -36,9 +36,9 @@ def test_what_cannot_be_timed_has_a_reason(tmp_path: Path) -> None:
     (tmp_path / "v" / "changed.tflite").write_bytes(b"other")
     (tmp_path / "v" / "gone.tflite").unlink()
 
-    found = subjects.find([uri], tmp_path, seed=0)
+    found = models_under_test.find([uri], tmp_path, seed=0)
 
-    assert [one.variant for one in found.subjects] == ["good"]
+    assert [one.variant for one in found.models] == ["good"]
     assert sorted(found.failures) == ["student/changed", "student/gone"]
     assert "its report says" in found.failures["student/changed"]
     assert "gone.tflite" in found.failures["student/gone"]
@@ -47,12 +47,12 @@ def test_what_cannot_be_timed_has_a_reason(tmp_path: Path) -> None:
 def test_two_candidates_of_one_name_are_an_error(tmp_path: Path) -> None:
     uris = [write_variants(tmp_path / name, "same", {"core-float32": b"x"}) for name in "ab"]
     with pytest.raises(ValueError, match="candidate same is in"):
-        subjects.find(uris, tmp_path, seed=0)
+        models_under_test.find(uris, tmp_path, seed=0)
 
 
 def test_a_candidate_whose_report_cannot_be_read_costs_its_own_files(tmp_path: Path) -> None:
     good, bad = (write_variants(tmp_path / name, name, {"core-float32": b"x"}) for name in ("good", "bad"))
     (tmp_path / "bad" / TfliteReport.FILE).write_text('{"candidate_id": "bad", "varia')
-    found = subjects.find([bad, good], tmp_path, seed=0)
-    assert [one.candidate_id for one in found.subjects] == ["good"]
+    found = models_under_test.find([bad, good], tmp_path, seed=0)
+    assert [one.candidate_id for one in found.models] == ["good"]
     assert "bad/variants.json is not a valid tflite report" in found.failures["candidate 1"]

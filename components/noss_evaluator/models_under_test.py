@@ -19,7 +19,7 @@ from schemas.tflite_reports import TfliteReport
 
 Vectors = np.ndarray[Any, Any]
 Network = Callable[[Vectors], Vectors]
-Hears = Literal["waveform", "log_mel", "clip"]
+InputKind = Literal["waveform", "log_mel", "clip"]
 TEACHER = "teacher"
 
 
@@ -28,7 +28,7 @@ def _unchanged(vectors: Vectors) -> Vectors:
 
 
 @dataclass(frozen=True)
-class EvaluationSubject:
+class ModelUnderTest:
     """Something that turns windows of sound into vectors.
 
     Attributes:
@@ -47,7 +47,7 @@ class EvaluationSubject:
     kind: ModelKind
     variant: str
     sha256: str
-    hears: Hears | Literal["digest"]
+    input_kind: InputKind | Literal["digest"]
     networks: tuple[Network, ...]
     finish: Network = _unchanged
     licence: str = ""
@@ -58,10 +58,10 @@ class EvaluationSubject:
         return self.variant or self.model
 
 
-def student_subjects(folder: str, report: TfliteReport, workers: int) -> list[EvaluationSubject]:
+def students_under_test(folder: str, report: TfliteReport, workers: int) -> list[ModelUnderTest]:
     """The accepted variants of a student, each run by LiteRT from the very file that may ship."""
     return [
-        student_subject(
+        student_under_test(
             Path(folder) / variant.file,
             report.candidate_id,
             variant.name,
@@ -73,9 +73,9 @@ def student_subjects(folder: str, report: TfliteReport, workers: int) -> list[Ev
     ]
 
 
-def student_subject(
+def student_under_test(
     path: Path, candidate_id: str, variant: str, input: VariantInput, sha256: str, workers: int
-) -> EvaluationSubject:
+) -> ModelUnderTest:
     """One variant of a student.
 
     Raises:
@@ -85,19 +85,19 @@ def student_subject(
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:
         raise ValueError(f"{path} has sha256 {digest}, its report says {sha256}")
-    return EvaluationSubject(
+    return ModelUnderTest(
         model=candidate_id,
         kind="student",
         variant=variant,
         sha256=digest,
-        hears="waveform" if input == "wave" else "log_mel",
+        input_kind="waveform" if input == "wave" else "log_mel",
         networks=tflite_networks(content, workers),
     )
 
 
-def teacher_subject(
+def teacher_under_test(
     spec: TeacherSpec, trained_uri: str | None, workers: int, kind: ModelKind = "teacher", name: str = TEACHER
-) -> EvaluationSubject:
+) -> ModelUnderTest:
     """The teacher, or a reference that is described as one, loaded once a worker.
 
     The teacher hears the windows that its students learn on. A reference hears whole clips, as its authors
@@ -106,12 +106,12 @@ def teacher_subject(
     from components.common.modeling.teachers import load_teacher
 
     teachers = [load_teacher(spec, trained_uri) for _ in range(workers)]
-    return EvaluationSubject(
+    return ModelUnderTest(
         model=name,
         kind=kind,
         variant="",
         sha256=teachers[0].digest,
-        hears="waveform" if kind == "teacher" else "clip",
+        input_kind="waveform" if kind == "teacher" else "clip",
         networks=tuple(teacher.embed for teacher in teachers),
         licence=licence_of(spec),
     )

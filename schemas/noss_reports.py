@@ -21,7 +21,7 @@ SliceInterval = Literal["jackknife", "bootstrap", "wilson"]
 class ProbeRun(Report):
     """One probe: fitted on train, chosen on validation, asked about test once."""
 
-    seed: int = Field(description="Of the draw of splits; 0: the splits as they are given.")
+    seed: int = Field(description="Split seed; 0: the splits as they are given.")
     fold: str = Field(description="Which part was the test split; empty: the given one.")
     probe: ProbeKind = Field(description="Chosen on validation.")
     parameter: float = Field(description="C (linear), shrinkage (lda), neighbours (knn).")
@@ -99,7 +99,7 @@ class Fidelity(Report):
 
 
 class RobustnessResult(Report):
-    """What is left when the test clips are corrupted; the probes have heard clean sound only."""
+    """What is left when the test clips are corrupted; the probes were trained on clean sound only."""
 
     condition: str = Field(description="As in 'noise 10 dB' or 'opus 16 kbit/s'.")
     mean: float = Field(description="Mean score over the tasks.")

@@ -136,7 +136,7 @@ class TfliteStage(Settings):
 
 
 class TfliteTeacher(_Windowed):
-    """A chain of TFLite files: the first hears the waveform in [-1, 1], each other the one before."""
+    """A chain of TFLite files: the first takes the waveform in [-1, 1], each other the one before."""
 
     kind: Literal["tflite"] = Field("tflite", description="One TFLite file or a chain of them.")
     stages: tuple[TfliteStage, ...] = Field(min_length=1, description="The files in order.")
@@ -205,7 +205,7 @@ SingleTeacher = Annotated[
 
 
 class ConcatTeacher(_Named):
-    """Several teachers that hear the same sound; their vectors are laid end to end."""
+    """Several teachers of the same sound; their vectors are laid end to end."""
 
     kind: Literal["concat"] = Field("concat", description="Several teachers, concatenated.")
     teachers: tuple[SingleTeacher, ...] = Field(min_length=1, description="The teachers in order.")

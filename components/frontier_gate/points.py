@@ -248,7 +248,7 @@ def _refused_latency(
       latency: The report of it.
       name: Of the point.
       unsound: Why nothing in the report can be believed; empty if it can.
-      heard_seconds: Sound that one invocation of the file hears anew.
+      heard_seconds: New sound that one invocation of the file takes.
     """
     if timed is None:
         reason = latency.failures.get(name) or latency.failure

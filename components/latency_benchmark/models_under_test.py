@@ -82,6 +82,6 @@ def new_sound_seconds(front_end: FrontEndSpec) -> float:
     """Sound that one invocation stands for when windows lie side by side: 0.96 s by default.
 
     A window is a little longer, as its last frame reaches beyond its hop (0.975 s): that much of the sound
-    is heard by two invocations. A core file hears the same patch of frames.
+    is covered by two invocations. A core file takes the same patch of frames.
     """
     return front_end.frames * front_end.hop_samples / front_end.sample_rate

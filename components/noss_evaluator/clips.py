@@ -69,7 +69,7 @@ class Sound:
 
 @dataclass(frozen=True)
 class WindowBatch:
-    """What networks hear of several whole sounds.
+    """What networks are given of several whole sounds.
 
     Attributes:
       inputs: float32 ``(n, samples)`` in [-1, 1), or log-mel patches ``(n, frames, mels)``.

@@ -23,7 +23,7 @@ class NossEvaluator(Component):
       settings: How to embed, probe and report; what the evaluated models do not need is left out.
       evaluates: What is evaluated.
       seed: Of the bootstrap.
-      front_end: What all but students hear through; these bring their own.
+      front_end: The log-mel front end of all but students; these bring their own.
       variants: The student's TFLite variants; only for ``evaluates="student"``.
       teacher: The trained teacher, where the specification asks for one.
       teacher_spec: The teacher, or the reference under its own name.

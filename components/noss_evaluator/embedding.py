@@ -59,7 +59,7 @@ def embed(
 ) -> list[Embeddings]:
     """Embeds every sound with every model.
 
-    Sounds are read once for all who hear waveforms and once for all who hear log-mels.
+    Sounds are read once for all that take waveforms and once for all that take log-mels.
 
     Args:
       clip_features: The sounds; complete afterwards.

@@ -46,7 +46,7 @@ class Benchmark:
     Attributes:
       examples: Uri of the Examples artifact.
       settings: How to embed, probe and report.
-      seed: Of the draws and of the bootstrap.
+      seed: Of the splits and of the bootstrap.
       scratch: Folder where log-mels are kept for other models; empty: they are not kept.
       code: Digest of the benchmark's code.
     """
@@ -111,7 +111,7 @@ def evaluate(
     teacher_report: str = "",
     check: bool = False,
 ) -> NossReport:
-    """Evaluates models that hear through one front end, and writes everything about them.
+    """Evaluates models of one front end, and writes everything about them.
 
     Args:
       benchmark: What is asked.

@@ -52,7 +52,7 @@ class Executor(TaskExecutor[NossEvaluator]):
 
 
 def _models_under_test(task: NossEvaluator) -> tuple[list[ModelUnderTest], FrontEndSpec]:
-    """The models to evaluate and the front end they hear through."""
+    """The models to evaluate and their front end."""
     settings = task.settings
     front_end = task.front_end or FrontEndSpec()
     if task.variants:

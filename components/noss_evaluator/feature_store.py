@@ -1,7 +1,7 @@
 """Log-mel patches of all sounds, computed once for all who share front end, hop and examples.
 
 The first node computes them, the others map the file; beside it stands where in the shards the samples
-are, so that who hears waveforms maps these. The file is written by ordinary writes and mapped only
+are, so that whoever takes waveforms maps these. The file is written by ordinary writes and mapped only
 when it is complete: on a full disk a write fails with an error that can be answered, where storing into a
 map would kill the process.
 """
@@ -39,7 +39,7 @@ class FeatureStore:
       patches: float32 ``(windows, frames, mels)``, mapped.
       sounds: The distinct sounds, in the order of their windows.
       entries: Who uses which sound.
-      places: Where the sounds' samples are; empty if they are nowhere as they were heard.
+      places: Where the sounds' samples are; empty if they are nowhere as they were used.
       examples: Uri of the Examples artifact that the places are in.
     """
 

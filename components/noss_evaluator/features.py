@@ -1,4 +1,4 @@
-"""What models hear: the windows of all sounds, as waveforms or as log-mel patches."""
+"""What models are given: the windows of all sounds, as waveforms or as log-mel patches."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class TeacherEmbeddings:
         """The rows of the given sounds.
 
         Raises:
-          ValueError: If the teacher has not heard one of them.
+          ValueError: If the teacher's answer to one of them is missing.
         """
         rows = {digest: row for row, digest in enumerate(self.digests)}
         absent = [sound.clip_id for sound in sounds if sound.digest not in rows]

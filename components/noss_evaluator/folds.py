@@ -1,10 +1,10 @@
-"""Which clips train, choose and test: the parts of a task, one for each draw and fold.
+"""Which clips train, choose and test: the parts of a task, one for each split seed and fold.
 
 Three ways, by what the task has:
 
 - folds of its own (``record.split.rule`` 'folds'): each is test once, another one validation;
-- known speakers, but too few of them in test: folds of speakers over all clips, drawn anew in each draw;
-- else test as it is given, and in further draws train and validation drawn anew from both together.
+- known speakers, but too few of them in test: folds of speakers over all clips, others for each split seed;
+- else test as it is given; for further split seeds train and validation are drawn anew from both together.
 
 What belongs together stays on one side: the clips of a speaker, and clips of the same sound.
 """
@@ -36,7 +36,7 @@ class Part:
     """What one probe sees.
 
     Attributes:
-      seed: Number of the draw; 0: the splits as they are given.
+      seed: The split seed; 0: the splits as they are given.
       fold: Which fold is test; empty: the given test split.
       train: To be fitted on.
       validation: To choose by.
@@ -51,22 +51,26 @@ class Part:
 
 
 def parts_of(task: NossTask, strict: StrictProtocol, seed: int) -> list[Part]:
-    """All distinct parts of a task, draw by draw; in each draw a clip is tested once at most.
+    """All distinct parts of a task by split seed; for each seed a clip is tested once at most.
 
     Raises:
       ValueError: If a part's train has a single class, or its validation no clip.
     """
     if task.ingested.record.split.rule == "folds":
-        parts = [part for draw in range(strict.seeds) for part in _own_folds(task, draw)]
+        parts = [part for split_seed in range(strict.seeds) for part in _own_folds(task, split_seed)]
     elif _needs_speaker_folds(task, strict):
-        parts = [part for draw in range(strict.seeds) for part in _speaker_folds(task, strict, seed, draw)]
+        parts = [
+            part
+            for split_seed in range(strict.seeds)
+            for part in _speaker_folds(task, strict, seed, split_seed)
+        ]
     else:
-        parts = [_given(task, seed, draw) for draw in range(strict.seeds)]
+        parts = [_given(task, seed, split_seed) for split_seed in range(strict.seeds)]
     parts = _distinct([_without_shared_sounds(task, part) for part in parts])
     for part in parts:
         if not part.validation or len({clip.label for clip in part.train}) < 2:
             raise ValueError(
-                f"task {task.name!r}, draw {part.seed}, fold {part.fold!r}: {len(part.train)} clips of "
+                f"task {task.name!r}, split seed {part.seed}, fold {part.fold!r}: {len(part.train)} clips of "
                 f"{len({clip.label for clip in part.train})} classes in train and {len(part.validation)} in "
                 "validation; a probe needs two classes and a clip to choose by"
             )
@@ -74,7 +78,7 @@ def parts_of(task: NossTask, strict: StrictProtocol, seed: int) -> list[Part]:
 
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
-    """Without those that test and choose by the clips of an earlier one: of few speakers draws repeat."""
+    """Without those that test and choose by the clips of an earlier one: of few speakers splits repeat."""
     seen: set[tuple[frozenset[str], ...]] = set()
     kept = []
     for part in parts:
@@ -98,8 +102,8 @@ def speaker_is_asked(task: NossTask) -> bool:
     return task.ingested.record.speaker == "label" or one_to_one
 
 
-def _own_folds(task: NossTask, draw: int) -> Iterator[Part]:
-    """Each of the source's folds as test; validation is the one ``draw + 1`` further on, round in a ring.
+def _own_folds(task: NossTask, split_seed: int) -> Iterator[Part]:
+    """Each of the source's folds as test; validation lies ``split_seed + 1`` further on, in a ring.
 
     Folds are kept whole: clips of one recording may lie in one fold and must not be told apart.
     """
@@ -109,11 +113,11 @@ def _own_folds(task: NossTask, draw: int) -> Iterator[Part]:
             f"task {task.name!r} is split by folds, its clips are of {folds}; each clip needs one, of three "
             "or more"
         )
-    step = 1 + draw % (len(folds) - 1)
+    step = 1 + split_seed % (len(folds) - 1)
     for index, fold in enumerate(folds):
         held_out = folds[(index + step) % len(folds)]
         yield Part(
-            draw,
+            split_seed,
             fold,
             train=tuple(clip for clip in task.clips if clip.group not in (fold, held_out)),
             validation=tuple(clip for clip in task.clips if clip.group == held_out),
@@ -131,9 +135,9 @@ def _needs_speaker_folds(task: NossTask, strict: StrictProtocol) -> bool:
     return True
 
 
-def _speaker_folds(task: NossTask, strict: StrictProtocol, seed: int, draw: int) -> Iterator[Part]:
+def _speaker_folds(task: NossTask, strict: StrictProtocol, seed: int, split_seed: int) -> Iterator[Part]:
     """Folds of speakers over all clips; validation is of other speakers again."""
-    generator = np.random.default_rng([_number(task, seed), draw])
+    generator = np.random.default_rng([_number(task, seed), split_seed])
     labels, groups = class_indices(task.classes, task.clips), _groups(task.clips, by_speaker=True)
     count = min(strict.speaker_folds, int(groups.max()) + 1)
     fold_of = groups if count == int(groups.max()) + 1 else np.full(len(groups), count - 1)
@@ -149,7 +153,7 @@ def _speaker_folds(task: NossTask, strict: StrictProtocol, seed: int, draw: int)
         chosen = np.zeros(len(groups), np.bool_)
         chosen[rest[_draw(labels[rest], groups[rest], share, generator)]] = True
         yield Part(
-            draw,
+            split_seed,
             str(fold),
             train=_clips(task, (fold_of != fold) & ~chosen),
             validation=_clips(task, chosen),
@@ -157,12 +161,12 @@ def _speaker_folds(task: NossTask, strict: StrictProtocol, seed: int, draw: int)
         )
 
 
-def _given(task: NossTask, seed: int, draw: int) -> Part:
-    """The splits as they are given; in a draw above 0, train and validation are drawn anew from both."""
+def _given(task: NossTask, seed: int, split_seed: int) -> Part:
+    """The splits as they are given; for a seed above 0, train and validation are drawn anew from both."""
     splits = task.splits
     train, validation = splits["train"], splits["validation"]
-    if draw:
-        generator = np.random.default_rng([_number(task, seed), draw])
+    if split_seed:
+        generator = np.random.default_rng([_number(task, seed), split_seed])
         both = tuple(sorted(train + validation, key=lambda clip: clip.clip_id))
         labels, share = class_indices(task.classes, both), len(validation) / len(both)
         groups = _groups(both, by_speaker=not speaker_is_asked(task))
@@ -171,7 +175,7 @@ def _given(task: NossTask, seed: int, draw: int) -> Part:
         drawn = set(_draw(labels, groups, share, generator).tolist())
         train = tuple(clip for index, clip in enumerate(both) if index not in drawn)
         validation = tuple(clip for index, clip in enumerate(both) if index in drawn)
-    return Part(draw, "", train, validation, splits["test"])
+    return Part(split_seed, "", train, validation, splits["test"])
 
 
 def _groups(clips: Sequence[Entry], by_speaker: bool) -> Indices:
@@ -201,7 +205,7 @@ def _draw(labels: Indices, groups: Indices, share: float, generator: np.random.G
       labels: Index of each clip's label, ``(n,)``.
       groups: Index of each clip's group, ``(n,)``.
       share: Of the clips, above 0 and below 1.
-      generator: Source of the draws.
+      generator: Source of random numbers.
     """
     _, labels = np.unique(labels, return_inverse=True)
     _, first, groups = np.unique(groups, return_index=True, return_inverse=True)
@@ -260,7 +264,7 @@ def _without_shared_sounds(task: NossTask, part: Part) -> Part:
     lost = len(part.train) + len(part.validation) - len(train) - len(validation)
     if lost:
         _LOG.warning(
-            "%s, draw %d, fold %r: %d clips are left out, their sound is also tested or chosen by",
+            "%s, split seed %d, fold %r: %d clips are left out, their sound is also tested or chosen by",
             task.name, part.seed, part.fold, lost,
         )  # fmt: skip
     return replace(part, train=train, validation=validation)

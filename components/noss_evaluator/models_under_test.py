@@ -36,7 +36,7 @@ class ModelUnderTest:
       kind: What it is.
       variant: Variant of a student; empty otherwise.
       sha256: Of the file (of several files: over all of them); empty for a baseline.
-      hears: Whether the networks take windows ``(n, samples)``, their log-mels ``(n, frames, mels)``, whole
+      input_kind: Networks take windows ``(n, samples)``, their log-mels ``(n, frames, mels)``, whole
         sounds of one length ``(n, samples)``, or merely the sounds' digests ``(n,)``.
       networks: One a worker; each returns one vector an input, ``(n, dim)``.
       finish: What makes clip embeddings of vectors that were averaged over a clip's windows.
@@ -100,8 +100,8 @@ def teacher_under_test(
 ) -> ModelUnderTest:
     """The teacher, or a reference that is described as one, loaded once a worker.
 
-    The teacher hears the windows that its students learn on. A reference hears whole clips, as its authors
-    would let it: it cuts them into windows of its own, if it has any.
+    The teacher is given the windows that its students learn on. A reference is given whole clips, as
+    its authors would let it: it cuts them into windows of its own, if it has any.
     """
     from components.common.modeling.teachers import load_teacher
 

@@ -1,4 +1,4 @@
-"""What is left when test clips are corrupted: the probes have heard clean sound only."""
+"""What is left when test clips are corrupted: the probes were trained on clean sound only."""
 
 from __future__ import annotations
 

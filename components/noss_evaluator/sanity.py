@@ -2,7 +2,7 @@
 
 Two models that know nothing go through the whole strict protocol, draws and folds included:
 
-- a random embedding: numbers drawn for each sound, whatever is to be heard in it;
+- a random embedding: numbers drawn for each sound, whatever the sound is;
 - shuffled labels: log-mel statistics, with the labels of all clips of a task permuted. Test labels are
   permuted too: clips of a speaker resemble each other and share labels, so that against true labels even
   an honest probe is now and then far from chance, by accident.

@@ -54,9 +54,9 @@ class StrictProtocol(Settings):
     seeds: int = Field(
         3,
         ge=1,
-        description="Draws of the splits. The first takes them as they are given; each other draws train "
-        "and validation again from both together, speakers kept apart. Where speaker folds are made, each "
-        "draws its own.",
+        description="Split seeds: how often the splits are made. The first keeps them as they are given; "
+        "each other one divides train and validation anew, speakers kept apart. Where speaker folds are "
+        "made, each seed makes its own.",
     )
     min_test_speakers: int = Field(
         6,

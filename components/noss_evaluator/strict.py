@@ -1,6 +1,6 @@
 """The protocol that decides: the probe is chosen on validation, and test is read once.
 
-Several draws and folds (:mod:`folds`) each give a run; a task's value is the mean of its runs.
+Several split seeds and folds (:mod:`folds`) each give a run; a task's value is the mean of its runs.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def evaluate_task(
       task: The task.
       embeddings: float32 ``(sounds, dim)`` of all sounds.
       settings: Probes, seeds, folds and resamples.
-      seed: Of the draws of splits and of the bootstrap.
+      seed: Of the splits and of the bootstrap.
 
     Raises:
       ValueError: If the metric is not defined on the test clips, as AUC where they have one class.

@@ -68,7 +68,7 @@ class FittedRun:
 
     Attributes:
       task: The task.
-      run: Which draw and fold, and what came out.
+      run: Which split seed and fold, and what came out.
       probe: The chosen probe, fitted on train.
       tested: The test clips of this run.
     """

@@ -2,7 +2,7 @@
 
 The parts are the splits, and of a task that is measured by its own folds these, since each is test once.
 
-A probe that has heard the test clip, or its speaker where the task is about something else, measures
+A probe that was trained on the test clip, or its speaker where the task is about something else, measures
 memory. So leaks stop the run instead of being mended, but where a record says otherwise of sounds that a
 published data set has twice.
 """

@@ -1,4 +1,4 @@
-"""One step of a distillation: what is heard, the loss, the gradients, the two optimisers."""
+"""One step of a distillation: what is fed, the loss, the gradients, the two optimisers."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Distiller:
         return self._judged
 
     def patches(self, log_mel: tf.Tensor) -> tf.Tensor:
-        """What validation hears of windows: ``(windows, frames, mels)``, or all their patches."""
+        """What validation is given of windows: ``(windows, frames, mels)``, or all their patches."""
         if self._settings.longer_windows == "patches":
             return augment.fold_patches(log_mel, self._frames)
         return augment.middle_crop(log_mel, self._frames)
@@ -177,7 +177,7 @@ class Distiller:
         return loss
 
     def _heard(self, log_mel: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Patches as the student hears them in training, and what its level head should say of windows."""
+        """Patches as the student is given them in training, and what its level head should say of windows."""
         fold = tf.random.experimental.stateless_fold_in
         settings = self._settings
         if settings.longer_windows == "crop":

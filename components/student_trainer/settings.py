@@ -88,8 +88,8 @@ class LevelChange(Settings):
 class BatchAugmentation(Settings):
     """Changes of the log-mels in each step.
 
-    The targets are kept: the student learns to give the teacher's answer to the unchanged window. Where the
-    teacher shall hear the change too, ``distillation.augment`` makes windows with targets of their own.
+    The targets are kept: the student learns to give the teacher's answer to the unchanged window. Where
+    the targets shall belong to the changed sound, ``distillation.augment`` makes windows with their own.
     """
 
     spec_time: Masks = Field(default_factory=Masks, description="SpecAugment: stripes of frames.")

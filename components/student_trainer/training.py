@@ -49,7 +49,7 @@ class Training:
 
     Attributes:
       spec: The candidate.
-      front_end: What it hears through.
+      front_end: Its log-mel front end.
       settings: Of the training.
       target_info: What the targets are.
       train: Windows to learn from.

@@ -1,6 +1,6 @@
 """Distillation windows as arrays: log-mels computed once, read from a memory map.
 
-All candidates of a run hear the same windows through the same front end, so the first one computes the
+All candidates of a run learn on the same windows through the same front end, so the first one computes the
 log-mels, the others wait and map its files, in other pods too. The map is paged by the system: a set larger
 than memory works.
 

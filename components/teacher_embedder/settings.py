@@ -62,7 +62,7 @@ class Gain(_Operation):
 
 
 class AugmentSettings(Settings):
-    """Extra windows of the train split; the teacher hears them as the student will."""
+    """Extra windows of the train split; the teacher is given the same sound as the student."""
 
     copies: float = Field(
         0.0, ge=0, le=100, description="Extra windows for each window, may be a fraction; 0: none."

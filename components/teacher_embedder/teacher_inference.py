@@ -23,7 +23,7 @@ _FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows with what is to be heard for their targets.
+    """Windows with the sound that their targets are computed from.
 
     Attributes:
       windows: In their order.
@@ -77,14 +77,14 @@ class SharedTeacher:
 
 
 def own_batches(windows: Iterator[Window], size: int) -> Iterator[Batch]:
-    """Local matching: the teacher hears what the student hears."""
+    """Local matching: the teacher is given what the student is given."""
     while chosen := list(islice(windows, size)):
         sounds = to_float(np.stack([window.audio for window in chosen]))
         yield Batch(chosen, [sounds], [(0, row) for row in range(len(chosen))])
 
 
 def clip_batches(windows: Iterable[Window], size: int) -> Iterator[Batch]:
-    """Global matching: the teacher hears each whole clip once, clips of one length together.
+    """Global matching: the teacher takes each whole clip once, clips of one length together.
 
     Args:
       windows: Those of a clip one after the other.

@@ -16,7 +16,7 @@ class TeacherTrainer(Component):
     Attributes:
       examples: Clip records with the splits train and eval.
       settings: The network and how it is trained.
-      front_end: What it hears through.
+      front_end: Its log-mel front end.
       seed: Of initialisation, order and pairs.
       code_digest: Fingerprint of the code, so that changed code is not answered from the cache.
       model: The teacher.

@@ -33,7 +33,7 @@ def front_end_file(spec: FrontEndSpec, form: FrontEndForm) -> bytes:
 class MatrixLogMel:
     """Log-mel frames by matrix products over the bins that mel bands use.
 
-    A Hann window is symmetric about its middle. Seen from there, the real part of the spectrum hears only
+    A Hann window is symmetric about its middle. From there, the real part of the spectrum depends only on
     the even half of a frame (what is the same on both sides), the imaginary part only the odd half; which
     halves both matrices. Their phase differs from the usual transform's, their magnitude does not. Windows
     are folded into the matrices, which are computed in float64.

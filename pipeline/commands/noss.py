@@ -18,7 +18,7 @@ _NOSS_RUN_HELP = """\
 Measures models on the tasks without the pipeline, by the protocol and the code that a run uses, and puts
 them side by side. The same command again does only what is missing or has changed. A model is
 
-  a .tflite file (of a student: variants.json or model.json beside it say what it hears), an .onnx file,
+  a .tflite file (of a student: variants.json or model.json beside it say what it takes), an .onnx file,
   a folder with a SavedModel, a Hugging Face checkpoint or what a run pushed, hf:<organisation>/<name>,
   an https handle of TensorFlow Hub, a .yaml file that describes a teacher, or logmel, mfcc or random.
 

@@ -19,7 +19,7 @@ class NamedModelEvaluator(Component):
       as_teacher: Whether the others are compared with it: 1 or 0.
       model_digest: Of what it is and of its files, for the cache.
       settings: How it is measured.
-      front_end: What it hears through, if it does not bring its own.
+      front_end: Its log-mel front end, if it does not bring its own.
       seed: Of the draws and of the bootstrap.
       teacher_report: Of the teacher that it is compared with; none: it is not.
       scratch_dir: Folder where log-mels are kept for other models.

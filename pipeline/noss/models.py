@@ -58,7 +58,7 @@ class NamedModel:
     Attributes:
       name: Name of its folder.
       load: Loads it, once for each of so many workers.
-      front_end: What it hears through.
+      front_end: Its log-mel front end.
       hop_samples: Samples between windows.
       digest: Of what it is and of its files, for the cache.
       argument: What names it, wherever one stands.
@@ -81,7 +81,7 @@ def find_model(
 
     Args:
       argument: See :data:`ACCEPTED`.
-      front_end: What it hears through, where it does not bring its own.
+      front_end: Its log-mel front end, where it does not bring its own.
       hop_samples: Samples between windows, likewise.
       option: What the argument was given to, for the message.
 
@@ -98,7 +98,7 @@ def find_model(
 
 
 def find_teacher(argument: str, front_end: FrontEndSpec, hop_samples: int) -> NamedModel:
-    """The same for the model that the others are compared with: it hears as a run's teacher does.
+    """The same for the model that the others are compared with: it is given what a run's teacher is given.
 
     Raises:
       ConfigError: As :func:`find_model` does.

@@ -40,7 +40,7 @@ _CONTAINERS = (
     "ogg,tta,voc,w64,wav,webm,wv,3gp"
 )
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-# These say of every packet when it is heard, so a clip far within them is jumped to.
+# These say of every packet when it is played, so a clip far within them is jumped to.
 _SEEKABLE = frozenset({"mov", "matroska"})
 _FAR_SECONDS = 60.0
 _JUMP_BEFORE_SECONDS = 2.0
@@ -360,7 +360,7 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
 def _heard_at(frame: Any, stream: Any, rate: int) -> int:
     """Which sample of the sound a frame begins with, as the container says."""
     if frame.pts is None or not frame.time_base:
-        raise AudioError(Reason.UNDECODABLE, "FFmpeg: a packet in the middle does not say when it is heard")
+        raise AudioError(Reason.UNDECODABLE, "FFmpeg: a packet in the middle does not say when it is played")
     return round(float((frame.pts - (stream.start_time or 0)) * frame.time_base) * rate)
 
 

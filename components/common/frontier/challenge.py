@@ -63,7 +63,7 @@ def as_incumbent(
         fault or challenger.measure.incomparable(champion.standing, gate.axes) or misplaced(own, gate.axes)
     )
     if not reason and other.input != own.input:
-        reason = f"it hears {_INPUTS[other.input]}, {own.point_id} {_INPUTS[own.input]}"
+        reason = f"it takes {_INPUTS[other.input]}, {own.point_id} {_INPUTS[own.input]}"
     return Incumbent(champion, champion.standing, reason, reason)
 
 

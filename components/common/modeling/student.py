@@ -39,7 +39,7 @@ def build_deployed(spec: StudentSpec, front_end: FrontEndSpec, rank: int) -> Stu
 
     Args:
       spec: What it is made of.
-      front_end: What it hears through.
+      front_end: Its log-mel front end.
       rank: Of its bottleneck's factors; 0 for a full matrix.
     """
     features, moments = _features(spec, front_end, batch_norm_momentum=0.95)

@@ -136,7 +136,7 @@ def _budgets(
         if budget.real_time_factor is not None:
             words = f"budget: real-time factor ({name}) at most {budget.real_time_factor:g}"
             found.append((("rtf",), Line(budget.real_time_factor, words, "budget")))
-            # A factor is a time only where all files hear as much.
+            # A factor is a time only where all files take as much sound.
             if device.window_ms is not None:
                 ms = budget.real_time_factor * device.window_ms
                 found.append(((LATENCY, name), Line(ms, words, "budget")))

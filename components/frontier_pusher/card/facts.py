@@ -135,7 +135,7 @@ def limits(description: ModelDescription) -> Iterator[str]:
     if not quality.robustness:
         yield "Its robustness to noise, reverberation and codecs was not measured."
     yield (
-        f"It hears {description.front_end.lower_hz:g} to {description.front_end.upper_hz:g} Hz of {rate} Hz "
+        f"It uses {description.front_end.lower_hz:g} to {description.front_end.upper_hz:g} Hz of {rate} Hz "
         "sound, in windows of fixed length, one at a time."
     )
     if not any(blessing.machine.is_device for blessing in description.blessings):

@@ -30,7 +30,7 @@ class ModelUnderTest:
     Attributes:
       candidate_id: The candidate it was made of.
       variant: Name of the variant.
-      input: What it hears; None for the reference model.
+      input: What it takes; None for the reference model.
       path: The ``.tflite`` file.
       input_path: ``.npy`` file with the value of its one input.
       sha256: Of the file.

@@ -160,7 +160,7 @@ def arguments(
     Args:
       graph: The model's file on the device.
       run: What to do.
-      value: What the model hears; None: what the tool draws at random.
+      value: The model's input; None: what the tool draws at random.
       threads: Of the interpreter.
       delegate: Who computes.
       options: Further options, as configured.

@@ -28,7 +28,7 @@ def objection(client: Any, name: str, person: Person, wanted: Promotion | None, 
     Args:
       client: MLflow's.
       name: Of the registered model.
-      person: Who hears what is amiss.
+      person: Who is told what is amiss.
       wanted: What the present command is to promote; None: it is a rollback.
       state: Of the ledger, whose last entry is not settled.
 

@@ -40,7 +40,7 @@ class Person(Protocol):
     """Who wants the champion to change."""
 
     def tell(self, words: str) -> None:
-        """Hears what was found amiss with ledger and aliases."""
+        """Takes what was found amiss with ledger and aliases."""
 
     def agrees(self, proposal: Proposal) -> bool:
         """Sees everything; whether to go on."""

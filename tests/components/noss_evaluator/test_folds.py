@@ -117,11 +117,11 @@ def test_few_test_speakers_make_speaker_folds() -> None:
     task = make_task(_few_speakers(), speaker="known")
     parts = parts_of(task, strict, seed=1)
     assert [(part.seed, part.fold) for part in parts] == [(s, str(f)) for s in range(3) for f in range(3)]
-    for draw in range(3):
-        of_draw = [part for part in parts if part.seed == draw]
-        tested = [clip.clip_id for part in of_draw for clip in part.test]
+    for split_seed in range(3):
+        of_seed = [part for part in parts if part.seed == split_seed]
+        tested = [clip.clip_id for part in of_seed for clip in part.test]
         assert len(tested) == len(set(tested)) == 140
-        for part in of_draw:
+        for part in of_seed:
             assert _is_apart(part, lambda clip: clip.speaker_id)
             assert len(part.train) + len(part.validation) + len(part.test) == 140
             # A third of 140 clips is 47, a fifth of the rest 19; whole speakers have 8 to 20 clips.
@@ -236,7 +236,7 @@ def test_the_same_sound_is_never_on_both_sides(caplog: pytest.LogCaptureFixture)
         assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
         assert len(part.test) == 40
     assert (len(parts[0].train), len(parts[0].validation)) == (78, 19)
-    assert "x, draw 0, fold '': 3 clips are left out" in caplog.text
+    assert "x, split seed 0, fold '': 3 clips are left out" in caplog.text
 
 
 def test_speakers_who_share_a_sound_stay_together() -> None:
@@ -258,7 +258,7 @@ def test_a_train_split_of_a_single_class_is_refused() -> None:
         dataclasses.replace(clip, group=groups[clip.label])
         for clip in _entries(MANY, label=lambda split, i: "abc"[i % 3])
     ]
-    with pytest.raises(ValueError, match="'x', draw 0, fold '1': 45 clips of 1 classes in train"):
+    with pytest.raises(ValueError, match="'x', split seed 0, fold '1': 45 clips of 1 classes in train"):
         parts_of(make_task(clips, split=SplitRule(rule="folds")), STRICT, seed=1)
 
 

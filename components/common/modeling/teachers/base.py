@@ -35,7 +35,7 @@ class Teacher(ABC):
     Attributes:
       description: The teacher in words.
       digest: sha256 over the files it was read from.
-      window_samples: Samples it hears at once; 0 if it takes any length.
+      window_samples: Samples it takes at once; 0 if it takes any length.
       hop_samples: Samples between windows when the sound is longer.
       normalise: Whether each window is brought to mean 0 and deviation 1 before it is padded.
     """

@@ -11,7 +11,7 @@ from components.common.modeling.teachers.base import Array, Teacher
 
 
 class ConcatenatedTeacher(Teacher):
-    """Teachers that hear the same sound, each with its own windows."""
+    """Teachers of the same sound, each with its own windows."""
 
     def __init__(self, teachers: Sequence[Teacher], name: str = "") -> None:
         """Puts teachers side by side.

@@ -21,7 +21,7 @@ from schemas.teachers import SlidingWindows, TfliteStage, TfliteTeacher
 
 
 class LiteRtChain(Teacher):
-    """The first file hears the waveform, each other one what the file before gave.
+    """The first file takes the waveform, each other one what the file before gave.
 
     A file whose shape is free is asked about the whole batch at once, a file of one fixed shape about
     one item after the other.

@@ -176,7 +176,7 @@ class Wav2Vec2Encoder:
 
         Args:
           waveforms: float32 ``(batch, samples)``, at least ``config.shortest`` samples.
-          layers: Indices from 0, which is what the first layer hears, to the number of layers.
+          layers: Indices from 0, which is the first layer's input, to the number of layers.
 
         Returns:
           One ``(batch, frames, hidden size)`` for each index. No layer above the highest is computed.
@@ -214,7 +214,7 @@ class Wav2Vec2Encoder:
         return self._dense(features, "feature_projection.projection")
 
     def _positions(self, x: tf.Tensor) -> tf.Tensor:
-        """The convolutional positional embedding; an even kernel hears one frame less after than before."""
+        """The convolutional positional embedding; an even kernel covers one frame less after than before."""
         half, odd = divmod(self.config.num_conv_pos_embeddings, 2)
         padded = tf.pad(x, ((0, 0), (half, half - 1 + odd), (0, 0)))
         convolved = tf.nn.conv1d(padded, self._weights[f"{_POSITIONS}.weight"], 1, "VALID")

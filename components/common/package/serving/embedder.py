@@ -309,7 +309,7 @@ def cut_windows(clip: Floats, window: int, hop: int) -> Floats:
 
 
 class FrontEnd:
-    """What a student hears of a window; the log-mels are for files that leave the front end out."""
+    """What a student is given of a window; the log-mels are for files that leave the front end out."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self._spec = spec

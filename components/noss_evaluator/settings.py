@@ -140,7 +140,7 @@ class NossEvaluatorSettings(Settings):
         (), description="Tasks that are measured and shown, and do not enter the mean that decides."
     )
     min_deciding_clips: int = Field(
-        100, ge=1, description="A task of fewer evaluates clips is shown only, unless all tasks are so small."
+        100, ge=1, description="A task of fewer tested clips is shown only, unless all tasks are so small."
     )
     saturated_at: float = Field(
         0.97,

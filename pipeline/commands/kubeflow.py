@@ -47,9 +47,7 @@ environment:
                              goes before --experiment
   KF_PIPELINES_UI_ENDPOINT   address of the web pages, if it is not the host's
   KF_PIPELINES_TOKEN         a bearer token, or
-  KF_PIPELINES_SA_TOKEN_PATH a file with one, read anew for each request (service account), or
-  KF_PIPELINES_DEX_USERNAME, KF_PIPELINES_DEX_PASSWORD
-                             a user of Dex; KF_PIPELINES_DEX_AUTH_TYPE is local or ldap
+  KF_PIPELINES_SA_TOKEN_PATH a file with one, read anew for each request (service account)
   KF_PIPELINES_SSL_CA_CERT   file of the certificate authority that the server's certificate is of
 """
 _EXIT_CODES = """\
@@ -280,14 +278,19 @@ def _package(options: argparse.Namespace) -> Package:
 
 def _wait(options: argparse.Namespace, server: PipelinesServer, run_id: str) -> RunState | int:
     """Waits until a run is over; an exit code if it is not."""
+    from datetime import datetime
+
     from pipeline.kubeflow.faults import KubeflowFault, NotFound, Refused
     from pipeline.kubeflow.follow import StillRunning, follow
-    from pipeline.kubeflow.run_text import Lines
 
     stream = sys.stderr if getattr(options, "json", False) else sys.stdout
     again = f"the run continues; to look at it: {_again(options, run_id)} --wait"
+
+    def tell(line: str) -> None:
+        say(plain(f"{datetime.now():%H:%M:%S} {line}"), stream)
+
     try:
-        return follow(server, run_id, Lines(lambda line: say(plain(line), stream)), options.timeout)
+        return follow(lambda: server.run(run_id), tell, options.timeout)
     except StillRunning as fault:
         say(f"{fault}: {again}", sys.stderr)
         return _TIME_OVER

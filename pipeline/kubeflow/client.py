@@ -1,37 +1,44 @@
 """Speaking to a Kubeflow Pipelines server: submitting a run and asking about it.
 
 The work is done by the KFP SDK's own client. What it does beside that is kept from it: it reads a context
-file in the user's home, prints, waits for ever, and looks for a cluster of this machine if no host is named.
+file in the user's home, prints, waits for ever, and takes a login page for an answer.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import kfp
 import kfp_server_api
+import urllib3
+from kfp.client import ServiceAccountTokenVolumeCredentials
+from kfp_server_api.rest import RESTClientObject
 
-from pipeline.kubeflow.connection import Connection, DexUser, Token, TokenFile, read_token
-from pipeline.kubeflow.faults import AlreadyThere, LoginRefused, NotFound, Refused, ServerUnreachable
-from pipeline.kubeflow.login import log_in
+from pipeline.kubeflow.connection import TOKEN_FILE, Connection
+from pipeline.kubeflow.faults import (
+    NotFound,
+    Refused,
+    ServerUnreachable,
+    no_answer,
+    of_answer,
+    one_line,
+    untrusted,
+)
 from pipeline.kubeflow.package import Package
 from pipeline.kubeflow.run_state import RunState, run_state
-from pipeline.kubeflow.transport import Transport
-
-_LOG = logging.getLogger("tinytrill.kubeflow")
-_T = TypeVar("_T")
 
 # Where artifacts may lie: what KFP's launcher can read and write.
 _ROOTS = ("minio", "s3", "gs")
+# Connecting, and waiting for an answer: the API server parses and compiles a large specification first.
+_TIMEOUTS_S = (10.0, 60.0)
 
 
 @dataclass(frozen=True)
@@ -95,45 +102,30 @@ class PipelinesServer:
     """
 
     def __init__(self, connection: Connection) -> None:
-        """Logs in and sees that the API answers.
+        """Prepares it; nothing is asked yet.
 
         Args:
           connection: Where it is, and who asks.
-
-        Raises:
-          Refused: If the login is refused, no API answers, or a multi-user server needs a namespace.
-          ServerUnreachable: If nobody answers.
-          TlsFault: If the server's certificate is not trusted.
         """
         self.connection = connection
-        self._sdk = _Sdk(connection)
-        multi_user = bool(self._asked(self._sdk.get_kfp_healthz).multi_user)
-        if multi_user and not connection.namespace:
-            raise Refused(
-                f"the server {connection.host} is shared by several users: give your profile's namespace as "
-                "--namespace or KF_PIPELINES_NAMESPACE"
-            )
-        if connection.namespace and not multi_user:
-            _LOG.warning(
-                "the server %s has one user: the namespace %s is not used",
-                connection.host,
-                connection.namespace,
-            )
-        # A server of one user refuses every namespace.
-        self._namespace = connection.namespace if multi_user else ""
+        with warnings.catch_warnings(action="ignore"):
+            self._sdk = _Sdk(connection)
 
     def submit(self, submission: Submission) -> Submitted:
-        """Starts a run.
+        """Starts a run, in an experiment that is made if it does not exist.
 
         Raises:
           Refused: If the server refuses the specification, a parameter or the user.
           ServerUnreachable: If it does not answer; the message says whether the run may have been made.
         """
-        experiment = self._experiment(self.connection.experiment)
-        package = submission.package if submission.cache else submission.package.without_cache()
+        experiment = self._asked(
+            lambda: self._sdk.create_experiment(
+                self.connection.experiment, namespace=self.connection.namespace or None
+            )
+        )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "pipeline.yaml"
-            package.save(path)
+            submission.package.save(path)
             try:
                 run = self._asked(
                     lambda: self._sdk.run_pipeline(
@@ -142,17 +134,15 @@ class PipelinesServer:
                         pipeline_package_path=str(path),
                         params=submission.parameters,
                         pipeline_root=submission.pipeline_root or None,
+                        enable_caching=None if submission.cache else False,
                         service_account=submission.service_account or None,
                     )
                 )
             except ServerUnreachable as fault:
-                if not fault.maybe_done:
-                    raise
                 page = self.connection.experiment_page(experiment.experiment_id)
                 raise ServerUnreachable(
                     f"{fault}. The run {submission.run_name!r} may have been started all the same: look at "
-                    f"{page} before you submit it again",
-                    maybe_done=True,
+                    f"{page} before you submit it again"
                 ) from None
         return Submitted(
             run.run_id, submission.run_name, experiment.display_name, self.connection.run_page(run.run_id)
@@ -167,54 +157,62 @@ class PipelinesServer:
         # An empty or foreign id would be another address.
         if not run_id or not all(character.isalnum() or character in "-_." for character in run_id):
             raise NotFound(f"{run_id!r} is not an id of a run; accepted: what 'submit' printed")
-        run = self._asked(lambda: self._sdk.get_run(run_id))
-        return run_state(run, self.connection.run_page(run_id))
+        return run_state(self._asked(lambda: self._sdk.get_run(run_id)), self.connection.run_page(run_id))
 
-    def _experiment(self, name: str) -> Any:
-        """The experiment of a name; it is made if it does not exist."""
-        namespace = self._namespace or None
+    def _asked(self, ask: Callable[[], Any]) -> Any:
+        """What the SDK answers, in silence; its exceptions as faults that show no token."""
+        host = self.connection.host
         try:
-            return self._asked(lambda: self._sdk.create_experiment(name, namespace=namespace))
-        except AlreadyThere:
-            # Somebody else has just made it.
-            return self._asked(lambda: self._sdk.get_experiment(experiment_name=name, namespace=namespace))
-        except ValueError as error:
-            if isinstance(error, Refused):
+            with contextlib.redirect_stdout(io.StringIO()):
+                return ask()
+        except kfp_server_api.ApiException as error:
+            if error.status == 0:
+                raise untrusted(host, self._said(error.reason)) from None
+            body = error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else error.body
+            raise of_answer(error.status, self._hidden(body or ""), host) from None
+        except urllib3.exceptions.HTTPError as error:
+            why = getattr(error, "reason", None) or error
+            if isinstance(why, urllib3.exceptions.SSLError):
+                raise untrusted(host, self._said(why)) from None
+            raise no_answer(host, self._said(why)) from None
+        except OSError as error:
+            if error.filename != self.connection.token_file:
                 raise
-            raise Refused(f"the experiment {name!r}: {error}") from None
+            raise Refused(f"{TOKEN_FILE}: {error.filename} cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise Refused(f"the server {host}: {self._said(error)}") from None
 
-    def _asked(self, ask: Callable[[], _T]) -> _T:
-        """What the SDK answers, in silence; logs in once more if a session has ended."""
-        with _silence():
-            try:
-                return ask()
-            except LoginRefused:
-                # A proxy refused it: nothing of it was done.
-                if not self._sdk.renew_session():
-                    raise
-                return ask()
+    def _said(self, words: object) -> str:
+        return one_line(self._hidden(str(words)))
+
+    def _hidden(self, text: str) -> str:
+        for secret in self._sdk.secrets:
+            text = text.replace(secret, "***")
+        return text
 
 
 class _Sdk(kfp.Client):
     """The KFP SDK's client, speaking to the named host and nothing else."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        credentials = connection.credentials
-        self._fresh = True
-        with _silence():
-            super().__init__(
-                host=connection.host,
-                ui_host=connection.page,
-                existing_token=credentials.value if isinstance(credentials, Token) else None,
-                credentials=_TokenFileCredentials(credentials)
-                if isinstance(credentials, TokenFile)
-                else None,
-                cookies=self._log_in(),
-                ssl_ca_cert=connection.ssl_ca_cert or None,
-            )
-        self._api_client: kfp_server_api.ApiClient = self._run_api.api_client
-        self._api_client.rest_client = Transport(self._api_client.configuration, connection)
+        credentials = ServiceAccountTokenVolumeCredentials(connection.token_file)
+        super().__init__(
+            host=connection.host,
+            ui_host=connection.page,
+            existing_token=connection.token or None,
+            credentials=credentials if connection.token_file else None,
+            ssl_ca_cert=connection.ssl_ca_cert or None,
+        )
+        api_client = self._run_api.api_client
+        self._settings: kfp_server_api.Configuration = api_client.configuration
+        # Whoever waits for a run asks again, by and by; and a redirect, as to a login, is an answer.
+        self._settings.retries = urllib3.Retry(0, raise_on_redirect=False)
+        api_client.rest_client = _Requests(self._settings)
+
+    @property
+    def secrets(self) -> list[str]:
+        """The token that was sent last, in parts if it is none."""
+        return self._settings.api_key.get("authorization", "").split()
 
     def _load_context_setting_or_default(self) -> None:
         # In place of a file in the user's home. As it has a namespace, no server is asked for one.
@@ -224,32 +222,17 @@ class _Sdk(kfp.Client):
         """Of calls that have none of their own: a server of one user."""
         return ""
 
-    def renew_session(self) -> bool:
-        """Logs in again at Dex; false if that cannot help."""
-        if not isinstance(self._connection.credentials, DexUser):
-            return False
-        self._api_client.cookie = self._log_in()
-        return True
 
-    def _log_in(self) -> str | None:
-        user = self._connection.credentials
-        return log_in(self._connection, user) if isinstance(user, DexUser) else None
+class _Requests(RESTClientObject):
+    """The SDK's requests with a time limit, and answers that are JSON."""
 
+    def request(self, method: str, url: str, **named: Any) -> Any:
+        """Sends a request.
 
-class _TokenFileCredentials(kfp.client.TokenCredentialsBase):
-    """Reads the token anew for each request: Kubernetes changes it every hour or so."""
-
-    def __init__(self, file: TokenFile) -> None:
-        self._file = file
-
-    def refresh_api_key_hook(self, config: Any) -> None:
-        """Puts the token that the file holds now into the SDK's settings."""
-        config.api_key["authorization"] = read_token(self._file)
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps to itself what the SDK prints and warns of."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+        Raises:
+          kfp_server_api.ApiException: If the answer is not 2xx, or not a JSON object.
+        """
+        answer = super().request(method, url, **{**named, "_request_timeout": _TIMEOUTS_S})
+        if not answer.data.lstrip().startswith(b"{"):
+            raise kfp_server_api.ApiException(http_resp=answer)
+        return answer

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from pipeline.kubeflow.faults import Refused
@@ -21,47 +20,9 @@ EXPERIMENT = "KF_PIPELINES_DEFAULT_EXPERIMENT_NAME"
 EXPERIMENT_OVERRIDE = "KF_PIPELINES_OVERRIDE_EXPERIMENT_NAME"
 TOKEN = "KF_PIPELINES_TOKEN"
 TOKEN_FILE = "KF_PIPELINES_SA_TOKEN_PATH"
-DEX_USERNAME = "KF_PIPELINES_DEX_USERNAME"
-DEX_PASSWORD = "KF_PIPELINES_DEX_PASSWORD"
-DEX_AUTH_TYPE = "KF_PIPELINES_DEX_AUTH_TYPE"
 SSL_CA_CERT = "KF_PIPELINES_SSL_CA_CERT"
 
 DEFAULT_EXPERIMENT = "Default"
-_CONNECTORS = ("local", "ldap")
-# Connecting, and waiting for an answer: the API server parses and compiles a large specification first.
-_TIMEOUTS_S = (10.0, 60.0)
-
-
-@dataclass(frozen=True)
-class Token:
-    """A bearer token."""
-
-    value: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class TokenFile:
-    """A file with a bearer token that somebody keeps fresh, as Kubernetes does with a projected one."""
-
-    path: Path
-
-
-@dataclass(frozen=True)
-class DexUser:
-    """A user of Dex, Kubeflow's identity provider.
-
-    Attributes:
-      username: As its login form wants it, often an e-mail address.
-      password: Never shown.
-      connector: Which of Dex's lists the user is in.
-    """
-
-    username: str
-    password: str = field(repr=False)
-    connector: Literal["local", "ldap"] = "local"
-
-
-Credentials = Token | TokenFile | DexUser | None
 
 
 @dataclass(frozen=True)
@@ -71,11 +32,11 @@ class Connection:
     Attributes:
       host: Address of the API without ``/apis``, as ``https://kubeflow.example.com/pipeline``.
       page: Address of the web pages, most often the same.
-      namespace: Of a multi-user server; empty: none was named.
+      namespace: Of a multi-user server; empty: a server of one user.
       experiment: That runs belong to.
       ssl_ca_cert: File of the certificate authority; empty: the usual ones.
-      credentials: None: the server asks for none.
-      timeouts_s: To connect, and between two parts of an answer.
+      token: A bearer token; empty: there is a file with one, or the server asks for none.
+      token_file: A file with a token that somebody keeps fresh, as Kubernetes does with a projected one.
     """
 
     host: str
@@ -83,19 +44,8 @@ class Connection:
     namespace: str = ""
     experiment: str = DEFAULT_EXPERIMENT
     ssl_ca_cert: str = ""
-    credentials: Credentials = None
-    timeouts_s: tuple[float, float] = _TIMEOUTS_S
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What no message may show."""
-        match self.credentials:
-            case Token(value):
-                return (value,)
-            case DexUser(password=password):
-                return (password,)
-            case _:
-                return ()
+    token: str = field(default="", repr=False)
+    token_file: str = ""
 
     def run_page(self, run_id: str) -> str:
         """Address of a run's page."""
@@ -118,7 +68,7 @@ def connection_from(
       experiment: As ``host``; the SDK's override in the environment goes before it.
 
     Raises:
-      Refused: If there is no host, or a value cannot be used, or credentials of two kinds are given.
+      Refused: If there is no host, or a value cannot be used, or tokens of two kinds are given.
     """
     given = host or environment.get(ENDPOINT, "")
     if not given:
@@ -127,6 +77,8 @@ def connection_from(
             "after kubectl port-forward --namespace kubeflow svc/ml-pipeline-ui 3000:80, "
             "http://ml-pipeline-ui.kubeflow within the cluster, or https://kubeflow.example.com/pipeline"
         )
+    if environment.get(TOKEN) and environment.get(TOKEN_FILE):
+        raise Refused(f"{TOKEN} and {TOKEN_FILE} are set; accepted: one of them: unset the other")
     address = _address(given, "--host" if host else ENDPOINT)
     page = environment.get(UI_ENDPOINT, "")
     return Connection(
@@ -137,81 +89,41 @@ def connection_from(
         or experiment
         or environment.get(EXPERIMENT, "")
         or DEFAULT_EXPERIMENT,
-        ssl_ca_cert=_authority(environment.get(SSL_CA_CERT, "")),
-        credentials=_credentials(environment),
+        ssl_ca_cert=_file(environment, SSL_CA_CERT, "a file of certificates (PEM)"),
+        token=_token(environment.get(TOKEN, "")),
+        token_file=_file(environment, TOKEN_FILE, "a file with a token"),
     )
 
 
 def _address(given: str, place: str) -> str:
     accepted = "accepted: an address such as https://kubeflow.example.com/pipeline"
-    # What a browser shows while it is at one of the server's pages.
     found = split_credentials(given.strip())
-    if found.username or found.password:
-        raise Refused(f"{place}: an address holds no user or password: they belong into {DEX_USERNAME} and "
-                      f"{DEX_PASSWORD}; {accepted}")  # fmt: skip
+    if found.username or found.password or found.token:
+        raise Refused(f"{place}: an address holds no user and no token: it belongs into {TOKEN}; {accepted}")
+    # What a browser shows while it is at one of the server's pages.
     plain = found.address.partition("#")[0].rstrip("/")
     try:
         parts = urlsplit(plain)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
-        raise Refused(f"{place}: {redact(plain)!r} is not an address; {accepted}") from None
-    if found.token:
-        raise Refused(f"{place}: an address holds no token: it belongs into {TOKEN}; {accepted}")
+        whole = False
     if not whole or parts.query:
         raise Refused(f"{place}: {redact(plain)!r} is not an address of a server; {accepted}")
     return plain
 
 
-def _authority(path: str) -> str:
+def _file(environment: Mapping[str, str], name: str, accepted: str) -> str:
+    path = environment.get(name, "")
     if path and not Path(path).is_file():
-        raise Refused(f"{SSL_CA_CERT}: {path!r} is no file; accepted: a file of certificates (PEM)")
+        raise Refused(f"{name}: {path!r} is no file; accepted: {accepted}")
     return path
 
 
-def _credentials(environment: Mapping[str, str]) -> Credentials:
-    given = [name for name in (TOKEN, TOKEN_FILE, DEX_USERNAME) if environment.get(name)]
-    if len(given) > 1:
-        raise Refused(f"{' and '.join(given)} are set; accepted: one way to log in: unset the others")
-    if environment.get(TOKEN):
-        return Token(_header_value(environment[TOKEN].strip(), TOKEN))
-    if environment.get(TOKEN_FILE):
-        return TokenFile(Path(environment[TOKEN_FILE]))
-    if not environment.get(DEX_USERNAME):
-        return None
-    if not environment.get(DEX_PASSWORD):
-        raise Refused(f"{DEX_USERNAME} is set and {DEX_PASSWORD} is not; accepted: both, or neither")
-    connector = environment.get(DEX_AUTH_TYPE) or "local"
-    if connector not in _CONNECTORS:
-        raise Refused(f"{DEX_AUTH_TYPE}: {connector!r} is unknown; accepted: {', '.join(_CONNECTORS)}")
-    return DexUser(
-        environment[DEX_USERNAME], environment[DEX_PASSWORD], cast(Literal["local", "ldap"], connector)
-    )
-
-
-def _header_value(token: str, place: str) -> str:
+def _token(given: str) -> str:
+    token = given.strip()
     # What an HTTP library says of such a header shows the token.
-    if (
-        not token
-        or not token.isascii()
-        or any(not character.isprintable() or character == " " for character in token)
-    ):
+    if not token.isascii() or not token.isprintable() or " " in token or (given and not token):
         raise Refused(
-            f"{place}: holds no token: it is empty, or has a space, a line break or a strange letter"
+            f"{TOKEN}: holds no token: it is empty, or has a space, a line break or a strange letter"
         )
     return token
-
-
-def read_token(file: TokenFile) -> str:
-    """The token that a file holds now.
-
-    Raises:
-      Refused: If the file cannot be read or holds no token.
-    """
-    try:
-        text = file.path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
-        raise Refused(
-            f"{TOKEN_FILE}: {file.path} cannot be read: {why}; accepted: a file with a token"
-        ) from None
-    return _header_value(text.strip(), f"{TOKEN_FILE}: {file.path}")

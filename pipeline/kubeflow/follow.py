@@ -1,76 +1,36 @@
-"""Waiting for a run: says when a task changes its state, and outlives a server that is away for a while."""
+"""Waiting for a run: says when a task changes its state, and outlives a server that is away for a while.
+
+The SDK's own waiting says nothing meanwhile, ends with the first failure of the server, and does not know
+that a cancelled run is over.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
 
 from pipeline.kubeflow.faults import KubeflowFault, NoPipelinesApi, ServerUnreachable
-from pipeline.kubeflow.run_state import PENDING, RunState, StepState, TaskState
+from pipeline.kubeflow.run_state import PENDING, RunState
+from pipeline.kubeflow.run_text import duration, task_line
 
 _POLL_S = 5.0
-_LONGEST_PAUSE_S = 60.0
 # An update of a cluster's control plane, or of its ingress, is over by then.
 _LONGEST_OUTAGE_S = 900.0
-
-
-class Asks(Protocol):
-    """Whoever can be asked for the state of a run, as :class:`pipeline.kubeflow.client.PipelinesServer`."""
-
-    def run(self, run_id: str) -> RunState:
-        """The state of a run."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """What time it is, and how one waits; a test has its own.
-
-    Attributes:
-      now: Seconds that pass evenly.
-      sleep: Waits so many seconds.
-    """
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 class StillRunning(KubeflowFault):
     """The time for waiting is over; the run continues."""
 
 
-class Watcher(Protocol):
-    """Who is told while a run is waited for."""
-
-    def task(self, task: TaskState, run: RunState) -> None:
-        """A task's state has changed."""
-
-    def step(self, step: StepState) -> None:
-        """A step is over in more tasks than before."""
-
-    def away(self, fault: Exception) -> None:
-        """The server has stopped answering; it is asked again."""
-
-    def back(self, seconds: float) -> None:
-        """The server answers again, after so many seconds."""
-
-
 def follow(
-    server: Asks,
-    run_id: str,
-    watcher: Watcher,
-    timeout_s: float | None = None,
-    clock: Clock | None = None,
+    ask: Callable[[], RunState], say: Callable[[str], object], timeout_s: float | None = None
 ) -> RunState:
     """Waits until a run is over.
 
     Args:
-      server: Is asked every few seconds.
-      run_id: Of the run.
-      watcher: Is told what changes.
+      ask: Asks the server for the run's state.
+      say: Is told what changes, a line each.
       timeout_s: How long to wait; None: as long as it takes.
-      clock: Of a test.
 
     Returns:
       The run's last state.
@@ -81,51 +41,32 @@ def follow(
       NoPipelinesApi: If something else answers in its place, from the start or for so long.
       Refused: If the server does not know the run, or no longer the user.
     """
-    clock = clock or Clock()
-    end = None if timeout_s is None else clock.now() + timeout_s
-    known: dict[str, str] = {}
-    taken: dict[str, int] = {}
+    end = None if timeout_s is None else time.monotonic() + timeout_s
+    known: dict[str, str] | None = None
     away_since: float | None = None
-    seen = False
-    pauses = _pauses()
     while True:
         try:
-            run = server.run(run_id)
+            run = ask()
         except (ServerUnreachable, NoPipelinesApi) as fault:
             # While pods are being replaced, a gateway may answer in their place; but not from the start.
-            if isinstance(fault, NoPipelinesApi) and not seen:
+            if isinstance(fault, NoPipelinesApi) and known is None:
                 raise
             if away_since is None:
-                away_since = clock.now()
-                watcher.away(fault)
-            elif clock.now() - away_since > _LONGEST_OUTAGE_S:
+                away_since = time.monotonic()
+                say(f"{fault}; the run continues meanwhile, and the server is asked again")
+            elif time.monotonic() - away_since > _LONGEST_OUTAGE_S:
                 raise
         else:
-            seen = True
             if away_since is not None:
-                watcher.back(clock.now() - away_since)
-                away_since, pauses = None, _pauses()
+                say(f"the server answers again, after {duration(time.monotonic() - away_since)}")
+                away_since = None
+            over = sum(task.finished for task in run.tasks)
             for task in run.tasks:
-                if known.get(task.name, PENDING) != task.state:
-                    watcher.task(task, run)
-                known[task.name] = task.state
-            for step in run.steps:
-                if taken.get(step.name, 0) != step.over:
-                    watcher.step(step)
-                taken[step.name] = step.over
+                if (known or {}).get(task.name, PENDING) != task.state:
+                    say(f"[{over}/{len(run.tasks)}] {task_line(task)}")
+            known = {task.name: task.state for task in run.tasks}
             if run.finished:
                 return run
-        pause = _POLL_S if away_since is None else next(pauses)
-        if end is not None:
-            if clock.now() >= end:
-                raise StillRunning(f"the run {run_id} is not over after {timeout_s:g} s")
-            pause = min(pause, end - clock.now())
-        clock.sleep(pause)
-
-
-def _pauses() -> Iterator[float]:
-    """Twice as long each time, up to a minute."""
-    pause = _POLL_S
-    while True:
-        yield pause
-        pause = min(2 * pause, _LONGEST_PAUSE_S)
+        if end is not None and time.monotonic() >= end:
+            raise StillRunning(f"the run is not over after {timeout_s:g} s")
+        time.sleep(_POLL_S if end is None else min(_POLL_S, end - time.monotonic()))

@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,6 @@ class Package:
     def name(self) -> str:
         """Of the pipeline."""
         return str(self.pipeline.get("pipelineInfo", {}).get("name", ""))
-
-    def without_cache(self) -> Package:
-        """The same, with no task answered from the cache: the SDK's own switch forgets nested tasks."""
-        pipeline = json.loads(json.dumps(self.pipeline))
-        for component in (pipeline.get("root", {}), *pipeline.get("components", {}).values()):
-            for task in component.get("dag", {}).get("tasks", {}).values():
-                task["cachingOptions"] = {}
-        return replace(self, pipeline=pipeline)
 
     def save(self, path: Path) -> None:
         """Writes it in the form that the SDK and the server's page of uploads read."""

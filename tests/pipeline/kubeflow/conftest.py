@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.kubeflow.kfp_server import KfpServer
+from tests.pipeline.kubeflow.made_up_clock import MadeUpClock
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +22,8 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def server() -> Iterator[KfpServer]:
-    """A server at ``/pipeline``, as on a Kubeflow platform; of one user, who need not log in."""
-    with KfpServer("/pipeline") as running:
+    """A server that asks for no token."""
+    with KfpServer() as running:
         yield running
 
 
@@ -32,3 +33,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.pipeline.kubeflow.small_pipeline import compile_small
 
     return compile_small(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> MadeUpClock:
+    """Nobody who follows a run really waits."""
+    from pipeline.kubeflow import follow
+
+    clock = MadeUpClock()
+    monkeypatch.setattr(follow, "time", clock)
+    return clock

@@ -1,4 +1,4 @@
-"""A Kubeflow Pipelines server for tests: what ``submit`` and ``status`` ask of the REST API v2beta1, and Dex.
+"""A Kubeflow Pipelines server for tests: what ``submit`` and ``status`` ask of the REST API v2beta1.
 
 It holds what is sent to it against KFP's protocol buffers, keeps experiments and runs, and fails on demand::
 
@@ -10,14 +10,12 @@ It holds what is sent to it against KFP's protocol buffers, keeps experiments an
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,11 +23,11 @@ from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-API = "/apis/v2beta1"
+PREFIX, API = "/pipeline", "/apis/v2beta1"
 BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 # What the server says of a time that has not come.
 _NEVER = "0001-01-01T00:00:00Z"
-_INVALID, _NOT_FOUND, _EXISTS, _DENIED = (400, 3), (404, 5), (409, 6), (403, 7)
+_INVALID, _NOT_FOUND = (400, 3), (404, 5)
 
 # State, or state and error message, of each node.
 Frame = Mapping[str, str | tuple[str, str]]
@@ -76,40 +74,19 @@ class Request:
 
 
 class KfpServer:
-    """A server of its own port.
+    """A server of its own port, at ``/pipeline`` as on a Kubeflow platform.
 
     Attributes:
-      host: Its address with the path's prefix.
-      multi_user: Whether runs have a namespace.
+      host: Its address.
       token: The bearer token that is accepted; empty: none is asked for.
-      dex: User and password; set: a session is asked for, as on a Kubeflow platform.
-      choice: Dex asks first in which of its lists the user is.
-      sign_in: How one without a session is met: ``redirect``, or ``page``: 403 and oauth2-proxy's page.
-      approval: Dex asks whether the login is meant.
-      denied: The message with which each call is refused (403); empty: none is.
       requests: All that came, in order.
       created: Bodies of the runs that were made.
-      logins: How often somebody logged in.
     """
 
-    def __init__(self, prefix: str = "", certificate: Path | None = None) -> None:
-        """Prepares it.
-
-        Args:
-          prefix: Before the paths of the API, as ``/pipeline``.
-          certificate: A file with key and certificate: it speaks TLS.
-        """
-        self.prefix = prefix
-        self.multi_user = False
+    def __init__(self) -> None:
         self.token = ""
-        self.dex: tuple[str, str] | None = None
-        self.choice = self.approval = False
-        self.sign_in = "redirect"
-        self.denied = ""
         self.requests: list[Request] = []
         self.created: list[dict[str, Any]] = []
-        self.logins = 0
-        self.sessions: set[str] = set()
         self.experiments: dict[str, dict[str, Any]] = {}
         self.runs: dict[str, dict[str, Any]] = {}
         self.faults: list[Fault] = []
@@ -118,14 +95,8 @@ class KfpServer:
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        scheme = "http"
-        if certificate is not None:
-            scheme = "https"
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.root = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
-        self.host = f"{self.root}{prefix}"
+        self.root = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.host = f"{self.root}{PREFIX}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -194,31 +165,19 @@ class KfpServer:
         handler.wfile.write(content)
 
     def _answer(self, request: Request) -> tuple[int, dict[str, str], str]:
-        if request.path.startswith(("/dex/", "/oauth2/")):
-            return self._dex(request)
-        if self.dex and not self._session(request):
-            if self.sign_in == "page":
-                return _page(403, '<form action="/oauth2/start"><button>Sign in with OpenID</button></form>')
-            return _redirect(f"/dex/auth?client_id=kubeflow&state={request.path}")
         if self.token and request.headers.get("authorization") != f"Bearer {self.token}":
             return _json(401, {"error": "Unauthenticated", "code": 16, "message": "the token is not valid"})
-        if not request.path.startswith(f"{self.prefix}{API}/"):
-            if self.prefix and not request.path.startswith(self.prefix):
-                return _page(404, "<h1>Not Found</h1>")
-            return _page(200, "<title>Kubeflow Pipelines</title><app-root></app-root>")
+        if not request.path.startswith(f"{PREFIX}{API}/"):
+            return 404, {}, "<!DOCTYPE html><h1>Not Found</h1>"
         try:
-            return _json(200, self._api(request, request.path.removeprefix(f"{self.prefix}{API}/")))
+            return _json(200, self._api(request, request.path.removeprefix(f"{PREFIX}{API}/")))
         except _Answered as fault:
             return _json(
                 fault.status, {"error": str(fault), "code": fault.code, "message": str(fault), "details": []}
             )
 
     def _api(self, request: Request, what: str) -> dict[str, Any]:
-        if self.denied:
-            raise _Answered(_DENIED, self.denied)
         match request.method, what.split("/"):
-            case "GET", ["healthz"]:
-                return {"multi_user": self.multi_user, "pipeline_store": "database"}
             case "GET", ["experiments"]:
                 return self._list_experiments(request)
             case "POST", ["experiments"]:
@@ -233,12 +192,6 @@ class KfpServer:
 
     def _list_experiments(self, request: Request) -> dict[str, Any]:
         namespace = request.query.get("namespace", "")
-        if namespace and not self.multi_user:
-            raise _Answered(
-                _INVALID,
-                "Invalid input error: In single-user mode, ListExperiment cannot filter by namespace.",
-            )
-        self._check_namespace(namespace)
         found = [one for one in self.experiments.values() if one.get("namespace", "") == namespace]
         for predicate in json.loads(request.query.get("filter") or "{}").get("predicates", []):
             assert (predicate["operation"], predicate["key"]) == (1, "display_name")
@@ -246,24 +199,9 @@ class KfpServer:
         return {"experiments": found, "total_size": len(found)} if found else {}
 
     def _create_experiment(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        namespace = wanted.get("namespace", "")
-        self._check_namespace(namespace)
-        name = wanted["display_name"]
-        if any((name, namespace) == _key(one) for one in self.experiments.values()):
-            raise _Answered(_EXISTS, f"Already exist error: Failed to create a new experiment. {name}")
-        made = {
-            "experiment_id": str(uuid.uuid4()),
-            "display_name": name,
-            "namespace": namespace,
-            "created_at": _time(BEGIN),
-            "storage_state": "AVAILABLE",
-        }
+        made = {**wanted, "experiment_id": str(uuid.uuid4()), "created_at": _time(BEGIN)}
         self.experiments[made["experiment_id"]] = made
         return made
-
-    def _check_namespace(self, namespace: str) -> None:
-        if self.multi_user and not namespace:
-            raise _Answered(_INVALID, "Invalid input error: A namespace is required, and it is empty")
 
     def _create_run(self, wanted: dict[str, Any]) -> dict[str, Any]:
         if wanted.get("experiment_id") not in self.experiments:
@@ -288,46 +226,6 @@ class KfpServer:
         told["run_details"] = {"task_details": list(_nodes(run_id, frame))}
         return told
 
-    def _session(self, request: Request) -> bool:
-        cookies = request.headers.get("cookie", "").split("; ")
-        return any(cookie.removeprefix("oauth2_proxy_kubeflow=") in self.sessions for cookie in cookies)
-
-    def _dex(self, request: Request) -> tuple[int, dict[str, str], str]:
-        assert self.dex is not None
-        form = {name: values[-1] for name, values in parse_qs(request.body).items()}
-        match request.method, request.path:
-            case "GET", "/oauth2/start":
-                return _redirect(f"/dex/auth?client_id=kubeflow&state={request.query['rd']}")
-            case "GET", "/dex/auth":
-                state = request.query["state"]
-                if self.choice:
-                    return _page(200, f'<a href="/dex/auth/local?state={state}">Log in with Email</a>')
-                return _redirect(f"/dex/auth/local/login?state={state}")
-            case "GET", "/dex/auth/local":
-                return _redirect(f"/dex/auth/local/login?state={request.query['state']}")
-            case "GET", "/dex/auth/local/login":
-                return _page(200, _login_form(request.query["state"]))
-            case "POST", "/dex/auth/local/login":
-                if (form.get("login"), form.get("password")) != self.dex or form.get("once") != "7":
-                    return _page(
-                        200, "Invalid Email Address and password." + _login_form(request.query["state"])
-                    )
-                target = "/dex/approval" if self.approval else "/oauth2/callback"
-                return _redirect(
-                    f"{target}?state={request.query['state']}", {"Set-Cookie": "dex=1; Path=/dex"}
-                )
-            case "GET", "/dex/approval":
-                return _page(200, '<form method="post"><input type="hidden" name="req" value="r1"/></form>')
-            case "POST", "/dex/approval" if form == {"req": "r1", "approval": "approve"}:
-                return _redirect(f"/oauth2/callback?state={request.query['state']}")
-            case "GET", "/oauth2/callback":
-                self.logins += 1
-                session = f"session-{self.logins}"
-                self.sessions.add(session)
-                cookie = f"oauth2_proxy_kubeflow={session}; Path=/; HttpOnly"
-                return _redirect(request.query["state"], {"Set-Cookie": cookie})
-        return _page(400, "Bad Request")
-
 
 def _nodes(run_id: str, frame: Frame) -> Iterator[dict[str, Any]]:
     """Nodes as the server lists them; the n-th begins after n minutes and takes 30 s."""
@@ -338,8 +236,7 @@ def _nodes(run_id: str, frame: Frame) -> Iterator[dict[str, Any]]:
         node: dict[str, Any] = {
             "run_id": run_id,
             "task_id": str(uuid.uuid4()),
-            # Several nodes of one name are told apart in a frame by what follows #.
-            "display_name": name.partition("#")[0],
+            "display_name": name,
             "create_time": _time(BEGIN),
             "start_time": _NEVER if state == "PENDING" else _time(start),
             "end_time": _time(start + timedelta(seconds=30)) if over else _NEVER,
@@ -376,28 +273,8 @@ def _kubernetes(platform: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return list((one.get("deploymentSpec") or one.get("deployment_spec") or {}).get("executors", {}).values())
 
 
-def _key(experiment: Mapping[str, Any]) -> tuple[str, str]:
-    return experiment["display_name"], experiment.get("namespace", "")
-
-
-def _login_form(state: str) -> str:
-    return (
-        f'<html><form method="post" action="/dex/auth/local/login?state={state}">'
-        '<input type="hidden" name="once" value="7"/><input type="text" name="login"/>'
-        '<input type="password" name="password"/><button type="submit">Login</button></form></html>'
-    )
-
-
 def _json(status: int, told: Any) -> tuple[int, dict[str, str], str]:
     return status, {"Content-Type": "application/json"}, json.dumps(told)
-
-
-def _page(status: int, text: str) -> tuple[int, dict[str, str], str]:
-    return status, {"Content-Type": "text/html; charset=utf-8"}, f"<!DOCTYPE html>{text}"
-
-
-def _redirect(target: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], str]:
-    return 303, {"Location": target, **(headers or {})}, ""
 
 
 def _time(moment: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class MadeUpClock:
-    """Has the form of :class:`pipeline.kubeflow.follow.Clock`.
+    """Stands for the module ``time``.
 
     Attributes:
       pauses: What was slept, in seconds.
@@ -13,7 +13,7 @@ class MadeUpClock:
     def __init__(self) -> None:
         self.pauses: list[float] = []
 
-    def now(self) -> float:
+    def monotonic(self) -> float:
         """Seconds that were slept so far."""
         return sum(self.pauses)
 

@@ -1,4 +1,4 @@
-"""A small pipeline, compiled by the KFP SDK: containers, parameters of every type, a graph within, a secret.
+"""A small pipeline, compiled by the KFP SDK: containers, parameters of every type, a secret.
 
 The SDK reads annotations as they are: no ``from __future__ import annotations`` here.
 """
@@ -7,11 +7,6 @@ from pathlib import Path
 
 from kfp import compiler, dsl, kubernetes
 
-# Root tasks, each after what it needs.
-TASKS = ("prepare", "train", "train-2", "judge")
-# Within both of the graphs ``train`` and ``train-2``.
-STEP = "fit"
-
 
 @dsl.container_component
 def prepare(root: str, count: int) -> dsl.ContainerSpec:
@@ -19,18 +14,13 @@ def prepare(root: str, count: int) -> dsl.ContainerSpec:
 
 
 @dsl.container_component
-def fit(rate: float) -> dsl.ContainerSpec:
+def train(rate: float) -> dsl.ContainerSpec:
     return dsl.ContainerSpec(image="busybox", command=["echo"], args=[rate])
 
 
 @dsl.container_component
 def judge(quick: bool, names: list, limits: dict) -> dsl.ContainerSpec:
     return dsl.ContainerSpec(image="busybox", command=["echo"], args=[quick, names, limits])
-
-
-@dsl.pipeline(name="train")
-def train(rate: float) -> None:
-    fit(rate=rate)
 
 
 @dsl.pipeline(name="small")

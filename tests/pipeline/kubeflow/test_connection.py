@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kubeflow.connection import Connection, DexUser, Token, TokenFile, connection_from, read_token
+from pipeline.kubeflow.connection import Connection, connection_from
 from pipeline.kubeflow.faults import Refused
 
 HOST = {"KF_PIPELINES_ENDPOINT": "https://kubeflow.example.com/pipeline"}
@@ -61,60 +61,36 @@ def test_what_is_no_address_is_refused(host: str) -> None:
         connection_from({}, host)
 
 
-def test_password_in_the_address_is_refused_and_not_shown() -> None:
-    with pytest.raises(Refused, match="KF_PIPELINES_DEX_PASSWORD") as caught:
-        connection_from({}, "https://me:hidden1@kubeflow.example.com")
+@pytest.mark.parametrize("host", ["https://me:hidden1@kubeflow.example.com", "https://kf/?token=hidden1"])
+def test_secret_in_the_address_is_refused_and_not_shown(host: str) -> None:
+    with pytest.raises(Refused, match="KF_PIPELINES_TOKEN") as caught:
+        connection_from({}, host)
     assert "hidden1" not in str(caught.value)
 
 
-def test_credentials_of_each_kind() -> None:
-    assert connection_from(HOST).credentials is None
-    assert connection_from(HOST | {"KF_PIPELINES_TOKEN": "abc\n"}).credentials == Token("abc")
-    assert connection_from(HOST | {"KF_PIPELINES_SA_TOKEN_PATH": "/token"}).credentials == TokenFile(
-        Path("/token")
-    )
-    dex = HOST | {"KF_PIPELINES_DEX_USERNAME": "me@x", "KF_PIPELINES_DEX_PASSWORD": "p"}
-    assert connection_from(dex).credentials == DexUser("me@x", "p", "local")
-    assert connection_from(dex | {"KF_PIPELINES_DEX_AUTH_TYPE": "ldap"}).credentials == DexUser(
-        "me@x", "p", "ldap"
-    )
+def test_tokens(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("abc")
+    assert connection_from(HOST).token == connection_from(HOST).token_file == ""
+    assert connection_from(HOST | {"KF_PIPELINES_TOKEN": "abc\n"}).token == "abc"
+    assert connection_from(HOST | {"KF_PIPELINES_SA_TOKEN_PATH": str(file)}).token_file == str(file)
 
 
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"KF_PIPELINES_TOKEN": "a", "KF_PIPELINES_SA_TOKEN_PATH": "/b"}, "unset the others"),
-        ({"KF_PIPELINES_DEX_USERNAME": "me"}, "KF_PIPELINES_DEX_PASSWORD is not"),
-        (
-            {
-                "KF_PIPELINES_DEX_USERNAME": "me",
-                "KF_PIPELINES_DEX_PASSWORD": "p",
-                "KF_PIPELINES_DEX_AUTH_TYPE": "github",
-            },
-            "'github' is unknown; accepted: local, ldap",
-        ),
+        ({"KF_PIPELINES_TOKEN": "a", "KF_PIPELINES_SA_TOKEN_PATH": "/b"}, "unset the other"),
         ({"KF_PIPELINES_TOKEN": "hidden1 x"}, "KF_PIPELINES_TOKEN: holds no token"),
+        ({"KF_PIPELINES_TOKEN": "\n"}, "KF_PIPELINES_TOKEN: holds no token"),
+        ({"KF_PIPELINES_SA_TOKEN_PATH": "/nowhere"}, r"'/nowhere' is no file"),
         ({"KF_PIPELINES_SSL_CA_CERT": "/nowhere.pem"}, r"'/nowhere.pem' is no file"),
     ],
 )
-def test_credentials_that_cannot_be_used_are_refused(environment: dict[str, str], message: str) -> None:
+def test_what_cannot_be_used_is_refused(environment: dict[str, str], message: str) -> None:
     with pytest.raises(Refused, match=message) as caught:
         connection_from(HOST | environment)
     assert "hidden1" not in str(caught.value)
 
 
 def test_no_secret_is_shown() -> None:
-    shown = repr([Connection("h", "h", credentials=Token("hidden1")), DexUser("me", "hidden2")])
-    assert "hidden" not in shown
-    assert "me" in shown
-
-
-def test_token_file_is_read_each_time(tmp_path: Path) -> None:
-    file = TokenFile(tmp_path / "token")
-    file.path.write_text("one\n")
-    assert read_token(file) == "one"
-    file.path.write_text("two\n")
-    assert read_token(file) == "two"
-    file.path.unlink()
-    with pytest.raises(Refused, match=r"KF_PIPELINES_SA_TOKEN_PATH: .*token cannot be read: No such file"):
-        read_token(file)
+    assert "hidden" not in repr(Connection("h", "h", token="hidden1"))

@@ -76,13 +76,6 @@ def test_a_parameter_takes_only_its_literals(package: Package) -> None:
         parameter_values(limited, ["base=gpu"])
 
 
-def test_without_cache_no_task_is_answered_from_it_nested_ones_too(package: Package) -> None:
-    # root: prepare, train, train-2, judge; fit in both trains.
-    assert _cached(package.pipeline) == 6
-    assert _cached(package.without_cache().pipeline) == 0
-    assert _cached(package.pipeline) == 6
-
-
 def test_saved_it_is_the_same_with_the_platforms_part(package: Package, tmp_path: Path) -> None:
     package.save(tmp_path / "again.yaml")
     again = read_package(tmp_path / "again.yaml")
@@ -117,9 +110,3 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
         read_package(tmp_path / "absent.yaml")
     with pytest.raises(Refused, match=r"ends with .yaml or .yml"):
         read_package(tmp_path / "pipeline.json")
-
-
-def _cached(pipeline: dict[str, Any]) -> int:
-    graphs = [pipeline["root"], *pipeline["components"].values()]
-    tasks = [task for graph in graphs for task in graph.get("dag", {}).get("tasks", {}).values()]
-    return sum(task["cachingOptions"].get("enableCache", False) for task in tasks)

@@ -13,8 +13,8 @@ import pytest
 from pipeline.kubeflow.client import PipelinesServer, Submission
 from pipeline.kubeflow.connection import Connection
 from pipeline.kubeflow.package import read_package
-from pipeline.kubeflow.run_state import RunState, StepState
-from pipeline.kubeflow.run_text import Lines, duration, overall_lines, status_lines, step_line
+from pipeline.kubeflow.run_state import RunState
+from pipeline.kubeflow.run_text import duration, overall_lines, status_lines
 from tests.pipeline.kubeflow.kfp_server import Frame, KfpServer
 
 Told = Callable[..., RunState]
@@ -90,32 +90,6 @@ def test_a_failed_driver_fails_its_task_and_what_comes_after_is_skipped(told: To
     assert (run.finished, run.succeeded, run.duration_s) == (True, False, 600.0)
 
 
-def test_steps_within_tasks_are_counted(told: Told) -> None:
-    run = told(
-        {
-            "prepare": "SUCCEEDED",
-            "train": "FAILED",
-            "train-2": "RUNNING",
-            "fit#1": ("FAILED", "Traceback\nValueError: no clips"),
-            # What an earlier try died of is not a failure of the step.
-            "fit#2": ("RUNNING", "OSError: an earlier try"),
-        }
-    )
-
-    (step,) = run.steps
-    assert (step.name, step.total, step.states, step.over) == ("fit", 2, {"FAILED": 1, "RUNNING": 1}, 1)
-    assert step.errors == ("ValueError: no clips",)
-    assert "  fit (2 in all): 1 failed, 1 running; ValueError: no clips" in status_lines(run)
-
-
-def test_reasons_of_a_step_are_told_once_and_a_few() -> None:
-    errors = ("a", "a", "b", "c", "d", "e")
-    assert step_line(StepState(name="fit", total=9, states={"FAILED": 6}, errors=errors)) == (
-        "fit (9 in all): 6 failed; a; b; c; and 2 more reasons"
-    )
-    assert step_line(StepState(name="fit", total=9, states={})) == "fit (9 in all): not begun"
-
-
 def test_without_a_specification_what_has_a_driver_is_a_task(told: Told) -> None:
     frame = {"root-driver": "SUCCEEDED", "root": "RUNNING", "one-driver": "SUCCEEDED", "one": "RUNNING"}
     run = told(frame, pipeline_spec=None)
@@ -156,15 +130,6 @@ def test_json_has_states_times_and_durations(told: Told) -> None:
         "error": "x",
         "duration_s": 30.0,
     }
-
-
-def test_lines_have_the_time_and_how_far_the_run_is(told: Told) -> None:
-    run = told({"prepare": "SUCCEEDED", "train": "RUNNING"})
-    lines: list[str] = []
-
-    Lines(lines.append, lambda: datetime(2026, 3, 1, 13, 4, 5)).task(run.tasks[0], run)
-
-    assert lines == ["13:04:05 [1/4] prepare succeeded (30 s)"]
 
 
 @pytest.mark.parametrize(

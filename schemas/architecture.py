@@ -40,6 +40,11 @@ class Architecture(Settings, ABC):
     def label(self) -> str:
         """Readable, short, and another one for other parameters: the head of the candidate's id."""
 
+    @property
+    def taps(self) -> dict[str, int]:
+        """Layers on the way whose inputs may be pooled beside the last map, and the channels of those."""
+        return {}
+
     @abstractmethod
     def map_shape(self, frames: int, mels: int) -> MapShape:
         """Shape of the last map for patches of ``frames`` by ``mels``, without building anything.

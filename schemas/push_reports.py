@@ -74,6 +74,11 @@ class ModelDescription(ReportFile):
         None,
         description="Share of its held-out targets' variance that the student explains; None: not reported.",
     )
+    total_steps: int = Field(
+        0,
+        description="Optimiser steps behind the weights, those of the candidates it started from included; "
+        "0: not reported.",
+    )
     clips: int = Field(0, description="Clips of the corpus it learnt from; 0: not counted.")
     hours: float = Field(0.0, description="Hours of them.")
     synthetic: bool = Field(description="Whether the figures come from synthesised sound.")

@@ -43,6 +43,11 @@ class StudentInfo(ReportFile):
     best_epoch: int = Field(description="The epoch whose weights were kept.")
     epochs: list[EpochMetrics] = Field(description="The whole training.")
     steps: int = Field(description="Optimiser steps taken.")
+    total_steps: int = Field(
+        0,
+        description="Optimiser steps behind the weights: those taken, and those of the candidates it started "
+        "from; 0: not reported.",
+    )
     windows_per_second: float = Field(
         description="Training speed over all epochs, on the machine that trained."
     )

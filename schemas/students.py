@@ -95,7 +95,7 @@ class StudentSpec(Settings):
         0.0,
         ge=0,
         lt=1,
-        description="In place of a rank: share of the bottleneck's energy (squared singular values) to keep.",
+        description="In place of a rank: share of the full embedding's variance to keep.",
     )
     qat: Qat = Field(
         "none", description="Quantisation-aware training (int8): of nothing, the bottleneck, the network."
@@ -108,6 +108,11 @@ class StudentSpec(Settings):
         description="Join the patch's log-mel mean and deviation to the pooled features: level and timbre, "
         "which a teacher of events or words may have dropped, reach the embedding directly.",
     )
+    taps: bool = Field(
+        False,
+        description="Join the pooled maps of earlier blocks to the pooled features, where the network names "
+        "some (mobilenet_v3): what later blocks have no more.",
+    )
     warm_start: str = Field(
         "", description="Id of the candidate whose trained weights this one starts from; empty: from scratch."
     )
@@ -116,6 +121,8 @@ class StudentSpec(Settings):
     def _compatible(self) -> Self:
         if self.svd_rank and self.svd_energy:
             raise ValueError("svd_rank and svd_energy exclude each other: give one of them")
+        if self.taps and not self.architecture.taps:
+            raise ValueError(f"taps: {self.architecture.name} names no layers to be tapped; leave taps out")
         if self.pooling == "token" and not self.architecture.HAS_TOKEN:
             raise ValueError(f"pooling 'token' needs a summary token, {self.architecture.name} has none")
         if self.qat == "network" and not self.architecture.QUANTISES:
@@ -148,6 +155,8 @@ class StudentSpec(Settings):
             parts.append(f"sparse{self.sparsity:g}")
         if self.statistics_skip:
             parts.append("stat")
+        if self.taps:
+            parts.append("taps")
         if self.warm_start:
             parts.append("warm")
         return "-".join(parts)
@@ -160,7 +169,8 @@ class StudentSpec(Settings):
         """
         shape = self.architecture.map_shape(front_end.frames, front_end.mels)
         positions = shape.time * shape.frequency if self.pooling == "flatten" else 1
-        return positions * shape.channels + (2 * front_end.mels if self.statistics_skip else 0)
+        taps = sum(self.architecture.taps.values()) if self.taps else 0
+        return positions * shape.channels + taps + (2 * front_end.mels if self.statistics_skip else 0)
 
     def check(self, front_end: FrontEndSpec) -> None:
         """Makes sure, before any work, that the candidate can be built behind a front end.

@@ -85,6 +85,7 @@ class TfliteReport(ReportFile):
     spec: StudentSpec
     front_end: FrontEndSpec
     parameters: int
+    total_steps: int = Field(0, description="Optimiser steps behind the weights, of the student's report.")
     variants: list[TfliteVariant]
 
     @property

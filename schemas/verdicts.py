@@ -83,6 +83,11 @@ class FrontierPoint(Report):
     peak_high_mib: float | None = Field(None, description="Upper end.")
     bytes: int
     parameters: int
+    total_steps: int = Field(
+        0,
+        description="Optimiser steps behind the weights, those of the candidates it started from included; "
+        "0: not reported.",
+    )
     goals: list[GoalResult]
     goals_met: bool
     on_frontier: bool = Field(description="Nothing of this run, and nothing registered, beats it.")

@@ -111,11 +111,16 @@ def make_run(
         ]
         converted.append(
             TfliteReport(
-                candidate_id=name, spec=spec, front_end=FrontEndSpec(), parameters=123_456, variants=variants
+                candidate_id=name,
+                spec=spec,
+                front_end=FrontEndSpec(),
+                parameters=123_456,
+                total_steps=(student := make_student(spec)).total_steps,
+                variants=variants,
             )
         )
         noss.append(NossReport(protocol=PROTOCOL, results=results))
-        students.append(make_student(spec))
+        students.append(student)
     return Run(
         converted,
         noss,
@@ -347,6 +352,7 @@ def make_student(spec: StudentSpec) -> StudentInfo:
         best_epoch=5,
         epochs=epochs,
         steps=600,
+        total_steps=1000 if spec.warm_start else 600,
         windows_per_second=250.0,
     )
 

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from components.common.frontier.axes import INPUT_KINDS
 from components.common.frontier.scales import NORMAL_95
 from components.frontier_gate.factors import NOT_THERE, Design, Term, Values, design_of
-from schemas.student_reports import StudentInfo
 from schemas.tensors import VariantInput
 from schemas.verdicts import Effect, FrontierPoint
 
@@ -39,7 +38,6 @@ class Estimates(NamedTuple):
 def main_effects(
     points: Sequence[FrontierPoint],
     specs: Mapping[str, Mapping[str, Any]],
-    steps: Mapping[str, int] | None = None,
     draws: Mapping[str, Mapping[str, Values]] | None = None,
 ) -> list[Effect]:
     """The effect of each value of each hyper-parameter that varies, all others held fixed.
@@ -60,7 +58,7 @@ def main_effects(
     are a sample too: what the bootstrap of clips makes of an effect on quality is added, in variance.
 
     Students are seldom trained equally long, and longer training is better: the doubling of the training
-    steps is fitted along with the hyper-parameters.
+    steps behind the weights is fitted along with the hyper-parameters.
 
     Left out, since no interval can be had: a value that one student alone has, and all hyper-parameters
     of students if there are no more students than parameters to fit.
@@ -68,7 +66,6 @@ def main_effects(
     Args:
       points: Of one device.
       specs: By candidate id what ``StudentSpec.levels()`` says.
-      steps: By candidate id the optimiser steps behind the weights, those it started from included.
       draws: By point id the bootstrap draws of its quality, '' for the mean of all tasks.
 
     Raises:
@@ -78,37 +75,22 @@ def main_effects(
     for kind in INPUT_KINDS:
         of_kind = [point for point in points if point.input == kind]
         if of_kind:
-            design = design_of(of_kind, specs, steps or {})
+            design = design_of(of_kind, specs)
             estimates = _with_clips(_estimate(of_kind, design), of_kind, design, draws or {})
             found += _effects(of_kind, kind, design, estimates)
     return found
 
 
-def total_steps(students: Sequence[StudentInfo]) -> dict[str, int]:
-    """Optimiser steps behind the weights of each candidate, those of the ones it started from included."""
-    known = {student.candidate_id: student for student in students}
-    total: dict[str, int] = {}
-    for name in known:
-        chain: list[str] = []
-        one = name
-        while one in known and one not in chain:
-            chain.append(one)
-            one = known[one].spec.warm_start
-        total[name] = sum(known[link].steps for link in chain)
-    return total
-
-
 def why_no_effects(
     points: Sequence[FrontierPoint],
     specs: Mapping[str, Mapping[str, Any]],
-    steps: Mapping[str, int] | None = None,
 ) -> str:
     """Why no effect of a hyper-parameter has an interval; empty if one may have."""
     counts = []
     for kind in INPUT_KINDS:
         of_kind = [point for point in points if point.input == kind]
         if of_kind:
-            means = _means(of_kind, design_of(of_kind, specs, steps or {}))[0]
+            means = _means(of_kind, design_of(of_kind, specs))[0]
             counts.append((len(means), int(np.linalg.matrix_rank(means))))
     if not counts or any(students > rank for students, rank in counts):
         return ""

@@ -13,7 +13,6 @@ from components.common.tracking.names import model_name
 from components.common.tracking.registered import RegisteredVersion, registered_versions, unknown_champion
 from components.frontier_gate import page, picture
 from components.frontier_gate.component import FrontierGate
-from components.frontier_gate.effects import total_steps
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.reports import read_reports
 from components.frontier_gate.verdict import reach_verdict
@@ -52,7 +51,6 @@ class Executor(TaskExecutor[FrontierGate]):
             task.run_name,
             rivals,
             notices,
-            total_steps(reports.students),
             reports.refused,
             reports.unread_baselines,
         )

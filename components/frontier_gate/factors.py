@@ -59,12 +59,11 @@ class Design:
 def design_of(
     points: Sequence[FrontierPoint],
     specs: Mapping[str, Mapping[str, Any]],
-    steps: Mapping[str, int] | None = None,
 ) -> Design:
     """The columns of all hyper-parameters that vary, without those that others determine.
 
-    Before them stands, where it varies and is known of all, the logarithm to base 2 of the training ``steps``
-    by candidate: a unit is twice the training.
+    Before them stands, where it varies and is known of all, the logarithm to base 2 of the training steps
+    behind the weights: a unit is twice the training.
 
     A column is left out if columns before it add up to it: two parameters that always change together, an
     architecture that alone has a kind of pooling. What the columns that stay then say is theirs *and* the
@@ -75,7 +74,7 @@ def design_of(
     None) is left out wherever the architecture's name, which stands first, determines it.
     """
     columns: list[tuple[Term, Values]] = []
-    taken = [(steps or {}).get(point.candidate_id, 0) for point in points]
+    taken = [point.total_steps for point in points]
     if points and min(taken) > 0 and len(set(taken)) > 1:
         columns.append((Term(TRAINING, "twice as many", "as many"), np.log2(np.array(taken, float))))
     for factor, levels in _factors(points, specs):

@@ -162,6 +162,7 @@ def _point(
         peak_high_mib=timed.peak_high_mib,
         bytes=variant.bytes,
         parameters=report.parameters,
+        total_steps=report.total_steps,
         goals=[],
         goals_met=False,
         on_frontier=False,

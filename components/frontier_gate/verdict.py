@@ -38,7 +38,6 @@ def reach_verdict(
     run_name: str,
     registered: Mapping[str, Sequence[RegisteredVersion]] | None = None,
     notices: Sequence[str] = (),
-    steps: Mapping[str, int] | None = None,
     refused: Sequence[RefusedVariant] = (),
     unread_baselines: Sequence[str] = (),
 ) -> Verdict:
@@ -55,7 +54,6 @@ def reach_verdict(
       run_name: Name of the run.
       registered: By device what the registry holds for it, to compete with.
       notices: What a reader must know of how this was judged.
-      steps: Optimiser steps behind each candidate's weights.
       refused: Files and candidates of which a report could not be read.
       unread_baselines: Why reports of baselines or reference models could not be read.
 
@@ -99,7 +97,6 @@ def reach_verdict(
         draws,
         undrawn,
         registered or {},
-        steps or {},
         refused,
         unread_baselines,
     )
@@ -138,7 +135,6 @@ class _Run:
     draws: Mapping[str, Mapping[str, Floats]]
     undrawn: Mapping[str, str]
     registered: Mapping[str, Sequence[RegisteredVersion]]
-    steps: Mapping[str, int]
     refused: Sequence[RefusedVariant]
     unread_baselines: Sequence[str]
 
@@ -195,8 +191,8 @@ class _Run:
             registered=judgement.registered,
             axes=judgement.axes,
             recommendations=recommend(judged, own, judgement.axes),
-            effects=main_effects(judged, specs, self.steps, self.draws),
-            effects_note=why_no_effects(judged, specs, self.steps),
+            effects=main_effects(judged, specs, self.draws),
+            effects_note=why_no_effects(judged, specs),
             summary=_summary(device, closed, judged, refused),
         )
 

@@ -98,6 +98,7 @@ class Candidate:
             teacher_digest=origin.windows.teacher_digest,
             licences=origin.licences,
             target_variance_explained=self.student.target_variance_explained,
+            total_steps=self.student.total_steps,
             clips=origin.clips,
             hours=origin.hours,
             synthetic=verdict.synthetic,

@@ -75,6 +75,7 @@ def training_metrics(student: StudentInfo) -> list[MetricPoint]:
         points.extend(epoch_points(epoch, second))
     points.append(_point("training/target_variance_explained", student.target_variance_explained, 0, second))
     points.append(_point("training/best_epoch", student.best_epoch, 0, second))
+    points.append(_point("training/total_steps", student.total_steps, 0, second))
     return finite(points)
 
 

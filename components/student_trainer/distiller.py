@@ -182,9 +182,7 @@ class Distiller:
         settings = self._settings
         if settings.longer_windows == "crop":
             log_mel = augment.random_crop(log_mel, self._frames, fold(seed, 10))
-        offset = self.student.front_end.log_offset
-        changed = augment.change_sound(log_mel, settings.augment, offset, fold(seed, 11))
-        patches = augment.fold_patches(changed, self._frames)
+        patches = augment.fold_patches(log_mel, self._frames)
         levels = self._level_targets(patches, log_mel) if self.level_head is not None else None
         return augment.mask(patches, settings.augment, fold(seed, 12)), levels
 

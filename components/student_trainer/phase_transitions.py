@@ -26,10 +26,11 @@ def enter_phase(
       phase: The phase that begins.
       rank: Of the bottleneck's factors.
       seed: Of the randomised SVD.
-      patches: Batches of log-mels ``(batch, frames, mels)`` that show the quantisers their ranges.
+      patches: Batches of log-mels ``(batch, frames, mels)`` that show the factors which features there are,
+        and the quantisers their ranges.
     """
     if phase == "annealed":
-        return _annealed(student, rank, seed)
+        return _annealed(student, rank, seed, patches)
     if phase == "factored":
         return _factored(student, rank)
     if phase == "qat":
@@ -38,26 +39,34 @@ def enter_phase(
     return student
 
 
-def rank_of(student: Student) -> int:
+def sample_features(student: Student, patches: Iterable[Array]) -> Array:
+    """What the bottleneck takes of batches of log-mels, ``(windows, features)``, float32."""
+    features = [student.features(batch, training=False).numpy() for batch in patches]
+    return np.concatenate(features).astype(np.float32)
+
+
+def rank_of(student: Student, patches: Iterable[Array]) -> int:
     """The rank that the candidate asks for, or that keeps the energy it asks for; 0 for a full matrix.
 
     Args:
       student: With a full bottleneck.
+      patches: Batches of log-mels ``(batch, frames, mels)`` that show which outputs there are.
     """
     if student.spec.svd_energy:
         kernel, _ = student.bottleneck.get_layer("embedding_dense").get_weights()
-        return bottlenecks.rank_for_energy(kernel, student.spec.svd_energy)
+        features = sample_features(student, patches)
+        return bottlenecks.rank_for_energy(kernel, student.spec.svd_energy, features)
     return student.spec.svd_rank
 
 
-def _annealed(student: Student, rank: int, seed: int) -> Student:
+def _annealed(student: Student, rank: int, seed: int, patches: Iterable[Array]) -> Student:
     width, units = student.features.output_shape[-1], student.spec.embedding_width
     bottleneck = bottlenecks.annealed(width, units, rank)
     layer = bottleneck.get_layer("annealed")
     kernel, bias = student.bottleneck.get_layer("embedding_dense").get_weights()
     layer.full.assign(kernel)
     layer.bias.assign(bias)
-    layer.refit(seed)
+    layer.refit(sample_features(student, patches), seed)
     return student.with_bottleneck(bottleneck)
 
 
@@ -66,7 +75,8 @@ def _factored(student: Student, rank: int) -> Student:
     bottleneck = bottlenecks.factored(width, units, rank)
     trained = student.bottleneck.get_layer("annealed")
     bottleneck.get_layer("reduce_dense").set_weights([trained.reduce.numpy()])
-    bottleneck.get_layer("embedding_dense").set_weights([trained.expand.numpy(), trained.bias.numpy()])
+    bias = trained.bias.numpy() + trained.shift.numpy()
+    bottleneck.get_layer("embedding_dense").set_weights([trained.expand.numpy(), bias])
     return student.with_bottleneck(bottleneck)
 
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.settings import Range, Settings
+from schemas.settings import Settings
 
 
 class _Stretch(Settings):
@@ -64,39 +64,16 @@ class Masks(Settings):
     width: int = Field(8, ge=1, description="Frames or mel bands that a stripe covers at most.")
 
 
-class NoiseFloor(Settings):
-    """A steady noise underneath, with a spectrum of its own for each window."""
-
-    probability: float = Field(0.0, ge=0, le=1, description="Share of the windows; 0: none.")
-    snr_db: Range = Field((5.0, 35.0), description="Level of the window over the noise in dB.")
-
-
-class Overlay(Settings):
-    """Another window of the batch underneath."""
-
-    probability: float = Field(0.0, ge=0, le=1, description="Share of the windows; 0: none.")
-    snr_db: Range = Field((0.0, 20.0), description="Level of the window over the other one in dB.")
-
-
-class LevelChange(Settings):
-    """Louder or quieter."""
-
-    probability: float = Field(0.0, ge=0, le=1, description="Share of the windows; 0: none.")
-    db: Range = Field((-15.0, 6.0), description="Gain in dB.")
-
-
 class BatchAugmentation(Settings):
-    """Changes of the log-mels in each step.
+    """What of the log-mels is hidden from the student in each step.
 
-    The targets are kept: the student learns to give the teacher's answer to the unchanged window. Where
-    the targets shall belong to the changed sound, ``distillation.augment`` makes windows with their own.
+    Nothing is added to a window: its target would belong to another sound. Louder, noisier and mixed windows
+    are made by ``distillation.augment``, whose targets are the teacher's answers to them (Beyer et al.,
+    "Knowledge distillation: a good teacher is patient and consistent", 2022).
     """
 
     spec_time: Masks = Field(default_factory=Masks, description="SpecAugment: stripes of frames.")
     spec_frequency: Masks = Field(default_factory=Masks, description="SpecAugment: stripes of mel bands.")
-    gain: LevelChange = Field(default_factory=LevelChange, description="Level.")
-    noise: NoiseFloor = Field(default_factory=NoiseFloor, description="Noise underneath.")
-    mixing: Overlay = Field(default_factory=Overlay, description="Another window underneath.")
 
 
 class TrainingSettings(Settings):
@@ -123,7 +100,7 @@ class TrainingSettings(Settings):
         default_factory=LossWeights, description="What is made small, and how much of each."
     )
     augment: BatchAugmentation = Field(
-        default_factory=BatchAugmentation, description="What is done to a batch before the student sees it."
+        default_factory=BatchAugmentation, description="What is hidden of a batch."
     )
     longer_windows: Literal["crop", "patches"] = Field(
         "crop",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -18,7 +20,7 @@ from components.student_trainer.batches import TrainingBatches
 from components.student_trainer.checkpoint import Checkpoints, TrainingState
 from components.student_trainer.distiller import Distiller
 from components.student_trainer.distribution import Workers
-from components.student_trainer.phase_transitions import enter_phase, rank_of
+from components.student_trainer.phase_transitions import enter_phase, rank_of, sample_features
 from components.student_trainer.phases import Phase, learning_rate, plan_phases, refit_steps, svd_alpha
 from components.student_trainer.precision import bfloat16_student
 from components.student_trainer.settings import TrainingSettings
@@ -31,6 +33,8 @@ from schemas.training_events import EventKind, TrainingEvent
 from schemas.training_reports import EpochMetrics
 
 log = logging.getLogger("tinytrill.student_trainer")
+
+Array = np.ndarray[Any, Any]
 
 _CHECK_EVERY = 50  # steps: reading a loss waits for it
 
@@ -153,9 +157,15 @@ class Training:
         whole = phase.name == "qat" and self.spec.qat == "network"
         student = distiller.in_float32() if whole else distiller.student
         if self.spec.low_rank and not self._progress.rank:
-            self._progress = self._progress.model_copy(update={"rank": rank_of(student)})
-        patches = (distiller.patches(tf.constant(log_mel)).numpy() for log_mel in self._batches.calibration())
+            self._progress = self._progress.model_copy(
+                update={"rank": rank_of(student, self._shown(distiller))}
+            )
+        patches = self._shown(distiller)
         distiller.take(enter_phase(student, phase.name, self._progress.rank, self.seed, patches))
+
+    def _shown(self, distiller: Distiller) -> Iterator[Array]:
+        """The patches of some windows, always the same ones."""
+        return (distiller.patches(tf.constant(log_mel)).numpy() for log_mel in self._batches.calibration())
 
     def _run_phase(self, distiller: Distiller, phase: Phase, last: bool) -> None:
         done = len(self._progress.epochs)
@@ -212,7 +222,7 @@ class Training:
     def _anneal(self, distiller: Distiller, step: int, steps: int) -> float:
         layer = distiller.student.bottleneck.get_layer("annealed")
         if step and step in refit_steps(steps, self.settings.svd.refits):
-            layer.refit(self.seed)
+            layer.refit(sample_features(distiller.student, self._shown(distiller)), self.seed)
         alpha = svd_alpha(step, steps, self.settings.svd.shape)
         layer.alpha.assign(alpha)
         return alpha
@@ -309,5 +319,11 @@ class Training:
             best_epoch=progress.best_epoch,
             epochs=progress.epochs,
             steps=progress.steps,
+            total_steps=self._total_steps(),
             windows_per_second=0.0,
         )
+
+    def _total_steps(self) -> int:
+        """Steps behind the weights; 0 where those of the start are not known."""
+        before = self.start.total_steps if self.start else 0
+        return 0 if self.start and not before else self._progress.steps + before

@@ -32,11 +32,13 @@ class Start:
       student: The trained sibling in the form that it shipped in.
       heads: The heads it was trained with.
       digest: sha256 of its weights file.
+      total_steps: Optimiser steps behind its weights; 0: not known.
     """
 
     student: Student
     heads: Weights
     digest: str
+    total_steps: int
 
     @classmethod
     def read(cls, folder: str) -> Start:
@@ -47,11 +49,13 @@ class Start:
           UnreadableReport: If its description cannot be read.
           UnreadableWeights: If its weights or heads cannot.
         """
-        if failure := StudentInfo.load(folder).failure:
-            raise NothingToStartFrom(failure)
+        info = StudentInfo.load(folder)
+        if info.failure:
+            raise NothingToStartFrom(info.failure)
         student = load_student(folder)
         digest = hashlib.sha256((Path(folder) / StudentInfo.WEIGHTS).read_bytes()).hexdigest()
-        return cls(student, read_arrays(Path(folder) / HEADS_FILE), digest)
+        heads = read_arrays(Path(folder) / HEADS_FILE)
+        return cls(student, heads, digest, info.total_steps)
 
 
 def save_heads(heads: Weights, folder: str) -> None:
@@ -65,7 +69,7 @@ def start_from(student: Student, source: Student) -> int:
     The same network gets them all. Of a larger network of the same family each weight of the same name gives
     its leading part along every axis (for kernels: the first channels in and out); weights without such a
     namesake, or larger than it, stay fresh. A compressed bottleneck gives the matrix it stands for; its rows
-    fit only where both poolings order the features alike.
+    fit only where both order the features alike.
 
     Args:
       student: With a full bottleneck; changed in place.
@@ -88,10 +92,10 @@ def start_from(student: Student, source: Student) -> int:
 
 
 def _same_order(student: Student, source: Student) -> bool:
-    if student.spec.pooling != source.spec.pooling:
+    if (student.spec.pooling, student.spec.taps) != (source.spec.pooling, source.spec.taps):
         return False
     alike = student.features.output_shape == source.features.output_shape
-    return student.spec.pooling != "flatten" or alike
+    return alike or not (student.spec.pooling == "flatten" or student.spec.taps)
 
 
 def _full_bottleneck(source: Student) -> tuple[Array, Array]:

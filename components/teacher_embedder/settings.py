@@ -111,7 +111,6 @@ class TeacherEmbedderSettings(Settings):
         if self.matching == "global" and self.augment.copies:
             raise ValueError(
                 f"matching 'global' takes the target of the unchanged clip, but augment.copies is "
-                f"{self.augment.copies}: use matching 'local', or change the sound in training "
-                "(training.augment)"
+                f"{self.augment.copies}: use matching 'local', or 0 copies"
             )
         return self

@@ -87,6 +87,7 @@ def convert_student(
         spec=info.spec,
         front_end=info.front_end,
         parameters=info.parameters,
+        total_steps=info.total_steps,
         variants=variants,
     )
     for variant in report.variants:

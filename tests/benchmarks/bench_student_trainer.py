@@ -30,9 +30,6 @@ EVERYTHING = BatchAugmentation.model_validate(
     {
         "spec_time": {"count": 2, "width": 16},
         "spec_frequency": {"count": 2},
-        "gain": {"probability": 0.5},
-        "noise": {"probability": 0.5},
-        "mixing": {"probability": 0.5},
     }
 )
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import tf_keras as keras
 
-ActivationName = Literal["relu", "hard_swish", "hard_sigmoid", "swish", "sigmoid"]
+ActivationName = Literal["relu", "relu6", "hard_swish", "hard_sigmoid", "swish", "sigmoid"]
 
 
 @keras.saving.register_keras_serializable(package="tinytrill")
@@ -29,8 +29,8 @@ def hard_sigmoid(x: Any) -> Any:
 def activation(kind: ActivationName, name: str) -> Any:
     """An activation as a layer."""
     own = {"hard_swish": hard_swish, "hard_sigmoid": hard_sigmoid}
-    if kind == "relu":
-        return keras.layers.ReLU(name=name)
+    if kind in ("relu", "relu6"):
+        return keras.layers.ReLU(max_value=6.0 if kind == "relu6" else None, name=name)
     return keras.layers.Activation(own.get(kind, kind), name=name)
 
 

@@ -103,28 +103,41 @@ def _features(
     """Log-mel to pooled features, and to the features of each moment where there are any."""
     network = build_network(spec.architecture, front_end.frames, front_end.mels, batch_norm_momentum)
     log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
+    beside: list[Any] = []
+    if spec.taps:
+        tapped = [network.get_layer(name).input for name in spec.architecture.taps]
+        network = keras.Model(network.input, [network.output, *tapped])
     # The layers of the network, not the network as one layer: a form that TFMOT accepts is flat.
     x, token = network.call(log_mel) if spec.architecture.HAS_TOKEN else (network.call(log_mel), None)
-    levels = None
+    if spec.taps:
+        x, *maps = x
+        beside = [
+            keras.layers.GlobalAveragePooling2D(name=f"tap_{number}")(each)
+            for number, each in enumerate(maps)
+        ]
     if spec.statistics_skip:
-        levels = keras.layers.BatchNormalization(
-            momentum=batch_norm_momentum, center=False, scale=False, name="statistics_bn"
-        )(LogMelStatistics(name="statistics")(log_mel))
+        statistics = LogMelStatistics(name="statistics")(log_mel)
+        beside.append(
+            keras.layers.BatchNormalization(
+                momentum=batch_norm_momentum, center=False, scale=False, name="statistics_bn"
+            )(statistics)
+        )
     if spec.pooling == "token":
-        return _joined(log_mel, token, levels), None
+        return _joined(log_mel, token, beside), None
     if spec.pooling == "flatten":
-        return _joined(log_mel, keras.layers.Flatten(name="flatten")(x), levels), None
-    features = _joined(log_mel, keras.layers.GlobalAveragePooling2D(name="gap")(x), levels)
+        return _joined(log_mel, keras.layers.Flatten(name="flatten")(x), beside), None
+    features = _joined(log_mel, keras.layers.GlobalAveragePooling2D(name="gap")(x), beside)
     each = FrequencyMean(name="frequency_mean")(x)
-    if levels is not None:
-        repeated = keras.layers.RepeatVector(x.shape[1], name="statistics_of_each")(levels)
+    if beside:
+        constant = beside[0] if len(beside) == 1 else keras.layers.Concatenate(name="beside")(beside)
+        repeated = keras.layers.RepeatVector(x.shape[1], name="beside_of_each")(constant)
         each = keras.layers.Concatenate(name="moment_features")([each, repeated])
     return features, keras.Model(log_mel, each, name="moments")
 
 
-def _joined(log_mel: Any, pooled: Any, levels: Any | None) -> keras.Model:
-    if levels is not None:
-        pooled = keras.layers.Concatenate(name="features")([pooled, levels])
+def _joined(log_mel: Any, pooled: Any, beside: list[Any]) -> keras.Model:
+    if beside:
+        pooled = keras.layers.Concatenate(name="features")([pooled, *beside])
     return keras.Model(log_mel, pooled, name="features")
 
 

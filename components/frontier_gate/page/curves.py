@@ -28,6 +28,9 @@ class Curve:
     epochs: int
     best_epoch: int
     best_validation: float
+    steps: int
+    total_steps: int
+    explained: float
 
 
 def curves(students: Sequence[StudentInfo]) -> list[Curve]:
@@ -64,6 +67,9 @@ def _curve(student: StudentInfo, x: ChartScale, y: ChartScale) -> Curve:
         epochs=len(epochs),
         best_epoch=student.best_epoch,
         best_validation=validation,
+        steps=student.steps,
+        total_steps=student.total_steps,
+        explained=student.target_variance_explained,
     )
 
 

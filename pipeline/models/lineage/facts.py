@@ -129,6 +129,9 @@ def student(info: StudentInfo) -> Summary:
         ],
         {
             "best epoch": str(info.best_epoch),
+            "steps": f"{info.steps:,}, {info.total_steps:,} with those of the candidates it started from"
+            if info.total_steps
+            else f"{info.steps:,}",
             "seed": str(info.seed),
             "warm start": info.warm_start or "none",
             **info.spec.levels(),

@@ -20,6 +20,7 @@ from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.component import StudentTrainer
 from components.student_trainer.executor import Executor
 from components.student_trainer.losses import target_weights
+from components.student_trainer.phase_transitions import sample_features
 from components.student_trainer.settings import BatchAugmentation, LossWeights, TrainingSettings
 from components.student_trainer.training import Training
 from components.student_trainer.warm_start import save_heads
@@ -42,9 +43,6 @@ EVERYTHING = BatchAugmentation.model_validate(
     {
         "spec_time": {"count": 1},
         "spec_frequency": {"count": 1},
-        "gain": {"probability": 0.5},
-        "noise": {"probability": 0.5},
-        "mixing": {"probability": 0.5},
     }
 )
 
@@ -179,7 +177,10 @@ def test_training_through_the_factors_beats_cutting_afterwards(distillation_set:
     rank = 2
     plain, _, heads = _training(distillation_set, tmp_path / "plain", settings=settings).run()
     kernel, bias = plain.bottleneck.get_layer("embedding_dense").get_weights()
-    reduce, expand = bottleneck.factorise(kernel, rank, seed=0)
+    store = open_store(distillation_set, "train", FrontEndSpec(), tmp_path / "plain")
+    sample = sample_features(plain, (log_mel for log_mel, _ in store.sequential(64)))
+    reduce, expand = bottleneck.factorise(kernel, rank, sample, seed=0)
+    bias = bias + sample.mean(axis=0) @ (kernel - reduce @ expand)
     cut = plain.with_bottleneck(bottleneck.factored(len(kernel), len(bias), rank))
     cut.bottleneck.set_weights([reduce, expand, bias])
 

@@ -90,6 +90,9 @@ def test_the_own_network_needs_no_float_phase() -> None:
         Phase("factored", 4, 5),
         Phase("qat", 6, 7),
     ]
+    # The network itself may be trained on for as long: what its compressed siblings are to be held against.
+    itself = PLAIN.model_copy(update={"warm_start": PLAIN.candidate_id})
+    assert plan_phases(itself, settings) == [Phase("float", 0, 7)]
     other = spec.model_copy(update={"warm_start": "tiny-w0.5-gap-e32"})
     assert plan_phases(other, settings)[0] == Phase("float", 0, 1)
 
@@ -111,6 +114,9 @@ def test_a_candidate_goes_on_where_its_sibling_ended(distillation_set: str, tmp_
     info, before = StudentInfo.load(model), StudentInfo.load(source)
     assert [epoch.phase for epoch in info.epochs] == ["annealed", "factored"]
     assert info.warm_start and not before.warm_start
+    # 64 windows in batches of 16; the sibling's steps are behind these weights too.
+    assert before.steps == before.total_steps == 12 * before.steps // len(before.epochs)
+    assert info.total_steps == info.steps + before.steps > before.total_steps
     # Without the heads and the weights the loss would start at about 1.
     assert info.epochs[0].loss < before.epochs[0].loss * 0.7
     assert load_student(model).bottleneck.get_layer("reduce_dense").kernel.shape[1] == 8

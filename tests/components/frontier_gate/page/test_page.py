@@ -61,6 +61,17 @@ def test_a_student_that_learnt_nothing_is_marked_at_the_top() -> None:
     )
 
 
+def test_training_is_told_with_what_the_weights_started_from() -> None:
+    parent = mobilenet()
+    child = mobilenet(svd_rank=8).model_copy(update={"warm_start": parent.candidate_id})
+    outline = page_of(make_run({parent: [Made(0.75, 5.0)], child: [Made(0.76, 4.0)]}))
+    steps = {row.split(" wave-float32")[0]: row for row in rows(outline, "points-host")}
+    assert " 600 " in steps[parent.candidate_id] and " 1,000 " in steps[child.candidate_id]
+    training = outline.by_id("training").text
+    assert training.count("explains 45.0% after 600 steps") == 2
+    assert training.count("(1,000 with those it started from)") == 1
+
+
 def test_each_quantised_file_tells_what_it_lost_against_its_float_file() -> None:
     run = make_run({mobilenet(): [Made(0.75, 5.0), Made(0.60, 3.0, "wave-dynamic")]})
     material = material_of(run, verdict_on(run))

@@ -163,6 +163,12 @@ def test_a_student_that_learnt_nothing_says_so(explained: float | None, marked: 
     assert marked == (f"explains {explained or 0:.1%} of the variance" in limits)
 
 
+def test_steps_of_the_training_are_told_where_they_are_known() -> None:
+    card = write_card(make_description(target_variance_explained=0.6, total_steps=1584))
+    assert "| Training | 1,584 optimiser steps; explains 60.0 % of the variance" in card
+    assert "| Training |" not in write_card(make_description())
+
+
 def test_robustness_and_goals_where_there_are_any() -> None:
     description = make_description()
     plain = write_card(description)

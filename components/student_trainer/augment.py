@@ -1,20 +1,18 @@
-"""Log-mels of a batch, cut and changed in the graph.
-
-A mel magnitude is ``exp(log_mel) - log_offset``, so gain is exact here, and sounds add up as powers, as
-sounds that have nothing to do with each other do. All randomness is stateless: the same seed, the same
-change.
-"""
+"""Log-mels of a batch, cut and changed in the graph; all randomness is stateless."""
 
 from __future__ import annotations
 
-import math
-
 import tensorflow as tf
 
+from components.common.modeling.sound_changes import (
+    add_at_snr,
+    change_level,
+    fold_in,
+    steady_noise,
+    to_log_mel,
+    to_power,
+)
 from components.student_trainer.settings import BatchAugmentation, Masks
-
-_TINY = 1e-12
-_POWER_DB = math.log(10.0) / 10.0
 
 
 def random_crop(log_mel: tf.Tensor, frames: int, seed: tf.Tensor) -> tf.Tensor:
@@ -52,50 +50,21 @@ def change_sound(
     """
     if not (settings.mixing.probability or settings.noise.probability or settings.gain.probability):
         return log_mel
-    mixing, noise, gain = (_fold(seed, number) for number in range(3))
-    power = tf.square(tf.maximum(tf.exp(log_mel) - log_offset, 0.0))
+    mixing, noise, gain = (fold_in(seed, number) for number in range(3))
+    power = to_power(log_mel, log_offset)
     if settings.mixing.probability:
         size = tf.shape(power)[0]
         shift = tf.random.stateless_uniform(
-            [], _fold(mixing, 2), minval=1, maxval=tf.maximum(size, 2), dtype=tf.int32
+            [], fold_in(mixing, 2), minval=1, maxval=tf.maximum(size, 2), dtype=tf.int32
         )
         other = tf.roll(power, shift, axis=0)
         power = add_at_snr(power, other, settings.mixing.snr_db, settings.mixing.probability, mixing)
     if settings.noise.probability:
-        other = steady_noise(tf.shape(power), _fold(noise, 2))
+        other = steady_noise(tf.shape(power), fold_in(noise, 2))
         power = add_at_snr(power, other, settings.noise.snr_db, settings.noise.probability, noise)
     if settings.gain.probability:
-        decibels = _drawn(settings.gain.db, settings.gain.probability, 0.0, tf.shape(power)[0], gain)
-        power *= tf.exp(decibels * _POWER_DB)
-    return tf.math.log(tf.sqrt(power) + log_offset)
-
-
-def add_at_snr(
-    power: tf.Tensor, other: tf.Tensor, snr_db: tuple[float, float], probability: float, seed: tf.Tensor
-) -> tf.Tensor:
-    """Adds ``other`` to a share of the windows; silence stays as it is.
-
-    Args:
-      power: Squared mel magnitudes ``(batch, frames, mels)``.
-      other: Of the same shape.
-      snr_db: Range of the level of a window over what is added to it.
-      probability: Share of the windows.
-      seed: Two integers.
-    """
-    mean, other_mean = (tf.reduce_mean(value, axis=[1, 2], keepdims=True) for value in (power, other))
-    snr = _drawn(snr_db, probability, math.inf, tf.shape(power)[0], seed)
-    scale = tf.exp(-snr * _POWER_DB) * mean / tf.maximum(other_mean, _TINY)
-    return power + tf.where(tf.minimum(mean, other_mean) < _TINY, 0.0, scale) * other
-
-
-def steady_noise(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Powers ``(batch, frames, mels)`` of noise whose spectrum is drawn once a window.
-
-    About that spectrum each value is spread exponentially, as the power of Gaussian noise is.
-    """
-    spectrum = tf.exp(tf.random.stateless_normal([shape[0], 1, shape[2]], seed))
-    uniform = tf.random.stateless_uniform(shape, _fold(seed, 0), minval=1e-7)
-    return -tf.math.log(uniform) * spectrum
+        power = change_level(power, settings.gain.db, settings.gain.probability, gain)
+    return to_log_mel(power, log_offset)
 
 
 def mask(log_mel: tf.Tensor, settings: BatchAugmentation, seed: tf.Tensor) -> tf.Tensor:
@@ -110,7 +79,7 @@ def mask(log_mel: tf.Tensor, settings: BatchAugmentation, seed: tf.Tensor) -> tf
     for axis, masks in ((1, settings.spec_time), (2, settings.spec_frequency)):
         for number in range(masks.count):
             stripe = _stripe(
-                tf.shape(log_mel)[0], log_mel.shape[axis], masks, _fold(seed, 100 * axis + number)
+                tf.shape(log_mel)[0], log_mel.shape[axis], masks, fold_in(seed, 100 * axis + number)
             )
             log_mel = tf.where(tf.expand_dims(stripe, 3 - axis), mean, log_mel)
     return log_mel
@@ -120,20 +89,7 @@ def _stripe(size: tf.Tensor, length: int, masks: Masks, seed: tf.Tensor) -> tf.T
     """Which of ``length`` places a stripe covers, ``(size, length)``."""
     widest = min(masks.width, length)
     width = tf.random.stateless_uniform([size, 1], seed, maxval=widest + 1, dtype=tf.int32)
-    where = tf.random.stateless_uniform([size, 1], _fold(seed, 0))
+    where = tf.random.stateless_uniform([size, 1], fold_in(seed, 0))
     start = tf.cast(where * tf.cast(length - width + 1, tf.float32), tf.int32)
     place = tf.range(length)[tf.newaxis]
     return tf.logical_and(place >= start, place < start + width)
-
-
-def _drawn(
-    limits: tuple[float, float], probability: float, otherwise: float, size: tf.Tensor, seed: tf.Tensor
-) -> tf.Tensor:
-    """A number between the limits for a share of the windows, ``(size, 1, 1)``."""
-    happens = tf.random.stateless_uniform([size, 1, 1], _fold(seed, 0)) < probability
-    value = tf.random.stateless_uniform([size, 1, 1], _fold(seed, 1), limits[0], limits[1])
-    return tf.where(happens, value, otherwise)
-
-
-def _fold(seed: tf.Tensor, number: int) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, number)

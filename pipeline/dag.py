@@ -198,6 +198,7 @@ class _Builder:
             settings=self._config.teacher_training,
             front_end=self._config.front_end,
             seed=self._config.seed,
+            scratch_dir=str(self._layout.scratch),
             code_digest=self._code("teacher_trainer"),
         )
         channel: BaseChannel = self._add(node).outputs["model"]

@@ -11,7 +11,7 @@ from schemas.settings import Report, ReportFile
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.tensors import TensorInfo, VariantInput
 from schemas.tflite_reports import Parity, Precision
-from schemas.verdicts import Blessing
+from schemas.verdicts import Blessing, ReferenceQuality
 
 
 class Registration(Report):
@@ -67,6 +67,9 @@ class ModelDescription(ReportFile):
     parity: Parity | None = Field(description="Agreement with the Keras student.")
     quality: NossModelResult = Field(description="NOSS results of this very file.")
     blessings: list[Blessing] = Field(description="The gate's decision, one a device it is blessed for.")
+    baselines_above: list[ReferenceQuality] = Field(
+        default_factory=list, description="Baselines whose mean score is above this file's, best first."
+    )
     teacher: str = Field(description="The teacher in words.")
     teacher_digest: str = Field(description="sha256 over the teacher's files.")
     licences: Licences = Field(description="As far as they were stated.")

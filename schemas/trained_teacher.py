@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ class TrainedTeacherInfo(Report):
     front_end: FrontEndSpec = Field(description="Its front end.")
     parameters: int = Field(description="Weights of the network, moving averages included.")
     seed: int = Field(description="Of initialisation, order and pairs.")
+    objective: Literal["triplets", "contrastive"] = Field("triplets", description="What it was trained for.")
     clips: dict[str, int] = Field(description="Clips long enough for a pair, by split.")
     best_epoch: int = Field(description="The epoch whose weights were kept.")
     triplet_accuracy: float = Field(

@@ -264,11 +264,41 @@ class Verdict(ReportFile):
         """What is to be pushed: each point with the device it is blessed for."""
         return [(device, point) for device in self.devices for point in device.blessed]
 
+    def baselines_above(self, point: FrontierPoint) -> list[ReferenceQuality]:
+        """Baselines whose mean score is above a point's, best first."""
+        above = [each for each in self.baselines if each.kind == "baseline" and point.quality < each.quality]
+        return sorted(above, key=lambda each: -each.quality)
+
+    @property
+    def below_baseline(self) -> str:
+        """That blessed files lie below a baseline, in words; empty: none does."""
+        files = {point.point_id: point for _, point in self.blessed}
+        below = {name: above for name, point in files.items() if (above := self.baselines_above(point))}
+        if not below:
+            return ""
+        names = {each.model: each for above in below.values() for each in above}
+        words = (
+            f"{len(below)} of {len(files)} blessed files {'lies' if len(below) == 1 else 'lie'} below a "
+            f"baseline: simple statistics of the sound score "
+            f"{', '.join(f'{each.quality:.3f} ({name})' for name, each in names.items())}, these files "
+            f"{_range([files[name].quality for name in below])}."
+        )
+        if self.teacher.quality < max(each.quality for each in names.values()):
+            words += (
+                f" Their teacher lies below it too ({self.teacher.quality:.3f}): look at the teacher first."
+            )
+        return words
+
     @property
     def digest(self) -> str:
         """Of what was decided. What the registry holds beside the run is left out: the push adds to it."""
         decided = self.model_dump_json(exclude={"devices": {"__all__": {"registered"}}})
         return hashlib.sha256(decided.encode()).hexdigest()[:32]
+
+
+def _range(values: list[float]) -> str:
+    low, high = f"{min(values):.3f}", f"{max(values):.3f}"
+    return low if low == high else f"{low} to {high}"
 
 
 class Blessing(Report):

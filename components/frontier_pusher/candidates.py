@@ -94,6 +94,7 @@ class Candidate:
             parity=variant.parity,
             quality=quality,
             blessings=list(blessings),
+            baselines_above=verdict.baselines_above(point),
             teacher=origin.windows.teacher,
             teacher_digest=origin.windows.teacher_digest,
             licences=origin.licences,

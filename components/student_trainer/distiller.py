@@ -11,7 +11,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from components.common.modeling.frontend import LogMelStatistics
-from components.common.modeling.student import Student, Weights
+from components.common.modeling.student import Student
+from components.common.store.arrays import Weights
 from components.student_trainer import augment
 from components.student_trainer.average import WeightAverage
 from components.student_trainer.distribution import Workers

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from components.common.modeling.student import UnreadableWeights, save_weights
+from components.common.modeling.checkpoint import Checkpoints
+from components.common.modeling.student import save_weights
+from components.common.store.arrays import UnreadableWeights
 from components.common.store.computed import key_of
 from components.common.tfx.executors import TaskExecutor
-from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.component import StudentTrainer
 from components.student_trainer.distribution import Workers
 from components.student_trainer.training import Training

@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from components.common.modeling.checkpoint import Checkpoints, TrainingState
 from components.common.modeling.pruning import Pruning, sparsity
-from components.common.modeling.student import Student, Weights, build_deployed, build_student
+from components.common.modeling.student import Student, build_deployed, build_student
+from components.common.store.arrays import Weights
 from components.student_trainer.batches import TrainingBatches
-from components.student_trainer.checkpoint import Checkpoints, TrainingState
 from components.student_trainer.distiller import Distiller
 from components.student_trainer.distribution import Workers
 from components.student_trainer.phase_transitions import enter_phase, rank_of, sample_features

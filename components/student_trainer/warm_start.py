@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.common.modeling.student import Student, Weights, load_student, read_arrays, write_arrays
+from components.common.modeling.student import Student, load_student
+from components.common.store.arrays import Weights, read_arrays, write_arrays
 from schemas.student_reports import StudentInfo
 
 Array = np.ndarray[Any, Any]

@@ -11,13 +11,14 @@ from schemas.students import FrontEndSpec
 
 
 class TeacherTrainer(Component):
-    """Trains a teacher by TRILL's recipe: triplets on temporal proximity.
+    """Trains a teacher without labels: windows of a clip belong together (TRILL's triplets, or COLA).
 
     Attributes:
       examples: Clip records with the splits train and eval.
       settings: The network and how it is trained.
       front_end: Its log-mel front end.
-      seed: Of initialisation, order and pairs.
+      seed: Of initialisation, order, pairs and views.
+      scratch_dir: Folder for checkpoints; may be emptied between runs.
       code_digest: Fingerprint of the code, so that changed code is not answered from the cache.
       model: The teacher.
     """
@@ -26,5 +27,6 @@ class TeacherTrainer(Component):
     settings: Parameter[TeacherTrainerSettings]
     front_end: Parameter[FrontEndSpec]
     seed: Parameter[int]
+    scratch_dir: Parameter[str]
     code_digest: Parameter[str] = field(default="")
     model: Output[TeacherModel] = output()

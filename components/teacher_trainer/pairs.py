@@ -20,12 +20,14 @@ class PairReader:
       window: Samples of a window.
       max_distance_s: Seconds between the starts of the two windows at most.
       seed: Of order and positions.
+      min_distance_s: Seconds between them at least; none: a window.
     """
 
     shards: Sequence[Path]
     window: int
     max_distance_s: float
     seed: int
+    min_distance_s: float | None = None
 
     def count(self) -> int:
         """Clips long enough for a pair."""
@@ -58,10 +60,11 @@ class PairReader:
         )
 
     def _draw(self, audio: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Two windows that overlap only if the clip leaves no choice."""
+        """Two windows, nearer to each other than asked only if the clip leaves no choice."""
         room = tf.shape(audio)[0] - self.window
         farthest = tf.minimum(room, max(1, round(self.max_distance_s * SAMPLE_RATE)))
-        nearest = tf.minimum(farthest, self.window)
+        least = self.window if self.min_distance_s is None else round(self.min_distance_s * SAMPLE_RATE)
+        nearest = tf.minimum(farthest, least)
         uniform = tf.random.stateless_uniform((2,), seed)
         gap = nearest + _below(uniform[0], farthest - nearest)
         first = _below(uniform[1], room - gap)

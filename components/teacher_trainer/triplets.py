@@ -27,10 +27,14 @@ def semi_hard_loss(anchors: tf.Tensor, positives: tf.Tensor, margin: float) -> t
 
 def triplet_accuracy(anchors: tf.Tensor, positives: tf.Tensor) -> tf.Tensor:
     """Share of all triplets of the batch whose positive is nearer than the negative."""
-    distances = squared_distances(anchors, positives)
-    nearer = tf.linalg.diag_part(distances)[:, None] < distances
-    count = tf.cast(tf.shape(distances)[0], tf.float32)
-    return tf.reduce_sum(tf.cast(nearer, tf.float32)) / (count * (count - 1.0))
+    return share_in_order(-squared_distances(anchors, positives))
+
+
+def share_in_order(similarities: tf.Tensor) -> tf.Tensor:
+    """Share of the triplets of ``(n, n)`` similarities whose positive, on the diagonal, is more similar."""
+    more = tf.linalg.diag_part(similarities)[:, None] > similarities
+    count = tf.cast(tf.shape(similarities)[0], tf.float32)
+    return tf.reduce_sum(tf.cast(more, tf.float32)) / (count * (count - 1.0))
 
 
 def _mined(distances: tf.Tensor, margin: float) -> tf.Tensor:

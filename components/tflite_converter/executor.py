@@ -67,7 +67,8 @@ def convert_student(
         raise UnreadableReport(f"the student in {model_uri} cannot be read: {error}") from error
     import tf_keras as keras
 
-    from components.common.modeling.student import UnreadableWeights, load_student
+    from components.common.modeling.student import load_student
+    from components.common.store.arrays import UnreadableWeights
 
     # Keras numbers layers over the whole process, and their names are in the file: the same student must give
     # the same bytes whatever was built before it.

@@ -19,7 +19,7 @@ again answers from the cache what did not change, and continues where a killed r
 """
 _FIRST_LINE = "{config}: loading TensorFlow and TFX, then checking the configuration ..."
 _DEMO_HELP = """\
-Synthesises a corpus and three tasks, trains a teacher and eight students, and shows their frontier. The
+Synthesises a corpus and three tasks, trains a teacher and five students, and shows their frontier. The
 figures are about synthetic speech; what is shown is the whole pipeline.
 """
 EXIT_CODES = """\

@@ -16,12 +16,16 @@ from schemas.verdicts import DeviceVerdict, Verdict
 def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed: PushReport | None) -> None:
     """Prints each device's frontier as a table, then the places of the report, the models and the store.
 
+    That blessed files lie below a baseline comes before all else.
+
     Args:
       console: Where to.
       layout: The run's folder.
       verdict: Its verdict.
       pushed: What the pusher did; none: it left nothing.
     """
+    if verdict.below_baseline:
+        tell(console, plain(verdict.below_baseline), style="yellow")
     for device in verdict.devices:
         _print_device(console, verdict, device)
     console.print(f"teacher {verdict.teacher.quality:.3f}")

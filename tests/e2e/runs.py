@@ -32,6 +32,7 @@ SMALL = (
     "teacher_training.epochs=1",
     "training.epochs=4",
     "training.batch_size=16",
+    "conversion.variants=[wave-float32, wave-dynamic, wave-int8, core-float32, core-dynamic, core-int8]",
     "conversion.parity_windows=8",
     "conversion.dynamic_floor={cosine_mean: 0.9, cosine_min: 0.8}",
     "latency.rounds=3",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.common.modeling.student import read_arrays
+from components.common.store.arrays import read_arrays
 from pipeline.local.layout import RunLayout
 from pipeline.local.metadata import newest_run
 from pipeline.local.runner import RunTimes

@@ -118,12 +118,12 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     "student_trainer": {
         "components/common/audio": "ahead framing",
         "components/common/modeling": (
-            "bottleneck frontend layers pruning quantisation resnet student student_network transformer"
-            " whole_network"
+            "bottleneck checkpoint frontend layers pruning quantisation resnet sound_changes student "
+            "student_network transformer whole_network"
         ),
         "components/common/modeling/architectures": "*",
         "components/common/registry": "modules",
-        "components/common/store": "computed publishing shards tfrecord",
+        "components/common/store": "arrays computed publishing shards tfrecord",
         "components/common/tfx": _TFX,
         "schemas": (
             "architecture artifacts distillation_reports known_architectures records resnet settings "
@@ -146,9 +146,9 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     },
     "teacher_trainer": {
         "components/common/audio": "framing",
-        "components/common/modeling": "frontend layers resnet",
+        "components/common/modeling": "checkpoint frontend layers resnet sound_changes",
         "components/common/modeling/teachers": "base trained",
-        "components/common/store": "publishing shards tfrecord",
+        "components/common/store": "arrays computed publishing shards tfrecord",
         "components/common/tfx": _TFX,
         "schemas": (
             "architecture artifacts known_architectures records resnet settings students "
@@ -163,7 +163,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
         "components/common/modeling/architectures": "*",
         "components/common/registry": "modules",
-        "components/common/store": "publishing shards tfrecord",
+        "components/common/store": "arrays publishing shards tfrecord",
         "components/common/tfx": _TFX,
         "schemas": (
             "architecture artifacts known_architectures records resnet settings student_reports "

@@ -207,3 +207,33 @@ def test_a_gate_that_closes_in_the_pipeline_is_no_failure(
     raises(ValueError("no sound"))
     with pytest.raises(RunFailed, match="the pipeline: no sound"):
         local_runner._run_pipeline(run, Console(file=io.StringIO()), False)
+
+
+def test_blessed_files_below_a_baseline_are_said_before_all_else(layout: RunLayout) -> None:
+    verdict = verdict_of({})
+    quality = verdict.blessed[0][1].quality
+    verdict = verdict.model_copy(
+        update={"teacher": verdict.teacher.model_copy(update={"quality": quality + 0.2})}
+    )
+    assert not verdict.baselines_above(verdict.blessed[0][1]) and not verdict.below_baseline
+
+    def said(verdict: Verdict) -> str:
+        out = io.StringIO()
+        print_summary(Console(file=out, width=400), layout, verdict, None)
+        return out.getvalue()
+
+    assert said(verdict).lstrip().startswith("test-run: the frontier on")
+    floor = verdict.teacher.model_copy(
+        update={"model": "logmel", "kind": "baseline", "quality": quality + 0.1}
+    )
+    another_model = floor.model_copy(update={"model": "YAMNet", "kind": "reference", "quality": 1.0})
+    below = verdict.model_copy(update={"baselines": [another_model, floor]})
+    files = len({point.point_id for _, point in below.blessed})
+    first = said(below).splitlines()[0]
+    assert first.startswith(f"{files} of {files} blessed files ")
+    assert f"{floor.quality:.3f} (logmel)" in first and "YAMNet" not in first
+    assert "look at the teacher first" not in first
+    poor = below.model_copy(update={"teacher": below.teacher.model_copy(update={"quality": quality})})
+    assert f"Their teacher lies below it too ({quality:.3f})" in said(poor).splitlines()[0]
+    equal = below.model_copy(update={"baselines": [floor.model_copy(update={"quality": quality})]})
+    assert not equal.below_baseline

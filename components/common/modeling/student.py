@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -17,14 +13,9 @@ from components.common.modeling import whole_network
 from components.common.modeling.architectures import build_network
 from components.common.modeling.frontend import LogMelStatistics
 from components.common.modeling.student_network import Student, assemble
+from components.common.store.arrays import UnreadableWeights, read_arrays, write_arrays
 from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
-
-Weights = list[np.ndarray[Any, Any]]
-
-
-class UnreadableWeights(ValueError):
-    """A file of weights that is not there, is damaged, or holds those of another network."""
 
 
 def build_student(spec: StudentSpec, front_end: FrontEndSpec, batch_norm_momentum: float = 0.95) -> Student:
@@ -76,25 +67,6 @@ def load_student(folder: str) -> Student:
         raise UnreadableWeights(f"{path} does not hold the weights of {info.candidate_id}: shapes differ")
     student.core.set_weights(weights)
     return student
-
-
-def write_arrays(path: Path, arrays: Iterable[np.ndarray[Any, Any]]) -> None:
-    """Writes arrays in order as ``.npz``."""
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{f"{index:05d}": array for index, array in enumerate(arrays)})
-
-
-def read_arrays(path: Path) -> Weights:
-    """Reads what :func:`write_arrays` wrote; an array of objects (a pickle) is refused.
-
-    Raises:
-      UnreadableWeights: If the file is not there or holds something else.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return [file[name] for name in sorted(file.files)]
-    except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise UnreadableWeights(f"{path} holds no weights that can be read: {error}") from error
 
 
 def _features(

@@ -89,6 +89,7 @@ def trained_teacher(info: TrainedTeacherInfo) -> Summary:
             f"{info.network.embedding_dim} dimensions",
         ],
         {
+            "objective": info.objective,
             "triplet accuracy": f"{info.triplet_accuracy:.3f}",
             "best epoch": f"{info.best_epoch} of {len(info.epochs)}",
             "clips": ", ".join(f"{name} {n}" for name, n in info.clips.items()),

@@ -89,6 +89,7 @@ def test_blessed_variants_and_only_they_are_pushed(scene: MakeScene) -> None:
         assert folders.sha256_of(folder / "model.tflite") == model.sha256 == description.sha256
         (blessing,) = description.blessings
         assert blessing.point.blessed and blessing.machine.profile == "host"
+        assert description.baselines_above == made.verdict.baselines_above(blessing.point)
         assert description.hop_samples == 15360 and description.window_samples == 15600
     assert not list((made.destination / folders.INCOMING).iterdir())
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.common.modeling.student import read_arrays
+from components.common.store.arrays import read_arrays
 from components.student_trainer.distribution import Workers
 from schemas.student_reports import StudentInfo
 from tests.fork_server import start_python

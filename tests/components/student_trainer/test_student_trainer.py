@@ -14,9 +14,9 @@ import pytest
 from tfx.types import channel_utils
 
 from components.common.modeling import bottleneck
+from components.common.modeling.checkpoint import Checkpoints
 from components.common.modeling.student import build_deployed, load_student, save_weights
 from components.student_trainer import executor
-from components.student_trainer.checkpoint import Checkpoints
 from components.student_trainer.component import StudentTrainer
 from components.student_trainer.executor import Executor
 from components.student_trainer.losses import target_weights

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from components.common.modeling import bottleneck as bottlenecks
-from components.common.modeling.student import Student, build_student, load_student, read_arrays
+from components.common.modeling.student import Student, build_student, load_student
+from components.common.store.arrays import read_arrays
 from components.student_trainer.phases import Phase, plan_phases
 from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.warm_start import HEADS_FILE, start_from

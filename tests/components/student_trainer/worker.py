@@ -18,8 +18,8 @@ def main(windows: str, folder: Path) -> None:
     """
     workers = Workers.join()  # before anything else of TensorFlow
 
-    from components.common.modeling.student import write_arrays
-    from components.student_trainer.checkpoint import Checkpoints
+    from components.common.modeling.checkpoint import Checkpoints
+    from components.common.store.arrays import write_arrays
     from components.student_trainer.settings import TrainingSettings
     from components.student_trainer.training import Training
     from components.student_trainer.window_store import open_store

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 
+from components.common.modeling.checkpoint import Checkpoints, TrainingState
 from components.common.modeling.teachers import TeacherError, load_teacher
 from components.common.store.shards import iterate_examples, list_shards
 from components.teacher_trainer.executor import Executor
 from components.teacher_trainer.settings import TeacherTrainerSettings
+from components.teacher_trainer.training import TeacherTraining
 from schemas.artifacts import TeacherModel
 from schemas.records import Clip
 from schemas.resnet import ResNetSpec
@@ -38,6 +40,7 @@ def train(clips_uri: str, folder: Path, seed: int = 1, **options: Any) -> Traine
             "settings": settings.to_parameter(),
             "front_end": FrontEndSpec().to_parameter(),
             "seed": seed,
+            "scratch_dir": str(folder.parent / f"{folder.name}-scratch"),
             "code_digest": "",
         },
     )
@@ -93,6 +96,64 @@ def test_same_seed_same_teacher(clips: str, tmp_path: Path) -> None:
         embeddings.append(load_teacher(TrainedTeacher(), str(tmp_path / name)).embed(sound))
     np.testing.assert_array_equal(embeddings[0], embeddings[1])
     assert (embeddings[0] != embeddings[2]).any()
+
+
+def test_contrastive_views_are_told_apart_and_its_projection_is_not_kept(clips: str, tmp_path: Path) -> None:
+    info = train(
+        clips,
+        tmp_path / "teacher",
+        epochs=8,
+        objective={"kind": "contrastive", "projection": 16},
+        # What tells these tones apart is also what noise and rooms hide: too much for 32 steps.
+        views={name: {"probability": 0} for name in ("noise", "reverberation", "band", "equaliser")},
+        learning_rate=3e-3,
+        min_distance_s=0.0,
+    )
+    assert info.objective == "contrastive"
+    assert info.epochs[-1].validation_loss < info.epochs[0].validation_loss
+    assert info.triplet_accuracy > 0.75
+    teacher = load_teacher(TrainedTeacher(), str(tmp_path / "teacher"))
+    assert teacher.dim == 16
+
+
+def test_a_killed_training_goes_on_to_the_same_teacher(
+    clips: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {
+        "epochs": 3,
+        "network": TINY,
+        "objective": {"kind": "contrastive", "projection": 8},
+        "views": {},
+    }
+    train(clips, tmp_path / "straight", **options)
+    save, heard = Checkpoints.save, []
+    epochs = TeacherTraining._epoch
+
+    def killed_after_the_second(self: Checkpoints, progress: TrainingState, *weights: Any) -> None:
+        save(self, progress, *weights)
+        if len(progress.epochs) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "save", killed_after_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            train(clips, tmp_path / "killed", **options)
+
+    def listening(self: TeacherTraining, epoch: int) -> float:
+        heard.append(epoch)
+        return epochs(self, epoch)
+
+    monkeypatch.setattr(TeacherTraining, "_epoch", listening)
+    train(clips, tmp_path / "killed", **options)
+    assert heard == [3]
+    one, other = (TrainedTeacherInfo.load(str(tmp_path / name)) for name in ("straight", "killed"))
+    assert [e.loss for e in one.epochs] == [e.loss for e in other.epochs]
+    sound = np.random.default_rng(0).normal(0, 0.1, (2, 15_600)).astype(np.float32)
+    straight, resumed = (
+        load_teacher(TrainedTeacher(), str(tmp_path / name)).embed(sound) for name in ("straight", "killed")
+    )
+    np.testing.assert_array_equal(straight, resumed)
+    assert not list((tmp_path / "killed-scratch").rglob("*.npz")), "a finished training leaves nothing"
 
 
 def test_says_how_many_clips_are_needed(tmp_path: Path) -> None:

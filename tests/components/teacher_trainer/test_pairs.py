@@ -51,6 +51,15 @@ def test_windows_are_no_farther_apart_than_allowed(ramps: list[Path]) -> None:
     assert len(np.unique(gaps)) > 10
 
 
+def test_windows_may_overlap_where_that_is_asked_for(ramps: list[Path]) -> None:
+    reader = PairReader(ramps, WINDOW, max_distance_s=0.0625, seed=0, min_distance_s=0.0125)
+    gaps = np.stack([np.ptp(read(reader, epoch)[:, :, 0], axis=1) for epoch in range(40)])
+    # 0.0125 s are 200 samples, 0.0625 s are 1000; the shortest clip has room for 600.
+    assert gaps.min() >= 200 and gaps.max() <= 1000
+    assert gaps[:, 0].max() <= 600
+    assert (gaps < 400).any() and (gaps[:, 1:] > 800).any()
+
+
 def test_windows_are_contiguous_cuts(ramps: list[Path]) -> None:
     pairs = read(PairReader(ramps, WINDOW, 10.0, seed=0))
     np.testing.assert_array_equal(pairs - pairs[:, :, :1], np.broadcast_to(np.arange(WINDOW), pairs.shape))

@@ -107,7 +107,7 @@ def test_false_as_text_is_false() -> None:
     [
         ("epochs", r"--set 'epochs' must have the form key.path=value"),
         ("name.deep.x=1", r"--set name.deep.x: name is 'demo' and has no keys below it"),
-        ("students.explicit.99.width=1", r"'99' must be an index from 0 to 7"),
+        ("students.explicit.99.width=1", r"'99' must be an index from 0 to 4"),
         ("training={", r"--set training: not YAML: while parsing"),
     ],
 )

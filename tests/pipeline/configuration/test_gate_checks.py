@@ -69,7 +69,7 @@ def test_a_demand_that_cannot_be_met_is_refused(overrides: list[str], message: s
         ],
         [
             "gate.goals=[{metric: bytes, kind: min_improvement, relative: true, limit: 0.1, "
-            "against: tiny-w0.5-gap-e256/core-float32}]"
+            "against: tiny-w0.5-gap-e256/wave-float32}]"
         ],
         # Another host's time is compared with, as a share; no limit in milliseconds is claimed to be kept.
         [

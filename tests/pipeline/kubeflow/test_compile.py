@@ -426,7 +426,7 @@ def test_a_share_that_failed_is_another_one_for_the_cache(compiled: Compiled) ->
 
 def test_as_many_containers_as_are_wanted_share_the_candidates(demo: Compiled, folders: Compiled) -> None:
     assert [sorted(share) for share in folders.shares.values()] == [[0, 2], [1]]
-    assert [len(share) for share in demo.shares.values()] == [1] * 8
+    assert [len(share) for share in demo.shares.values()] == [1] * 5
     # Nobody waits for another's candidates.
     for compiled in (demo, folders):
         for name in compiled.shares:

@@ -72,6 +72,17 @@ def test_training_is_told_with_what_the_weights_started_from() -> None:
     assert training.count("(1,000 with those it started from)") == 1
 
 
+def test_students_below_a_baseline_are_the_first_thing_said() -> None:
+    run = make_run({mobilenet(): [Made(0.60, 3.0), Made(0.80, 5.0, "wave-dynamic")]}, baseline=0.7)
+    (header,) = page_of(run).all("header")
+    (floor,) = header.all("p", classes="floor")
+    assert header.text.startswith(f"made up {floor.text} TinyTrill frontier")
+    assert floor.text.startswith("1 of 2 blessed files lies below a baseline:")
+    assert "0.700 (logmel), these files 0.600." in floor.text
+    good = make_run({mobilenet(): [Made(0.71, 3.0)]}, baseline=0.7)
+    assert not page_of(good).all(classes="floor")
+
+
 def test_each_quantised_file_tells_what_it_lost_against_its_float_file() -> None:
     run = make_run({mobilenet(): [Made(0.75, 5.0), Made(0.60, 3.0, "wave-dynamic")]})
     material = material_of(run, verdict_on(run))

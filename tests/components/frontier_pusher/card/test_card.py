@@ -6,12 +6,13 @@ import re
 
 import pytest
 
+from components.common.reporting.markdown import plain
 from components.frontier_pusher.card import write_card, write_example
 from components.frontier_pusher.notice import write_notice
 from schemas.noss_reports import RobustnessResult
 from schemas.push_reports import Licences
 from schemas.tensors import TensorInfo
-from schemas.verdicts import GoalResult
+from schemas.verdicts import GoalResult, ReferenceQuality
 from tests.components.frontier_pusher.card.descriptions import code_blocks, make_description
 
 HOST = "host computer, not a device"
@@ -223,3 +224,15 @@ def test_neither_card_nor_notice_names_folders_of_the_machine_that_made_them() -
     for text in (write_card(description), write_notice(description)):
         assert "/home" not in text and "private-sound" not in text
         assert "trill" in text and "corpus" in text and "terms.txt" in text
+
+
+def test_a_file_below_a_baseline_says_so_before_anything_else() -> None:
+    description = make_description(synthetic=True)
+    assert "BELOW A BASELINE" not in write_card(description)
+    floor = ReferenceQuality(model="log|mel", kind="baseline", quality=0.912, low=0.9, high=0.92)
+    card = write_card(description.model_copy(update={"baselines_above": [floor]}))
+    title, first = [line for line in card.splitlines() if line][:2]
+    assert title.startswith("# ") and first.startswith("> **BELOW A BASELINE.**")
+    quality = description.blessings[0].point.quality
+    assert f"Its mean score is {quality:.3f}; simple statistics" in first
+    assert f"0.912 ({plain('log|mel')})" in first

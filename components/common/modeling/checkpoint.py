@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from components.common.modeling.student import UnreadableWeights, Weights, read_arrays, write_arrays
+from components.common.store.arrays import UnreadableWeights, Weights, read_arrays, write_arrays
 from components.common.store.publishing import publish, sweep
 from schemas.settings import Report, UnreadableReport
 from schemas.training_reports import EpochMetrics

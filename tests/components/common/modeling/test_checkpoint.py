@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.common.modeling.student import Weights
-from components.student_trainer import checkpoint
-from components.student_trainer.checkpoint import Checkpoints, TrainingState
+from components.common.modeling import checkpoint
+from components.common.modeling.checkpoint import Checkpoints, TrainingState
+from components.common.store.arrays import Weights
 from schemas.training_reports import EpochMetrics
 
 

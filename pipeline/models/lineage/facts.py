@@ -131,7 +131,7 @@ def student(info: StudentInfo) -> Summary:
             "best epoch": str(info.best_epoch),
             "seed": str(info.seed),
             "warm start": info.warm_start or "none",
-            **info.spec.levels(),
+            **info.spec.levels(info.front_end),
         },
     )
 

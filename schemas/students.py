@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -14,6 +15,8 @@ from schemas.settings import Settings
 
 Pooling = Literal["gap", "flatten", "token"]
 Qat = Literal["none", "bottleneck", "network"]
+
+_SAMPLES_PER_MS = 16  # of all sound in a run
 
 
 @cache
@@ -61,6 +64,46 @@ class FrontEndSpec(Settings):
     log_offset: float = Field(0.001, gt=0, description="Added to a mel magnitude before the logarithm.")
     frames: int = Field(96, gt=0, description="Frames of a patch: what the network sees at once.")
 
+    def check(self) -> None:
+        """Refuses a front end that leaves sound out or has bands without a frequency.
+
+        Raises:
+          ValueError: Naming the setting, its value and what is accepted.
+        """
+        if self.hop_samples > self.frame_samples:
+            raise ValueError(
+                f"hop_samples is {self.hop_samples}, so that sound between frames of "
+                f"{self.frame_samples} samples is left out; accepted: 1 to {self.frame_samples}"
+            )
+        if self.frame_samples > self.fft_size:
+            raise ValueError(
+                f"fft_size is {self.fft_size}, which cuts frames of {self.frame_samples} samples; "
+                f"accepted: {self.frame_samples} or more"
+            )
+        if not self.lower_hz < self.upper_hz <= self.sample_rate / 2:
+            raise ValueError(
+                f"lower_hz and upper_hz are {self.lower_hz:g} and {self.upper_hz:g}; accepted: "
+                f"rising, and at most {self.sample_rate / 2:g} Hz, half the sample rate"
+            )
+        if empty := self._empty_bands():
+            raise ValueError(
+                f"mels is {self.mels}: between the edges of {empty} of the bands lies no frequency of a "
+                f"transform of {self.fft_size} points; accepted: fewer bands, or a larger fft_size"
+            )
+
+    def _empty_bands(self) -> int:
+        """Bands between whose edges, on HTK's mel scale, no frequency of the transform lies."""
+        low, high = (1127 * math.log1p(hertz / 700) for hertz in (self.lower_hz, self.upper_hz))
+        edges = [
+            700 * math.expm1((low + (high - low) * place / (self.mels + 1)) / 1127)
+            for place in range(self.mels + 2)
+        ]
+        step = self.sample_rate / self.fft_size
+        return sum(
+            (math.floor(lower / step) + 1) * step >= upper
+            for lower, upper in zip(edges[:-2], edges[2:], strict=True)
+        )
+
     @property
     def window_samples(self) -> int:
         """Samples that one patch needs (15,600 by default: 0.975 s)."""
@@ -73,6 +116,55 @@ class FrontEndSpec(Settings):
     def frames_in(self, samples: int) -> int:
         """Whole frames of so many samples."""
         return max((samples - self.frame_samples) // self.hop_samples + 1, 0)
+
+
+class StudentFrontEnd(Settings):
+    """What of the front end a student may have for itself; what is not given is the run's.
+
+    Sample rate and window are the run's alone, since the teacher's targets belong to windows of sound: a
+    student has as many frames as fit into the run's window.
+    """
+
+    mels: int | None = Field(None, gt=0, description="Mel bands of a frame.")
+    hop_samples: int | None = Field(None, gt=0, description="Samples between frames.")
+    frame_samples: int | None = Field(None, gt=0, description="Length of a frame in samples.")
+    fft_size: int | None = Field(None, gt=0, description="Points of the Fourier transform.")
+    lower_hz: float | None = Field(None, ge=0, description="Lower edge of the mel bands in Hz.")
+    upper_hz: float | None = Field(None, gt=0, description="Upper edge of the mel bands in Hz.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leaves_the_run_alone(cls, data: Any) -> Any:
+        of_run = set(FrontEndSpec.model_fields) - set(cls.model_fields)
+        for name in of_run.intersection(data if isinstance(data, dict) else ()):
+            raise ValueError(
+                f"{name} is {data[name]!r}, but all students of a run share it: set front_end.{name} of the "
+                f"run; accepted here: {', '.join(cls.model_fields)}"
+            )
+        return data
+
+    @property
+    def given(self) -> dict[str, int | float]:
+        """What the student has for itself, by the setting's name."""
+        return self.model_dump(exclude_none=True)
+
+    @property
+    def label(self) -> str:
+        """Readable and short, lengths in milliseconds: ``m40-h20``."""
+        parts = {
+            "mels": f"m{self.mels}",
+            "hop_samples": f"h{(self.hop_samples or 0) / _SAMPLES_PER_MS:g}",
+            "frame_samples": f"f{(self.frame_samples or 0) / _SAMPLES_PER_MS:g}",
+            "fft_size": f"fft{self.fft_size}",
+            "lower_hz": f"from{self.lower_hz:g}" if self.lower_hz is not None else "",
+            "upper_hz": f"to{self.upper_hz:g}" if self.upper_hz is not None else "",
+        }
+        return "-".join(parts[name] for name in self.given)
+
+    def differing_from(self, run: FrontEndSpec) -> StudentFrontEnd | None:
+        """The same without what the run's front end has anyway; None if nothing is left."""
+        own = {name: value for name, value in self.given.items() if value != getattr(run, name)}
+        return StudentFrontEnd(**own) if own else None
 
 
 class StudentSpec(Settings):
@@ -116,6 +208,9 @@ class StudentSpec(Settings):
     warm_start: str = Field(
         "", description="Id of the candidate whose trained weights this one starts from; empty: from scratch."
     )
+    front_end: StudentFrontEnd | None = Field(
+        None, description="Where the student's front end differs from the run's; null: nowhere."
+    )
 
     @model_validator(mode="after")
     def _compatible(self) -> Self:
@@ -129,11 +224,39 @@ class StudentSpec(Settings):
             raise ValueError(f"qat 'network' cannot quantise {self.architecture.name}; use 'bottleneck'")
         return self
 
-    def levels(self) -> dict[str, str]:
-        """The level of each factor in words; an architecture's own are called ``architecture.<name>``."""
-        own = self.model_dump(mode="json", exclude={"architecture"})
+    def front_end_in(self, run: FrontEndSpec) -> FrontEndSpec:
+        """The student's whole front end, in a run whose front end is ``run``.
+
+        Raises:
+          ValueError: If not even one frame fits into the run's window.
+        """
+        if self.front_end is None:
+            return run
+        changed = run.model_copy(update=self.front_end.given)
+        frames = changed.frames_in(run.window_samples)
+        if not frames:
+            raise ValueError(
+                f"frame_samples is {changed.frame_samples}, but the run's window has "
+                f"{run.window_samples} samples; accepted: at most {run.window_samples}"
+            )
+        return changed.model_copy(update={"frames": frames})
+
+    def levels(self, front_end: FrontEndSpec) -> dict[str, str]:
+        """The level of each factor in words.
+
+        An architecture's own are called ``architecture.<name>``, those of the front end
+        ``front_end.<name>``.
+
+        Args:
+          front_end: The student's whole front end: :meth:`front_end_in` gives it.
+        """
+        own = self.model_dump(mode="json", exclude={"architecture", "front_end"})
         of_network = self.architecture.model_dump(mode="json")
-        factors = {**{f"architecture.{name}": value for name, value in of_network.items()}, **own}
+        factors = {
+            **{f"architecture.{name}": value for name, value in of_network.items()},
+            **own,
+            **{f"front_end.{name}": getattr(front_end, name) for name in StudentFrontEnd.model_fields},
+        }
         return {name: _in_words(value) for name, value in factors.items()}
 
     @property
@@ -153,6 +276,8 @@ class StudentSpec(Settings):
             parts.append({"bottleneck": "qat", "network": "qatnet"}[self.qat])
         if self.sparsity:
             parts.append(f"sparse{self.sparsity:g}")
+        if self.front_end and self.front_end.given:
+            parts.append(self.front_end.label)
         if self.statistics_skip:
             parts.append("stat")
         if self.taps:
@@ -172,12 +297,18 @@ class StudentSpec(Settings):
         taps = sum(self.architecture.taps.values()) if self.taps else 0
         return positions * shape.channels + taps + (2 * front_end.mels if self.statistics_skip else 0)
 
-    def check(self, front_end: FrontEndSpec) -> None:
-        """Makes sure, before any work, that the candidate can be built behind a front end.
+    def check(self, run: FrontEndSpec) -> None:
+        """Makes sure, before any work, that the candidate can be built in a run with this front end.
 
         Raises:
-          ValueError: Naming the candidate: a patch that is too short, or a rank that does not compress.
+          ValueError: Naming the candidate: a front end of its own that cannot be, a patch that is too short,
+            or a rank that does not compress.
         """
+        try:
+            front_end = self.front_end_in(run)
+            front_end.check()
+        except ValueError as error:
+            raise ValueError(f"{self.candidate_id}: front_end.{error}") from error
         try:
             features = self.feature_width(front_end)
             if self.svd_rank:

@@ -180,7 +180,7 @@ class _Run:
         if points and (nothing := why_nothing(judgement.points)):
             closed.append(nothing)
         judged = [_shut(point, closed) for point in judgement.points] if closed else judgement.points
-        specs = {report.candidate_id: report.spec.levels() for report in self.converted}
+        specs = {report.candidate_id: report.spec.levels(report.front_end) for report in self.converted}
         return DeviceVerdict(
             device=device,
             machine=latency.machine,

@@ -39,7 +39,7 @@ LATENCY_FIGURES = (
 def candidate_parameters(converted: TfliteReport, student: StudentInfo) -> dict[str, str]:
     """The typed parameters of one candidate."""
     return {
-        **converted.spec.levels(),
+        **converted.spec.levels(converted.front_end),
         "parameters": str(converted.parameters),
         "seed": str(student.seed),
         "target_dim": str(student.target_dim),

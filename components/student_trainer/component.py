@@ -15,7 +15,7 @@ class StudentTrainer(Component):
       windows: What it learns from.
       spec: What the student is made of.
       settings: How it is trained.
-      front_end: Its log-mel front end.
+      front_end: Of the run; ``spec.front_end`` says where the student's differs.
       seed: Of initialisation and order.
       scratch_dir: Folder for checkpoints and computed log-mels; may be emptied between runs.
       start: The model of the candidate that ``spec.warm_start`` names.

@@ -32,7 +32,8 @@ class Executor(TaskExecutor[StudentTrainer]):
         without weights.
         """
         workers = Workers.join()
-        windows_uri, model_uri, front_end = task.windows.uri, task.model.uri, task.front_end
+        windows_uri, model_uri = task.windows.uri, task.model.uri
+        front_end = task.spec.front_end_in(task.front_end)
         start_uri = task.start.uri if task.start else ""
         scratch, code = task.scratch_dir, task.code_digest
         training = Training(

@@ -54,7 +54,7 @@ class Training:
 
     Attributes:
       spec: The candidate.
-      front_end: Its log-mel front end.
+      front_end: Its log-mel front end, its own or the run's.
       settings: Of the training.
       target_info: What the targets are.
       train: Windows to learn from.
@@ -109,7 +109,7 @@ class Training:
             "began",
             f"training begins, {self._epochs} epochs at most",
             parameters={
-                **self.spec.levels(),
+                **self.spec.levels(self.front_end),
                 "seed": str(self.seed),
                 "target_dim": str(self.target_info.target_dim),
             },

@@ -72,6 +72,9 @@ def start_from(student: Student, source: Student) -> int:
     namesake, or larger than it, stay fresh. A compressed bottleneck gives the matrix it stands for; its rows
     fit only where both order the features alike.
 
+    With other mel bands than the source's, what belongs to the patch's statistics stays fresh, and so does
+    the bottleneck that takes them.
+
     Args:
       student: With a full bottleneck; changed in place.
       source: Trained, in any form.
@@ -79,10 +82,17 @@ def start_from(student: Student, source: Student) -> int:
     Returns:
       How many weights were taken over.
     """
-    taken = _copy(student.features.weights, _named(source.core.weights))
+    there = _named(source.core.weights)
+    same_bands = student.front_end.mels == source.front_end.mels
+    if not same_bands:
+        # Of other bands: a leading part of means and deviations would be some of each.
+        there = {name: value for name, value in there.items() if not name.startswith("statistics_bn/")}
+    taken = _copy(student.features.weights, there)
     kernel, bias = _full_bottleneck(source)
-    if student.spec.statistics_skip == source.spec.statistics_skip and _same_order(student, source):
-        levels = 2 * student.front_end.mels if student.spec.statistics_skip else 0
+    skip = student.spec.statistics_skip
+    alike = skip == source.spec.statistics_skip and (same_bands or not skip)
+    if alike and _same_order(student, source):
+        levels = 2 * student.front_end.mels if skip else 0
         pooled = student.features.output_shape[-1] - levels
         rows = [*range(pooled), *range(len(kernel) - levels, len(kernel))]
         if pooled + levels <= len(kernel):

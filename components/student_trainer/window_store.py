@@ -1,8 +1,8 @@
 """Distillation windows as arrays: log-mels computed once, read from a memory map.
 
-All candidates of a run learn on the same windows through the same front end, so the first one computes the
-log-mels, the others wait and map its files, in other pods too. The map is paged by the system: a set larger
-than memory works.
+All candidates of a run learn on the same windows, most of them through the same front end: the first one that
+has it computes the log-mels, the others wait and map its files, in other pods too. The map is paged by the
+system: a set larger than memory works.
 
 The windows of a clip come one after the other in the set. In the arrays they are mixed, so an epoch may read
 long runs of neighbours (:mod:`components.student_trainer.reading_order`) and still see batches of many clips.

@@ -42,7 +42,7 @@ def _untrained(train: Step, student: StudentSpec, failure: str) -> None:
         candidate_id=student.candidate_id,
         failure=failure,
         spec=student,
-        front_end=FrontEndSpec.from_parameter(train.properties["front_end"]),
+        front_end=student.front_end_in(FrontEndSpec.from_parameter(train.properties["front_end"])),
         parameters=0,
         target_dim=DistillationSetInfo.load(train.inputs["windows"].uri).target_dim,
         target_variance_explained=0.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from components.audio_ingest.settings import AudioIngestSettings
 from components.corpus_synthesizer.settings import SYNTHETIC_TASKS, SynthesizerSettings
@@ -22,6 +22,7 @@ from components.tflite_converter.settings import ConverterSettings
 from pipeline.configuration.gate_checks import check_gate
 from pipeline.configuration.grid import StudentGrid
 from pipeline.kubeflow.settings import KubeflowSettings
+from schemas.records import SAMPLE_RATE
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 from schemas.teachers import needs_training
@@ -62,7 +63,11 @@ class RunConfig(Settings):
     noss: NossIngestSettings = Field(
         default_factory=NossIngestSettings, description="The tasks that measure quality."
     )
-    front_end: FrontEndSpec = Field(default_factory=FrontEndSpec, description="The log-mel front end.")
+    front_end: FrontEndSpec = Field(
+        default_factory=FrontEndSpec,
+        description="The log-mel front end: of a trained teacher, of baselines, and of students that do not "
+        "say otherwise. Its rate and its window are those of all.",
+    )
     teacher_training: TeacherTrainerSettings | None = Field(
         None, description="Train a teacher by TRILL's recipe; for distillation.teacher.kind 'trained'."
     )
@@ -96,6 +101,23 @@ class RunConfig(Settings):
     def request(self) -> str:
         """What is asked for, as JSON: all but how a cluster runs it, which changes no result."""
         return self.model_copy(update={"kubeflow": KubeflowSettings()}).to_parameter()
+
+    @field_validator("front_end")
+    @classmethod
+    def _leaves_nothing_out(cls, front_end: FrontEndSpec) -> FrontEndSpec:
+        if front_end.sample_rate != SAMPLE_RATE:
+            raise ValueError(
+                f"sample_rate is {front_end.sample_rate}, but corpus and tasks are decoded to "
+                f"{SAMPLE_RATE} Hz; accepted: {SAMPLE_RATE}"
+            )
+        front_end.check()
+        return front_end
+
+    @field_validator("students")
+    @classmethod
+    def _named_in_the_run(cls, students: StudentGrid, info: ValidationInfo) -> StudentGrid:
+        front_end = info.data.get("front_end")  # absent if it was refused
+        return students.behind(front_end) if front_end else students
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

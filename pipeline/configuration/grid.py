@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PositiveInt, PrivateAttr, model_validator
 
 from components.common.modeling.architectures.mobilenet_v3 import MobileNetV3, Size
 from schemas.settings import Settings
-from schemas.students import Pooling, Qat, StudentSpec
+from schemas.students import FrontEndSpec, Pooling, Qat, StudentFrontEnd, StudentSpec
 
 
 class StudentGrid(Settings):
@@ -22,6 +22,12 @@ class StudentGrid(Settings):
     svd_ranks: tuple[int, ...] = Field((0,), description="Bottleneck ranks of the grid; 0: not compressed.")
     qat: tuple[Qat, ...] = Field(
         ("none",), description="Quantisation-aware training in the grid: none, bottleneck, network."
+    )
+    mels: tuple[PositiveInt, ...] = Field(
+        (), description="Mel bands in the grid; empty: those of the front end."
+    )
+    hop_samples: tuple[PositiveInt, ...] = Field(
+        (), description="Samples between frames in the grid (160: 10 ms); empty: as the front end says."
     )
     embedding_width: int = Field(2048, ge=8, le=16384, description="Embedding dimensions of the grid.")
     share_training: bool = Field(
@@ -42,38 +48,64 @@ class StudentGrid(Settings):
     def _sensible(self) -> Self:
         if bool(self.sizes) != bool(self.widths):
             raise ValueError("sizes and widths must both be given, or neither (for explicit candidates only)")
-        candidates = self._expand()
+        if (self.mels or self.hop_samples) and not self.sizes:
+            raise ValueError("mels and hop_samples are axes of a grid: give sizes and widths, too")
+        # The names of students with a front end of their own depend on the run's.
+        if not (self.mels or self.hop_samples or any(one.front_end for one in self.explicit)):
+            self._candidates = tuple(self._expand(None))
+        return self
+
+    def behind(self, front_end: FrontEndSpec) -> Self:
+        """The same students in a run with this front end, from which only what differs is named.
+
+        Raises:
+          ValueError: If candidates are there twice, too many, or start from what is not there.
+        """
+        grid = self.model_copy()
+        grid._candidates = tuple(self._expand(front_end))
+        return grid
+
+    def expand(self) -> list[StudentSpec]:
+        """All candidates, each once: a candidate comes after the one it starts from."""
+        return list(self._candidates or self._expand(None))
+
+    def _expand(self, run: FrontEndSpec | None) -> list[StudentSpec]:
+        candidates: dict[str, StudentSpec] = {}
+        for candidate in [*self._grid(run), *(_named_in(one, run) for one in self.explicit)]:
+            if candidate.candidate_id in candidates:
+                raise ValueError(f"candidate {candidate.candidate_id} is there twice")
+            candidates[candidate.candidate_id] = candidate
         if not candidates:
             raise ValueError("no candidates: give sizes and widths, or explicit candidates")
         if self.max_candidates != "all" and len(candidates) > self.max_candidates:
             raise ValueError(f"{len(candidates)} candidates, but max_candidates is {self.max_candidates}")
-        self._candidates = tuple(candidates)
-        return self
-
-    def expand(self) -> list[StudentSpec]:
-        """All candidates, each once: a candidate comes after the one it starts from."""
-        return list(self._candidates)
-
-    def _expand(self) -> list[StudentSpec]:
-        candidates: dict[str, StudentSpec] = {}
-        for candidate in [*self._grid(), *self.explicit]:
-            if candidate.candidate_id in candidates:
-                raise ValueError(f"candidate {candidate.candidate_id} is there twice")
-            candidates[candidate.candidate_id] = candidate
         return _in_order_of_training(candidates)
 
-    def _grid(self) -> Iterator[StudentSpec]:
-        axes = product(self.sizes, self.widths, self.poolings, self.svd_ranks, self.qat)
-        for size, width, pooling, rank, qat in axes:
+    def _grid(self, run: FrontEndSpec | None) -> Iterator[StudentSpec]:
+        front_ends = [
+            StudentFrontEnd(mels=mels, hop_samples=hop)
+            for mels, hop in product(self.mels or (None,), self.hop_samples or (None,))
+        ]
+        axes = product(self.sizes, self.widths, front_ends, self.poolings, self.svd_ranks, self.qat)
+        for size, width, front_end, pooling, rank, qat in axes:
             plain = StudentSpec(
                 architecture=MobileNetV3(size=size, width=width),
                 pooling=pooling,
                 embedding_width=self.embedding_width,
+                front_end=front_end if front_end.given else None,
             )
+            plain = _named_in(plain, run)
             compressed: dict[str, Any] = {"svd_rank": rank, "qat": qat}
             if self.share_training and (rank or qat != "none"):
                 compressed["warm_start"] = plain.candidate_id
             yield plain.model_copy(update=compressed)
+
+
+def _named_in(student: StudentSpec, run: FrontEndSpec | None) -> StudentSpec:
+    """A student whose own front end says only what the run's does not."""
+    if run is None or student.front_end is None:
+        return student
+    return student.model_copy(update={"front_end": student.front_end.differing_from(run)})
 
 
 def _in_order_of_training(candidates: dict[str, StudentSpec]) -> list[StudentSpec]:

@@ -17,6 +17,7 @@ from pipeline.terminal.words import counted
 _RATE = 16_000
 _PCM_BYTES = 2
 _TARGET_BYTES = 2
+_STORED_BYTES = 2  # of a log-mel, and of the target that is kept with it
 # Measured on recordings, of 16-bit PCM.
 _FLAC_SHARE = 0.5
 _GIB = 2**30
@@ -42,20 +43,24 @@ def estimate(
     dim = teacher.dim if teacher else 0
     share = _FLAC_SHARE if config.distillation.storage == "flac" else 1.0
     window_bytes = share * _PCM_BYTES * config.distillation.window_samples + _TARGET_BYTES * dim
-    disk = seconds * _RATE * _PCM_BYTES + windows * window_bytes
+    candidates = config.students.expand()
+    front_ends = {one.front_end_in(config.front_end) for one in candidates}
+    # Of each window, once for all students that share a front end.
+    stored = sum(one.mels * one.frames_in(config.distillation.window_samples) + dim for one in front_ends)
+    disk = seconds * _RATE * _PCM_BYTES + windows * (window_bytes + _STORED_BYTES * stored)
     folder = layout.root
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     yield (
-        f"disk: about {disk / _GIB:.3g} GiB for {clips:,} clips and {windows:,} windows if no clip is "
-        f"missing; {free / _GIB:.3g} GiB are free under {folder}"
+        f"disk: about {disk / _GIB:.3g} GiB for {clips:,} clips and {windows:,} windows, with log-mels of "
+        f"{counted(len(front_ends), 'front end')}, if no clip is missing; {free / _GIB:.3g} GiB are free "
+        f"under {folder}"
     )
     if disk > free:
         yield f"disk: WARNING: that is more than is free under {folder}; choose another --output, or a limit"
     epochs = config.training.epochs
     per_epoch = config.training.max_epoch_windows or windows
-    candidates = config.students.expand()
     batch = config.training.batch_size
     steps = [
         (config.training.warm_epochs if one.warm_start and config.training.warm_epochs else epochs)
@@ -64,7 +69,8 @@ def estimate(
     ]
     each = seconds_per_window(candidates, config.front_end)
     seconds = sum(
-        count * batch * each[one.architecture] for count, one in zip(steps, candidates, strict=True)
+        count * batch * each[one.architecture, one.front_end_in(config.front_end)]
+        for count, one in zip(steps, candidates, strict=True)
     )
     training = (
         f"about {_duration(seconds)} to train {counted(len(candidates), 'candidate')} one after the other, "

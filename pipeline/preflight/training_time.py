@@ -16,21 +16,23 @@ _ROUNDS = 3
 _STEP_OVER_FORWARD = 3.0
 
 
-def seconds_per_window(students: Iterable[StudentSpec], front_end: FrontEndSpec) -> dict[Architecture, float]:
-    """About what a window costs in training, for each network among the students.
+def seconds_per_window(
+    students: Iterable[StudentSpec], run: FrontEndSpec
+) -> dict[tuple[Architecture, FrontEndSpec], float]:
+    """About what a window costs in training, for each network behind each front end among the students.
 
     Pooling, bottleneck and compression are left out: the network is nearly all of it.
 
     Args:
-      students: Candidates; each network is measured once.
-      front_end: Their front end.
+      students: Candidates; each network is measured once behind each front end.
+      run: The run's front end.
 
     Returns:
       Seconds a window: three times the fastest of some forward passes.
     """
     return {
-        architecture: _STEP_OVER_FORWARD * _forward_seconds(architecture, front_end) / _WINDOWS
-        for architecture in {student.architecture: None for student in students}
+        (network, front_end): _STEP_OVER_FORWARD * _forward_seconds(network, front_end) / _WINDOWS
+        for network, front_end in {(one.architecture, one.front_end_in(run)): None for one in students}
     }
 
 

@@ -49,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         windows = write_distillation_set(Path(folder), CALIBRATION, COMPARED, config.front_end)
         for number, spec in enumerate(chosen, start=1):
-            line, found = _examine(spec, config.front_end, windows)
+            line, found = _examine(spec, spec.front_end_in(config.front_end), windows)
             faults += found
             text = f"{number:3d}/{len(chosen)} {line}"
             print(text, flush=True)

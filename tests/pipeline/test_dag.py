@@ -35,6 +35,27 @@ def test_a_candidate_waits_for_the_one_it_starts_from(tmp_path: Path) -> None:
     assert {node.id for node in nodes[f"StudentTrainer.{plain}"].upstream_nodes} == {"TeacherEmbedder"}
 
 
+def test_another_front_end_runs_no_more_than_its_students_branch(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path)
+
+    def made(own: str) -> dict[str, BaseNode]:
+        tiny = "architecture: {name: mobilenet_v3, size: tiny, width: 0.5}"
+        students = f"students={{explicit: [{{{tiny}}}, {{{tiny}, embedding_width: 64, front_end: {own}}}]}}"
+        return wired_nodes(resolve(load_config("demo", [students]), layout), layout)
+
+    before, after = made("{hop_samples: 256}"), made("{hop_samples: 320}")
+    assert set(before) - set(after) == {
+        f"{step}.tiny-w0.5-gap-e64-h16" for step in ("StudentTrainer", "TfliteConverter", "NossEvaluator")
+    }
+    # What takes from all candidates takes another artifact; of the configuration the verdict keeps a copy.
+    changed = {name for name in set(before) & set(after) if _told(before[name]) != _told(after[name])}
+    assert changed == {"FrontierGate", "FrontierPusher"}
+
+
+def _told(node: BaseNode) -> dict[str, object]:
+    return dict(node.exec_properties)
+
+
 def test_students_are_measured_beside_the_teacher_and_all_are_compared(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
     settings = ["students={sizes: [tiny], widths: [0.5, 1.0]}", "training.epochs=2"]

@@ -178,7 +178,7 @@ def _ensure_logged_model(
         name=f"{description.candidate_id}_{description.variant}".replace(".", "_"),
         source_run_id=run_id,
         tags={**identity, CANDIDATE_TAG: description.candidate_id, FILES_TAG: json.dumps(files)},
-        params=description.spec.levels(),
+        params=description.spec.levels(description.front_end),
         model_type=MODEL_TYPE,
     )
     with tempfile.TemporaryDirectory() as aside:

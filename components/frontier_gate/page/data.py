@@ -67,7 +67,7 @@ def colour_factors(converted: Sequence[TfliteReport]) -> Factors:
 
     Precision is the variants', so its candidates are ``<candidate id>/<variant>``.
     """
-    specs = {report.candidate_id: report.spec.levels() for report in converted}
+    specs = {report.candidate_id: report.spec.levels(report.front_end) for report in converted}
     found: dict[str, dict[str, str]] = {}
     for name in dict.fromkeys(name for spec in specs.values() for name in spec):
         found[name.removeprefix("architecture.")] = {c: spec.get(name, "none") for c, spec in specs.items()}

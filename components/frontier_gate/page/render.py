@@ -78,7 +78,7 @@ def render(material: Material, picture: bytes, heat_map: bytes) -> str:
     verdict = material.verdict
     devices = [_device(material, device) for device in verdict.devices]
     data = page_data(material, {view.verdict.device: view.charts for view in devices})
-    specs = [(report.candidate_id, report.spec.levels()) for report in material.converted]
+    specs = [(report.candidate_id, report.spec.levels(report.front_end)) for report in material.converted]
     return _template().render(
         verdict=verdict,
         devices=devices,

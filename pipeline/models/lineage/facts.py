@@ -135,7 +135,7 @@ def student(info: StudentInfo) -> Summary:
             else f"{info.steps:,}",
             "seed": str(info.seed),
             "warm start": info.warm_start or "none",
-            **info.spec.levels(),
+            **info.spec.levels(info.front_end),
         },
     )
 

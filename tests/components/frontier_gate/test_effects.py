@@ -15,7 +15,7 @@ import yaml
 from components.frontier_gate.effects import main_effects, why_no_effects
 from components.frontier_gate.factors import MOST_LEVELS
 from pipeline.configuration.grid import StudentGrid
-from schemas.students import StudentSpec
+from schemas.students import FrontEndSpec, StudentSpec
 from schemas.verdicts import Effect, FrontierPoint
 from tests.students import mobilenet
 
@@ -200,7 +200,7 @@ def test_an_architectures_own_parameters_are_compared_within_it() -> None:
             for e in (64, 128, 256)
         ),
     ]
-    specs = {student.candidate_id: student.levels() for student in students}
+    specs = {student.candidate_id: student.levels(FrontEndSpec()) for student in students}
 
     def figures(spec: Mapping[str, Any], _: str) -> tuple[float, float]:
         resnet = spec["architecture.name"] == "resnet"
@@ -222,13 +222,31 @@ def test_an_architectures_own_parameters_are_compared_within_it() -> None:
     assert not any(effect.confounded for effect in effects.values())
 
 
+def test_bands_of_its_own_are_held_against_the_runs() -> None:
+    students = [
+        *(mobilenet(embedding_width=width) for width in (64, 128, 256, 512)),
+        *(mobilenet(embedding_width=width, front_end={"mels": 40}) for width in (64, 128, 256)),
+    ]
+    run = FrontEndSpec()
+    specs = {student.candidate_id: student.levels(student.front_end_in(run)) for student in students}
+    quality = {"64": 0.6, "40": 0.55}
+    effects = by_level(
+        main_effects(points_of(specs, lambda s, _: (quality[s["front_end.mels"]], 1.0)), specs)
+    )
+    found = effects["front_end.mels=40"]
+    assert found.against == "64"
+    assert found.effect == pytest.approx(-0.05)
+    # What no student has otherwise has no effect.
+    assert not any(name.startswith("front_end.hop_samples") for name in effects)
+
+
 def test_a_value_that_one_architecture_alone_has() -> None:
     """Transformers alone pool by token, and one of them alone has both: no gap there to compare with."""
     students = [
         *(mobilenet(embedding_width=width) for width in (64, 128, 256, 512, 1024)),
         *(transformer(p, embedding_width=w) for p in ("token", "flatten") for w in (64, 128, 256)),
     ]
-    specs = {student.candidate_id: student.levels() for student in students}
+    specs = {student.candidate_id: student.levels(FrontEndSpec()) for student in students}
     quality = {"gap": 0.5, "token": 0.6, "flatten": 0.63}
     effects = by_level(main_effects(points_of(specs, lambda s, _: (quality[s["pooling"]], 1.0)), specs))
     kind, pooling = effects["architecture.name=mobilenet_v3"], effects["pooling=flatten"]
@@ -313,7 +331,7 @@ def test_words_for_values() -> None:
         *(s.model_copy(update={"warm_start": plain[0].candidate_id}) for s in plain[1:]),
         *(s.model_copy(update={"statistics_skip": True}) for s in plain[1:]),
     ]
-    specs = {student.candidate_id: student.levels() for student in students}
+    specs = {student.candidate_id: student.levels(FrontEndSpec()) for student in students}
     effects = by_level(main_effects(points_of(specs, lambda s, _: (0.5, 1.0)), specs))
     assert effects["warm_start=another student"].against == "none"
     assert effects["statistics_skip=yes"].against == "no"
@@ -334,7 +352,7 @@ def test_frills_whole_grid() -> None:
     """144 students, four files each: the factors of the paper, each alone, with narrow intervals."""
     config = yaml.safe_load((REPOSITORY / "pipeline/configs/frill144.yaml").read_text())
     students = StudentGrid.model_validate(config["students"]).expand()
-    specs = {student.candidate_id: student.levels() for student in students}
+    specs = {student.candidate_id: student.levels(FrontEndSpec()) for student in students}
     assert len(specs) == 144
     random = np.random.default_rng(0)
 

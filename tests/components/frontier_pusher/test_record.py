@@ -122,6 +122,7 @@ def test_a_candidates_run(scene: Scene) -> None:
         "tflite/wave-float32/wave-float32.tflite",
     ]
     assert tiny.parameters["architecture.size"] == "tiny" and tiny.parameters["embedding_width"] == "64"
+    assert (tiny.parameters["front_end.mels"], tiny.parameters["front_end.hop_samples"]) == ("64", "160")
     figures = metrics(tiny)
     assert figures["core-float32/noss/mean"] == pytest.approx(0.60)
     assert figures["wave-float32/latency/host/p50_ms"] == pytest.approx(2.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.common.modeling import bottleneck as bottlenecks
 from components.common.modeling.student import Student, build_student, load_student
@@ -24,7 +25,8 @@ PLAIN = mobilenet("tiny", 0.25, embedding_width=32)
 
 
 def _student(size: str = "tiny", width: float = 0.25, **parameters: object) -> Student:
-    return build_student(mobilenet(size, width, **{"embedding_width": 32, **parameters}), FrontEndSpec())
+    spec = mobilenet(size, width, **{"embedding_width": 32, **parameters})
+    return build_student(spec, spec.front_end_in(FrontEndSpec()))
 
 
 def test_the_same_network_takes_everything() -> None:
@@ -80,6 +82,27 @@ def test_another_order_of_features_leaves_the_bottleneck_fresh() -> None:
     before = student.bottleneck.get_weights()[0]
     start_from(student, source)
     np.testing.assert_array_equal(student.bottleneck.get_weights()[0], before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("own", "starts_from", "alike"),
+    [({}, {"hop_samples": 320}, True), ({}, {"mels": 40}, False), ({"mels": 40}, {}, False)],
+)
+def test_another_front_end_gives_what_is_of_the_same_bands(
+    own: dict[str, int], starts_from: dict[str, int], alike: bool
+) -> None:
+    source = _student(statistics_skip=True, front_end=starts_from)
+    student = _student(statistics_skip=True, front_end=own)
+    for weight in source.features.weights:
+        weight.assign_add(tf.ones_like(weight))
+    before = {weight.name: weight.numpy() for weight in student.core.weights}
+    theirs = {weight.name: weight.numpy() for weight in source.core.weights}
+    start_from(student, source)
+    for weight in student.core.weights:
+        of_bands = weight.name.startswith(("statistics_bn/", "embedding_dense/"))
+        expected = theirs if alike or not of_bands else before
+        np.testing.assert_array_equal(weight.numpy(), expected[weight.name], err_msg=weight.name)
 
 
 def test_the_own_network_needs_no_float_phase() -> None:

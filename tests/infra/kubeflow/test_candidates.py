@@ -17,7 +17,7 @@ from infra.kubeflow.run_context import keep
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.run_context import Provenance, RunContext
 from schemas.student_reports import StudentInfo
-from schemas.students import StudentSpec
+from schemas.students import FrontEndSpec, StudentFrontEnd, StudentSpec
 from schemas.tflite_reports import TfliteReport
 from tests.infra.kubeflow.executor_inputs import executor_input, folder_of, given, told
 from tests.infra.kubeflow.small_steps import Died, described
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 PLAIN = StudentSpec.model_validate(
     {"architecture": {"name": "mobilenet_v3", "size": "tiny", "width": 0.5}, "embedding_width": 8}
 )
-OTHER = PLAIN.model_copy(update={"embedding_width": 16})
+OTHER = PLAIN.model_copy(update={"embedding_width": 16, "front_end": StudentFrontEnd(mels=40)})
 WARM = PLAIN.model_copy(update={"svd_rank": 4, "warm_start": PLAIN.candidate_id})
 ALL = {0: PLAIN, 7: OTHER, 8: WARM}
 ATTEMPTS = 2
@@ -169,6 +169,8 @@ def test_a_candidate_that_fails_in_all_attempts_is_written_down_and_the_others_g
     assert pod.said(7) == f"nothing: {reason}{{}}"
     assert pod.variants(7).failure == reason
     assert pod.model(7).failure == (reason if step == "train" else "")
+    if step == "train":
+        assert pod.model(7).front_end == pod.variants(7).front_end == FrontEndSpec(mels=40)
     assert pod.said(0) == f"{PLAIN.candidate_id};{{}}{{}}"
     assert pod.said(8) == f"{PLAIN.candidate_id};{WARM.candidate_id};{{}}{{}}"
     assert set(told(pod.folder)["artifacts"]) == {"model", "variants", "report"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from pipeline.configuration.config_file import load_config
+from pipeline.configuration.config_file import ConfigError, load_config
 from pipeline.configuration.grid import StudentGrid
 from tests.students import mobilenet
+
+GRID = "students={sizes: [tiny], widths: [0.5]"
 
 
 def test_frills_grid_is_144_students() -> None:
@@ -64,3 +66,51 @@ def test_two_candidates_cannot_start_from_each_other() -> None:
     other = mobilenet("small", warm_start="tiny-w1-gap-e2048-warm")
     with pytest.raises(ValidationError, match="starts from itself, by way of others"):
         StudentGrid(explicit=(one, other))
+
+
+def test_front_ends_are_axes_of_the_grid_and_only_what_differs_is_named() -> None:
+    settings = [
+        "students={sizes: [tiny], widths: [0.5], mels: [40, 64], hop_samples: [160, 320], svd_ranks: [0, 32],"
+        " share_training: true}",
+        "training.epochs=8",
+    ]
+    plain = "tiny-w0.5-gap-e2048"
+    order = [(one.candidate_id, one.warm_start) for one in load_config("demo", settings).students.expand()]
+    assert set(order) == {
+        *((f"{plain}{own}", "") for own in ("", "-m40", "-h20", "-m40-h20")),
+        # A compressed one starts from its sibling, which hears the same.
+        *((f"{plain}-svd32{own}-warm", f"{plain}{own}") for own in ("", "-m40", "-h20", "-m40-h20")),
+    }
+    # In a run that hears 40 bands, they are what is not named.
+    others = load_config("demo", [*settings, "front_end.mels=40"]).students.expand()
+    assert {one.candidate_id for one in others if not one.warm_start} == {
+        plain, f"{plain}-m64", f"{plain}-h20", f"{plain}-m64-h20"
+    }  # fmt: skip
+
+
+def test_a_front_end_that_is_the_runs_makes_no_other_student() -> None:
+    same = "{architecture: {name: mobilenet_v3, size: tiny, width: 0.5}, front_end: {mels: 64}}"
+    (student,) = load_config("demo", [f"students={{explicit: [{same}]}}"]).students.expand()
+    assert student == mobilenet("tiny", 0.5)
+    with pytest.raises(ConfigError, match=r"students: candidate tiny-w0.5-gap-e2048 is there twice"):
+        load_config("demo", [f"students={{sizes: [tiny], widths: [0.5], explicit: [{same}]}}"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ([f"{GRID}, mels: [64, 20]}}"], r"-m20: a patch of 96 frames x 20 mels"),
+        ([f"{GRID}, hop_samples: [800]}}"], r"-h50: front_end.hop_samples is 800"),
+        ([f"{GRID}, mels: [64, -1]}}"], r"students.mels.1: -1 is refused"),
+        (["students={mels: [40], explicit: [{}]}"], r"students: mels and hop_samples are axes of a grid"),
+        (["front_end.hop_samples=401"], r"front_end: hop_samples is 401, .*; accepted: 1 to 400"),
+        (["front_end.sample_rate=8000"], r"front_end: sample_rate is 8000, .*; accepted: 16000"),
+        (
+            ["students.explicit=[{front_end: {frames: 90}}]"],
+            r"students.explicit.0.front_end: frames is 90, but all students of a run share it",
+        ),
+    ],
+)
+def test_a_front_end_that_cannot_be_is_refused(settings: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config("demo", settings)

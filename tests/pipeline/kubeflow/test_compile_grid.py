@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import load_config
+from schemas.students import FrontEndSpec, StudentSpec
 from tests.pipeline.kubeflow.specifications import check, option, placed_tasks
 
 pytestmark = pytest.mark.slow
@@ -98,6 +99,22 @@ def test_a_student_goes_with_the_one_that_it_starts_from() -> None:
     # The container has the model itself: no artifact is handed on for it.
     for name in warm.shares:
         assert "start" not in warm.tasks[name].artifacts
+
+
+def test_front_ends_differ_between_students_whose_steps_are_shared() -> None:
+    own = "students={sizes: [tiny], widths: [0.5], mels: [40, 64], hop_samples: [160, 320]}"
+    compiled = Compiled(load_config("demo", [own, "kubeflow.parallel_candidates=2"]))
+    told = {
+        number: StudentSpec.model_validate(one)
+        for share in compiled.shares.values()
+        for number, one in share.items()
+    }
+    assert len(compiled.shares) == 2
+    assert [told[number].candidate_id for number in range(4)] == compiled.ids
+    found = {
+        (hears.mels, hears.frames) for hears in (one.front_end_in(FrontEndSpec()) for one in told.values())
+    }
+    assert found == {(40, 96), (40, 48), (64, 96), (64, 48)}
 
 
 def test_the_command_writes_the_grid_and_tells_its_size(

@@ -102,9 +102,9 @@ def _features(
 ) -> tuple[keras.Model, keras.Model | None]:
     """Log-mel to pooled features, and to the features of each moment where there are any."""
     network = build_network(spec.architecture, front_end.frames, front_end.mels, batch_norm_momentum)
-    log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
     # The layers of the network, not the network as one layer: a form that TFMOT accepts is flat.
-    x, token = network.call(log_mel) if spec.architecture.HAS_TOKEN else (network.call(log_mel), None)
+    log_mel = network.input
+    x, token = network.outputs if spec.architecture.HAS_TOKEN else (network.output, None)
     levels = None
     if spec.statistics_skip:
         levels = keras.layers.BatchNormalization(

@@ -26,7 +26,7 @@ class WeightAverage:
         self._followed = [variable for variable in variables if variable.dtype.is_floating]
         self._averages = [tf.Variable(value, trainable=False) for value in self._followed]
         self._steps = tf.Variable(0.0, trainable=False)
-        self._update = tf.function(self._follow)
+        self._update = tf.function(self._follow, autograph=False)
 
     @property
     def variables(self) -> list[tf.Variable]:

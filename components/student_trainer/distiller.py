@@ -143,11 +143,13 @@ class Distiller:
         return [
             *self.student.core.variables,
             *self._head_variables,
-            *self._optimizer.variables,
-            *self._bottleneck_optimizer.variables,
+            *self._optimizer.variables(),
+            *self._bottleneck_optimizer.variables(),
             *(self._average.variables if self._average else []),
         ]
 
+    # Nothing here depends on the value of a tensor, so AutoGraph would rewrite Python for nothing.
+    @tf.autograph.experimental.do_not_convert
     def _distributed_step(self, log_mel: tf.Tensor, target: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         strategy = self._workers.strategy
         loss = strategy.run(self._train_step, args=(log_mel, target, number))
@@ -174,7 +176,7 @@ class Distiller:
             (self._optimizer, zip(of_shared, shared, strict=True)),
             (self._bottleneck_optimizer, zip(of_bottleneck, bottleneck, strict=True)),
         ):
-            optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+            optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
         return loss
 
     def _heard(self, log_mel: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
@@ -187,6 +189,7 @@ class Distiller:
         levels = self._level_targets(patches, log_mel) if self.level_head is not None else None
         return augment.mask(patches, settings.augment, fold(seed, 12)), levels
 
+    @tf.autograph.experimental.do_not_convert
     def _squared_error(self, log_mel: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         embedding = self._judged.core(self.patches(log_mel), training=False)
         answer = self.target_head(self._per_window(embedding, target))
@@ -214,9 +217,10 @@ class Distiller:
         return [*student.features.trainable_variables, *self._head_variables]
 
     @staticmethod
-    def _trains(variables: list[tf.Variable]) -> keras.optimizers.Optimizer:
-        optimizer = keras.optimizers.Adam(jit_compile=False)
-        optimizer.build(variables)
+    def _trains(variables: list[tf.Variable]) -> keras.optimizers.legacy.Optimizer:
+        # One operation a variable. Keras' newer Adam is made of sixteen, which took half the time of a trace.
+        optimizer = keras.optimizers.legacy.Adam()
+        optimizer._create_all_weights(variables)
         return optimizer
 
 

@@ -13,7 +13,7 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -40,13 +40,14 @@ def code_digest(component: str, in_image: bool = False) -> str:
       SyntaxError: If a module cannot be parsed; it names the file.
     """
     digest = hashlib.sha256()
-    for file in sorted(sources(component)):
+    files = sources(component)
+    for file in sorted(files):
         name = file.relative_to(_ROOT).as_posix()
         content = _module(file).digest if file.suffix == ".py" else _sha256(file.read_bytes())
         digest.update(json.dumps([name, content]).encode())
     lock = _ROOT / "requirements.lock"
     locked = locked_versions(lock.read_text(encoding="utf-8")) if in_image and lock.is_file() else None
-    digest.update(json.dumps(sorted(versions(third_party(component), locked).items())).encode())
+    digest.update(json.dumps(sorted(versions(_libraries(files), locked).items())).encode())
     return digest.hexdigest()[:16]
 
 
@@ -74,8 +75,12 @@ def third_party(component: str) -> dict[str, set[str]]:
       Names as ``tensorflow``, and for each the paths of the modules that import it, as
       ``components/common/modeling/frontend.py``.
     """
+    return _libraries(sources(component))
+
+
+def _libraries(files: Iterable[Path]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for file in sources(component):
+    for file in files:
         if file.suffix == ".py":
             for name in _names(file):
                 top = name.partition(".")[0]
@@ -94,6 +99,8 @@ def _imported(file: Path) -> Iterator[Path]:
     for name in _names(file):
         if name == _KIND_MODULES:
             yield from file.parent.glob("*.py")
+        if name.partition(".")[0] not in _PROJECT:
+            continue
         path = _ROOT.joinpath(*name.split("."))
         yield from (place for place in (path.with_suffix(".py"), path / "__init__.py") if place.is_file())
 

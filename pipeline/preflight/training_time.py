@@ -43,7 +43,7 @@ def _forward_seconds(architecture: Architecture, front_end: FrontEndSpec) -> flo
 
     core = build_deployed(StudentSpec(architecture=architecture), front_end, 0).core
     patches = tf.constant(np.zeros((_WINDOWS, front_end.frames, front_end.mels), np.float32))
-    forward = tf.function(lambda: core(patches, training=False))
+    forward = tf.function(lambda: core(patches, training=False), autograph=False)
     forward()
     taken = []
     for _ in range(_ROUNDS):

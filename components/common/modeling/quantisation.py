@@ -31,7 +31,9 @@ def calibrate(plain: keras.Model, quantised: keras.Model, batches: Iterable[Arra
 
     computed = [layer for layer in plain.layers if not isinstance(layer, keras.layers.InputLayer)]
     outputs = keras.Model(plain.input, [layer.output for layer in computed])
-    measure = tf.function(lambda batch: _ranges([batch, *tf.nest.flatten(outputs(batch, training=False))]))
+    measure = tf.function(
+        lambda batch: _ranges([batch, *tf.nest.flatten(outputs(batch, training=False))]), autograph=False
+    )
     seen = [measure(tf.constant(batch, tf.float32)).numpy() for batch in batches]
     if not seen:
         raise ValueError("quantisers need at least one batch to find their ranges in")

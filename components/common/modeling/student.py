@@ -74,18 +74,14 @@ def _features(
 ) -> tuple[keras.Model, keras.Model | None]:
     """Log-mel to pooled features, and to the features of each moment where there are any."""
     network = build_network(spec.architecture, front_end.frames, front_end.mels, batch_norm_momentum)
-    log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
+    # The layers of the network, not the network as one layer: a form that TFMOT accepts is flat.
+    log_mel = network.input
+    x, token = network.outputs if spec.architecture.HAS_TOKEN else (network.output, None)
     beside: list[Any] = []
     if spec.taps:
-        tapped = [network.get_layer(name).input for name in spec.architecture.taps]
-        network = keras.Model(network.input, [network.output, *tapped])
-    # The layers of the network, not the network as one layer: a form that TFMOT accepts is flat.
-    x, token = network.call(log_mel) if spec.architecture.HAS_TOKEN else (network.call(log_mel), None)
-    if spec.taps:
-        x, *maps = x
         beside = [
-            keras.layers.GlobalAveragePooling2D(name=f"tap_{number}")(each)
-            for number, each in enumerate(maps)
+            keras.layers.GlobalAveragePooling2D(name=f"tap_{number}")(network.get_layer(name).input)
+            for number, name in enumerate(spec.architecture.taps)
         ]
     if spec.statistics_skip:
         statistics = LogMelStatistics(name="statistics")(log_mel)

@@ -102,6 +102,6 @@ def assemble(
     bottleneck: keras.Model,
 ) -> Student:
     """A student of its parts, which stay as they are."""
-    log_mel = keras.Input((front_end.frames, front_end.mels), name="log_mel")
-    core = keras.Model(log_mel, bottleneck(features(log_mel)), name="core")
+    # From the features' own output: calling them once more would take a third of the time of a build.
+    core = keras.Model(features.input, bottleneck(features.output), name="core")
     return Student(spec, front_end, features, moments, bottleneck, core)

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 
 from components.common.store.shards import shard_path, write_shard
+from components.student_trainer.executor import Executor
+from components.student_trainer.settings import TrainingSettings
+from schemas.artifacts import DistillationSet, StudentModel
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.records import DistillationWindow
-from schemas.students import FrontEndSpec
+from schemas.students import FrontEndSpec, StudentSpec
+from tests.students import mobilenet
 
 TARGET_BLOCKS = [6, 2]
+PLAIN = mobilenet("tiny", 0.25, embedding_width=32)
+SETTINGS = TrainingSettings(epochs=4, batch_size=32, batch_norm_momentum=0.8)
 
 
 def write_distillation_set(
@@ -61,3 +67,31 @@ def write_distillation_set(
 def distillation_set(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a ``DistillationSet`` artifact."""
     return write_distillation_set(tmp_path_factory.mktemp("windows"))
+
+
+def execute(
+    folder: Path, windows_uri: str, spec: StudentSpec, settings: TrainingSettings, start: str = ""
+) -> str:
+    """Runs the executor; gives the folder of the model."""
+    windows, model, source = DistillationSet(), StudentModel(), StudentModel()
+    windows.uri, model.uri, source.uri = windows_uri, str(folder / spec.candidate_id), start
+    Executor().Do(
+        {"windows": [windows], **({"start": [source]} if start else {})},
+        {"model": [model]},
+        {
+            "spec": spec.to_parameter(),
+            "settings": settings.to_parameter(),
+            "front_end": FrontEndSpec().to_parameter(),
+            "seed": 5,
+            "scratch_dir": str(folder / "scratch"),
+            "code_digest": "",
+        },
+    )
+    return str(model.uri)
+
+
+@pytest.fixture(scope="session")
+def learnt(distillation_set: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a float student that was trained until it explains its targets."""
+    settings = TrainingSettings(epochs=25, batch_size=16, batch_norm_momentum=0.8, learning_rate=3e-3)
+    return execute(tmp_path_factory.mktemp("learnt"), distillation_set, PLAIN, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
@@ -11,32 +12,32 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tfx.types import channel_utils
 
 from components.common.modeling import bottleneck
 from components.common.modeling.checkpoint import Checkpoints
-from components.common.modeling.student import build_deployed, load_student, save_weights
+from components.common.modeling.student import Student, build_deployed, load_student, save_weights
+from components.common.store.arrays import read_arrays
 from components.student_trainer import executor
 from components.student_trainer.component import StudentTrainer
-from components.student_trainer.executor import Executor
+from components.student_trainer.distiller import Distiller
 from components.student_trainer.losses import target_weights
 from components.student_trainer.phase_transitions import sample_features
 from components.student_trainer.settings import BatchAugmentation, LossWeights, TrainingSettings
 from components.student_trainer.training import Training
-from components.student_trainer.warm_start import save_heads
+from components.student_trainer.warm_start import HEADS_FILE, save_heads
 from components.student_trainer.window_store import open_store
 from schemas.artifacts import DistillationSet, StudentModel
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.training_events import TrainingEvent
-from tests.components.student_trainer.conftest import write_distillation_set
+from tests.components.student_trainer.conftest import PLAIN, SETTINGS, execute, write_distillation_set
 from tests.components.student_trainer.listening import listening
 from tests.students import mobilenet
 
 COMPRESSED = mobilenet("tiny", 0.25, embedding_width=32, svd_rank=8, qat="bottleneck", statistics_skip=True)
-PLAIN = mobilenet("tiny", 0.25, embedding_width=32)
-SETTINGS = TrainingSettings(epochs=4, batch_size=32, batch_norm_momentum=0.8)
 
 
 EVERYTHING = BatchAugmentation.model_validate(
@@ -49,27 +50,6 @@ EVERYTHING = BatchAugmentation.model_validate(
 
 class Killed(Exception):
     """Stands for the end of the process."""
-
-
-def execute(
-    folder: Path, windows_uri: str, spec: StudentSpec, settings: TrainingSettings, start: str = ""
-) -> str:
-    """Runs the executor; gives the folder of the model."""
-    windows, model, source = DistillationSet(), StudentModel(), StudentModel()
-    windows.uri, model.uri, source.uri = windows_uri, str(folder / spec.candidate_id), start
-    Executor().Do(
-        {"windows": [windows], **({"start": [source]} if start else {})},
-        {"model": [model]},
-        {
-            "spec": spec.to_parameter(),
-            "settings": settings.to_parameter(),
-            "front_end": FrontEndSpec().to_parameter(),
-            "seed": 5,
-            "scratch_dir": str(folder / "scratch"),
-            "code_digest": "",
-        },
-    )
-    return str(model.uri)
 
 
 def _training(windows: str, folder: Path, **changes: Any) -> Training:
@@ -87,8 +67,9 @@ def _training(windows: str, folder: Path, **changes: Any) -> Training:
     return replace(training, **changes)
 
 
-def _kill_after(epoch: int) -> Callable[[TrainingEvent], None]:
+def _kill_after(epoch: int, first: Callable[[TrainingEvent], None]) -> Callable[[TrainingEvent], None]:
     def hear(event: TrainingEvent) -> None:
+        first(event)
         if event.epoch and event.epoch.epoch == epoch:
             raise Killed
 
@@ -153,8 +134,27 @@ def test_a_student_that_learnt_nothing_is_told_of(
 
 
 @pytest.mark.slow
-def test_what_ships_was_trained_in_the_form_in_which_it_ships(distillation_set: str, tmp_path: Path) -> None:
+def test_what_ships_was_trained_in_the_form_in_which_it_ships(
+    distillation_set: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced: list[tuple[Any, int]] = []
+
+    def take(distiller: Distiller, student: Student) -> None:
+        take_form(distiller, student)
+        traced.append((distiller._step, len(student.core.trainable_variables)))
+
+    take_form = Distiller.take
+    monkeypatch.setattr(Distiller, "take", take)
     model = execute(tmp_path, distillation_set, COMPRESSED, SETTINGS)
+    # Tracing takes longer than the steps of a short training: one trace a phase, and in it one operation of
+    # an optimiser for each variable, those of the two heads included.
+    assert [step.experimental_get_tracing_count() for step, _ in traced] == [1, 1, 1, 1]
+    batch = [tf.TensorSpec((32, *shape)) for shape in ((96, 64), (8,))]
+    for step, variables in traced:
+        graph = step.get_concrete_function(*batch, tf.TensorSpec((), tf.int32)).graph
+        kinds = Counter(operation.type for operation in graph.get_operations())
+        assert kinds["ResourceApplyAdam"] == variables + 4
+
     info = StudentInfo.load(model)
     assert [epoch.phase for epoch in info.epochs] == ["float", "annealed", "factored", "qat"]
     assert [epoch.svd_alpha for epoch in info.epochs] == [1.0, 0.0, 0.0, 0.0]
@@ -172,10 +172,12 @@ def test_what_ships_was_trained_in_the_form_in_which_it_ships(distillation_set: 
 
 
 @pytest.mark.slow
-def test_training_through_the_factors_beats_cutting_afterwards(distillation_set: str, tmp_path: Path) -> None:
+def test_training_through_the_factors_beats_cutting_afterwards(
+    distillation_set: str, learnt: str, tmp_path: Path
+) -> None:
     settings = SETTINGS.model_copy(update={"epochs": 12, "learning_rate": 3e-3})
     rank = 2
-    plain, _, heads = _training(distillation_set, tmp_path / "plain", settings=settings).run()
+    plain, heads = load_student(learnt), read_arrays(Path(learnt) / HEADS_FILE)
     kernel, bias = plain.bottleneck.get_layer("embedding_dense").get_weights()
     store = open_store(distillation_set, "train", FrontEndSpec(), tmp_path / "plain")
     sample = sample_features(plain, (log_mel for log_mel, _ in store.sequential(64)))
@@ -194,7 +196,7 @@ def test_training_through_the_factors_beats_cutting_afterwards(distillation_set:
     assert shapes == [(len(kernel), rank), (rank, len(bias)), bias.shape]
 
     info = DistillationSetInfo.load(distillation_set)
-    held_out = open_store(distillation_set, "eval", FrontEndSpec(), tmp_path / "plain")
+    held_out = open_store(distillation_set, "eval", FrontEndSpec(), tmp_path / "through")
     weights = target_weights(info, settings.target_weighting)
     error = 0.0
     for log_mel, target in held_out.sequential(64):
@@ -204,66 +206,56 @@ def test_training_through_the_factors_beats_cutting_afterwards(distillation_set:
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_ends_in_the_same_weights(distillation_set: str, tmp_path: Path) -> None:
-    changes = {
+def test_an_interrupted_training_ends_in_the_same_weights_and_its_events_tell_it_once(
+    distillation_set: str, tmp_path: Path
+) -> None:
+    changes: dict[str, Any] = {
         "spec": PLAIN.model_copy(update={"svd_energy": 0.6, "sparsity": 0.5}),
         "settings": SETTINGS.model_copy(update={"ema": 0.9, "augment": EVERYTHING}),
     }
     straight, info, _ = _training(distillation_set, tmp_path / "straight", **changes).run()
+
+    def has_checkpoint(event: TrainingEvent) -> None:
+        # An epoch that is told is never trained again: its checkpoint is there.
+        if event.epoch:
+            state = Checkpoints(tmp_path / "killed" / "checkpoints").load()
+            assert state and state[0].epochs[-1] == event.epoch
+
+    events: list[TrainingEvent] = []
+    # Killed in the form it began with, in the annealed one and in the factored one.
     for epoch in (1, 2, 3):
-        killed = _training(distillation_set, tmp_path / "killed", **changes)
-        with pytest.raises(Killed), listening(_kill_after(epoch)):
-            killed.run()
-    resumed, resumed_info, _ = _training(distillation_set, tmp_path / "killed", **changes).run()
+        with pytest.raises(Killed), listening(_kill_after(epoch, has_checkpoint)) as heard:
+            _training(distillation_set, tmp_path / "killed", **changes).run()
+        assert [event.kind for event in heard] == ["began", "epoch"]
+        events += heard
+    with listening(has_checkpoint) as heard:
+        resumed, resumed_info, _ = _training(distillation_set, tmp_path / "killed", **changes).run()
+    assert [event.kind for event in heard] == ["began", "epoch", "ended"]
+    events += heard
+
     assert resumed_info.rank == info.rank > 0
     assert [epoch.loss for epoch in resumed_info.epochs] == [epoch.loss for epoch in info.epochs]
     for expected, weight in zip(straight.core.get_weights(), resumed.core.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
 
-
-@pytest.mark.slow
-def test_events_tell_the_training_as_it_goes_on_after_an_interruption_and_change_nothing(
-    distillation_set: str, tmp_path: Path
-) -> None:
-    def has_checkpoint(event: TrainingEvent) -> None:
-        # An epoch that is told is never trained again: its checkpoint is there.
-        if event.epoch:
-            state = Checkpoints(tmp_path / "checkpoints").load()
-            assert state and state[0].epochs[-1] == event.epoch
-
-    def has_checkpoint_and_is_killed(event: TrainingEvent) -> None:
-        has_checkpoint(event)
-        _kill_after(2)(event)
-
-    with pytest.raises(Killed), listening(has_checkpoint_and_is_killed) as before:
-        _training(distillation_set, tmp_path).run()
-    with listening(has_checkpoint) as after:
-        followed, info, _ = _training(distillation_set, tmp_path).run()
-    assert [event.kind for event in before] == ["began", "epoch", "epoch"]
-    assert [event.kind for event in after] == ["began", "epoch", "epoch", "ended"]
-    told = [event for event in before + after if event.epoch]
-    assert [event.epoch for event in told] == info.epochs
+    told = [event for event in events if event.epoch]
+    assert [event.epoch for event in told] == resumed_info.epochs
     # The very sums that the pusher makes of the report.
-    assert [event.second for event in told] == list(accumulate(epoch.seconds for epoch in info.epochs))
-    assert (before[0].second, after[0].second) == (0.0, told[1].second)
-    assert {(event.candidate_id, event.epochs) for event in before + after} == {(PLAIN.candidate_id, 4)}
-    parameters = before[0].parameters
+    seconds = list(accumulate(epoch.seconds for epoch in resumed_info.epochs))
+    assert [event.second for event in told] == seconds
+    assert [event.second for event in events if event.kind == "began"] == [0.0, *seconds[:3]]
+    assert {(event.candidate_id, event.epochs) for event in events} == {(changes["spec"].candidate_id, 4)}
+    parameters = events[0].parameters
     assert (parameters["architecture.size"], parameters["seed"], parameters["target_dim"]) == (
         "tiny",
         "5",
         "8",
     )
 
-    alone, alone_info, _ = _training(distillation_set, tmp_path / "alone").run()
-    assert [epoch.loss for epoch in info.epochs] == [epoch.loss for epoch in alone_info.epochs]
-    for expected, weight in zip(alone.core.get_weights(), followed.core.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, expected)
-
 
 @pytest.mark.slow
-def test_a_student_learns_and_works_in_inference_mode(distillation_set: str, tmp_path: Path) -> None:
-    settings = TrainingSettings(epochs=25, batch_size=16, batch_norm_momentum=0.8, learning_rate=3e-3)
-    info = _training(distillation_set, tmp_path, settings=settings).run().info
+def test_a_student_learns_and_works_in_inference_mode(learnt: str) -> None:
+    info = StudentInfo.load(learnt)
     assert info.target_variance_explained > 0.5
     assert info.epochs[-1].validation_loss < info.epochs[-1].loss * 3
 

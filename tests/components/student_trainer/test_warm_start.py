@@ -16,12 +16,10 @@ from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.warm_start import HEADS_FILE, start_from
 from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec
-from tests.components.student_trainer.test_student_trainer import execute
+from tests.components.student_trainer.conftest import PLAIN, execute
 from tests.students import mobilenet
 
 pytestmark = pytest.mark.slow
-
-PLAIN = mobilenet("tiny", 0.25, embedding_width=32)
 
 
 def _student(size: str = "tiny", width: float = 0.25, **parameters: object) -> Student:
@@ -128,14 +126,15 @@ def test_too_few_warm_epochs_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_a_candidate_goes_on_where_its_sibling_ended(distillation_set: str, tmp_path: Path) -> None:
+def test_a_candidate_goes_on_where_its_sibling_ended(
+    distillation_set: str, learnt: str, tmp_path: Path
+) -> None:
     settings = TrainingSettings(
         epochs=12, warm_epochs=2, batch_size=16, batch_norm_momentum=0.8, learning_rate=3e-3
     )
-    source = execute(tmp_path, distillation_set, PLAIN, settings)
     spec = PLAIN.model_copy(update={"svd_rank": 8, "warm_start": PLAIN.candidate_id})
-    model = execute(tmp_path, distillation_set, spec, settings, start=source)
-    info, before = StudentInfo.load(model), StudentInfo.load(source)
+    model = execute(tmp_path, distillation_set, spec, settings, start=learnt)
+    info, before = StudentInfo.load(model), StudentInfo.load(learnt)
     assert [epoch.phase for epoch in info.epochs] == ["annealed", "factored"]
     assert info.warm_start and not before.warm_start
     # 64 windows in batches of 16; the sibling's steps are behind these weights too.
@@ -144,7 +143,7 @@ def test_a_candidate_goes_on_where_its_sibling_ended(distillation_set: str, tmp_
     # Without the heads and the weights the loss would start at about 1.
     assert info.epochs[0].loss < before.epochs[0].loss * 0.7
     assert load_student(model).bottleneck.get_layer("reduce_dense").kernel.shape[1] == 8
-    assert [head.shape for head in read_arrays(Path(source) / HEADS_FILE)] == [
+    assert [head.shape for head in read_arrays(Path(learnt) / HEADS_FILE)] == [
         (32, 8),
         (8,),
         (32, 128),

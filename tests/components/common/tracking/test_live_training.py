@@ -29,9 +29,8 @@ from tests.components.common.tracking.following import (
     say_epoch,
     sqlite_store,
 )
-from tests.components.student_trainer.conftest import write_distillation_set
+from tests.components.student_trainer.conftest import PLAIN, SETTINGS, execute, write_distillation_set
 from tests.components.student_trainer.listening import listening
-from tests.components.student_trainer.test_student_trainer import PLAIN, SETTINGS, execute
 from tests.mlflow_server import MlflowServer
 
 pytestmark = pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -27,12 +27,26 @@ from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 from schemas.teachers import needs_training
 
+Positive = Annotated[int, Field(ge=1)]
+
 
 class ExecutionSettings(Settings):
     """How a run uses the machine."""
 
     cache: bool = Field(
         True, description="Answer components whose inputs and code did not change from the cache."
+    )
+    parallel: Positive | Literal["auto"] = Field(
+        "auto",
+        description="Nodes that run at once at most on this machine, as far as memory allows; results do not "
+        "depend on it. auto: as many as there are processors for execution.threads each. A latency is always "
+        "measured with nothing beside it.",
+    )
+    threads: Positive | Literal["auto"] = Field(
+        "auto",
+        description="Threads of TensorFlow and BLAS in each node of a candidate; the last digits of a "
+        "training depend on it. auto: the machine's processors divided by the number of candidates, at least "
+        "1. Nodes of no candidate use all processors.",
     )
     beam_workers: int = Field(1, ge=1, description="Processes that Beam components share their shards among.")
     beam_args: list[str] = Field(
@@ -99,8 +113,9 @@ class RunConfig(Settings):
     )
 
     def request(self) -> str:
-        """What is asked for, as JSON: all but how a cluster runs it, which changes no result."""
-        return self.model_copy(update={"kubeflow": KubeflowSettings()}).to_parameter()
+        """What is asked for, as JSON, but for where and how much at once it runs: that changes no result."""
+        execution = self.execution.model_copy(update={"parallel": "auto"})
+        return self.model_copy(update={"kubeflow": KubeflowSettings(), "execution": execution}).to_parameter()
 
     @field_validator("front_end")
     @classmethod

@@ -1,4 +1,4 @@
-"""Running a pipeline on this machine: TFX's LocalDagRunner, SQLite, one folder."""
+"""Running a pipeline on this machine: TFX's launcher, SQLite, one folder."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pipeline.configuration.config_file import dump
 from pipeline.configuration.resolved import ResolvedRun
 from pipeline.local.layout import RunLayout
 from pipeline.local.metadata import FINISHED, check_metadata, newest_run
+from pipeline.local.node_memory import NodeMemory
 from pipeline.local.relocation import cached_anywhere, settle
 from pipeline.local.run_folder import exclusive, make_run_folder, temporary_files
 from pipeline.local.tracked_run import store_of_run, tracked
@@ -115,18 +116,18 @@ def _tell_lineage(config: RunConfig, layout: RunLayout, parent_run_id: str) -> N
 
 
 def _run_pipeline(run: ResolvedRun, console: Console, verbose: bool) -> tuple[RunTimes, GateClosed | None]:
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
     from pipeline.dag import create_pipeline
+    from pipeline.local.dag_runner import DagRunner, plan_of
 
     layout, pipeline = run.layout, create_pipeline(run)
     nodes = [node.id for node in pipeline.components]
     candidates = [candidate.candidate_id for candidate in run.config.students.expand()]
+    plan = plan_of(run.config.execution, candidates, nodes)
     progress = ProgressHandler(console, nodes, candidates)
     closed = None
     with listening(progress, verbose), cached_anywhere(layout):
         try:
-            LocalDagRunner().run(pipeline)
+            DagRunner(plan, NodeMemory(layout.scratch / "node_memory.json")).run(pipeline)
         except GateClosed as error:
             closed = error
         except Exception as error:

@@ -51,7 +51,7 @@ def ending_in_order() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _end_children()
+        end_processes()
         raise
     finally:
         for number, handler in before.items():
@@ -65,16 +65,24 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated(number)
 
 
-def _end_children() -> None:
+def end_processes(root: int | None = None) -> None:
+    """Ends a process and all that were started from it.
+
+    Args:
+      root: Its id; None: all that were started from this process, which goes on.
+    """
     import psutil
 
-    children = psutil.Process().children(recursive=True)
-    for child in children:
+    processes: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(root)
+        processes = [*([] if root is None else [parent]), *parent.children(recursive=True)]
+    for process in processes:
         with contextlib.suppress(psutil.Error):
-            child.terminate()
-    for child in psutil.wait_procs(children, timeout=_PATIENCE_SECONDS)[1]:
+            process.terminate()
+    for process in psutil.wait_procs(processes, timeout=_PATIENCE_SECONDS)[1]:
         with contextlib.suppress(psutil.Error):
-            child.kill()
+            process.kill()
 
 
 def unforeseen(error: Exception, output: Path | None) -> str:

@@ -10,9 +10,11 @@ import logging
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -21,19 +23,31 @@ from pipeline.terminal.rich_text import tell
 from schemas.secrets import redact
 
 _RUNNING = re.compile(r"Component (\S+) is running\.")
-_FINISHED = re.compile(r"Component (\S+) is finished\.")
+_ENDED = re.compile(r"Component (\S+) (is finished|is interrupted|failed)\.")
 # Of what libraries say below warnings.
 _LONGEST_LINE = 300
 _CACHED = re.compile(r"A cached execution \d+ is used\.")
 
 
+@dataclass
+class _Node:
+    """A node that runs."""
+
+    node_id: str
+    begun: float = field(default_factory=time.monotonic)
+    from_cache: bool = False
+
+
 class ProgressHandler(logging.Handler):
     """Prints a line when a component starts and when it ends, and the project's own lines between.
 
+    Several nodes may run at once, each in a thread that has its records; then each line names its node.
+
     Attributes:
-      executed: Ids of the nodes that really ran, in order.
+      executed: Ids of the nodes that really ran, in the order in which they ended.
       cached: Ids of the nodes that were answered from the cache.
       seconds: Wall time of each node.
+      current: The node that failed, or began last.
     """
 
     def __init__(self, console: Console, nodes: Sequence[str], candidates: Sequence[str]) -> None:
@@ -43,43 +57,66 @@ class ProgressHandler(logging.Handler):
         self._total = len(nodes)
         self._candidates = {candidate: index for index, candidate in enumerate(candidates, start=1)}
         self._begun = time.monotonic()
-        self._node, self._node_begun, self._from_cache = "", 0.0, False
+        self._running: dict[int, _Node] = {}
+        self._failed = ""
+        self.current = "the pipeline"
         self.executed: list[str] = []
         self.cached: list[str] = []
         self.seconds: dict[str, float] = {}
 
-    @property
-    def current(self) -> str:
-        """The node that runs, or ran last."""
-        return self._node or "the pipeline"
-
     def emit(self, record: logging.LogRecord) -> None:
         """Turns a log record into a line, or into nothing."""
-        message = record.getMessage()
+        message, thread = record.getMessage(), threading.get_ident()
+        node = self._running.get(thread)
         if record.name.startswith("tinytrill"):
             style = "yellow" if record.levelno >= logging.WARNING else "dim"
             # Further lines of a message cannot pass for lines of the progress.
-            self._print("    " + redact(message).replace("\n", "\n    "), style)
+            self._print(
+                "    " + (self._whose(node, message) + redact(message)).replace("\n", "\n    "), style
+            )
         elif match := _RUNNING.fullmatch(message):
-            self._node, self._node_begun, self._from_cache = match[1], time.monotonic(), False
-            self._print(f"{self._position()} {self._node}{self._candidate()} ...", "bold")
+            self._begin(thread, match[1])
+        elif node is None:
+            return
         elif _CACHED.fullmatch(message):
-            self._from_cache = True
-        elif (match := _FINISHED.fullmatch(message)) and match[1] == self._node:
-            seconds = time.monotonic() - self._node_begun
-            (self.cached if self._from_cache else self.executed).append(self._node)
-            self.seconds[self._node] = seconds
-            how = "from the cache" if self._from_cache else f"done in {seconds:.1f} s"
-            self._print(f"{self._position(done=True)} {self._node} {how}", "green")
+            node.from_cache = True
+        elif (match := _ENDED.fullmatch(message)) and match[1] == node.node_id:
+            del self._running[thread]
+            self._end(node, match[2])
 
-    def _position(self, done: bool = False) -> str:
-        number = len(self.executed) + len(self.cached) + (0 if done else 1)
+    def _begin(self, thread: int, node_id: str) -> None:
+        self._running[thread] = _Node(node_id)
+        if not self._failed:
+            self.current = node_id
+        index = self._candidates.get(node_id.partition(".")[2])
+        candidate = f" (candidate {index} of {len(self._candidates)})" if index else ""
+        number = len(self.executed) + len(self.cached) + len(self._running)
+        self._print(f"{self._position(number)} {node_id}{candidate} ...", "bold")
+
+    def _end(self, node: _Node, how: str) -> None:
+        seconds = time.monotonic() - node.begun
+        if how == "failed":
+            self.current = self._failed = self._failed or node.node_id
+        elif how == "is interrupted":
+            why = f": {self._failed} failed" if self._failed else ""
+            self._print(f"    {node.node_id} is interrupted{why}; the same command goes on with it", "yellow")
+        else:
+            (self.cached if node.from_cache else self.executed).append(node.node_id)
+            self.seconds[node.node_id] = seconds
+            told = "from the cache" if node.from_cache else f"done in {seconds:.1f} s"
+            done = len(self.executed) + len(self.cached)
+            self._print(f"{self._position(done)} {node.node_id} {told}", "green")
+
+    def _whose(self, node: _Node | None, message: str) -> str:
+        """What a line begins with when several nodes run; a candidate is not named twice."""
+        if node is None or len(self._running) < 2:
+            return ""
+        component, _, name = node.node_id.partition(".")
+        return f"{component}." if name and message.startswith(f"{name}: ") else f"{node.node_id}: "
+
+    def _position(self, number: int) -> str:
         elapsed = int(time.monotonic() - self._begun)
         return f"[{number}/{self._total} {elapsed // 60:02d}:{elapsed % 60:02d}]"
-
-    def _candidate(self) -> str:
-        index = self._candidates.get(self._node.partition(".")[2])
-        return f" (candidate {index} of {len(self._candidates)})" if index else ""
 
     def _print(self, text: str, style: str) -> None:
         tell(self._console, text, style)

@@ -46,10 +46,12 @@ SMALL = (
     "evaluation.resamples=100",
     "evaluation.strict.seeds=1",
     "evaluation.tfma.confidence=off",
+    # Weights are compared between grids of different sizes.
+    "execution.threads=1",
 )
 
 # The run that several modules look at: three students, one of which starts from another.
-DEMO = (*SMALL, f"students.explicit=[{COMPRESSED}, {SKIPPING}, {_STARTED}]")
+DEMO = (*SMALL, "execution.parallel=2", f"students.explicit=[{COMPRESSED}, {SKIPPING}, {_STARTED}]")
 CANDIDATES = ("tiny-w0.25-gap-e32-svd8-qat", "tiny-w0.25-flatten-e32-stat", "tiny-w0.25-gap-e32-warm")
 
 

@@ -188,18 +188,17 @@ def test_each_outcome_has_an_exit_code_of_its_own(
 def test_a_gate_that_closes_in_the_pipeline_is_no_failure(
     layout: RunLayout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
     from pipeline.configuration.config_file import load_config
     from pipeline.configuration.resolved import ResolvedRun
+    from pipeline.local.dag_runner import DagRunner
 
     closed = GateClosed(verdict_of({"phone": ["gone"]}), [], tmp_path)
 
     def raises(error: Exception) -> None:
-        def run(runner: LocalDagRunner, pipeline: object) -> None:
+        def run(runner: DagRunner, pipeline: object) -> None:
             raise error
 
-        monkeypatch.setattr(LocalDagRunner, "run", run)
+        monkeypatch.setattr(DagRunner, "run", run)
 
     run = ResolvedRun.of(load_config("demo"), layout)
     raises(closed)

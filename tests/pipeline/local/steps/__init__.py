@@ -1,0 +1,1 @@
+"""A component for pipelines that only show when what runs, and how it ends."""

@@ -113,6 +113,7 @@ LONGEST = (
     "demo",
     "e2e/test_registry.py",
     "e2e/test_real_audio.py",
+    "beam_runners",
     "components/student_trainer",
     "components/noss_evaluator",
     "components/tflite_converter",

@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.utils.shared import Shared
 
 from components.common.audio.record_sum import digest_of
-from components.common.store.shards import list_shards, shard_path
+from components.common.store.shards import clear_unfinished, list_shards, shard_path
 from components.common.store.tfrecord import count_records
 from components.common.tfx.executors import BeamTaskExecutor
 from components.teacher_embedder.component import TeacherEmbedder
@@ -24,9 +24,8 @@ from components.teacher_embedder.shards import (
     Embedding,
     EmbedShard,
     ShardJob,
-    read_summaries,
+    collect_summaries,
     shared_teacher,
-    write_summaries,
 )
 from components.teacher_embedder.statistics import ShardSummary, mean_and_deviation
 from schemas.distillation_reports import DistillationSetInfo
@@ -78,6 +77,7 @@ class Executor(BeamTaskExecutor[TeacherEmbedder]):
         HeldOutSounds.remove(held_out.path)
         by_split = {split: [shard for shard in summaries if shard.split == split] for split in SPLITS}
         _check_complete(jobs, summaries, ingested)
+        clear_unfinished(windows_uri)
         _refuse_silence(by_split, examples_uri)
         left_out = {split: _count_left_out(shards) for split, shards in by_split.items()}
         _tell(summaries, left_out)
@@ -108,21 +108,17 @@ class Executor(BeamTaskExecutor[TeacherEmbedder]):
     def _embed(
         self, jobs: list[ShardJob], embedding: Embedding, shared: Shared, folder: Path
     ) -> list[ShardSummary]:
-        """Runs the shards on the workers and brings their summaries home."""
-        handover = folder / ".summaries.json"
-        embed = EmbedShard(embedding, shared)
+        """Runs the shards on the workers, in one step: some runners start their workers anew for each."""
+        summaries = folder / ".summaries"
+        embed = EmbedShard(embedding, str(summaries), shared)
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
                 | "Shards" >> beam.Create(jobs)
                 | "Spread" >> beam.Reshuffle()
                 | "Embed" >> beam.ParDo(embed)
-                | "Gather" >> beam.combiners.ToList()
-                | "HandOver" >> beam.Map(write_summaries, str(handover))
             )
-        summaries = read_summaries(str(handover))
-        handover.unlink()
-        return summaries
+        return collect_summaries(summaries)
 
 
 def plan_jobs(examples_uri: str, windows_uri: str) -> list[ShardJob]:

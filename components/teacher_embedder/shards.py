@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 from apache_beam.utils.shared import Shared
@@ -23,6 +23,7 @@ from components.common.audio.kept_shards import KeptShards
 from components.common.audio.record_sum import RecordSum
 from components.common.modeling.teachers import load_teacher
 from components.common.store.computed import key_of
+from components.common.store.publishing import publish
 from components.common.store.shards import iterate_examples, write_shard
 from components.common.store.tfrecord import framing_digest
 from components.teacher_embedder.leaks import HeldOutSounds
@@ -125,20 +126,26 @@ _DECISIVE = {"window_samples", "hop_samples", "silence_peak", "matching", "batch
 
 
 class EmbedShard(beam.DoFn):
-    """Writes the windows of a shard and gives back its summary; a process loads the teacher once."""
+    """Writes the windows of a shard, and its summary; a process loads the teacher once."""
 
-    def __init__(self, embedding: Embedding, shared: Shared | None = None) -> None:
+    def __init__(self, embedding: Embedding, summaries: str, shared: Shared | None = None) -> None:
         """Takes only what travels to a worker.
 
         Args:
           embedding: How shards are embedded.
+          summaries: Folder for the summaries.
           shared: Handle of the teacher, if this process has loaded it already.
         """
-        self._embedding, self._shared = embedding, shared or Shared()
+        self._embedding, self._summaries, self._shared = embedding, summaries, shared or Shared()
         self._shared_sounds = Shared()
 
-    def process(self, job: ShardJob) -> Iterator[ShardSummary]:
+    def process(self, job: ShardJob) -> None:
         """Embeds one shard, or takes it up."""
+        summary = self._embed(job)
+        with publish(Path(self._summaries) / f"{job.split}-{job.index:05d}.json") as partial:
+            partial.write_text(json.dumps(vars(summary)), encoding="utf-8")
+
+    def _embed(self, job: ShardJob) -> ShardSummary:
         embedding, kept = self._embedding, self._embedding.kept
         base, rest = embedding.key(job)
         key = f"{base}-{rest}"
@@ -149,8 +156,7 @@ class EmbedShard(beam.DoFn):
         if summary is not None:
             _InferenceProgress(job, 1).finish(summary)
             _RESUMED.inc()
-            yield summary
-            return
+            return summary
         settings = TeacherEmbedderSettings.from_parameter(embedding.settings)
         teacher = self._shared.acquire(lambda: shared_teacher(settings, embedding.trained_uri))
         summary = embed_shard(job, teacher, settings, embedding.seed, sounds)
@@ -159,7 +165,7 @@ class EmbedShard(beam.DoFn):
             _keep(kept, key, job, summary)
         _EMBEDDED.inc()
         _WINDOWS.inc(summary.windows)
-        yield summary
+        return summary
 
 
 def shared_teacher(settings: TeacherEmbedderSettings, trained_uri: str) -> SharedTeacher:
@@ -296,13 +302,8 @@ class _InferenceProgress:
         log.info("teacher: %.0f %% done, %.0f windows/s (%s)", 100 * done, speed, self._job.split)
 
 
-def write_summaries(summaries: Sequence[ShardSummary], path: str) -> None:
-    """Hands the summaries from the workers back to the executor."""
-    rows: list[dict[str, Any]] = [vars(summary) for summary in summaries]
-    Path(path).write_text(json.dumps(rows), encoding="utf-8")
-
-
-def read_summaries(path: str) -> list[ShardSummary]:
-    """Reads what :func:`write_summaries` wrote, in the order of splits and shards."""
-    rows = json.loads(Path(path).read_text(encoding="utf-8"))
+def collect_summaries(folder: Path) -> list[ShardSummary]:
+    """Reads the summaries of all shards, in the order of splits and shards, and removes the folder."""
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
+    shutil.rmtree(folder)
     return sorted((ShardSummary(**row) for row in rows), key=lambda shard: (shard.split, shard.index))

@@ -50,8 +50,9 @@ def test_beam_knows_every_option(file: Path) -> None:
     options = _options(file).get_all_options(drop_default=True)
     # The runner and what follows reach Beam through the configuration, after the project's own defaults.
     assert f"--runner={options['runner']}" in given
-    # A worker that is sent a function of tensorflow-data-validation's cannot load it without.
-    assert options["beam_plugins"] == ["tfx"]
+    # A worker that is sent a function of tensorflow-data-validation's cannot load it without TFX, which loads
+    # TensorFlow: by then it must be known which Keras is wanted.
+    assert options["beam_plugins"] == ["schemas", "tfx"]
 
 
 def test_an_option_that_beam_does_not_know_is_noticed(tmp_path: Path) -> None:
@@ -100,6 +101,9 @@ def test_flink_is_asked_where_the_manifests_have_it(project_lock: Mapping[str, s
     assert mounts == {"/data", "/models", "/scratch"}
     slots = 2
     assert f"numberOfTaskSlots: {slots}" in parts["taskmanager"]["env"][0]["value"]
+    # Without it a job fails with the first task manager that is lost.
+    manager = next(one for _, one in containers(ALL) if one["name"] == "jobmanager")
+    assert "restart-strategy.type: fixed-delay" in manager["env"][0]["value"]
     assert options.view_as(FlinkRunnerOptions).parallelism == slots * tasks["spec"]["replicas"]
     # Job server and worker speak the same Beam; the cluster is of the Flink that the job server is built for.
     assert tag_of(images["job-server"]) == project_lock["apache-beam"]

@@ -106,6 +106,16 @@ def test_the_last_stage_is_the_image_of_tasks() -> None:
     assert "TINYTRILL_CODE_VERSION=${CODE_VERSION}" in environment
 
 
+def test_a_beam_worker_may_write_where_it_starts() -> None:
+    stages = _stages(TASKS)
+    # Beam's boot program puts the options of a job there, and ends if it cannot.
+    (folder,) = _values(stages["worker"], "WORKDIR")
+    (made,) = [run for run in _values(stages["program"], "RUN") if "useradd" in run]
+    assert f"--home-dir {folder} " in made
+    assert re.search(rf"--owner=1000 .*{folder}\b", made)
+    assert _values(stages["worker"], "ENTRYPOINT") == ['["/opt/apache/beam/boot"]']
+
+
 def test_both_bases_can_be_chosen_and_have_the_same_python() -> None:
     stages = _stages(TASKS)
     assert {"base-cpu", "base-gpu"} <= stages.keys()

@@ -23,6 +23,7 @@ from components.common.audio.shard_writer import (
     collect_summaries,
     finish,
 )
+from components.common.store.shards import clear_unfinished
 from schemas.ingest_reports import IngestWork
 
 _logger = logging.getLogger("tinytrill.ingest")
@@ -62,6 +63,7 @@ def write_shards(
     close_idle()
     summaries = collect_summaries(writer.summaries, tally)
     finish(what, shards, summaries, kept)
+    clear_unfinished(writer.examples_uri)
     return summaries, _work(summaries, seconds, counters_of(pipeline))
 
 

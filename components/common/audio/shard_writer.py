@@ -92,6 +92,7 @@ class ShardWriter(beam.DoFn):
         like.
 
     Attributes:
+      examples_uri: The Examples artifact.
       summaries: Folder for the summaries.
     """
 
@@ -107,7 +108,7 @@ class ShardWriter(beam.DoFn):
         code_digest: str = "",
         labels_of: Callable[[Any], Sequence[str]] | None = None,
     ) -> None:
-        self._examples_uri, self.summaries = examples_uri, summaries
+        self.examples_uri, self.summaries = examples_uri, summaries
         self._settings = settings.to_parameter()
         self._settings_class = type(settings)
         self._to_example = to_example
@@ -128,7 +129,7 @@ class ShardWriter(beam.DoFn):
         """Decodes and writes one shard."""
         from components.common.store.shards import shard_path, write_shard
 
-        path = shard_path(self._examples_uri, element.split, element.index, element.count)
+        path = shard_path(self.examples_uri, element.split, element.index, element.count)
         key = key_of(self._identity, element.split, list(element.keys)) if element.keys else ""
         said = self._kept.take(key, path) if key else None
         if said is not None:

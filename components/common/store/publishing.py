@@ -118,6 +118,20 @@ def sweep(folder: Path, name: str = "") -> None:
                 _remove_if_abandoned(path)
 
 
+def clear(folder: Path) -> None:
+    """Removes what has not been published from a folder in which all is there that was wanted.
+
+    Unlike :func:`sweep` it does not ask whether somebody is still at it: a worker that its runner has given
+    up may be, also on another machine, and what it makes has been made by another one meanwhile.
+
+    Args:
+      folder: Where the targets lie.
+    """
+    for path in [*folder.iterdir()]:
+        if _TOKEN.search(path.name):
+            _remove(path)
+
+
 def forget_unused(folder: Path, pattern: str) -> None:
     """Removes folders that nobody has marked as used for 30 days: of code or sound that is no more.
 

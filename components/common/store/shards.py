@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from components.common.store.publishing import publish
+from components.common.store.publishing import clear, publish
 from components.common.store.tfrecord import RecordWriter, read_records
 
 
@@ -34,6 +34,12 @@ def shard_path(artifact_uri: str, split: str, index: int, count: int) -> Path:
 def list_shards(artifact_uri: str, split: str) -> list[Path]:
     """The shards of a split in order; empty if the split has none."""
     return sorted((Path(artifact_uri) / f"Split-{split}").glob("records-*-of-*"))
+
+
+def clear_unfinished(artifact_uri: str) -> None:
+    """Removes what lost workers left half written beside the shards; only once all shards are there."""
+    for folder in Path(artifact_uri).glob("Split-*"):
+        clear(folder)
 
 
 def iterate_examples(paths: Iterable[str | Path]) -> Iterator[bytes]:

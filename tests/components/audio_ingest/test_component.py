@@ -108,6 +108,19 @@ def test_records(tmp_path: Path) -> None:
     assert rms.counts[rms.edges.index(-10.0)] == 6
 
 
+def test_what_a_lost_worker_left_is_not_part_of_the_records(tmp_path: Path) -> None:
+    left = tmp_path / "made" / "examples" / "Split-train"
+    left.mkdir(parents=True)
+    for end in ("partial", "held"):  # of another machine, and of this minute
+        (left / f".records-00000-of-00002.01234567-{'a' * 32}.{end}").write_bytes(b"half a record")
+    settings = AudioIngestSettings(root=str(make_corpus(tmp_path / "c", 4, 2)), shard_clips=2)
+    run_ingest(Executor, settings, tmp_path / "made")
+    assert [path.name for path in sorted(left.iterdir())] == [
+        "records-00000-of-00002",
+        "records-00001-of-00002",
+    ]
+
+
 def test_synthetic_corpus(tmp_path: Path) -> None:
     make_corpus(tmp_path / "made" / "corpus", 2, 1)
     _, report = run_ingest(Executor, AudioIngestSettings(), tmp_path, corpus=tmp_path / "made")

@@ -1,4 +1,4 @@
-"""The same component on each of Beam's engines that run here; Flink, Spark and Dataflow take options only."""
+"""The same component on each of Beam's engines that Python has; Flink and Spark are in tests/beam_runners."""
 
 from __future__ import annotations
 

@@ -212,6 +212,21 @@ def test_every_clip_is_counted(run: Run) -> None:
     assert info.silent_windows == {"train": 3, "eval": 0}
 
 
+def test_what_a_lost_worker_left_is_not_part_of_the_set(run: Run, tmp_path: Path) -> None:
+    left = tmp_path / "1" / "windows" / "Split-train"
+    left.mkdir(parents=True)
+    for end in ("partial", "held"):  # of another machine, and of this minute
+        (left / f".records-00000-of-00002.01234567-{'a' * 32}.{end}").write_bytes(b"half a record")
+    folder = run(corpus())
+    assert sorted(path.name for path in Path(folder).iterdir()) == sorted(
+        path.name for path in Path(run(corpus())).iterdir()
+    )
+    assert [path.name for path in sorted(left.iterdir())] == [
+        "records-00000-of-00002",
+        "records-00001-of-00002",
+    ]
+
+
 def test_a_lost_clip_stops_the_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from components.teacher_embedder import shards
 

@@ -19,7 +19,7 @@ Status = Literal["ok", "warn", "missing"]
 
 _GIB = 2**30
 _DISK_GIB = 5.0
-_MEMORY_GIB = 6.0
+MEMORY_GIB = 6.0
 _COMMAND_SECONDS = 10
 _NO_PERMISSIONS = "no permissions"
 _STYLES: dict[Status, str] = {"ok": "green", "warn": "yellow", "missing": "red"}
@@ -199,9 +199,9 @@ def check_memory() -> Check:
 
     memory = psutil.virtual_memory()
     detail = f"{memory.available / _GIB:.1f} of {memory.total / _GIB:.1f} GiB available"
-    if memory.available / _GIB >= _MEMORY_GIB:
+    if memory.available / _GIB >= MEMORY_GIB:
         return Check("memory", "ok", detail)
-    return Check("memory", "warn", detail, f"a run may take {_MEMORY_GIB:g} GiB: close other programs")
+    return Check("memory", "warn", detail, f"a run may take {MEMORY_GIB:g} GiB: close other programs")
 
 
 def check_processors() -> Check:

@@ -16,8 +16,11 @@ ROOMS = ("schemas", "components", "pipeline", "infra")
 
 # What of a component others may import beside component.py and settings.py.
 PUBLIC: dict[str, set[str]] = {
-    # Preflight reads the tables and names of a corpus before anything runs.
-    "audio_ingest": {"labels", "name_match", "row_labels", "segment_rows", "segments", "sources"},
+    # Preflight reads the tables and names of a corpus, or the recordings of a folder, before anything runs.
+    "audio_ingest": {
+        "labels", "name_match", "recordings.listing", "recordings.manifest", "recordings.surveys",
+        "row_labels", "segment_rows", "segments", "sources",
+    },
     # The doctor says what of a machine can be used.
     "corpus_synthesizer": {"espeak"},
     "latency_benchmark": {"backends.connection"},

@@ -210,7 +210,7 @@ def index_files(folder: str, layout: FileLayout) -> ClipIndex:
             continue
         number = folders.setdefault(file.folder, len(folders))
         columns.add(number, Entry(*parsed, file.name, size=max(file.size, 0)), file.modified)
-    return _finished(columns.table(), folders, (), strays)
+    return finished_index(columns.table(), folders, (), strays)
 
 
 def index_tables(
@@ -224,12 +224,13 @@ def index_tables(
         for number, table in enumerate(tables)
     ]
     whole = pa.concat_tables(numbered) if numbered else SCHEMA.empty_table()
-    return _finished(whole, containers, versions, strays)
+    return finished_index(whole, containers, versions, strays)
 
 
-def _finished(
+def finished_index(
     table: pa.Table, containers: Iterable[str], versions: Iterable[str], strays: Strays
 ) -> ClipIndex:
+    """The index of these entries; second clips of a name are counted among the strays."""
     index = ClipIndex(table.combine_chunks(), tuple(map(to_text, containers)), tuple(versions), strays)
     doubles = index.doubles()
     if doubles:

@@ -19,7 +19,9 @@ from components.audio_ingest.layouts import LAYOUTS, find_layout
 from components.audio_ingest.layouts.base import ContainerLayout, FileLayout
 from components.audio_ingest.plan import SplitPlan, plan_ingestion
 from components.audio_ingest.reading import read_sounds
-from components.audio_ingest.settings import AudioIngestSettings
+from components.audio_ingest.recordings.listing import find_recordings
+from components.audio_ingest.recordings.rows import index_recordings, plan_recordings
+from components.audio_ingest.settings import FOLDER, AudioIngestSettings
 from components.audio_ingest.sources import CORPUS_FOLDER, CorpusSources, check_sources
 from components.audio_ingest.statistics import corpus_statistics, write_statistics
 from components.audio_ingest.stored_shards import store_shards
@@ -69,17 +71,12 @@ class Executor(BeamTaskExecutor[AudioIngest]):
         report_uri, scratch = task.report.uri, task.scratch_dir
 
         lists = Path(scratch or report_uri) / _LISTS
-        layout, index = self._find_clips(settings, sources, lists)
+        if settings.layout == FOLDER:
+            layout, plans = self._plan_folder(settings, sources, lists)
+        else:
+            layout, plans = self._plan_clips(settings, sources, lists)
         if not scratch:
             shutil.rmtree(lists, ignore_errors=True)
-        labels = sources.label_filter(settings)
-        plans = plan_ingestion(settings, sources, labels, index)
-        holding = what_files_hold(settings, plans)
-        if holding != settings.files_hold and holding == "recordings":
-            settings = settings.model_copy(update={"files_hold": holding})
-            plans = plan_ingestion(settings, sources, labels, index)
-        layout = layout.model_copy(update={"files_hold": holding})
-        del index  # what is to be read of it is in the plans
         for split, plan in plans.items():
             _logger.info(
                 "%s: %d rows, %d clips to decode (%d rows filtered out)",
@@ -103,6 +100,28 @@ class Executor(BeamTaskExecutor[AudioIngest]):
                 split, count.clips, count.hours, count.quarantined, report.noted.get(split) or "none",
             )  # fmt: skip
 
+    def _plan_folder(
+        self, settings: AudioIngestSettings, sources: CorpusSources, lists: Path
+    ) -> tuple[CorpusLayout, dict[str, SplitPlan]]:
+        recordings = find_recordings(sources.audio, settings)
+        _logger.info("%s: %s", sources.audio, recordings)
+        index = index_recordings(recordings)
+        plans = plan_recordings(recordings, settings, index, lists, self._make_beam_pipeline)
+        layout = find_layout(sources.audio, settings.layout)
+        return _with_findings(layout, index, "recordings"), plans
+
+    def _plan_clips(
+        self, settings: AudioIngestSettings, sources: CorpusSources, lists: Path
+    ) -> tuple[CorpusLayout, dict[str, SplitPlan]]:
+        layout, index = self._find_clips(settings, sources, lists)
+        labels = sources.label_filter(settings)
+        plans = plan_ingestion(settings, sources, labels, index)
+        holding = what_files_hold(settings, plans)
+        if holding != settings.files_hold and holding == "recordings":
+            settings = settings.model_copy(update={"files_hold": holding})
+            plans = plan_ingestion(settings, sources, labels, index)
+        return _with_findings(layout, index, holding), plans
+
     def _find_clips(
         self, settings: AudioIngestSettings, sources: CorpusSources, lists: Path
     ) -> tuple[CorpusLayout, ClipIndex]:
@@ -123,17 +142,7 @@ class Executor(BeamTaskExecutor[AudioIngest]):
             sources.audio, len(index), len(index.containers), "shards" if index.versions else "folders",
             index.strays.counts or "none",
         )  # fmt: skip
-        return (
-            found.model_copy(
-                update={
-                    "containers": len(index.versions),
-                    "entries": len(index),
-                    "strays": index.strays.counts,
-                    "stray_examples": index.strays.examples,
-                }
-            ),
-            index,
-        )
+        return found, index
 
     def _write_records(
         self,
@@ -162,6 +171,18 @@ class Executor(BeamTaskExecutor[AudioIngest]):
         duplicates = find_duplicates(tally, shards, summaries)
         plan.unlink()
         return summaries, work, duplicates
+
+
+def _with_findings(layout: CorpusLayout, index: ClipIndex, files_hold: str) -> CorpusLayout:
+    return layout.model_copy(
+        update={
+            "containers": len(index.versions),
+            "entries": len(index),
+            "files_hold": files_hold,
+            "strays": index.strays.counts,
+            "stray_examples": index.strays.examples,
+        }
+    )
 
 
 def to_example(request: CorpusRequest, audio: DecodedAudio) -> bytes:

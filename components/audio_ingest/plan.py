@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -95,10 +95,25 @@ def plan_ingestion(
     }
     index = index.in_unit_of([asked.table for asked in rows.values()])
     recordings = settings.files_hold == "recordings"
+    return plan_rows(rows, held_out, index, sources.audio, recordings)
+
+
+def plan_rows(
+    rows: Mapping[str, AskedRows], held_out: pa.Array, index: ClipIndex, audio: str, recordings: bool
+) -> dict[str, SplitPlan]:
+    """Finds the sound of rows.
+
+    Args:
+      rows: Of each split.
+      held_out: Ids that never are in the train split.
+      index: Where the sound is.
+      audio: The folder that it covers, for messages.
+      recordings: Whether sounds whose names say no start are whole recordings.
+    """
     plans = {}
     for split, asked in rows.items():
         known = among(asked.table, held_out) if split == TRAIN else np.zeros(len(asked.table), bool)
-        plans[split] = _plan(split, asked, known, index, sources.audio, recordings)
+        plans[split] = _plan(split, asked, known, index, audio, recordings)
     return plans
 
 

@@ -54,7 +54,7 @@ def ask(
       SegmentsError: If a file is malformed.
       PlaceError: If a file cannot be read.
     """
-    columns = _Columns(files)
+    columns = SegmentColumns(files)
     passes: dict[tuple[str, ...], bool] = {}
     filtered = 0
     for number, file in enumerate(files):
@@ -66,7 +66,7 @@ def ask(
                 columns.add(number, segment)
             else:
                 filtered += 1
-    return AskedRows(_limited(columns.table(), limit), filtered)
+    return AskedRows(limited(columns.table(), limit), filtered)
 
 
 def videos(files: Sequence[str], row_labels: RowLabels = MIDS_ONLY) -> pa.Array:
@@ -95,10 +95,11 @@ def first_of(keys: pa.ChunkedArray | pa.Array | np.ndarray[Any, Any]) -> np.ndar
     return np.asarray(first[back], np.int64)
 
 
-class _Columns:
-    """Takes segments one by one."""
+class SegmentColumns:
+    """Takes segments one by one and keeps them in columns."""
 
     def __init__(self, files: Sequence[str]) -> None:
+        """With the files that the rows are from, as paths or URLs."""
         self._names = pa.array([file.rpartition("/")[2] for file in files], pa.string())
         self._labels: dict[tuple[str, ...], int] = {}
         self._batches: list[pa.Array] = []
@@ -107,6 +108,7 @@ class _Columns:
         self._codes, self._files, self._lines = array("i"), array("b"), array("i")
 
     def add(self, file: int, segment: Segment) -> None:
+        """Takes a segment of the file with this number."""
         self._ytids.append(segment.ytid)
         self._starts.append(segment.start_ms)
         self._ends.append(segment.end_ms)
@@ -117,6 +119,7 @@ class _Columns:
             self._flush()
 
     def table(self) -> pa.Table:
+        """All segments so far, with the columns of :class:`AskedRows`."""
         self._flush()
         ytids = pa.concat_arrays(self._batches)
         starts = np.frombuffer(self._starts, np.int64)
@@ -141,7 +144,8 @@ class _Columns:
         self._ytids = []
 
 
-def _limited(table: pa.Table, limit: int) -> pa.Table:
+def limited(table: pa.Table, limit: int) -> pa.Table:
+    """So many rows at most, chosen by a stable hash, in their order; 0: all."""
     if not limit or len(table) <= limit:
         return table
     order = np.array([stable_order(clip_id) for clip_id in table["clip_id"].to_pylist()], "V16")

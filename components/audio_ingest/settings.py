@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.common.audio.settings import IntakeSettings
 from schemas.settings import Settings
@@ -12,8 +12,9 @@ from schemas.settings import Settings
 SPEECH = "/m/09x0r"
 
 LayoutName = Literal[
-    "auto", "panns", "plain", "start", "start_end", "start_end_ms", "tar", "webdataset", "parquet"
+    "auto", "panns", "plain", "start", "start_end", "start_end_ms", "tar", "webdataset", "parquet", "folder"
 ]
+FOLDER, AUDIO = "folder", "audios"
 Files = str | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -36,8 +37,51 @@ class SegmentFiles(Settings):
         return {split: (files,) if isinstance(files, str) else files for split, files in splits.items()}
 
 
+class RecordingSettings(Settings):
+    """How the recordings of a plain folder are cut into segments and split (``layout: folder``)."""
+
+    segment_seconds: float = Field(10.0, ge=0.5, le=600, description="Length of a segment, in seconds.")
+    min_rest_seconds: float = Field(
+        1.0,
+        ge=0.1,
+        description="What is left at the end of a recording is a segment too unless it is shorter than this, "
+        "in seconds; a recording that is shorter as a whole is one segment.",
+    )
+    most_segments: int = Field(
+        0, ge=0, description="Segments to take of each recording at most, spread evenly over it; 0: all."
+    )
+    prefer: Literal["none", "loud", "speech"] = Field(
+        "none",
+        description="Which segments of a recording are taken where it has more than most_segments: those of "
+        "the highest RMS level, or those whose sound swells and fades as speech does, about four times a "
+        "second.",
+    )
+    eval_share: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Share of the speakers or files that go to the eval split, chosen by a hash of their "
+        "names, so that further files move none; manifest.csv may name the splits instead.",
+    )
+    speakers: Literal["auto", "none"] | Annotated[int, Field(ge=1, le=20)] = Field(
+        "auto",
+        description="What keeps files in one split: 'auto', their speaker where the tree is known to name "
+        "speakers (LibriSpeech, VoxCeleb, Common Voice); a number, the folder at that depth (1: the folders "
+        "directly in the corpus); 'none', nothing.",
+    )
+
+    @model_validator(mode="after")
+    def _prefers_among_some(self) -> Self:
+        if self.prefer != "none" and not self.most_segments:
+            raise ValueError(
+                f"prefer is {self.prefer!r} and most_segments is 0, so all segments are taken; accepted: "
+                "most_segments of 1 or more, or prefer: none"
+            )
+        return self
+
+
 class AudioIngestSettings(IntakeSettings):
-    """Where an AudioSet-shaped corpus lies and what to take from it."""
+    """Where a corpus lies, in AudioSet's form or as a plain folder, and what to take from it."""
 
     root: str = Field(
         "", description="Folder of the corpus, as path or URL (gs://, s3://); empty if it is synthesised."
@@ -45,9 +89,19 @@ class AudioIngestSettings(IntakeSettings):
     segments: SegmentFiles = Field(
         default_factory=SegmentFiles, description="Segments files, relative to the root."
     )
-    audio: str = Field("audios", description="Folder of the clips or of their shards, relative to the root.")
+    audio: str = Field(
+        AUDIO,
+        description="Folder of the clips or of their shards, relative to the root; with layout 'folder' the "
+        "root itself, unless another folder is named here.",
+    )
     layout: LayoutName = Field(
-        "auto", description="How clips lie in that folder; 'auto': it is detected from a sample, and said."
+        "auto",
+        description="How clips lie in that folder; 'auto': it is detected from a sample, and said; 'folder': "
+        "any tree of sound files without tables, cut and split as `recordings` says.",
+    )
+    recordings: RecordingSettings = Field(
+        default_factory=RecordingSettings,
+        description="How the recordings of layout 'folder' are cut into segments and split.",
     )
     files_hold: Literal["detect", "segments", "recordings"] = Field(
         "detect",
@@ -65,7 +119,10 @@ class AudioIngestSettings(IntakeSettings):
         description="The strong set's list of labels, relative to the root; may be absent.",
     )
     labels: Literal["all"] | tuple[str, ...] = Field(
-        (SPEECH,), min_length=1, description="Labels to take, as mids or display names, or 'all'."
+        (SPEECH,),
+        min_length=1,
+        description="Labels to take, as mids or display names, or 'all'. With layout 'folder' they are those "
+        "of manifest.csv, and the default takes all.",
     )
     exclude_labels: tuple[str, ...] = Field(
         (),

@@ -9,8 +9,9 @@ from components.audio_ingest.label_names import display_names
 from components.audio_ingest.labels import CLASS_LABELS, LabelFilter, label_filter
 from components.audio_ingest.layouts import find_layout
 from components.audio_ingest.layouts.base import LayoutError
+from components.audio_ingest.recordings.listing import check_folder
 from components.audio_ingest.row_labels import RowLabels
-from components.audio_ingest.settings import SPEECH, AudioIngestSettings
+from components.audio_ingest.settings import AUDIO, FOLDER, SPEECH, AudioIngestSettings
 from components.common.audio.fingerprint import fingerprint
 from components.common.audio.intake_report import IngestError
 from components.common.audio.places import PlaceError, is_file, is_folder, join
@@ -24,7 +25,7 @@ class CorpusSources:
 
     Attributes:
       root: Its folder.
-      segments: Segments files by split.
+      segments: Segments files by split; none where a plain folder is the corpus.
       held_out: Segments files whose videos never enter training, apart from those of the eval split.
       audio: Folder of the clips.
       ontology: The ontology; may be absent.
@@ -43,14 +44,13 @@ class CorpusSources:
     @classmethod
     def of(cls, settings: AudioIngestSettings, root: str | Path) -> CorpusSources:
         """The sources below ``root``; absolute settings and URLs stand for themselves."""
+        folder = settings.layout == FOLDER  # it has no tables
+        segments = {} if folder else settings.segments.by_split()
         return cls(
             str(root),
-            {
-                split: tuple(join(root, name) for name in names)
-                for split, names in settings.segments.by_split().items()
-            },
-            tuple(join(root, name) for name in settings.segments.held_out),
-            join(root, settings.audio),
+            {split: tuple(join(root, name) for name in names) for split, names in segments.items()},
+            () if folder else tuple(join(root, name) for name in settings.segments.held_out),
+            str(root) if folder and settings.audio == AUDIO else join(root, settings.audio),
             join(root, settings.ontology),
             join(root, settings.strong_labels),
             join(root, CLASS_LABELS),
@@ -84,12 +84,17 @@ def check_sources(settings: AudioIngestSettings, key: str = "audio_ingest") -> N
       IngestError: With the key of the setting, its value and what is accepted.
     """
     if not settings.root:
-        raise IngestError(f"{key}.root: is empty; accepted: a folder with segments CSVs and clips")
+        raise IngestError(
+            f"{key}.root: is empty; accepted: a folder with segments CSVs and clips, or of recordings"
+        )
     sources = CorpusSources.of(settings, settings.root)
     try:
         _check_places(settings, sources, key)
     except PlaceError as error:
         raise IngestError(f"{key}.root: {error}") from error
+    if settings.layout == FOLDER:
+        check_folder(sources.audio, key)
+        return
     try:
         find_layout(sources.audio, settings.layout)
     except (LayoutError, PlaceError) as error:
@@ -101,13 +106,14 @@ def _check_places(settings: AudioIngestSettings, sources: CorpusSources, key: st
     if not is_folder(sources.root):
         raise IngestError(
             f"{key}.root: there is no folder {settings.root!r}; "
-            "accepted: a folder with segments CSVs and clips"
+            "accepted: a folder with segments CSVs and clips, or of recordings"
         )
     for name, files in sources.segment_files().items():
         for file in files:
             if not is_file(file):
                 raise IngestError(
-                    f"{key}.segments.{name}: there is no file {file!r}; accepted: a segments CSV"
+                    f"{key}.segments.{name}: there is no file {file!r}; accepted: a segments CSV. A "
+                    f"folder of recordings without tables is taken with {key}.layout: {FOLDER}"
                 )
     if not is_folder(sources.audio):
         raise IngestError(f"{key}.audio: there is no folder {sources.audio!r}; accepted: a folder of clips")

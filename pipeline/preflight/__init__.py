@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from components.audio_ingest.name_match import match_names
+from components.audio_ingest.settings import FOLDER
 from pipeline.configuration.resolved import ResolvedRun
-from pipeline.preflight import corpus, cost, tasks, teacher
+from pipeline.preflight import corpus, cost, recordings, tasks, teacher
 
 Say = Callable[[str], None]
 
@@ -28,11 +29,15 @@ def examine(run: ResolvedRun, say: Say) -> None:
     config = run.config
     tables: tuple[corpus.Table, ...] = ()
     if not run.synthetic:
-        tables = corpus.read_tables(config.corpus)
-        for table in tables:
-            say(table.in_words())
-        with run.refusing():
-            say(f"corpus: {match_names(config.corpus, key='corpus')}")
+        if config.corpus.layout == FOLDER:
+            tables, listed = recordings.read_recordings(config.corpus)
+            lines = recordings.in_words(listed)
+        else:
+            tables = corpus.read_tables(config.corpus)
+            with run.refusing():
+                lines = iter([f"corpus: {match_names(config.corpus, key='corpus')}"])
+        for line in (*(table.in_words() for table in tables), *lines):
+            say(line)
         found = tasks.read_tasks(run.tasks, config.noss)
         for line in tasks.in_words(found):
             say(line)

@@ -29,7 +29,8 @@ class Table:
       rows: Rows that were read.
       taken: Those whose labels are wanted, and that the limit leaves.
       seconds: Length of those together.
-      whole: Whether all rows were read.
+      whole: Whether all rows were read; of recordings, whether all were.
+      measured: Recordings of a plain folder that were read to tell this; 0: rows are of tables.
     """
 
     split: str
@@ -37,12 +38,18 @@ class Table:
     taken: int
     seconds: float
     whole: bool
+    measured: int = 0
 
     def in_words(self) -> str:
         """The table in a line."""
-        more = "" if self.whole else f" (the first {self.rows:,} rows; the rest is read when the run begins)"
+        more, about = "", ""
+        if not self.whole and self.measured:
+            more = f" (from the lengths of {self.measured:,} recordings and the bytes of the others)"
+            about = "about "
+        elif not self.whole:
+            more = f" (the first {self.rows:,} rows; the rest is read when the run begins)"
         return (
-            f"corpus, {self.split}: {self.taken:,} of {self.rows:,} segments are taken, "
+            f"corpus, {self.split}: {about}{self.taken:,} of {self.rows:,} segments are taken, "
             f"{self.seconds / 3600:.2f} h{more}"
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from components.common.audio.framing import window_offsets
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.resolved import TEACHER
+from pipeline.doctor import MEMORY_GIB, check_memory
 from pipeline.local.layout import RunLayout
 from pipeline.preflight.corpus import Table
 from pipeline.preflight.teacher import AskedTeacher
@@ -59,6 +60,7 @@ def estimate(
     )
     if disk > free:
         yield f"disk: WARNING: that is more than is free under {folder}; choose another --output, or a limit"
+    yield f"memory: a run may take {MEMORY_GIB:g} GiB and what its teacher needs; {check_memory().detail}"
     epochs = config.training.epochs
     per_epoch = config.training.max_epoch_windows or windows
     batch = config.training.batch_size

@@ -100,7 +100,7 @@ def test_disk_is_looked_at_where_the_output_will_be(tmp_path: Path, monkeypatch:
 
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "GiB available" in doctor.check_memory().detail
-    monkeypatch.setattr(doctor, "_MEMORY_GIB", 1e9)
+    monkeypatch.setattr(doctor, "MEMORY_GIB", 1e9)
     assert doctor.check_memory().status == "warn"
 
 

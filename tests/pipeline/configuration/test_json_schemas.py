@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
 
-from pipeline.configuration.config_file import load_config
+from pipeline.configuration.config_file import CONFIGS, load_config
 from pipeline.configuration.json_schemas import MODELS, render, schema_file
+from pipeline.first_config.text import schema_line
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -19,6 +21,13 @@ def test_the_published_schema_is_current(name: str) -> None:
 def test_a_ready_configuration_fits_the_schema() -> None:
     schema = json.loads(schema_file("config").read_text())
     jsonschema.validate(load_config("real_audio").model_dump(mode="json"), schema)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_ready_configuration_names_its_schema_to_editors(path: Path) -> None:
+    first, _ = path.read_text().split("\n", 1)
+    assert first == schema_line(path)
+    assert (path.parent / first.partition("=")[2]).resolve() == schema_file("config")
 
 
 def test_every_setting_has_a_sentence() -> None:

@@ -18,6 +18,7 @@ from pipeline.local.runner import run_locally
 from pipeline.preflight import examine
 from pipeline_runner import main
 from tests.components.audio_ingest.corpora import HEADER, make_corpus, row
+from tests.components.common.audio.sounds import sine, write_soundfile
 from tests.components.common.modeling.teachers.test_onnx import save_encoder
 from tests.pipeline.made_up_tasks import make_task
 
@@ -71,6 +72,7 @@ def test_says_what_was_found(root: Path, tmp_path: Path, capfd: pytest.CaptureFi
     assert "distillation.teacher: teacher answers with 3 dimensions" in out
     assert "its outputs: last_hidden_state (tensor(float) ('batch_size', 'frames', 3))" in out
     assert "disk: about" in out and "time: about" in out
+    assert re.search(r"memory: a run may take \d+ GiB and .* of \S+ GiB available", out)
     assert re.search(
         r"then about \S+ (minutes|hours) to train 1 candidate one after the other, \d+ steps", out
     )
@@ -181,3 +183,50 @@ def test_labels_go_by_name_without_an_ontology(tmp_path: Path) -> None:
     assert wanted("music", "speech") == {"/m/09x0r", "/m/04rlf"}
     with pytest.raises(ValueError, match="'Musik' is a name, and there is no ontology"):
         wanted("Musik")
+
+
+def test_a_plain_folder_is_listed_and_estimated(
+    root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(40):
+        write_soundfile(tmp_path / f"mine/day {number % 2}/{number}.wav", sine(2.5, 16_000, 300), 16_000)
+    (tmp_path / "mine/notes.txt").write_text("mine")
+    corpus = {
+        "root": str(tmp_path / "mine"),
+        "layout": "folder",
+        "recordings": {"segment_seconds": 1, "min_rest_seconds": 0.4, "eval_share": 0.3},
+    }
+    path = configuration(root, tmp_path, corpus=corpus)
+    assert main(["validate", "--config", str(path), "--output", str(tmp_path / "run")]) == 0
+    out = capfd.readouterr().out
+    estimates = re.findall(r"corpus, (\w+): (about )?(\d+) of \d+ segments are taken, (\d\.\d+) h(.*)", out)
+    assert [split for split, *_ in estimates] == ["train", "eval"]
+    assert sum(int(segments) for _, _, segments, *_ in estimates) == 40 * 3
+    assert sum(float(hours) for *_, hours, _ in estimates) == pytest.approx(40 * 2.5 / 3600, abs=0.01)
+    # Of the train split's recordings a dozen is read.
+    assert estimates[0][1] == "about "
+    assert "from the lengths of 12 recordings and the bytes of the others" in estimates[0][-1]
+    assert "corpus: 40 recordings, split by a hash of names; no speaker is known" in out
+    assert "corpus: 1 left out, no sound file, for example notes.txt" in out
+    assert "disk: about" in out and "for 120 clips" in out
+
+
+def test_a_folder_of_damaged_files_is_refused(root: Path, tmp_path: Path) -> None:
+    for number in range(40):
+        path = tmp_path / f"mine/{number}.wav"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"no sound")
+    path = configuration(root, tmp_path, corpus={"root": str(tmp_path / "mine"), "layout": "folder"})
+    with pytest.raises(
+        ConfigError, match=r"corpus\.root: none of 12 recordings of the split 'train' that were"
+    ):
+        told(path, tmp_path)
+
+
+def test_a_folder_without_tables_is_told_of_its_layout(root: Path, tmp_path: Path) -> None:
+    write_soundfile(tmp_path / "mine/a.wav", sine(1, 16_000, 300), 16_000)
+    path = configuration(root, tmp_path, corpus={"root": str(tmp_path / "mine")})
+    with pytest.raises(
+        ConfigError, match=r"corpus\.segments\.train: .* is taken with corpus\.layout: folder"
+    ):
+        told(path, tmp_path)

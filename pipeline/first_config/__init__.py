@@ -1,0 +1,1 @@
+"""What ``pipeline_runner.py init`` finds, and the configuration that it writes."""

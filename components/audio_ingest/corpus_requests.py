@@ -160,7 +160,7 @@ class CorpusRequests(Sequence[CorpusRequest]):
             path,
             f"{file}:{line}",
             duration_ms / 1000,
-            tuple(labels.split(",")) if labels else (),
+            tuple(labels.split(",")),
             start_seconds=start_ms / 1000 if recording else 0.0,
             pack=pack,
             version=version,

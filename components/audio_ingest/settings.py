@@ -40,7 +40,7 @@ class SegmentFiles(Settings):
 class RecordingSettings(Settings):
     """How the recordings of a plain folder are cut into segments and split (``layout: folder``)."""
 
-    segment_seconds: float = Field(10.0, ge=0.5, le=600, description="Length of a segment, in seconds.")
+    segment_seconds: float = Field(10.0, ge=0.5, le=60, description="Length of a segment, in seconds.")
     min_rest_seconds: float = Field(
         1.0,
         ge=0.1,

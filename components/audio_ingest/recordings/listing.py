@@ -16,6 +16,9 @@ from components.common.audio.intake_report import IngestError
 from components.common.audio.places import FoundFile, is_url, list_files, printable
 from components.common.audio.requests import stable_order
 
+# Label of recordings that have none: a record says at least one, and pages count them under it.
+UNLABELLED = "unlabelled"
+
 _TRAIN, _EVAL = SPLITS
 _SHOWN = 5
 
@@ -29,7 +32,7 @@ class Recording:
       file: The file; None: there is none.
       split: train or eval.
       speaker: Who speaks; empty: it is not known, and the file was split for itself.
-      labels: By the manifest.
+      labels: By the manifest; at least ``UNLABELLED``.
       line: In the manifest, or in the sorted list of the files.
     """
 
@@ -163,7 +166,7 @@ def _by_manifest(
             files.get(row.file),
             row.split or _split(row.speaker, row.file, settings.eval_share),
             row.speaker,
-            row.labels,
+            row.labels or (UNLABELLED,),
             row.line,
         )
         for row in rows
@@ -177,7 +180,7 @@ def _by_name(
     for line, (name, file) in enumerate(files.items(), start=1):
         speaker = speaker_of(name)
         split = _split(speaker, name, settings.eval_share)
-        made.append(Recording(name, file, split, speaker, (), line))
+        made.append(Recording(name, file, split, speaker, (UNLABELLED,), line))
     return made
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from components.audio_ingest.executor import Executor
 from components.audio_ingest.settings import AudioIngestSettings
+from components.common.store.shards import iterate_examples, list_shards
 from schemas.ingest_reports import IngestReport
+from schemas.records import Clip
 from tests.components.common.audio.sounds import sine, write_soundfile
 from tests.components.executors import folder_bytes, run_ingest
 
@@ -57,6 +59,10 @@ def test_a_folder_becomes_records(root: Path, tmp_path: Path) -> None:
     assert (report.layout.name, report.layout.chosen, report.layout.entries) == ("folder", "configured", 13)
     assert report.layout.files_hold == "recordings"
     assert report.layout.stray_examples == {"no sound file": ["notes.txt"]}
+    shards = [path for split in report.splits for path in list_shards(str(tmp_path / "run/examples"), split)]
+    clips_written = [Clip.from_example(example) for example in iterate_examples(shards)]
+    # The curated schema of clip records asks for a label, and for no more than 60 s.
+    assert [clip.labels for clip in clips_written] == [("unlabelled",)] * 24
     (bad,) = map(json.loads, (tmp_path / "run/report/quarantine.jsonl").read_text().splitlines())
     assert (bad["clip_id"], bad["reason"]) == ("day 0/damaged.wav_0_2000", "undecodable")
     assert sorted(path.name for path in (tmp_path / "run/report").iterdir()) == [
@@ -91,7 +97,7 @@ def test_a_manifest_decides_and_its_absent_files_are_missing(root: Path, tmp_pat
     assert (evaluation.rows, evaluation.clips) == (2, 2)
     statistics = json.loads((tmp_path / "run/report/corpus_statistics.json").read_text())
     assert [(one["mid"], one["clips"]) for one in statistics["labels"]] == [
-        ("cough", {"train": 2, "eval": 2})
-    ]
+        ("cough", {"train": 2, "eval": 2}), ("unlabelled", {"train": 3, "eval": 0}),
+    ]  # fmt: skip
     sources = {json.loads(line)["source"] for line in (tmp_path / "run/report/quarantine.jsonl").open()}
     assert sources == {"manifest.csv:3", "manifest.csv:6"}

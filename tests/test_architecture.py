@@ -18,7 +18,7 @@ ROOMS = ("schemas", "components", "pipeline", "infra")
 PUBLIC: dict[str, set[str]] = {
     # Preflight reads the tables and names of a corpus, or the recordings of a folder, before anything runs.
     "audio_ingest": {
-        "labels", "name_match", "recordings.listing", "recordings.manifest", "recordings.surveys",
+        "labels", "name_match", "recordings.listing", "recordings.manifest", "recordings.survey",
         "row_labels", "segment_rows", "segments", "sources",
     },
     # The doctor says what of a machine can be used.

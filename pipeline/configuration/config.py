@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from components.audio_ingest.settings import AudioIngestSettings
+from components.common.audio.resample import TARGET_RATE
 from components.corpus_synthesizer.settings import SYNTHETIC_TASKS, SynthesizerSettings
 from components.frontier_gate.settings import GateSettings
 from components.frontier_pusher.settings import PusherSettings
@@ -22,7 +23,6 @@ from components.tflite_converter.settings import ConverterSettings
 from pipeline.configuration.gate_checks import check_gate
 from pipeline.configuration.grid import StudentGrid
 from pipeline.kubeflow.settings import KubeflowSettings
-from schemas.records import SAMPLE_RATE
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 from schemas.teachers import needs_training
@@ -120,10 +120,10 @@ class RunConfig(Settings):
     @field_validator("front_end")
     @classmethod
     def _leaves_nothing_out(cls, front_end: FrontEndSpec) -> FrontEndSpec:
-        if front_end.sample_rate != SAMPLE_RATE:
+        if front_end.sample_rate != TARGET_RATE:
             raise ValueError(
                 f"sample_rate is {front_end.sample_rate}, but corpus and tasks are decoded to "
-                f"{SAMPLE_RATE} Hz; accepted: {SAMPLE_RATE}"
+                f"{TARGET_RATE} Hz; accepted: {TARGET_RATE}"
             )
         front_end.check()
         return front_end

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from components.audio_ingest.recordings.listing import Recording, Recordings, find_recordings
 from components.audio_ingest.recordings.manifest import SPLITS
-from components.audio_ingest.recordings.surveys import cut, survey
+from components.audio_ingest.recordings.survey import cut, survey
 from components.audio_ingest.settings import AudioIngestSettings
 from components.audio_ingest.sources import CorpusSources
 from pipeline.configuration.config_file import ConfigError

@@ -13,7 +13,8 @@ from components.audio_ingest.layouts.base import UNKNOWN_START, Entry
 from components.audio_ingest.plan import SplitPlan, plan_rows
 from components.audio_ingest.recordings.listing import Recordings
 from components.audio_ingest.recordings.manifest import SPLITS
-from components.audio_ingest.recordings.surveys import Survey, cut, faults, survey_all
+from components.audio_ingest.recordings.survey import Survey, cut, faults
+from components.audio_ingest.recordings.surveys import survey_all
 from components.audio_ingest.segment_columns import AskedRows, SegmentColumns, limited
 from components.audio_ingest.segment_rows import Segment
 from components.audio_ingest.settings import AudioIngestSettings

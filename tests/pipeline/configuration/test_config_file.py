@@ -66,7 +66,7 @@ def test_what_a_section_is_given_by_another_is_no_setting(key: str) -> None:
         ("students.explicit.0.pool=gap", r"explicit.0.pool: unknown key; did you mean 'pooling'\?"),
         (
             "students.explicit.0.architecture.widht=1",
-            r"widht: unknown key; .*'width'\? \(known here: name, size, width\)",
+            r"widht: unknown key; .*'width'\? \(known here: activation, name, size, width\)",
         ),
         ("students.explicit=[]", r"students: no candidates"),
         ("training.epochs=2", r"training.epochs is 2, but its phases .* need at least 3"),

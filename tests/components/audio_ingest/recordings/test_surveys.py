@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from components.audio_ingest.recordings import surveys
 from components.audio_ingest.recordings.preference import score, syllable_modulation
-from components.audio_ingest.recordings.surveys import Survey, cut, survey, survey_all
+from components.audio_ingest.recordings.survey import Survey, cut, survey
+from components.audio_ingest.recordings.surveys import survey_all
 from components.audio_ingest.settings import RecordingSettings
 from components.common.audio.places import list_files
 from tests.components.common.audio.sounds import sine, write_soundfile
@@ -63,7 +63,7 @@ def test_a_preference_among_all_is_refused() -> None:
 
 
 def test_reads_the_true_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surveys, "_PIECE_SECONDS", 2.0)
+    monkeypatch.setattr("components.audio_ingest.recordings.survey._PIECE_SECONDS", 2.0)
     sizes = {"exact": 4.0, "longer": 4.0 + 1 / 8000, "short": 0.25, "silent": 3.0}
     for name, seconds in sizes.items():
         tone = sine(seconds, 8000, 300) * (name != "silent")
@@ -84,7 +84,7 @@ def test_reads_the_true_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_scores_each_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surveys, "_PIECE_SECONDS", 2.0)
+    monkeypatch.setattr("components.audio_ingest.recordings.survey._PIECE_SECONDS", 2.0)
     tone = np.concatenate([sine(1, RATE, 300) * level for level in (0.1, 1.0, 0.5)])
     write_soundfile(tmp_path / "a.wav", tone, RATE)
     (found,) = survey(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.local.machine import usable_processors
 from tests.fork_server import run_python, start_python
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -46,8 +47,8 @@ SMALL = (
     "evaluation.resamples=100",
     "evaluation.strict.seeds=1",
     "evaluation.tfma.confidence=off",
-    # Weights are compared between grids of different sizes.
-    "execution.threads=1",
+    # Weights are compared between grids of different sizes, and with pods, which take all processors.
+    f"execution.threads={usable_processors()}",
 )
 
 # The run that several modules look at: three students, one of which starts from another.

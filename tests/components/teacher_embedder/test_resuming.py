@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 
 def test_a_killed_embedding_goes_on(tmp_path: Path) -> None:
     # A shard has three clips of three windows, each twice: the 22nd record is in the second shard. Names are
-    # given three times a shard: to the shard, to the kept one, to its receipt; so the 6th is the receipt of
-    # the second shard, and the 11th the kept file of the fourth.
-    found = outcomes("embed", tmp_path, ["record:22", "rename:6", "rename:11"])
+    # given four times a shard: to the shard, to the kept one, to its receipt, to its summary; so the 7th is
+    # the receipt of the second shard, and the 14th the kept file of the fourth.
+    found = outcomes("embed", tmp_path, ["record:22", "rename:7", "rename:14"])
     undisturbed = found.pop("undisturbed")
     assert (undisturbed["made"], undisturbed["clips"]) == (4, {"train": 6, "eval": 6})
     for moment, one in found.items():

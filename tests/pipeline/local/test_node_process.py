@@ -14,7 +14,7 @@ _TRAIN = """
 import json, sys
 from pathlib import Path
 import tensorflow as tf
-from components.student_trainer.checkpoint import Checkpoints
+from components.common.modeling.checkpoint import Checkpoints
 from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.training import Training
 from components.student_trainer.window_store import open_store

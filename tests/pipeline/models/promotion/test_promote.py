@@ -469,7 +469,7 @@ def test_models_of_another_input_do_not_compare(registry: Any) -> None:
     refused(
         registry,
         SMALL,
-        "dominance: .* do not compare .*: it hears waveforms, .* log-mel patches",
+        "dominance: .* do not compare .*: it takes waveforms, .* log-mel patches",
         variant=CORE,
     )
 

@@ -206,7 +206,9 @@ def check_memory() -> Check:
 
 def check_processors() -> Check:
     """How many processors this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    from pipeline.local.machine import usable_processors
+
+    usable = usable_processors()
     detail = f"{usable} usable, {platform.machine()}"
     if usable >= 2:
         return Check("processors", "ok", detail)

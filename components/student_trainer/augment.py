@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.common.modeling.sound_changes import fold_in
 from components.student_trainer.settings import BatchAugmentation, Masks
+
+_fold_in = tf.random.experimental.stateless_fold_in
 
 
 def random_crop(log_mel: tf.Tensor, frames: int, seed: tf.Tensor) -> tf.Tensor:
@@ -45,7 +46,7 @@ def mask(log_mel: tf.Tensor, settings: BatchAugmentation, seed: tf.Tensor) -> tf
     for axis, masks in ((1, settings.spec_time), (2, settings.spec_frequency)):
         for number in range(masks.count):
             stripe = _stripe(
-                tf.shape(log_mel)[0], log_mel.shape[axis], masks, fold_in(seed, 100 * axis + number)
+                tf.shape(log_mel)[0], log_mel.shape[axis], masks, _fold_in(seed, 100 * axis + number)
             )
             log_mel = tf.where(tf.expand_dims(stripe, 3 - axis), mean, log_mel)
     return log_mel
@@ -55,7 +56,7 @@ def _stripe(size: tf.Tensor, length: int, masks: Masks, seed: tf.Tensor) -> tf.T
     """Which of ``length`` places a stripe covers, ``(size, length)``."""
     widest = min(masks.width, length)
     width = tf.random.stateless_uniform([size, 1], seed, maxval=widest + 1, dtype=tf.int32)
-    where = tf.random.stateless_uniform([size, 1], fold_in(seed, 0))
+    where = tf.random.stateless_uniform([size, 1], _fold_in(seed, 0))
     start = tf.cast(where * tf.cast(length - width + 1, tf.float32), tf.int32)
     place = tf.range(length)[tf.newaxis]
     return tf.logical_and(place >= start, place < start + width)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.common.modeling.sound_changes import (
+from components.teacher_trainer.settings import Band, Equaliser, Reverberation, Views
+from components.teacher_trainer.sound_changes import (
     add_at_snr,
     change_level,
     drawn,
@@ -23,7 +24,6 @@ from components.common.modeling.sound_changes import (
     to_log_mel,
     to_power,
 )
-from components.teacher_trainer.settings import Band, Equaliser, Reverberation, Views
 from schemas.students import FrontEndSpec
 
 _STOP_BAND_DB = -40.0

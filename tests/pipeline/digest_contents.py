@@ -118,7 +118,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     "student_trainer": {
         "components/common/audio": "ahead framing",
         "components/common/modeling": (
-            "bottleneck checkpoint frontend layers pruning quantisation resnet sound_changes student "
+            "bottleneck checkpoint frontend layers pruning quantisation resnet student "
             "student_network transformer whole_network"
         ),
         "components/common/modeling/architectures": "*",
@@ -146,7 +146,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     },
     "teacher_trainer": {
         "components/common/audio": "framing",
-        "components/common/modeling": "checkpoint frontend layers resnet sound_changes",
+        "components/common/modeling": "checkpoint frontend layers resnet",
         "components/common/modeling/teachers": "base trained",
         "components/common/store": "arrays computed publishing shards tfrecord",
         "components/common/tfx": _TFX,

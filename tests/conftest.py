@@ -25,6 +25,17 @@ for _name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[_name]
 
 
+@pytest.fixture(autouse=True)
+def _no_credentials_left() -> Iterator[None]:
+    """Takes away the credentials that commands put into the environment for the process that they are.
+
+    In a process of many tests, their values would be hidden in all that later tests print.
+    """
+    yield
+    for name in [name for name in os.environ if name.startswith("MLFLOW_TRACKING_")]:
+        del os.environ[name]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keeps one fork server for all processes of a session."""
     if not hasattr(config, "workerinput"):

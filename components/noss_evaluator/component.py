@@ -90,9 +90,9 @@ def needed_settings(settings: NossEvaluatorSettings, evaluates: Evaluates) -> No
         unneeded |= {"baselines"}
     if evaluates == "baselines":
         unneeded |= {"robustness"}
-    if evaluates in ("baselines", "reference"):
-        unneeded |= {"fidelity"}
     changes: dict[str, Any] = {name: getattr(defaults, name) for name in unneeded}
+    if evaluates == "baselines":
+        changes["fidelity"] = False  # is not measured, and the teacher may have kept nothing for it
     if evaluates != "student":
         changes["tfma"] = settings.tfma.model_copy(update={"max_loss": defaults.tfma.max_loss})
     return settings.model_copy(update=changes)

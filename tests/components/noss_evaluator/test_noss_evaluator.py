@@ -422,7 +422,7 @@ _CHANGES: dict[str, Any] = {
     [
         ("student", {"fidelity", "robustness", "tfma"}),
         ("teacher", {"fidelity", "robustness"}),
-        ("reference", {"robustness"}),
+        ("reference", {"fidelity", "robustness"}),
         ("baselines", {"baselines"}),
     ],
 )
@@ -446,6 +446,9 @@ def test_a_parameter_changes_only_for_those_whose_figures_it_decides(
         if parameter(SETTINGS.model_copy(update={name: value})) != parameter(SETTINGS)
     }
     assert changed == decisive | {"resamples", "hop_samples", "paper"}
+    if under_test == "baselines":  # or what the teacher keeps only if it is asked to would be read
+        given = NossEvaluatorSettings.from_parameter(parameter(NossEvaluatorSettings()))
+        assert given.fidelity is False
 
 
 @pytest.mark.parametrize(

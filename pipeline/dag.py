@@ -18,6 +18,7 @@ from components.common.frontier.settings import GateDemands
 from components.corpus_synthesizer.component import CorpusSynthesizer
 from components.frontier_gate.component import FrontierGate
 from components.frontier_pusher.component import FrontierPusher
+from components.frontier_search.component import FrontierSearch
 from components.latency_benchmark.component import LatencyBenchmark
 from components.noss_comparison.component import NossComparison
 from components.noss_evaluator.component import NossEvaluator
@@ -30,10 +31,12 @@ from components.record_validator.component import (
     statistics_options,
 )
 from components.student_trainer.component import StudentTrainer
+from components.student_trainer.settings import Siblings
 from components.teacher_embedder.component import TeacherEmbedder
 from components.teacher_trainer.component import TeacherTrainer
 from components.tflite_converter.component import TfliteConverter
 from pipeline.configuration.config import RunConfig
+from pipeline.configuration.grid import families
 from pipeline.configuration.resolved import ResolvedRun
 from pipeline.configuration.sources import DataDigests
 from pipeline.identity.code_digest import code_digest
@@ -45,6 +48,9 @@ from schemas.teachers import TeacherSpec
 BEAM_ARGS = ("--runner=FnApiRunner", "--sdk_container_image=local")
 # tensorflow-data-validation can be imported only after TFX, and Beam's local processes import it first.
 _ONE_PROCESS = ("--direct_num_workers=1", "--direct_running_mode=in_memory")
+
+# Of a search: what its trainings of each network are called, as in ShortTraining.tiny-w0.5-gap-e1024.
+SHORT_TRAINING = "ShortTraining"
 
 _Node = TypeVar("_Node", bound=BaseNode)
 
@@ -147,12 +153,14 @@ class _Builder:
                 scratch_dir=str(self._layout.scratch),
             )
         ).outputs["windows"]
+        candidates = config.students.expand()
+        decision = self._search(candidates, windows)
         branches: dict[str, Branch] = {}
-        for candidate in config.students.expand():
+        for candidate in candidates:
             # The one it starts from comes before it.
             start = branches[candidate.warm_start] if candidate.warm_start else None
             branches[candidate.candidate_id] = self._branch(
-                candidate, windows, noss.outputs["examples"], teacher_noss, start
+                candidate, windows, noss.outputs["examples"], teacher_noss, start, decision
             )
         references = [
             self._evaluator(name, noss.outputs["examples"], teacher_noss=teacher_noss)
@@ -161,7 +169,13 @@ class _Builder:
         ]
         sources = [corpus.outputs["report"], noss.outputs["report"]]
         self._decide(
-            list(branches.values()), teacher_noss, references, noss.outputs["examples"], windows, sources
+            list(branches.values()),
+            teacher_noss,
+            references,
+            noss.outputs["examples"],
+            windows,
+            sources,
+            decision,
         )
         return self._nodes
 
@@ -204,6 +218,39 @@ class _Builder:
         channel: BaseChannel = self._add(node).outputs["model"]
         return channel
 
+    def _search(self, candidates: list[StudentSpec], windows: BaseChannel) -> BaseChannel | None:
+        """Short trainings of all networks, and what is decided by them; None without a search."""
+        config = self._config
+        if config.search is None:
+            return None
+        short = {"epochs": config.search.short_epochs, "warm_epochs": 0, "patience": 0}
+        networks = [
+            self._add(
+                StudentTrainer(
+                    windows=windows,
+                    spec=students[0],
+                    settings=config.training.model_copy(update=short),
+                    front_end=config.front_end,
+                    seed=config.seed,
+                    scratch_dir=str(self._layout.scratch),
+                    siblings=Siblings.of(students),
+                    code_digest=self._code("student_trainer"),
+                ).with_id(f"{SHORT_TRAINING}.{name}")
+            ).outputs["model"]
+            for name, students in families(candidates).items()
+        ]
+        channel: BaseChannel = self._add(
+            FrontierSearch(
+                networks=networks,
+                settings=config.search,
+                epochs=config.training.epochs,
+                warm_epochs=config.training.warm_epochs,
+                seed=config.seed,
+                code_digest=self._code("frontier_search"),
+            )
+        ).outputs["decision"]
+        return channel
+
     def _branch(
         self,
         candidate: StudentSpec,
@@ -211,12 +258,14 @@ class _Builder:
         noss: BaseChannel,
         teacher_noss: NossEvaluator,
         start: Branch | None,
+        decision: BaseChannel | None,
     ) -> Branch:
         config, name = self._config, candidate.candidate_id
         trainer = self._add(
             StudentTrainer(
                 windows=windows,
                 start=start.trainer.outputs["model"] if start else None,
+                decision=decision,
                 spec=candidate,
                 settings=config.training,
                 front_end=config.front_end,
@@ -282,6 +331,7 @@ class _Builder:
         examples: BaseChannel,
         windows: BaseChannel,
         sources: list[BaseChannel],
+        decision: BaseChannel | None,
     ) -> None:
         config = self._config
         variants = [branch.converter.outputs["variants"] for branch in branches]
@@ -321,6 +371,7 @@ class _Builder:
                 baselines=[reference.outputs["report"] for reference in references],
                 comparison=comparison,
                 latency=latency,
+                decision=decision,
                 settings=GateDemands.of(config.gate, config.latency.devices),
                 tracking_uri=config.push.tracking_uri,
                 registered_model=config.push.registered_model,

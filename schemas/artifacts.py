@@ -34,6 +34,12 @@ class DistillationSet(Artifact):
     TYPE_NAME = "schemas.DistillationSet"
 
 
+class SearchDecision(Artifact):
+    """``search.json`` (:class:`schemas.search_reports.SearchReport`)."""
+
+    TYPE_NAME = "schemas.SearchDecision"
+
+
 class StudentModel(Artifact):
     """A trained student: ``student.json`` and ``student.weights.npz``."""
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.settings import ReportFile
+from schemas.settings import Report, ReportFile
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.training_reports import EpochMetrics
 
@@ -20,6 +20,27 @@ def explains_nothing(share: float) -> bool:
     return not share >= LEAST_EXPLAINED
 
 
+class ScreenedStudent(Report):
+    """A student that was not trained: what the network of a trained sibling lets expect of it."""
+
+    candidate_id: str
+    explained: float | None = Field(
+        description="Share of the held-out targets' variance that the best linear map explains, of its rank, "
+        "on the features of the sibling's network; none: that was not trained."
+    )
+    mega_macs: float = Field(description="Multiply-accumulates of a window, in millions.")
+
+
+class Screen(Report):
+    """What a short training tells of all students with the same network."""
+
+    siblings: list[ScreenedStudent] = Field(description="Each of them, the trained one among them.")
+    epochs: float = Field(
+        description="What training and screen took, in epochs of the trained network: its multiply-"
+        "accumulates, divided by those of one epoch."
+    )
+
+
 class StudentInfo(ReportFile):
     """A trained student: what it is, how it was trained and how far it came."""
 
@@ -28,6 +49,7 @@ class StudentInfo(ReportFile):
 
     candidate_id: str = Field(description="Readable name of the candidate.")
     failure: str = Field("", description="Why the training failed; empty if it did not. No weights then.")
+    left_out: bool = Field(False, description="Whether a search left it out: it was never trained.")
     spec: StudentSpec = Field(description="Its typed parameters.")
     front_end: FrontEndSpec = Field(description="The front end it was trained behind.")
     parameters: int = Field(description="Weights of the network that ships (without target heads).")
@@ -50,6 +72,10 @@ class StudentInfo(ReportFile):
     )
     windows_per_second: float = Field(
         description="Training speed over all epochs, on the machine that trained."
+    )
+
+    screen: Screen | None = Field(
+        None, description="Of a short training for a search: what it tells of the network's other students."
     )
 
     @property

@@ -82,6 +82,7 @@ class TfliteReport(ReportFile):
 
     candidate_id: str
     failure: str = Field("", description="Why there are no variants; empty if there are.")
+    left_out: bool = Field(False, description="Whether a search left the candidate out: that is no fault.")
     spec: StudentSpec
     front_end: FrontEndSpec
     parameters: int

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from schemas.latency_reports import Machine, Statistic
+from schemas.search_reports import SearchReport
 from schemas.settings import Report, ReportFile
 from schemas.tensors import VariantInput
 
@@ -251,6 +252,9 @@ class Verdict(ReportFile):
     devices: list[DeviceVerdict] = Field(description="At least one.")
     notices: list[str] = Field(
         default_factory=list, description="What a reader must know, as that the registry was not asked."
+    )
+    search: SearchReport | None = Field(
+        None, description="Which candidates were trained, if not all of them; none: an exhaustive run."
     )
     summary: str = Field(description="The outcome in a sentence.")
 

@@ -31,7 +31,8 @@ PUBLIC: dict[str, set[str]] = {
         "choice", "leaks", "manifest", "places", "plan", "rows", "sources", "splits", "tfds_prepare",
     },
     # A configuration is refused if its training is too short for its phases.
-    "student_trainer": {"phases"},
+    # A search's plan is counted before it runs.
+    "student_trainer": {"phases", "screen"},
     # A promotion asks a file the converter's questions.
     "tflite_converter": {"checks"},
 }  # fmt: skip

@@ -18,6 +18,7 @@ from schemas.artifacts import (
     LatencyReport,
     NossComparison,
     NossReport,
+    SearchDecision,
     StudentModel,
     TfliteVariants,
 )
@@ -34,6 +35,7 @@ class FrontierGate(Component):
       comparison: Of all of them; its pages become part of the verdict's.
       settings: Goals, margins and the devices' budgets.
       run_name: Name of the run, as the page shows it.
+      decision: Of a search: which candidates it left out; none: all were trained.
       baselines: Reports of the baselines and of each reference model.
       students: Of each candidate in the same order, for the training curves; or none.
       config_json: The run's resolved configuration as JSON, for the page; may be empty.
@@ -54,6 +56,7 @@ class FrontierGate(Component):
     run_name: Parameter[str]
     baselines: InputList[NossReport] = field(key="baseline", default=())
     students: PerCandidate[StudentModel] = field(key="student", default=())
+    decision: Input[SearchDecision | None] = field(default=None)
     config_json: Parameter[str] = field(default="")
     code_digest: Parameter[str] = field(default="")
     registry_digest: Parameter[str] = field(default="")

@@ -12,10 +12,12 @@ from components.common.tracking.faults import StoreUnreachable
 from components.common.tracking.names import model_name
 from components.common.tracking.registered import RegisteredVersion, registered_versions, unknown_champion
 from components.frontier_gate import page, picture
+from components.frontier_gate.audit import audited
 from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.points import teacher_result
 from components.frontier_gate.reports import read_reports
 from components.frontier_gate.verdict import reach_verdict
+from schemas.search_reports import SearchReport
 from schemas.verdicts import Verdict
 
 logger = logging.getLogger("tinytrill.frontier_gate")
@@ -28,8 +30,8 @@ class Executor(TaskExecutor[FrontierGate]):
         """Writes ``verdict.json``, ``frontier.png``, ``index.html``, and the benchmark's pages below them.
 
         Raises:
-          UnreadableReport: If the teacher's report or the comparison cannot be read; any other costs what it
-            tells of.
+          UnreadableReport: If the teacher's report, the comparison or a search's decision cannot be read; any
+            other costs what it tells of.
           ValueError: If the teacher has no result, reports do not belong together, or goals name what is not
             there.
           TrackingFault: If the registry refuses to be read, or does not answer and is required.
@@ -53,6 +55,7 @@ class Executor(TaskExecutor[FrontierGate]):
             notices,
             reports.refused,
             reports.unread_baselines,
+            audited(SearchReport.load(task.decision.uri), reports.students) if task.decision else None,
         )
 
         folder = task.verdict.uri

@@ -56,7 +56,7 @@ def find_points(
     points: list[FrontierPoint] = []
     refused: list[RefusedVariant] = []
     for report, benchmark in zip(converted, noss, strict=True):
-        if not report.variants:
+        if not report.variants and not report.left_out:
             reason = report.failure or "the converter made no variant"
             refused.append(RefusedVariant(point_id=report.candidate_id, reason=reason))
         heard = report.front_end.frames * report.front_end.hop_samples / report.front_end.sample_rate

@@ -23,6 +23,7 @@ from schemas.latency_faults import report_faults
 from schemas.latency_reports import LatencyReport
 from schemas.noss_faults import beside_teacher
 from schemas.noss_reports import NossModelResult, NossReport
+from schemas.search_reports import SearchReport
 from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RefusedVariant, Verdict
 
@@ -40,6 +41,7 @@ def reach_verdict(
     notices: Sequence[str] = (),
     refused: Sequence[RefusedVariant] = (),
     unread_baselines: Sequence[str] = (),
+    search: SearchReport | None = None,
 ) -> Verdict:
     """Judges a run, device by device; see :mod:`components.common.frontier.judge` and ``dominance``.
 
@@ -56,6 +58,7 @@ def reach_verdict(
       notices: What a reader must know of how this was judged.
       refused: Files and candidates of which a report could not be read.
       unread_baselines: Why reports of baselines or reference models could not be read.
+      search: Which candidates were trained, if not all of them.
 
     Raises:
       ValueError: If reports do not belong together, or goals or axes name what is not there.
@@ -115,6 +118,7 @@ def reach_verdict(
         teacher=teacher_line,
         baselines=[reference_quality(baseline) for baseline in baselines],
         devices=judged,
+        search=search,
         notices=[
             *(f"Judged without a baseline or reference model: {why}" for why in unread_baselines),
             *notices,

@@ -46,8 +46,8 @@ class Candidate:
 
     @property
     def failure(self) -> str:
-        """Why it has no student or no files; empty if it has."""
-        return self.student.failure or self.converted.failure
+        """Why it has no student or no files; empty if it has, or a search left it out."""
+        return "" if self.student.left_out else self.student.failure or self.converted.failure
 
     def variant(self, name: str) -> TfliteVariant:
         """One of its files by the variant's name."""

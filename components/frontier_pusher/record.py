@@ -38,6 +38,7 @@ REPORTS_FOLDER = "reports"
 TFLITE_FOLDER = "tflite"
 METADATA_FILE = "ml_metadata.json"
 FAILURE_TAG = "tinytrill.failure"
+SEARCH_TAG = "tinytrill.search"
 # Of the pusher's output: files that are stored with the runs and lie nowhere else.
 RECORD_FOLDER = "record"
 _LONGEST_TAG = 5000
@@ -208,7 +209,7 @@ def _candidate_run(
     files.append(_metadata(folder, candidate.metadata))
     return RecordedRun(
         name=name,
-        tags={FAILURE_TAG: plain_lines(candidate.failure)[:_LONGEST_TAG]} if candidate.failure else {},
+        tags=_candidate_tags(candidate),
         parameters=metrics.candidate_parameters(candidate.converted, candidate.student),
         metrics=metrics.candidate_metrics(
             candidate.student, candidate.converted, candidate.noss, run.latencies
@@ -217,6 +218,13 @@ def _candidate_run(
         datasets=[dataset for dataset in [run.origin.distillation_set()] if dataset.digest],
         status="FAILED" if candidate.failure else "FINISHED",
     )
+
+
+def _candidate_tags(candidate: Candidate) -> dict[str, str]:
+    """Why there are no figures of a candidate, if there are none."""
+    if candidate.student.left_out:
+        return {SEARCH_TAG: plain_lines(candidate.student.failure)[:_LONGEST_TAG]}
+    return {FAILURE_TAG: plain_lines(candidate.failure)[:_LONGEST_TAG]} if candidate.failure else {}
 
 
 def _versions(

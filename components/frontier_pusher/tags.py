@@ -62,6 +62,7 @@ def version_tags(
         "tinytrill.bytes": str(description.bytes),
         "tinytrill.synthetic": str(description.synthetic).lower(),
         "tinytrill.teacher_digest": description.teacher_digest,
+        "tinytrill.grid": verdict.search.summary if verdict.search else "exhaustive",
     }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.common.tfx.contract import Component, Input, Output, Parameter, field, output
-from components.student_trainer.settings import TrainingSettings
-from schemas.artifacts import DistillationSet, StudentModel
+from components.student_trainer.settings import Siblings, TrainingSettings
+from schemas.artifacts import DistillationSet, SearchDecision, StudentModel
 from schemas.students import FrontEndSpec, StudentSpec
 
 
@@ -18,6 +18,8 @@ class StudentTrainer(Component):
       front_end: Of the run; ``spec.front_end`` says where the student's differs.
       seed: Of initialisation and order.
       scratch_dir: Folder for checkpoints and computed log-mels; may be emptied between runs.
+      decision: Of a search: a candidate that it leaves out is written down and not trained.
+      siblings: Of a search's short training: the students of the same network that it is to judge.
       start: The model of the candidate that ``spec.warm_start`` names.
       code_digest: Fingerprint of the code, so that changed code is not answered from the cache.
       model: The student.
@@ -30,6 +32,8 @@ class StudentTrainer(Component):
     seed: Parameter[int]
     scratch_dir: Parameter[str]
     start: Input[StudentModel | None] = field(default=None)
+    decision: Input[SearchDecision | None] = field(default=None)
+    siblings: Parameter[Siblings | None] = field(default=None)
     code_digest: Parameter[str] = field(default="")
     model: Output[StudentModel] = output()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.settings import Settings
+from schemas.students import StudentSpec
 
 
 class _Stretch(Settings):
@@ -156,3 +158,31 @@ class TrainingSettings(Settings):
                 "only factors that are there can be pruned"
             )
         return self
+
+
+class Siblings(Settings):
+    """Students of one network that a search is to judge by the first of them, trained shortly."""
+
+    changes: tuple[dict[str, Any], ...] = Field(
+        description="Of each but the first: what it has otherwise. All of them would not fit where the graph "
+        "of a pipeline must."
+    )
+
+    @classmethod
+    def of(cls, students: Sequence[StudentSpec]) -> Self:
+        """The siblings of a first student, which comes first here."""
+        first, *others = (one.model_dump(mode="json") for one in students)
+        return cls(
+            changes=tuple(
+                {name: value for name, value in other.items() if value != first[name]} for other in others
+            )
+        )
+
+    def behind(self, first: StudentSpec) -> list[StudentSpec]:
+        """All students of the network, the first one among them.
+
+        Raises:
+          ValueError: If a change is none of a student's.
+        """
+        plain = first.model_dump(mode="json")
+        return [first, *(StudentSpec.model_validate(plain | change) for change in self.changes)]

@@ -18,17 +18,19 @@ from components.common.modeling.checkpoint import Checkpoints, TrainingState
 from components.common.modeling.pruning import Pruning, sparsity
 from components.common.modeling.student import Student, build_deployed, build_student
 from components.common.store.arrays import Weights
+from components.student_trainer import screen as screening
 from components.student_trainer.batches import TrainingBatches
 from components.student_trainer.distiller import Distiller
 from components.student_trainer.distribution import Workers
+from components.student_trainer.losses import target_weights
 from components.student_trainer.phase_transitions import enter_phase, rank_of, sample_features
 from components.student_trainer.phases import Phase, learning_rate, plan_phases, refit_steps, svd_alpha
 from components.student_trainer.precision import bfloat16_student
-from components.student_trainer.settings import TrainingSettings
+from components.student_trainer.settings import Siblings, TrainingSettings
 from components.student_trainer.warm_start import Start, start_from
 from components.student_trainer.window_store import WindowStore
 from schemas.distillation_reports import DistillationSetInfo
-from schemas.student_reports import StudentInfo
+from schemas.student_reports import Screen, StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.training_events import EventKind, TrainingEvent
 from schemas.training_reports import EpochMetrics
@@ -37,6 +39,8 @@ log = logging.getLogger("tinytrill.student_trainer")
 
 Array = np.ndarray[Any, Any]
 
+# A step computes forward, and backward for activations and for weights.
+_STEP_OVER_FORWARD = 3
 _CHECK_EVERY = 50  # steps: reading a loss waits for it
 
 
@@ -63,6 +67,7 @@ class Training:
       checkpoints: Where the state is kept between epochs.
       start: Trained weights to begin with.
       workers: Who trains together; alone by default.
+      followed: Whether the curves go to whoever follows the run: those of short trainings do not.
     """
 
     spec: StudentSpec
@@ -75,6 +80,7 @@ class Training:
     checkpoints: Checkpoints
     start: Start | None = None
     workers: Workers = field(default_factory=Workers.alone)
+    followed: bool = True
     _progress: TrainingState = field(init=False, default_factory=TrainingState)
     _best: Weights = field(init=False, default_factory=list)
     _epochs: int = field(init=False, default=0)
@@ -120,6 +126,18 @@ class Training:
     def failed(self, reason: str) -> StudentInfo:
         """What is written of a training that ended without a student."""
         return self._info().model_copy(update={"failure": reason})
+
+    def screen(self, student: Student | None, siblings: Siblings) -> Screen:
+        """What the trained student tells of others with the same network; None: it could not be trained."""
+        students, done = siblings.behind(self.spec), len(self._progress.epochs)
+        if student is None:
+            return Screen(siblings=screening.unscreened(students, self.front_end), epochs=done)
+        weights = target_weights(self.target_info, self.settings.target_weighting)
+        screened = screening.screen(student, students, self.train, self.held_out, weights)
+        shown = min(len(self.train), screening.FITTED) + min(len(self.held_out), screening.JUDGED)
+        passes = shown * screening.forms(students)
+        learnt = self._batches.steps_per_epoch * self._batches.batch_size
+        return Screen(siblings=screened, epochs=done + passes / (_STEP_OVER_FORWARD * learnt))
 
     def _build(self) -> Distiller:
         exact = None
@@ -271,7 +289,7 @@ class Training:
             second=sum(epoch.seconds for epoch in self._progress.epochs),
             **facts,
         )
-        extra = {TrainingEvent.ATTRIBUTE: event} if self.workers.is_chief else None
+        extra = {TrainingEvent.ATTRIBUTE: event} if self.workers.is_chief and self.followed else None
         log.info("%s: %s", candidate_id, message, extra=extra)
 
     def _exhausted(self) -> bool:

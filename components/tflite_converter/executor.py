@@ -85,6 +85,7 @@ def convert_student(
     report = TfliteReport(
         candidate_id=info.candidate_id,
         failure=failure,
+        left_out=info.left_out,
         spec=info.spec,
         front_end=info.front_end,
         parameters=info.parameters,

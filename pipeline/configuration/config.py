@@ -11,6 +11,7 @@ from components.common.audio.resample import TARGET_RATE
 from components.corpus_synthesizer.settings import SYNTHETIC_TASKS, SynthesizerSettings
 from components.frontier_gate.settings import GateSettings
 from components.frontier_pusher.settings import PusherSettings
+from components.frontier_search.settings import SearchSettings
 from components.latency_benchmark.settings import LatencySettings
 from components.noss_comparison.settings import NossComparisonSettings
 from components.noss_evaluator.settings import NossEvaluatorSettings
@@ -26,6 +27,9 @@ from pipeline.kubeflow.settings import KubeflowSettings
 from schemas.settings import Settings
 from schemas.students import FrontEndSpec
 from schemas.teachers import needs_training
+
+# Of a full training: how long a search trains students that start from their network, trained.
+_WARM_SHARE = 0.3
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -86,6 +90,9 @@ class RunConfig(Settings):
         None, description="Train a teacher by TRILL's recipe; for distillation.teacher.kind 'trained'."
     )
     distillation: TeacherEmbedderSettings = Field(description="The teacher and the windows it embeds.")
+    search: SearchSettings | None = Field(
+        None, description="Train only what promises the frontier; absent: every candidate in full."
+    )
     students: StudentGrid = Field(description="The candidates.")
     training: TrainingSettings = Field(
         default_factory=TrainingSettings, description="How each candidate is trained."
@@ -132,7 +139,17 @@ class RunConfig(Settings):
     @classmethod
     def _named_in_the_run(cls, students: StudentGrid, info: ValidationInfo) -> StudentGrid:
         front_end = info.data.get("front_end")  # absent if it was refused
-        return students.behind(front_end) if front_end else students
+        return students.behind(front_end, bool(info.data.get("search"))) if front_end else students
+
+    @field_validator("training")
+    @classmethod
+    def _shorter_from_trained_networks(
+        cls, training: TrainingSettings, info: ValidationInfo
+    ) -> TrainingSettings:
+        if not info.data.get("search") or training.warm_epochs:
+            return training
+        # As many as the phases of a compressed student need.
+        return training.model_copy(update={"warm_epochs": max(4, round(_WARM_SHARE * training.epochs))})
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -140,6 +157,11 @@ class RunConfig(Settings):
         for candidate in candidates:
             candidate.check(self.front_end)
             plan_phases(candidate, self.training)
+        if self.search and self.search.short_epochs >= self.training.epochs:
+            raise ValueError(
+                f"search.short_epochs is {self.search.short_epochs}, but a full training has "
+                f"{self.training.epochs} epochs (training.epochs); accepted: fewer"
+            )
         trained = needs_training(self.distillation.teacher)
         if trained and self.teacher_training is None:
             raise ValueError("distillation.teacher is 'trained', so teacher_training must be given")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, Literal, Self
 
@@ -43,6 +43,7 @@ class StudentGrid(Settings):
     )
 
     _candidates: tuple[StudentSpec, ...] = PrivateAttr(())
+    _searched: bool = PrivateAttr(False)
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -55,14 +56,20 @@ class StudentGrid(Settings):
             self._candidates = tuple(self._expand(None))
         return self
 
-    def behind(self, front_end: FrontEndSpec) -> Self:
+    def behind(self, front_end: FrontEndSpec, searched: bool = False) -> Self:
         """The same students in a run with this front end, from which only what differs is named.
 
+        Args:
+          front_end: Of the run.
+          searched: Whether a search chooses among them: then all students of a network start from its first.
+
         Raises:
-          ValueError: If candidates are there twice, too many, or start from what is not there.
+          ValueError: If candidates are there twice, too many, or start from what is not there; of a search,
+            if a network has no student that the others can start from.
         """
         grid = self.model_copy()
-        grid._candidates = tuple(self._expand(front_end))
+        grid._searched = searched
+        grid._candidates = tuple(grid._expand(front_end))
         return grid
 
     def expand(self) -> list[StudentSpec]:
@@ -75,6 +82,8 @@ class StudentGrid(Settings):
             if candidate.candidate_id in candidates:
                 raise ValueError(f"candidate {candidate.candidate_id} is there twice")
             candidates[candidate.candidate_id] = candidate
+        if self._searched:
+            candidates = {one.candidate_id: one for one in share_networks(list(candidates.values()))}
         if not candidates:
             raise ValueError("no candidates: give sizes and widths, or explicit candidates")
         if self.max_candidates != "all" and len(candidates) > self.max_candidates:
@@ -99,6 +108,51 @@ class StudentGrid(Settings):
             if self.share_training and (rank or qat != "none"):
                 compressed["warm_start"] = plain.candidate_id
             yield plain.model_copy(update=compressed)
+
+
+def families(candidates: Sequence[StudentSpec]) -> dict[str, list[StudentSpec]]:
+    """Students by the candidate that they start from, at any remove; that one comes first."""
+    found: dict[str, list[StudentSpec]] = {}
+    head: dict[str, str] = {}
+    for one in candidates:
+        head[one.candidate_id] = head[one.warm_start] if one.warm_start else one.candidate_id
+        found.setdefault(head[one.candidate_id], []).append(one)
+    return found
+
+
+def share_networks(candidates: Sequence[StudentSpec]) -> list[StudentSpec]:
+    """The same candidates, of which all of one network start from its first uncompressed one.
+
+    Raises:
+      ValueError: If a network has none, or a candidate starts from another one than that.
+    """
+    firsts: dict[str, StudentSpec] = {}
+    for one in candidates:
+        if not (one.low_rank or one.qat != "none" or one.sparsity or one.warm_start):
+            firsts.setdefault(_network(one), one)
+    shared = []
+    for one in candidates:
+        first = firsts.get(_network(one))
+        if first is None:
+            raise ValueError(
+                f"search: {one.candidate_id} has no uncompressed student of its network to start from; add "
+                "one (svd_ranks: [0, ...], qat: [none, ...])"
+            )
+        if one.warm_start and one.warm_start != first.candidate_id:
+            raise ValueError(
+                f"search: {one.candidate_id} starts from {one.warm_start}; accepted: {first.candidate_id}, "
+                "which all students of its network start from"
+            )
+        start = "" if one is first else first.candidate_id
+        shared.append(one.model_copy(update={"warm_start": start}))
+    return shared
+
+
+def _network(student: StudentSpec) -> str:
+    """What students that share a trained network have in common: all but what follows or joins its maps."""
+    has_token = student.pooling == "token"
+    shared = (student.architecture.label, has_token, student.front_end and student.front_end.label)
+    return str(shared)
 
 
 def _named_in(student: StudentSpec, run: FrontEndSpec | None) -> StudentSpec:

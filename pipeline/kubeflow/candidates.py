@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.configuration.grid import families
 from pipeline.kubeflow.containers import Command, compact, in_run
 from pipeline.kubeflow.run_ends import STUDENTS
 from pipeline.kubeflow.tasks import Source, Task
@@ -57,14 +58,11 @@ def divide(students: Sequence[StudentSpec], most: int) -> list[Share]:
       students: All, each after the one that it starts from.
       most: Shares at most.
     """
-    families: dict[str, dict[int, StudentSpec]] = {}
-    head: dict[str, str] = {}
-    for number, one in enumerate(students):
-        head[one.candidate_id] = head[one.warm_start] if one.warm_start else one.candidate_id
-        families.setdefault(head[one.candidate_id], {})[number] = one
-    dealt: list[dict[int, StudentSpec]] = [{} for _ in range(min(most, len(families)))]
-    for turn, family in enumerate(families.values()):
-        dealt[turn % len(dealt)] |= family
+    number = {one.candidate_id: place for place, one in enumerate(students)}
+    together = list(families(students).values())
+    dealt: list[dict[int, StudentSpec]] = [{} for _ in range(min(most, len(together)))]
+    for turn, family in enumerate(together):
+        dealt[turn % len(dealt)] |= {number[one.candidate_id]: one for one in family}
     return [_share(place, members) for place, members in enumerate(dealt)]
 
 

@@ -143,7 +143,9 @@ class _Compiler:
         self._tasks = {task.node_id: task for task in compile_tasks(config, layout)}
         students = config.students.expand()
         ids = [one.candidate_id for one in students]
-        self._shares = divide(students, config.kubeflow.parallel_candidates)
+        most = config.kubeflow.parallel_candidates
+        # A search has a task more for each network, and lets few candidates train.
+        self._shares = divide(students, max(1, most // 2) if config.search else most)
         self._steps = Steps.of(self._tasks, ids)
         self._owned = {f"{step}.{one}" for one in ids for step in STEPS}
         self._specification = Specification()

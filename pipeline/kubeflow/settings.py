@@ -98,6 +98,8 @@ _MLFLOW = "tinytrill-mlflow"
 OPEN_RUN, CLOSE_RUN = "OpenRun", "CloseRun"
 # What they refuse, and a closed gate, is the same the next time: Argo tries any failure again.
 NOT_RETRIED = (OPEN_RUN, CLOSE_RUN)
+# What a search's short trainings need is what trainings need.
+_LIKE = {"ShortTraining": "StudentTrainer"}
 
 
 class KubeflowSettings(Settings):
@@ -154,15 +156,17 @@ class KubeflowSettings(Settings):
         default_factory=dict,
         description="For some: by component, as 'StudentTrainer', or by node, as 'LatencyBenchmark.pixel'; "
         "the node's come before the component's. 'StudentTrainer' is what the pods of candidates get, which "
-        "also convert and evaluate; 'OpenRun' and 'CloseRun' are the compiler's own.",
+        "also convert and evaluate, and of a search's 'ShortTraining'; 'OpenRun' and 'CloseRun' are the "
+        "compiler's own.",
     )
     parallel_candidates: int = Field(
         16,
         ge=1,
         le=20,
         description="Most candidates that are trained, converted and measured at the same time, each in a "
-        "container. More share these containers, one candidate after the other. The gate is given three "
-        "artifacts by each container, and Argo takes 128 KiB of what a task is given.",
+        "container; half as many with a search. More share these containers, one candidate after the other. "
+        "The gate is given three artifacts by each container, and Argo takes 128 KiB of what a task is "
+        "given.",
     )
     pod_labels: dict[str, str] = Field(default_factory=dict, description="Labels of all pods.")
     pod_annotations: dict[str, str] = Field(
@@ -173,7 +177,8 @@ class KubeflowSettings(Settings):
     def of(self, node_id: str) -> TaskSettings:
         """What a node gets: its own settings over its component's over the defaults."""
         component = node_id.partition(".")[0]
-        own = [self.tasks[name] for name in dict.fromkeys((node_id, component)) if name in self.tasks]
+        names = dict.fromkeys((node_id, component, _LIKE.get(component, component)))
+        own = [self.tasks[name] for name in names if name in self.tasks]
         settings = self.defaults
         if component in NOT_RETRIED:
             settings = settings.model_copy(update={"retries": 0})

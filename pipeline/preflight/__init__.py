@@ -11,7 +11,7 @@ from collections.abc import Callable
 from components.audio_ingest.name_match import match_names
 from components.audio_ingest.settings import FOLDER
 from pipeline.configuration.resolved import ResolvedRun
-from pipeline.preflight import corpus, cost, recordings, tasks, teacher
+from pipeline.preflight import corpus, cost, recordings, search, tasks, teacher
 
 Say = Callable[[str], None]
 
@@ -47,5 +47,7 @@ def examine(run: ResolvedRun, say: Say) -> None:
     asked = teacher.ask_teachers(run.teachers, config.distillation)
     for one in asked:
         say(one.in_words())
+    for line in search.plan(config):
+        say(line)
     for line in cost.estimate(config, run.layout, tables, asked):
         say(line)

@@ -14,6 +14,7 @@ from pipeline.preflight.corpus import Table
 from pipeline.preflight.teacher import AskedTeacher
 from pipeline.preflight.training_time import seconds_per_window
 from pipeline.terminal.words import counted
+from schemas.students import StudentSpec
 
 _RATE = 16_000
 _PCM_BYTES = 2
@@ -64,8 +65,9 @@ def estimate(
     epochs = config.training.epochs
     per_epoch = config.training.max_epoch_windows or windows
     batch = config.training.batch_size
+    search = config.search
     steps = [
-        (config.training.warm_epochs if one.warm_start and config.training.warm_epochs else epochs)
+        (config.training.warm_epochs if _is_shorter(one, config) else epochs)
         * max(1, min(per_epoch, windows) // batch)
         for one in candidates
     ]
@@ -74,16 +76,28 @@ def estimate(
         count * batch * each[one.architecture, one.front_end_in(config.front_end)]
         for count, one in zip(steps, candidates, strict=True)
     )
-    training = (
-        f"about {_duration(seconds)} to train {counted(len(candidates), 'candidate')} one after the other, "
-        f"{sum(steps):,} steps (from the speed of each network on this machine now)"
-    )
+    if search:
+        training = (
+            f"about {_duration(search.budget * seconds)} for the trainings of the search, "
+            f"{search.budget:.1%} of {_duration(seconds)} for {counted(len(candidates), 'candidate')} in "
+            "full (from the speed of each network on this machine now)"
+        )
+    else:
+        training = (
+            f"about {_duration(seconds)} to train {counted(len(candidates), 'candidate')} one after the "
+            f"other, {sum(steps):,} steps (from the speed of each network on this machine now)"
+        )
     if teacher:
         workers = config.execution.beam_workers
         asking = windows / max(teacher.windows_per_second * workers, 1e-9)
         yield f"time: about {_duration(asking)} for the teacher to answer all windows, then {training}"
     else:
         yield f"time: a teacher to be trained first, then {training}"
+
+
+def _is_shorter(student: StudentSpec, config: RunConfig) -> bool:
+    """Whether a student is trained for the shorter time; a search's budget is a share of the full one."""
+    return bool(student.warm_start and config.training.warm_epochs and not config.search)
 
 
 def _duration(seconds: float) -> str:

@@ -39,8 +39,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "schemas": (
             "architecture artifacts bounded comparison_reports devices faults known_architectures "
             "latency_faults latency_reports latency_validity noss_faults noss_reports noss_task_sets "
-            "noss_tasks plain_text secrets settings standing_faults strict_yaml student_reports "
-            "students tensors tflite_faults tflite_reports training_reports verdicts"
+            "noss_tasks plain_text search_reports secrets settings standing_faults strict_yaml "
+            "student_reports students tensors tflite_faults tflite_reports training_reports verdicts"
         ),
     },
     "frontier_pusher": {
@@ -57,8 +57,15 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "schemas": (
             "architecture artifacts bounded distillation_reports ingest_reports known_architectures "
             "latency_reports noss_reports noss_tasks plain_text push_reports run_context run_records "
-            "secrets settings strict_yaml student_reports students tensors tflite_reports "
+            "search_reports secrets settings strict_yaml student_reports students tensors tflite_reports "
             "training_reports verdicts"
+        ),
+    },
+    "frontier_search": {
+        "components/common/tfx": _TFX,
+        "schemas": (
+            "architecture artifacts known_architectures search_reports settings student_reports students "
+            "training_reports"
         ),
     },
     "latency_benchmark": {
@@ -118,7 +125,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     "student_trainer": {
         "components/common/audio": "ahead framing",
         "components/common/modeling": (
-            "bottleneck checkpoint frontend layers pruning quantisation resnet student "
+            "arithmetic bottleneck checkpoint frontend layers pruning quantisation resnet student "
             "student_network transformer whole_network"
         ),
         "components/common/modeling/architectures": "*",
@@ -126,8 +133,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/common/store": "arrays computed publishing shards tfrecord",
         "components/common/tfx": _TFX,
         "schemas": (
-            "architecture artifacts distillation_reports known_architectures records resnet settings "
-            "student_reports students training_events training_reports"
+            "architecture artifacts distillation_reports known_architectures records resnet search_reports "
+            "settings student_reports students training_events training_reports"
         ),
     },
     "teacher_embedder": {

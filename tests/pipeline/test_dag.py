@@ -35,6 +35,26 @@ def test_a_candidate_waits_for_the_one_it_starts_from(tmp_path: Path) -> None:
     assert {node.id for node in nodes[f"StudentTrainer.{plain}"].upstream_nodes} == {"TeacherEmbedder"}
 
 
+def test_a_search_decides_after_short_trainings_and_every_candidate_waits_for_it(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path)
+    grid = "students={sizes: [tiny], widths: [0.5, 1.0], poolings: [gap, flatten], svd_ranks: [0, 32]}"
+    searched = ["search.budget=0.7", "training.epochs=8"]
+    nodes = wired_nodes(resolve(load_config("demo", [grid, *searched]), layout), layout)
+    networks = {f"tiny-w{width}-gap-e2048" for width in ("0.5", "1")}
+    short = {f"ShortTraining.{name}" for name in networks}
+    assert {node for node in nodes if node.startswith("ShortTraining")} == short
+    assert {node.id for node in nodes["FrontierSearch"].upstream_nodes} == short
+    for name in networks:
+        assert {node.id for node in nodes[f"ShortTraining.{name}"].upstream_nodes} == {"TeacherEmbedder"}
+        before = {"TeacherEmbedder", "FrontierSearch"}
+        assert {node.id for node in nodes[f"StudentTrainer.{name}"].upstream_nodes} == before
+        # Another pooling starts from the network, too.
+        for other in (f"{name}-svd32-warm", f"{name.replace('gap', 'flatten')}-svd32-warm"):
+            after = {node.id for node in nodes[f"StudentTrainer.{other}"].upstream_nodes}
+            assert after == before | {f"StudentTrainer.{name}"}
+    assert "FrontierSearch" in {node.id for node in nodes["FrontierGate"].upstream_nodes}
+
+
 def test_another_front_end_runs_no_more_than_its_students_branch(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
 

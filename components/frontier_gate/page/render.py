@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.common.reporting.templates import environment
-from components.frontier_gate.page import curves, effects_chart, scatter, standing
+from components.frontier_gate.page import curves, effects_chart, scatter, search_chart, standing
 from components.frontier_gate.page.data import page_data, to_script
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.operators import Profile, profiles
@@ -89,6 +89,8 @@ def render(material: Material, picture: bytes, heat_map: bytes) -> str:
         ),
         tests=material.teacher.tasks,
         task_rows=task_rows(material),
+        searching=search_chart.search_chart(verdict.search) if verdict.search else None,
+        search_frame=search_chart,
         untaught=[student for student in material.students if student.learnt_nothing],
         curves=curves.curves(material.students),
         settings=material.settings,

@@ -116,6 +116,16 @@ def test_a_failed_candidate_says_why_and_the_others_are_judged() -> None:
     ]
 
 
+def test_what_a_search_left_out_is_not_refused() -> None:
+    run = make_run({SMALL: [Made(0.75, 5.0)], TINY: [Made(0.70, 2.0)]})
+    left = {"failure": "left out by the search: too slow", "left_out": True, "variants": []}
+    run.converted[0] = run.converted[0].model_copy(update=left)
+    run.noss[0] = run.noss[0].model_copy(update={"results": []})
+    device = device_of(run)
+    assert [point.candidate_id for point in device.points] == [TINY.candidate_id]
+    assert device.refused == []
+
+
 def test_refused_without_noss(run: Run) -> None:
     first = run.noss[0].results[:1]
     run.noss[0] = NossReport(protocol=PROTOCOL, results=first)

@@ -142,6 +142,14 @@ def test_a_candidate_that_failed_says_why(scene: Scene) -> None:
     assert made.candidates[SMALL.candidate_id].status == made.parent.status == "FINISHED"
 
 
+def test_a_candidate_that_a_search_left_out_has_not_failed(scene: Scene) -> None:
+    folder = scene.inputs["student_001"][0].uri
+    why = "left out by the search: another promises as much for less"
+    StudentInfo.load(folder).model_copy(update={"failure": why, "left_out": True}).save(folder)
+    left = scene.record().candidates[TINY.candidate_id]
+    assert (left.status, left.tags) == ("FINISHED", {"tinytrill.search": why})
+
+
 def test_a_closed_gate_is_a_failed_run(tmp_path: Path) -> None:
     made = make_scene(tmp_path, closed={"host": ["no budget is kept", "hot"]}).record()
     assert made.parent.status == "FAILED" and made.versions == []

@@ -88,6 +88,42 @@ def test_front_ends_are_axes_of_the_grid_and_only_what_differs_is_named() -> Non
     }  # fmt: skip
 
 
+def test_under_a_search_all_students_of_a_network_start_from_its_first() -> None:
+    grid = f"{GRID}, poolings: [gap, flatten], svd_ranks: [0, 32]}}"
+    exhaustive = load_config("demo", [grid, "training.epochs=8"])
+    assert not any(one.warm_start for one in exhaustive.students.expand())
+    searched = load_config("demo", [grid, "training.epochs=8", "search.budget=0.5"])
+    first, *others = searched.students.expand()
+    assert first.candidate_id == "tiny-w0.5-gap-e2048" and not first.warm_start
+    assert {one.warm_start for one in others} == {first.candidate_id} and len(others) == 3
+    # As long as the phases of a compressed student need, where nothing is said.
+    assert (exhaustive.training.warm_epochs, searched.training.warm_epochs) == (0, 4)
+    assert (
+        load_config("demo", [grid, "search.budget=0.5", "training.warm_epochs=5"]).training.warm_epochs == 5
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["students={sizes: [tiny], widths: [0.5], svd_ranks: [32]}"], r"svd32 has no uncompressed student"),
+        (
+            ["students={explicit: [{}, {svd_rank: 8}, {qat: network, warm_start: small-w1-gap-e2048-svd8}]}"],
+            r"starts from small-w1-gap-e2048-svd8; accepted: small-w1-gap-e2048, which all",
+        ),
+        (
+            ["students={explicit: [{}]}", "search.short_epochs=8"],
+            r"search.short_epochs is 8, .* accepted: fewer",
+        ),
+        (["search.budget=0"], r"search.budget: 0 is refused"),
+        (["search.budget=1.5"], r"search.budget: 1.5 is refused"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(settings: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config("demo", ["training.epochs=8", "search.budget=0.5", *settings])
+
+
 def test_a_front_end_that_is_the_runs_makes_no_other_student() -> None:
     same = "{architecture: {name: mobilenet_v3, size: tiny, width: 0.5}, front_end: {mels: 64}}"
     (student,) = load_config("demo", [f"students={{explicit: [{same}]}}"]).students.expand()

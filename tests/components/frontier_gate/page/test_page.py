@@ -15,6 +15,7 @@ from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.devices import Budget
 from schemas.noss_reports import NossReport
 from schemas.plain_text import plain
+from schemas.search_reports import CandidatePlace, SearchReport
 from schemas.verdicts import Verdict
 from tests.components.frontier_gate.made_up import frill_run, material_of, registered, verdict_on
 from tests.components.frontier_gate.page.outline import read
@@ -70,6 +71,35 @@ def test_training_is_told_with_what_the_weights_started_from() -> None:
     training = outline.by_id("training").text
     assert training.count("explains 45.0% after 600 steps") == 2
     assert training.count("(1,000 with those it started from)") == 1
+
+
+def test_a_search_is_told_at_the_top_and_every_candidate_has_a_place() -> None:
+    assert "Searched" not in page_of(demo_run()).text
+    places = [
+        CandidatePlace(
+            candidate_id=name, chosen=chosen, why=why, mega_macs=macs, cost=0.02, expected=expected
+        )
+        for name, chosen, why, macs, expected in (
+            ("tiny", True, "promises a place", 1.7, 0.4),
+            ("poor", False, f"too {HOSTILE}", 3.1, 0.3),
+            ("lost", False, "failed", 9, None),
+        )
+    ]
+    search = SearchReport(
+        budget=0.1, short=0.01, chosen=0.05, grid_giga_macs=1.2, candidates=places,
+        audit_result="Audit: above.", audit_failed=True,
+    )  # fmt: skip
+    outline = page_of(demo_run(), search=search)
+    (header,) = outline.all("header")
+    (notice,) = header.all("div", classes="notice")
+    assert notice.text == f"{search.summary} This search cannot be trusted: Audit: above."
+    assert "1 of 3 candidates were trained, for 6.0%" in search.summary
+    assert [row.split()[0] for row in rows(outline, "left-out")] == ["poor", "lost"]
+    assert "not known" in rows(outline, "left-out")[1] and HOSTILE in rows(outline, "left-out")[0]
+    assert [row.split()[0] for row in rows(outline, "searched")] == ["tiny"]
+    chart = outline.by_id("chart-search")
+    # What promises nothing known has no spot.
+    assert len(chart.all("circle", classes="hollow")) == len(chart.all("circle", classes="searched")) == 1
 
 
 def test_students_below_a_baseline_are_the_first_thing_said() -> None:

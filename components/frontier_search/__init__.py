@@ -1,0 +1,1 @@
+"""Decides which candidates of a grid are worth training to the end."""

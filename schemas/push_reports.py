@@ -45,6 +45,16 @@ class Licences(Report):
     tasks: dict[str, str] = Field(default_factory=dict, description="By task that judged it.")
 
 
+class Cost(Report):
+    """What one stage took on the machine that did it; only what was measured is told."""
+
+    stage: str = Field(description="What was done, in words.")
+    hours: float = Field(description="Wall time.")
+    cpu_hours: float | None = Field(
+        None, description="Processor time of the process, all threads together; none: it was not measured."
+    )
+
+
 class ModelDescription(ReportFile):
     """What a pushed or registered TFLite file is, how to feed it and what it was judged to be."""
 
@@ -70,6 +80,20 @@ class ModelDescription(ReportFile):
     baselines_above: list[ReferenceQuality] = Field(
         default_factory=list, description="Baselines whose mean score is above this file's, best first."
     )
+    recommended_on: list[str] = Field(
+        default_factory=list, description="Devices on which this is the file that its run says to ship."
+    )
+    answers: list[str] = Field(
+        default_factory=list, description="What its run says to ship, a sentence a device and input."
+    )
+    references: list[ReferenceQuality] = Field(
+        default_factory=list,
+        description="The teacher, baselines and reference models by the same benchmark, the teacher first.",
+    )
+    teacher_tasks: dict[str, float] = Field(
+        default_factory=dict, description="What the teacher itself has on each task, in the task's metric."
+    )
+    costs: list[Cost] = Field(default_factory=list, description="What it took to make; empty: not known.")
     teacher: str = Field(description="The teacher in words.")
     teacher_digest: str = Field(description="sha256 over the teacher's files.")
     licences: Licences = Field(description="As far as they were stated.")

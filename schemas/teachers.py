@@ -283,6 +283,13 @@ def licence_of(spec: TeacherSpec) -> str:
     return "; ".join(dict.fromkeys(licences))
 
 
+def unlicensed(spec: TeacherSpec) -> list[str]:
+    """The teachers whose weights somebody else made and that nobody stated a licence of, in words."""
+    if spec.licence:
+        return []
+    return [in_words(one) for one in members(spec) if not one.licence and not isinstance(one, TrainedTeacher)]
+
+
 def needs_training(spec: TeacherSpec) -> bool:
     """Whether a teacher trained by the pipeline takes part."""
     return any(isinstance(member, TrainedTeacher) for member in members(spec))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from schemas.settings import Report
@@ -17,3 +19,14 @@ class EpochMetrics(Report):
     learning_rate: float = Field(description="At the end of the epoch.")
     svd_alpha: float = Field(1.0, description="Weight of the full matrix in an annealed bottleneck.")
     seconds: float = Field(description="Wall time of the epoch.")
+    cpu_seconds: float | None = Field(
+        None,
+        description="Processor time of the process that trained, all its threads together; of several "
+        "workers the chief's; none: it was not measured.",
+    )
+
+
+def cpu_seconds_of(epochs: Sequence[EpochMetrics]) -> float | None:
+    """Processor time of a whole training; None: it was not measured for every epoch."""
+    told = [epoch.cpu_seconds for epoch in epochs if epoch.cpu_seconds is not None]
+    return sum(told) if told and len(told) == len(epochs) else None

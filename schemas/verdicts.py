@@ -187,11 +187,25 @@ class SeparatedPair(Report):
     difference: float = Field(description="Of their qualities.")
 
 
+class Alternative(Report):
+    """Another blessed point beside the recommended one, which buys size or speed."""
+
+    point_id: str
+    quality_difference: float = Field(description="Its quality minus the recommended point's.")
+    separated: bool = Field(description="Whether its quality is clearly below the recommended point's.")
+    bytes_share: float = Field(description="Its size as a share of the recommended point's.")
+    latency_share: float = Field(description="Its latency as a share of the recommended point's.")
+
+
 class Recommendation(Report):
     """Of the blessed points of one input the one to take if nothing else decides."""
 
     input: VariantInput
-    point_id: str = Field(description="The fastest whose quality is within the margin of the best.")
+    task: str = Field("", description="The task whose score is its quality; empty: the mean of all.")
+    point_id: str = Field(
+        description="Of the blessed points that the best is not clearly better than, the fastest; where that "
+        "cannot be told either, the smallest."
+    )
     not_separable: list[str] = Field(description="Blessed points whose quality cannot be told from its own.")
     separated: list[SeparatedPair] = Field(description="Largest differences first, fifty at most.")
     separated_pairs: int = Field(description="How many pairs of blessed points are separated in quality.")
@@ -199,6 +213,16 @@ class Recommendation(Report):
     best_quality: float = Field(description="As measured on the clips that it was picked by.")
     best_corrected: float | None = Field(
         description="Less the optimism of having picked the best of all points; none: there are no draws."
+    )
+    tied: list[str] = Field(
+        default_factory=list,
+        description="Blessed points that the best is not clearly better than, itself included, best first.",
+    )
+    within: list[str] = Field(
+        default_factory=list, description="Budgets that it keeps to, as in '8 ms (p95)'; empty: none was set."
+    )
+    alternatives: list[Alternative] = Field(
+        default_factory=list, description="The smallest and the fastest blessed point, where it is neither."
     )
 
 

@@ -173,6 +173,15 @@ class Page:
             return ["the page is wider than the window", *self.evaluate(OUTSIDE), *self.evaluate(SPILLED)]
         return [*self.evaluate(OUTSIDE), *self.evaluate(SPILLED)]
 
+    def seen_cells(self, table: str) -> int:
+        """Cells with words in a table's first row that are to be seen as a whole without scrolling it."""
+        # What is far from the window may not be laid out yet.
+        self.evaluate(f"{_find(table)}.scrollIntoView({{behavior: 'instant'}})")
+        self.settle()
+        cells = f"[...{_find(table)}.tBodies[0].rows[0].querySelectorAll('td')]"
+        shown = "cell.innerText.trim() && cell.getBoundingClientRect().right <= innerWidth"
+        return int(self.evaluate(f"{cells}.filter(cell => {shown}).length"))
+
     def resize(self, width: int, height: int) -> None:
         """Sets the viewport, in CSS pixels."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

@@ -194,7 +194,7 @@ class _Run:
             refused=refused,
             registered=judgement.registered,
             axes=judgement.axes,
-            recommendations=recommend(judged, own, judgement.axes),
+            recommendations=recommend(judged, own, judgement.axes, settings.budgets.get(device, ())),
             effects=main_effects(judged, specs, self.draws),
             effects_note=why_no_effects(judged, specs),
             summary=_summary(device, closed, judged, refused),

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from tfx import types
 
+from components.common.frontier.answer import answers, recommended_on
 from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.origin import Origin
 from schemas.noss_reports import NossReport
-from schemas.push_reports import ModelDescription
+from schemas.push_reports import Cost, ModelDescription
 from schemas.secrets import redact
 from schemas.settings import UnreadableReport
 from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport, TfliteVariant
+from schemas.training_reports import cpu_seconds_of
 from schemas.verdicts import Blessing, Verdict
 
 logger = logging.getLogger("tinytrill.frontier_pusher")
@@ -95,6 +97,11 @@ class Candidate:
             quality=quality,
             blessings=list(blessings),
             baselines_above=verdict.baselines_above(point),
+            recommended_on=recommended_on(verdict, point.point_id),
+            answers=[answer.sentence for answer in answers(verdict)],
+            references=[verdict.teacher, *verdict.baselines],
+            teacher_tasks=origin.teacher_tasks,
+            costs=[origin.embedding_cost, *self._costs()],
             teacher=origin.windows.teacher,
             teacher_digest=origin.windows.teacher_digest,
             licences=origin.licences,
@@ -106,6 +113,20 @@ class Candidate:
             run_name=run_name,
             run_key=run_key,
         )
+
+    def _costs(self) -> list[Cost]:
+        """Of its own training; candidates that it started from have theirs on their own cards."""
+        epochs = self.student.epochs
+        if not epochs:
+            return []
+        cpu = cpu_seconds_of(epochs)
+        return [
+            Cost(
+                stage=f"training of this student, {len(epochs)} epochs",
+                hours=sum(epoch.seconds for epoch in epochs) / 3600,
+                cpu_hours=None if cpu is None else cpu / 3600,
+            )
+        ]
 
 
 def read_candidates(task: FrontierPusher) -> dict[str, Candidate]:

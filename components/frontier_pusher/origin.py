@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
 from schemas.noss_reports import NossReport, TaskResult
-from schemas.push_reports import Licences
+from schemas.push_reports import Cost, Licences
 from schemas.run_records import RecordedDataset
 from schemas.secrets import redact
 
@@ -58,6 +58,19 @@ class Origin:
             teacher=self.windows.teacher_licence,
             corpus=corpus or {"corpus": ""},
             tasks={task.task: stated.get(task.task, "") for task in self._tasks()},
+        )
+
+    @property
+    def teacher_tasks(self) -> dict[str, float]:
+        """What the teacher has on each task, in the task's metric."""
+        return {task.task: task.value for result in self.teacher.results[:1] for task in result.tasks}
+
+    @property
+    def embedding_cost(self) -> Cost:
+        """What asking the teacher took, once for all students; workers' processor time is not measured."""
+        return Cost(
+            stage="the teacher's answers on the corpus, once for all students of the run",
+            hours=self.windows.seconds / 3600,
         )
 
     def datasets(self) -> list[RecordedDataset]:

@@ -37,7 +37,7 @@ class PusherSettings(Settings):
     alias: str = Field(
         "candidate",
         pattern=r"^[A-Za-z][A-Za-z0-9_-]*$",
-        description="Alias of the best blessed version; '<alias>-<n>' names each of them, best first.",
+        description="Alias of the version to ship; '<alias>-<n>' names each blessed one, that one first.",
     )
     publish: Literal["blessed", "frontier", "all"] = Field(
         "blessed", description="Which TFLite files are stored with the candidates' runs."

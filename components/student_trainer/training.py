@@ -211,7 +211,7 @@ class Training:
     def _run_epoch(
         self, distiller: Distiller, phase: Phase, epoch: int, pruning: Pruning | None
     ) -> EpochMetrics:
-        started = time.monotonic()
+        started, cpu_started = time.monotonic(), time.process_time()
         size, steps = self._batches.batch_size, self._batches.steps_per_epoch
         phase_steps = steps * (phase.last - phase.first + 1)
         losses: list[tf.Tensor] = []
@@ -236,6 +236,7 @@ class Training:
             learning_rate=rate,
             svd_alpha=alpha,
             seconds=time.monotonic() - started,
+            cpu_seconds=time.process_time() - cpu_started,
         )
 
     def _anneal(self, distiller: Distiller, step: int, steps: int) -> float:

@@ -85,7 +85,7 @@ class TeacherTraining:
         """
         progress, best = self._resume()
         for epoch in range(len(progress.epochs) + 1, self._settings.epochs + 1):
-            started = time.monotonic()
+            started, cpu_started = time.monotonic(), time.process_time()
             loss = self._epoch(epoch)
             held_out = self.judge()
             metrics = EpochMetrics(
@@ -95,6 +95,7 @@ class TeacherTraining:
                 validation_loss=held_out.loss,
                 learning_rate=float(self._rate(epoch * self._steps)),
                 seconds=time.monotonic() - started,
+                cpu_seconds=time.process_time() - cpu_started,
             )
             log.info(
                 "teacher epoch %d/%d: loss %.4f, eval loss %.4f, eval triplets right %.1f %%, %.1f s",

@@ -22,6 +22,13 @@ _DEMO_HELP = """\
 Synthesises a corpus and three tasks, trains a teacher and five students, and shows their frontier. The
 figures are about synthetic speech; what is shown is the whole pipeline.
 """
+_REPORT_HELP = """\
+Says which file of a finished run to ship, prints its frontier, and says where its page is.
+
+  pipeline_runner.py report --output output/demo
+  pipeline_runner.py report --compare output/first output/second
+"""
+_COMPARISON = "comparison.html"
 EXIT_CODES = """\
 exit codes:
   0    done
@@ -68,9 +75,24 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     report = commands.add_parser(
         "report",
         help="show the frontier of a finished run",
-        description="Prints the frontier of a finished run and where its page is.",
+        description=_REPORT_HELP,
+        formatter_class=raw,
     )
-    report.add_argument("--output", required=True, type=Path, metavar="DIR", help="the run's folder")
+    which = report.add_mutually_exclusive_group(required=True)
+    which.add_argument("--output", type=Path, metavar="DIR", help="the run's folder")
+    which.add_argument(
+        "--compare",
+        nargs=2,
+        type=Path,
+        metavar="RUN",
+        help="the folders of two runs: shows them side by side",
+    )
+    report.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help=f"with --compare: where the page goes (default: report/{_COMPARISON} of the second run)",
+    )
     report.set_defaults(command=_report)
 
     doctor = commands.add_parser(
@@ -136,12 +158,34 @@ def _validate(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    if options.compare:
+        return _compare(options, Console())
+    if options.page:
+        from pipeline.configuration.config_file import ConfigError
+
+        raise ConfigError(f"--page {options.page} belongs to --compare: the page of one run is in its report")
+
     from pipeline.local.relocation import open_folder
     from pipeline.local.runner import last_push, publish_report
     from pipeline.terminal.summary import print_summary
 
     layout = open_folder(options.output)
     print_summary(Console(), layout, publish_report(layout), last_push(layout))
+    return 0
+
+
+def _compare(options: argparse.Namespace, console: Any) -> int:
+    from pipeline.models.comparison.compare import compare, read_side
+    from pipeline.models.comparison.page import render
+    from pipeline.terminal.comparison import print_comparison
+
+    left, right = (read_side(*pair) for pair in zip("AB", options.compare, strict=True))
+    comparison = compare(left, right)
+    print_comparison(console, comparison)
+    page = options.page or right.folder / "report" / _COMPARISON
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render(comparison, page), encoding="utf-8")
+    say(f"page: {page}")
     return 0
 
 

@@ -25,7 +25,7 @@ from pipeline.local.node_memory import NodeMemory
 from pipeline.local.relocation import cached_anywhere, settle
 from pipeline.local.run_folder import exclusive, make_run_folder, temporary_files
 from pipeline.local.tracked_run import store_of_run, tracked
-from pipeline.models.lineage.export import export_lineage
+from pipeline.models.lineage.export import export_lineage, link_report
 from pipeline.models.lineage.metadata_graph import annotate
 from pipeline.preflight import examine
 from pipeline.terminal.full_disk import full_disk
@@ -164,6 +164,7 @@ def publish_report(layout: RunLayout) -> Verdict:
         for file in kept:
             if file.is_file():
                 shutil.copy(file, fresh)
+        link_report(fresh)
     return Verdict.load(str(layout.report))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from components.audio_ingest.name_match import match_names
 from components.audio_ingest.settings import FOLDER
 from pipeline.configuration.resolved import ResolvedRun
-from pipeline.preflight import corpus, cost, recordings, search, tasks, teacher
+from pipeline.preflight import corpus, cost, licences, recordings, search, tasks, teacher
 
 Say = Callable[[str], None]
 
@@ -43,6 +43,8 @@ def examine(run: ResolvedRun, say: Say) -> None:
             say(line)
         tasks.check_goals(config.gate, found)
     for line in tasks.demands(config):
+        say(line)
+    for line in licences.in_words(config, synthetic=run.synthetic):
         say(line)
     asked = teacher.ask_teachers(run.teachers, config.distillation)
     for one in asked:

@@ -1,20 +1,22 @@
-"""The end of a run in the terminal: the frontier, and where to look."""
+"""The end of a run in the terminal: what to ship, the frontier, and where to look."""
 
 from __future__ import annotations
 
 from rich.console import Console
 
+from components.common.frontier.answer import answers, best_first
 from pipeline.local.layout import RunLayout
 from pipeline.models.lineage.export import LINEAGE_PAGE
 from pipeline.terminal.rich_text import tell
 from pipeline.terminal.words import counted, print_table
+from schemas.comparison_reports import NossComparison
 from schemas.plain_text import plain
 from schemas.push_reports import PushReport
-from schemas.verdicts import DeviceVerdict, Verdict
+from schemas.verdicts import DeviceVerdict, FrontierPoint, ReferenceQuality, Verdict
 
 
 def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed: PushReport | None) -> None:
-    """Prints each device's frontier as a table, then the places of the report, the models and the store.
+    """Prints what to ship, each device's frontier as a table, then where report, models and store are.
 
     That blessed files lie below a baseline comes before all else.
 
@@ -25,14 +27,14 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
       pushed: What the pusher did; none: it left nothing.
     """
     if verdict.below_baseline:
-        tell(console, plain(verdict.below_baseline), style="yellow")
+        tell(console, plain(verdict.below_baseline), style="red")
+    print_answers(console, verdict)
     for device in verdict.devices:
         _print_device(console, verdict, device)
-    console.print(f"teacher {verdict.teacher.quality:.3f}")
     places: list[tuple[str, object]] = [
         ("report", layout.report / Verdict.PAGE),
         ("picture", layout.report / Verdict.PICTURE),
-        ("benchmark", layout.report / Verdict.BENCHMARK / "table.html"),
+        ("benchmark", layout.report / Verdict.BENCHMARK / f"{NossComparison.TABLE}.html"),
         ("lineage", layout.report / LINEAGE_PAGE),
         ("models", layout.pushed),
     ]
@@ -48,6 +50,14 @@ def print_summary(console: Console, layout: RunLayout, verdict: Verdict, pushed:
             f"with: pipeline_runner.py lineage sync --output {layout.root}",
             style="yellow",
         )
+
+
+def print_answers(console: Console, verdict: Verdict) -> None:
+    """Prints which file to ship on each device, with what a reader wants to know before."""
+    for answer in answers(verdict):
+        tell(console, plain(answer.sentence), style="bold" if answer.point else "red")
+        for line in answer.more:
+            tell(console, plain(f"  {line}"))
 
 
 def _registered(pushed: PushReport) -> list[str]:
@@ -70,29 +80,15 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
         f"({measured}, {where} latency)"
     )
     typical = "mean" if any(point.statistic == "mean" for point in device.points) else "p50"
-    headings = ("point", "NOSS mean", "of teacher", f"{where} {typical} (ms)", "size (MiB)", "pushed")
-    frontier = [point for point in device.points if point.on_frontier]
-    pushed = {point.point_id for point in device.blessed}
-    rows = []
-    for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms)):
-        reasons = point.reasons or ["the gate is closed"]
-        rows.append(
-            (
-                point.point_id,
-                f"{point.quality:.3f}",
-                f"{point.quality_of_teacher:.1%}",
-                f"{point.latency_ms:.3f}",
-                f"{point.bytes / 2**20:.2f}",
-                "yes" if point.point_id in pushed else f"no: {'; '.join(reasons)}",
-            )
-        )
+    headings = ("best first", "NOSS mean", f"{where} {typical} (ms)", "size (MiB)", "of teacher", "pushed")
+    frontier = [point for point in device.points if point.on_frontier or point.blessed]
+    rows = [_row(device, verdict, one) for one in best_first(verdict, frontier)]
     print_table(console, headings, rows, title, words=(0, 5))
-    beaten = len(device.points) - len(frontier)
+    beaten = sum(not point.on_frontier for point in device.points)
     lines = [
         f"{counted(beaten, 'variant')} {'is' if beaten == 1 else 'are'} beaten, "
         f"{len(device.refused)} {'was' if len(device.refused) == 1 else 'were'} refused",
     ]
-    lines += [f"recommended ({one.input}): {one.point_id}" for one in device.recommendations]
     lines += [
         f"registered {model.name} is beaten by {', '.join(model.beaten_by)}"
         for model in device.registered
@@ -101,3 +97,22 @@ def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> 
     lines += [f"the gate is closed for {device.device}: {reason}" for reason in device.closed]
     for line in lines:
         tell(console, line)
+
+
+def _row(device: DeviceVerdict, verdict: Verdict, one: FrontierPoint | ReferenceQuality) -> tuple[str, ...]:
+    """A file, or what it is held against."""
+    if isinstance(one, ReferenceQuality):
+        name = one.kind if one.kind == "teacher" else f"{one.model} ({one.kind})"
+        return (name, f"{one.quality:.3f}", "", "", "", "")
+    if one in device.blessed:
+        pushed = "yes, below a baseline" if verdict.baselines_above(one) else "yes"
+    else:
+        pushed = f"no: {'; '.join(one.reasons or ['the gate is closed'])}"
+    return (
+        one.point_id,
+        f"{one.quality:.3f}",
+        f"{one.latency_ms:.3f}",
+        f"{one.bytes / 2**20:.2f}",
+        f"{one.quality_of_teacher:.1%}",
+        pushed,
+    )

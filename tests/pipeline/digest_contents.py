@@ -29,7 +29,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     },
     "frontier_gate": {
         "components/common/frontier": (
-            "axes champions conditions dominance draws figures goal_references goals incumbents judge "
+            "answer axes champions conditions dominance draws figures goal_references goals incumbents judge "
             "scales session_pairs settings simultaneous"
         ),
         "components/common/reporting": "templates",
@@ -44,7 +44,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "frontier_pusher": {
-        "components/common/frontier": "closed",
+        "components/common/frontier": "answer closed",
         "components/common/package": "folders",
         "components/common/package/serving": "embedder package",
         "components/common/reporting": "markdown templates",

@@ -80,6 +80,27 @@ def test_the_report_gets_the_page_of_the_corpus(
     assert (layout.report / "corpus.html").read_text() == "the corpus"
 
 
+def test_pages_of_the_report_lead_to_each_other(
+    layout: RunLayout, finished: Callable[..., None], tmp_path: Path
+) -> None:
+    finished(verdict_of({}), "COMPLETE")
+    nodes = local_runner.newest_run(layout)
+    gate = Path(nodes["FrontierGate"].outputs["verdict"])
+    (gate / Verdict.PAGE).write_text("<body>\nfrontier")
+    (tmp_path / "corpus.html").write_text("<body>\ncorpus")
+    nodes["AudioIngest"] = NodeRun("AudioIngest", "CACHED", {"report": str(tmp_path)})
+    publish_report(layout)
+    assert (
+        '<a href="corpus.html" style="color:inherit">Corpus</a>' in (layout.report / Verdict.PAGE).read_text()
+    )
+    assert (
+        '<a href="index.html" style="color:inherit">Frontier</a>'
+        in (layout.report / "corpus.html").read_text()
+    )
+    # What the components made stays as it was.
+    assert (gate / Verdict.PAGE).read_text() == "<body>\nfrontier"
+
+
 def test_links_stay_with_the_verdict_they_belong_to(layout: RunLayout, finished: Callable[..., None]) -> None:
     finished(verdict_of({}), "COMPLETE")
     publish_report(layout)
@@ -135,8 +156,11 @@ def test_each_device_has_its_frontier(layout: RunLayout) -> None:
         verdict.model_copy(update={"devices": [host, phone]}),
         None,
     )
-    first, second = out.getvalue().split("test-run: the frontier on ")[1:]
+    answer, first, second = out.getvalue().split("test-run: the frontier on ")
+    assert answer.splitlines()[-1] == "Ship nothing on phone: no point meets all goals."
     assert first.startswith("host, Test CPU (synthetic speech, host latency)")
+    # Best first, what files are held against among them.
+    assert [line.split()[0] for line in first.splitlines()[2:4]] == ["teacher", SMALL]
     assert "host p50 (ms)" in first and "5.000" in first and "yes" in first
     assert "registered tinytrill v3 (champion) is beaten by " + SMALL in first
     assert second.startswith("phone, Test Phone (synthetic speech, device latency)")
@@ -221,7 +245,7 @@ def test_blessed_files_below_a_baseline_are_said_before_all_else(layout: RunLayo
         print_summary(Console(file=out, width=400), layout, verdict, None)
         return out.getvalue()
 
-    assert said(verdict).lstrip().startswith("test-run: the frontier on")
+    assert said(verdict).startswith("1 file may ship on host: the verdict")
     floor = verdict.teacher.model_copy(
         update={"model": "logmel", "kind": "baseline", "quality": quality + 0.1}
     )

@@ -19,11 +19,13 @@ from schemas.teachers import (
     TfliteTeacher,
     TrainedTeacher,
     check_teacher,
+    in_words,
     licence_of,
     needs_training,
     parse_teacher,
     resolve_paths,
     teacher_files,
+    unlicensed,
 )
 
 PAIR: dict[str, Any] = {
@@ -165,6 +167,17 @@ def test_the_licence_of_several_teachers_names_whose_is_missing(
     ]
     spec = ConcatTeacher.model_validate({**PAIR, "licence": own, "teachers": teachers})
     assert licence_of(spec) == expected
+
+
+def test_the_parts_whose_licence_is_missing() -> None:
+    teachers = [{**teacher, "licence": ""} for teacher in PAIR["teachers"]]
+    spec = ConcatTeacher.model_validate({**PAIR, "licence": "", "teachers": teachers})
+    assert unlicensed(spec) == [in_words(one) for one in spec.teachers]
+    teachers[0]["licence"] = "MIT"
+    spec = ConcatTeacher.model_validate({**PAIR, "licence": "", "teachers": teachers})
+    assert unlicensed(spec) == [in_words(one) for one in spec.teachers[1:]]
+    # Stated for the whole it is stated for each; and nobody else made weights that the run trains.
+    assert unlicensed(spec.model_copy(update={"licence": "MIT"})) == unlicensed(TrainedTeacher()) == []
 
 
 def test_the_licence_of_one_teacher_is_what_it_states() -> None:

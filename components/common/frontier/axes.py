@@ -63,7 +63,7 @@ def log_rounds(measured: LatencyMeasurement) -> dict[int, Floats]:
 def misplaced(point: FrontierPoint, axes: Sequence[AxisSettings]) -> str:
     """Why a point has no place on the axes; empty if it has one."""
     for axis in axes:
-        value = _figure(point, axis)
+        value = figure_of(point, axis)
         if value is None:
             return f"{_name(axis)} is an axis, but has no value"
         low, high = _interval(point, axis.metric, value)
@@ -116,7 +116,7 @@ def place(
 
 
 def _place(axis: AxisSettings, info: AxisInfo, entrants: Sequence[Entrant]) -> Axis:
-    values = np.array([_figure(entrant.point, axis) for entrant in entrants], dtype=np.float64)
+    values = np.array([figure_of(entrant.point, axis) for entrant in entrants], dtype=np.float64)
     low, high = values, values
     draws: Floats | None = None
     if axis.metric != "quality":
@@ -168,7 +168,8 @@ def _rounds(entrants: Sequence[Entrant]) -> Floats | None:
     return rounds
 
 
-def _figure(point: FrontierPoint, axis: AxisSettings) -> float | None:
+def figure_of(point: FrontierPoint, axis: AxisSettings) -> float | None:
+    """A point's figure on an axis; None: it has none."""
     figures: dict[AxisMetric, float | None] = {
         "quality": point.tasks.get(axis.task) if axis.task else point.quality,
         "latency": point.latency_ratio,

@@ -4,10 +4,11 @@ There is a registered model a device. A logged model holds the files of one vari
 of all devices it is blessed for. Both are found again by the tags they were created with, so for one
 verdict there is never a second version of one file.
 
-Aliases: MLflow lets an alias name one version only. ``candidate`` names the best blessed version (waveform
-in before log-mel in, then quality); ``candidate-1`` ... ``candidate-<n>`` name every blessed version of the
-latest verdict in that order. Leftover numbers of a longer earlier frontier are removed; other aliases,
-above all ``champion``, are never touched: promotion is somebody's decision.
+Aliases: MLflow lets an alias name one version only. ``candidate`` names the blessed version that the run
+recommends to ship (waveform in before log-mel in; without a recommendation the best quality);
+``candidate-1`` ... ``candidate-<n>`` name every blessed version of the latest verdict in that order. Leftover
+numbers of a longer earlier frontier are removed; other aliases, above all ``champion``, are never touched:
+promotion is somebody's decision.
 """
 
 from __future__ import annotations
@@ -94,11 +95,17 @@ def register(
 
 
 def in_alias_order(versions: Sequence[RecordedVersion]) -> list[RecordedVersion]:
-    """Waveform in first, then the best quality, then the fastest on the version's device."""
+    """Waveform in first, then what is recommended, then the best quality, then the fastest on its device."""
 
-    def rank(version: RecordedVersion) -> tuple[bool, float, float, str]:
-        point = judged(version)
-        return point.input != "wave", -point.quality, point.latency_ratio, point.point_id
+    def rank(version: RecordedVersion) -> tuple[bool, bool, float, float, str]:
+        point, recommended = judged(version), version.device in version.description.recommended_on
+        return (
+            point.input != "wave",
+            not recommended,
+            -point.quality,
+            point.latency_ratio,
+            point.point_id,
+        )
 
     return sorted(versions, key=rank)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.common.frontier.answer import Answer, answers, best_first
 from components.common.reporting.templates import environment
 from components.frontier_gate.page import curves, effects_chart, scatter, search_chart, standing
 from components.frontier_gate.page.data import page_data, to_script
+from components.frontier_gate.page.layer_names import plain_layer, plain_operator
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.operators import Profile, profiles
 from components.frontier_gate.page.rows import noisy_variants, task_rows
@@ -20,7 +22,7 @@ from components.frontier_gate.panel import PANEL_TITLES, latency_label
 from schemas.comparison_reports import NossComparison
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.plain_text import plain_data
-from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint, Verdict
+from schemas.verdicts import DeviceVerdict, FrontierPoint, ReferenceQuality, RegisteredPoint, Verdict
 
 if TYPE_CHECKING:
     import jinja2
@@ -43,11 +45,18 @@ class DeviceView:
     operator_kinds: list[str]
     profiles: list[Profile]
     effects: list[effects_chart.EffectsChart]
+    choices: list[FrontierPoint | ReferenceQuality]
+    shipped: list[str]
 
     @property
     def beaten(self) -> list[RegisteredPoint]:
         """Registered versions that a point now beats."""
         return [point for point in self.verdict.registered if point.beaten_by]
+
+    @property
+    def shown(self) -> int:
+        """How many files stand among the choices."""
+        return sum(isinstance(one, FrontierPoint) for one in self.choices)
 
     @property
     def invalid(self) -> list[LatencyMeasurement]:
@@ -76,17 +85,14 @@ def render(material: Material, picture: bytes, heat_map: bytes) -> str:
     from markupsafe import Markup
 
     verdict = material.verdict
-    devices = [_device(material, device) for device in verdict.devices]
+    found = answers(verdict)
+    devices = [_device(material, device, found) for device in verdict.devices]
     data = page_data(material, {view.verdict.device: view.charts for view in devices})
     specs = [(report.candidate_id, report.spec.levels(report.front_end)) for report in material.converted]
     return _template().render(
         verdict=verdict,
         devices=devices,
-        best=max(
-            (point for device in verdict.devices for point in device.points),
-            key=lambda point: point.quality,
-            default=None,
-        ),
+        answers=found,
         tests=material.teacher.tasks,
         task_rows=task_rows(material),
         searching=search_chart.search_chart(verdict.search) if verdict.search else None,
@@ -121,7 +127,7 @@ def _template() -> jinja2.Template:
     return environment(TEMPLATES, FILTERS).get_template(TEMPLATE)
 
 
-def _device(material: Material, verdict: DeviceVerdict) -> DeviceView:
+def _device(material: Material, verdict: DeviceVerdict, told: Sequence[Answer]) -> DeviceView:
     latency = material.latency_of(verdict.device)
     statistics = sorted({one.statistic for one in latency.measurements}) if latency else []
     label = latency_label(verdict.machine, " or ".join(statistics) or "median")
@@ -138,6 +144,8 @@ def _device(material: Material, verdict: DeviceVerdict) -> DeviceView:
         operator_kinds=kinds,
         profiles=found,
         effects=effects_chart.effects_charts(verdict.effects),
+        choices=best_first(material.verdict, standing.choices(verdict)),
+        shipped=[one.point.point_id for one in told if one.point and one.device == verdict.device],
     )
 
 
@@ -159,6 +167,8 @@ def _ratio(value: float) -> str:
 
 
 FILTERS: dict[str, Callable[..., str]] = {
+    "layer": plain_layer,
+    "operator": plain_operator,
     "mebibytes": lambda size: f"{size / 2**20:.2f}",
     "share": lambda value: f"{value:.1%}",
     "accuracy": lambda value: f"{value:.3f}",

@@ -8,6 +8,8 @@ from typing import Literal
 
 from schemas.verdicts import DeviceVerdict, FrontierPoint, GoalResult, RegisteredPoint
 
+MOST_CHOICES = 8
+
 Status = Literal["blessed", "frontier", "beaten"]
 
 
@@ -41,6 +43,21 @@ def headline(devices: Sequence[DeviceVerdict]) -> str:
     return words.strip()
 
 
+def choices(device: DeviceVerdict) -> list[FrontierPoint]:
+    """What a reader chooses from: what is recommended and what stands beside it, then the best of the rest.
+
+    Where nothing may be pushed it is the best of the frontier.
+    """
+    standing = device.blessed or [point for point in device.points if point.on_frontier]
+    first = [
+        name
+        for one in device.recommendations
+        for name in (one.point_id, one.best, *(other.point_id for other in one.alternatives))
+    ]
+    ranked = sorted(standing, key=lambda point: (point.point_id not in first, -point.quality))
+    return ranked[:MOST_CHOICES]
+
+
 def numbers(device: DeviceVerdict) -> dict[str, int]:
     """The numbers that stand in the charts' marks: the frontier of each input kind, fastest first."""
     found: dict[str, int] = {}
@@ -52,10 +69,13 @@ def numbers(device: DeviceVerdict) -> dict[str, int]:
 
 
 def standing_points(device: DeviceVerdict) -> list[FrontierPoint]:
-    """The whole frontier, and what is blessed in the place of a frontier point that misses a goal."""
+    """The frontier, and what is blessed in the place of a frontier point that misses a goal; best first.
+
+    Waveform files come before others, with which they do not compete.
+    """
     number = numbers(device)
     found = [point for point in device.points if point.point_id in number]
-    return sorted(found, key=lambda point: (point.input != "wave", number[point.point_id]))
+    return sorted(found, key=lambda point: (point.input != "wave", -point.quality, number[point.point_id]))
 
 
 def why(device: DeviceVerdict, point: FrontierPoint) -> str:

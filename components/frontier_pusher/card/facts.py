@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from components.common.reporting.markdown import plain
 from schemas.latency_reports import Machine
 from schemas.noss_tasks import SMALLER_IS_BETTER
-from schemas.push_reports import ModelDescription
+from schemas.push_reports import Cost, ModelDescription
 from schemas.student_reports import explains_nothing
 from schemas.verdicts import FrontierPoint
 
@@ -67,6 +67,10 @@ def facts(description: ModelDescription) -> dict[str, Any]:
         "precision": _PRECISIONS[description.precision],
         "difference": point.teacher_difference_low != point.teacher_difference_high,
         "licences": licences,
+        "teacher_line": next((one for one in description.references if one.kind == "teacher"), None),
+        "baselines": [one for one in description.references if one.kind == "baseline"],
+        "others": [one for one in description.references if one.kind != "teacher"],
+        "cost_words": cost_words(description.costs),
         "missing_words": f"**{missing} of {len(licences)} are not stated**"
         if missing
         else f"all {len(licences)} are stated",
@@ -85,6 +89,23 @@ def facts(description: ModelDescription) -> dict[str, Any]:
         "kind": kind,
         "invocations": invocations,
     }
+
+
+def cost_words(costs: Sequence[Cost]) -> str:
+    """What a model took to make, as far as it was measured, in a line."""
+    if not costs:
+        return "not known"
+    told = [f"{cost.stage}: {hours(cost.hours)}{_processor(cost)}" for cost in costs]
+    return f"{plain('; '.join(told))}; energy not measured"
+
+
+def hours(value: float) -> str:
+    """As in '3.2 h', or '4.1 min' of less than an hour."""
+    return f"{value:.3g} h" if value >= 1 else f"{60 * value:.3g} min"
+
+
+def _processor(cost: Cost) -> str:
+    return "" if cost.cpu_hours is None else f" ({hours(cost.cpu_hours)} of processor time)"
 
 
 def licence_rows(description: ModelDescription) -> Iterator[LicenceRow]:

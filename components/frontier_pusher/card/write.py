@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.common.reporting.markdown import plain
 from components.common.reporting.templates import environment
-from components.frontier_pusher.card.facts import facts
+from components.frontier_pusher.card.facts import facts, hours
 from schemas.noss_tasks import SMALLER_IS_BETTER, Metric
 from schemas.push_reports import ModelDescription
 from schemas.secrets import without_folders
@@ -73,5 +73,6 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "signed": lambda value: f"{value:+.3f}",
     "number": lambda value: f"{value:g}",
     "figure": _figure,
+    "hours": hours,
     "metric": _metric,
 }

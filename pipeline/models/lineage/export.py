@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.common.reporting.siblings import link_pages
 from pipeline.local.layout import RunLayout
 from pipeline.models.lineage.assemble import LINEAGE_FOLDER, graph_of_folder, with_mlflow, without_mlflow
 from pipeline.models.lineage.metadata_graph import NoMetadata
 from pipeline.models.lineage.page import focuses_of, render_page
 from pipeline.models.lineage.registry_graph import candidate_runs
+from schemas.comparison_reports import NossComparison
+from schemas.corpus_statistics import CorpusStatistics
 from schemas.lineage import LineageGraph
+from schemas.verdicts import Verdict
 
 if TYPE_CHECKING:
     from components.common.tracking.tracker import Tracker
@@ -36,6 +40,26 @@ def export_lineage(layout: RunLayout, tracker: Tracker | None = None, parent_run
     Raises:
       TrackingFault: If the store does not take them; the files are in the report by then.
     """
+    try:
+        return _export(layout, tracker, parent_run_id)
+    finally:
+        link_report(layout.report)
+
+
+def link_report(report: Path) -> None:
+    """Lets the pages of a report lead to each other."""
+    link_pages(
+        report,
+        {
+            Verdict.PAGE: "Frontier",
+            f"{Verdict.BENCHMARK}/{NossComparison.TABLE}.html": "Tasks",
+            CorpusStatistics.PAGE: "Corpus",
+            LINEAGE_PAGE: "Lineage",
+        },
+    )
+
+
+def _export(layout: RunLayout, tracker: Tracker | None, parent_run_id: str) -> list[Path]:
     try:
         graph = graph_of_folder(layout)
     except NoMetadata:

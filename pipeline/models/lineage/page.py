@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.common.reporting.templates import environment
+from components.common.tracking.names import CANDIDATE_ALIAS, CHAMPION_ALIAS
 from pipeline.models.lineage import drawing
 from pipeline.models.lineage.cards import Card, seconds, way_of
 from pipeline.models.lineage.stages import TITLES
@@ -23,6 +25,7 @@ _PAGE, _PICTURE = "page.html.j2", "graph.svg.j2"
 _MOST_BUTTONS = 6
 _LONGEST_VALUE = 30_000
 _CONFIGURATION = "config_json"
+_NUMBERED = re.compile(r"(.+)-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,21 @@ def focuses_of(graph: LineageGraph) -> list[str]:
     return [node.id for node in graph.of_kind("part") if node.stage == "file" and node.point in points]
 
 
-def _importance(node: LineageNode) -> tuple[bool, bool, str, int]:
-    """Champions first, then what has another alias, then the newest."""
+def _importance(node: LineageNode) -> tuple[int, str, int, int]:
+    """What the run recommends, then a champion, then the run's others in their order, then the newest.
+
+    A run points an alias at the file to ship and the same alias with a number at each that was blessed.
+    """
     name, _, version = node.id.removeprefix("version:").rpartition("/")
-    aliases = node.facts.get("aliases", "none")
-    return "champion" not in aliases, aliases == "none", name, -int(version)
+    aliases = [alias for alias in node.facts.get("aliases", "none").split(", ") if alias != "none"]
+    numbers = {found[1]: int(found[2]) for alias in aliases if (found := _NUMBERED.fullmatch(alias))}
+    if any(alias in aliases for alias in numbers) or CANDIDATE_ALIAS in aliases:
+        rank = 0
+    elif CHAMPION_ALIAS in aliases:
+        rank = 1
+    else:
+        rank = 2 if aliases else 3
+    return rank, name, min(numbers.values(), default=0), -int(version)
 
 
 def _steps(graph: LineageGraph) -> dict[str, list[LineageNode]]:

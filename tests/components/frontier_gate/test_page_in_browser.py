@@ -277,3 +277,19 @@ def test_screenshots_to_look_at(page: Page, tmp_path: Path) -> None:
 
 def screenshots(tmp_path: Path) -> Path:
     return Path(os.environ.get("TINYTRILL_SCREENSHOTS") or tmp_path)
+
+
+@pytest.mark.parametrize("table", ["#frontier-pixel", "#points-pixel", "#registered-pixel", "#figures-pixel"])
+def test_a_narrow_screen_shows_figures_and_not_only_names(page: Page, table: str) -> None:
+    page.resize(400, 800)
+    assert page.seen_cells(table) >= 3
+
+
+def test_a_narrow_screen_shows_quality_latency_and_size_of_what_to_ship(page: Page) -> None:
+    page.resize(400, 800)
+    cells = page.evaluate(
+        "[...document.querySelectorAll('#choices-pixel tr.ship td')]"
+        ".map(cell => [cell.innerText, cell.getBoundingClientRect().right <= innerWidth])"
+    )
+    assert len(cells) >= 3 and all(words and seen for words, seen in cells)
+    assert page.seen_cells("#tasks table") >= 2

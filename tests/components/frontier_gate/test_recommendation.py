@@ -11,6 +11,7 @@ from components.common.frontier.axes import Entrant, measure_axes
 from components.common.frontier.draws import MEAN
 from components.common.frontier.settings import AxisSettings
 from components.frontier_gate.recommendation import optimism, recommend
+from schemas.devices import Budget
 from schemas.verdicts import FrontierPoint
 from tests.components.frontier_gate.judging import LARGE, SMALL, TINY, device_of
 from tests.made_up_runs import Made, make_run
@@ -18,13 +19,28 @@ from tests.made_up_runs import Made, make_run
 AXES = (AxisSettings(metric="quality"), AxisSettings(metric="latency"))
 
 
-def entrants(qualities: list[float], noise: float, seed: int = 0, resamples: int = 500) -> list[Entrant]:
-    """Blessed wave points, each twice as slow as the one before it."""
+def entrants(
+    qualities: list[float],
+    noise: float,
+    seed: int = 0,
+    resamples: int = 500,
+    ratios: list[float] | None = None,
+    sizes: list[int] | None = None,
+) -> list[Entrant]:
+    """Blessed wave points, each twice as slow as the one before it if nothing else is said."""
     rng = np.random.default_rng(seed)
     (point,) = device_of(make_run({SMALL: [Made(0.7, 5.0)]})).points
     made = []
     for number, quality in enumerate(qualities):
-        figures = {"point_id": f"p{number}", "quality": quality, "latency_ratio": 0.1 * 2.0**number}
+        ratio = ratios[number] if ratios else 0.1 * 2.0**number
+        figures = {
+            "point_id": f"p{number}",
+            "quality": quality,
+            "latency_ratio": ratio,
+            "latency_ratio_low": 0.99 * ratio,
+            "latency_ratio_high": 1.01 * ratio,
+            "bytes": sizes[number] if sizes else 1_000_000,
+        }
         draws = quality + rng.normal(0, noise, resamples)
         made.append(Entrant(f"p{number}", point.model_copy(update=figures), {MEAN: draws}))
     return made
@@ -34,10 +50,11 @@ def points_of(made: list[Entrant]) -> list[FrontierPoint]:
     return [entrant.point for entrant in made]
 
 
-def test_the_fastest_within_the_margin_of_the_best() -> None:
+def test_of_what_the_best_does_not_clearly_beat_the_fastest() -> None:
     made = entrants([0.70, 0.776, 0.779, 0.780], noise=0.001)
     (found,) = recommend(points_of(made), made, measure_axes(AXES, made))
     assert (found.input, found.point_id, found.best, found.best_quality) == ("wave", "p1", "p3", 0.78)
+    assert found.tied == ["p3", "p2", "p1"]
     assert found.not_separable == ["p2", "p3"]
     assert [(pair.better, pair.worse) for pair in found.separated] == [
         ("p3", "p0"),
@@ -45,14 +62,84 @@ def test_the_fastest_within_the_margin_of_the_best() -> None:
         ("p1", "p0"),
     ]
     assert found.separated_pairs == 3 and found.separated[0].difference == pytest.approx(0.08)
+    # p0 is half as slow as p1, and clearly worse: what speed would cost is told.
+    (faster,) = found.alternatives
+    assert (faster.point_id, faster.separated) == ("p0", True)
+    assert (faster.latency_share, faster.bytes_share) == pytest.approx((0.5, 1.0))
+    assert faster.quality_difference == pytest.approx(-0.076)
+
+
+def test_the_clearly_best_is_taken_whatever_it_costs() -> None:
+    made = entrants([0.70, 0.74, 0.78], noise=0.001)
+    (found,) = recommend(points_of(made), made, measure_axes(AXES, made))
+    assert (found.point_id, found.tied) == ("p2", ["p2"])
 
 
 def test_all_within_noise() -> None:
     made = entrants([0.76, 0.77, 0.78], noise=0.05)
     (found,) = recommend(points_of(made), made, measure_axes(AXES, made))
     assert (found.separated, found.separated_pairs) == ([], 0)
-    # Beyond the margin of the best the fastest is not recommended, though noise cannot tell it from it.
-    assert (found.point_id, found.not_separable) == ("p2", ["p0", "p1"])
+    # Nobody can say which is the best: the fastest costs nothing that is known.
+    assert (found.point_id, found.tied, found.best) == ("p0", ["p2", "p1", "p0"], "p2")
+    assert found.not_separable == ["p1", "p2"]
+
+
+def test_a_tie_in_latency_too_goes_to_the_smallest() -> None:
+    # 1 % apart, with intervals of 1 % either way and a margin of 5 %: neither is clearly the faster.
+    made = entrants([0.780, 0.779], noise=0.01, ratios=[0.200, 0.202], sizes=[900_000, 500_000])
+    (found,) = recommend(points_of(made), made, measure_axes(AXES, made))
+    assert (found.point_id, found.alternatives) == ("p1", [])
+    # A difference in size within its margin of 2 % is none either: the better quality is left.
+    made = entrants([0.780, 0.779], noise=0.01, ratios=[0.200, 0.202], sizes=[500_100, 500_000])
+    assert recommend(points_of(made), made, measure_axes(AXES, made))[0].point_id == "p0"
+
+
+def test_a_run_that_competes_on_size_breaks_ties_by_size_first() -> None:
+    made = entrants([0.780, 0.779], noise=0.01, ratios=[0.1, 0.4], sizes=[900_000, 500_000])
+    assert recommend(points_of(made), made, measure_axes(AXES, made))[0].point_id == "p0"
+    on_size = measure_axes((AXES[0], AxisSettings(metric="bytes")), made)
+    (found,) = recommend(points_of(made), made, on_size)
+    assert found.point_id == "p1"
+    (faster,) = found.alternatives
+    assert (faster.point_id, faster.separated) == ("p0", False)
+
+
+def test_a_latency_that_is_no_axis_and_not_known_breaks_no_tie() -> None:
+    made = entrants([0.780, 0.779], noise=0.01, sizes=[900_000, 500_000])
+    unknown = {"latency_ratio_low": 0.0, "latency_ratio_high": 0.0}
+    made = [Entrant(one.name, one.point.model_copy(update=unknown), one.draws) for one in made]
+    (found,) = recommend(points_of(made), made, measure_axes((AXES[0], AxisSettings(metric="bytes")), made))
+    assert (found.point_id, found.alternatives) == ("p1", [])
+
+
+def test_where_one_task_is_the_axis_its_score_decides() -> None:
+    made = [
+        Entrant(
+            one.name,
+            one.point.model_copy(update={"tasks": {"mood": score, "speaker": 0.5}}),
+            {**one.draws, "mood": score + one.draws[MEAN] - one.point.quality},
+        )
+        for one, score in zip(entrants([0.78, 0.70], noise=0.001), (0.6, 0.9), strict=True)
+    ]
+    of_task = (AxisSettings(metric="quality", task="mood"), AXES[1])
+    (found,) = recommend(points_of(made), made, measure_axes(of_task, made))
+    assert (found.task, found.point_id, found.best_quality) == ("mood", "p1", 0.9)
+    assert found.separated[0].difference == pytest.approx(0.3)
+    # The mean decides where it is an axis too.
+    (found,) = recommend(points_of(made), made, measure_axes((*of_task, AXES[0]), made))
+    assert (found.task, found.point_id) == ("", "p0")
+
+
+def test_the_budgets_that_it_keeps_to_are_told() -> None:
+    made = entrants([0.78], noise=0.01)
+    budgets = (
+        Budget(milliseconds=8),
+        Budget(percentile="p50", real_time_factor=0.02, input="wave"),
+        Budget(milliseconds=1, input="core"),
+    )
+    (found,) = recommend(points_of(made), made, measure_axes(AXES, made), budgets)
+    assert found.within == ["8 ms (p95)", "a real-time factor of 0.02 (p50)"]
+    assert recommend(points_of(made), made, measure_axes(AXES, made))[0].within == []
 
 
 def test_only_what_is_blessed_and_only_by_quality() -> None:

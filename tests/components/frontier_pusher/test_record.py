@@ -21,6 +21,7 @@ from components.common.tracking.names import (
     VERDICT_DIGEST_TAG,
     VERDICT_SHA256_TAG,
 )
+from components.common.tracking.registration import in_alias_order
 from components.frontier_pusher import record
 from schemas.ingest_reports import IngestReport
 from schemas.run_context import Provenance, RunContext
@@ -330,3 +331,37 @@ def test_no_store_is_asked() -> None:
         }
         assert not [module for module in imported if module and "mlflow" in module]
         assert "components.common.tracking.tracker" not in imported
+
+
+def test_a_version_tells_what_it_is_held_against_and_what_it_cost(scene: Scene) -> None:
+    description = scene.record().versions[0].description
+    assert [one.kind for one in description.references] == ["teacher"]
+    assert set(description.teacher_tasks) == {task.task for task in description.quality.tasks}
+    embedding, training = description.costs
+    assert embedding.stage.startswith("the teacher's answers") and embedding.cpu_hours is None
+    assert training.stage.startswith("training of this student, ") and training.hours > 0
+    # The made-up student is of before processor time was measured.
+    assert training.cpu_hours is None
+
+
+def test_the_recommended_version_gets_the_alias_before_a_better_one(scene: Scene) -> None:
+    versions = scene.record().versions
+    assert [one.description.point_id for one in in_alias_order(versions)] == [
+        BLESSED[0],
+        BLESSED[2],
+        BLESSED[1],
+    ]
+    recommended = [
+        one.model_copy(
+            update={"description": one.description.model_copy(update={"recommended_on": ["host"]})}
+        )
+        if one.description.point_id in (BLESSED[2], BLESSED[1])
+        else one
+        for one in versions
+    ]
+    # Waveform files stay first; the other file is recommended for its own input only.
+    assert [one.description.point_id for one in in_alias_order(recommended)] == [
+        BLESSED[2],
+        BLESSED[0],
+        BLESSED[1],
+    ]

@@ -64,3 +64,8 @@ def test_the_table_sorts_and_shows_every_variant_on_demand(page: Page) -> None:
 def test_nothing_leaves_its_box(page: Page, width: int) -> None:
     page.resize(width, 800)
     assert page.misplaced() == []
+
+
+def test_a_narrow_screen_shows_figures_and_not_only_names(page: Page) -> None:
+    page.resize(400, 800)
+    assert page.seen_cells("table.sortable") >= 2

@@ -240,6 +240,8 @@ def test_an_interrupted_training_ends_in_the_same_weights_and_its_events_tell_it
 
     told = [event for event in events if event.epoch]
     assert [event.epoch for event in told] == resumed_info.epochs
+    # Of the killed training's epochs too: a training that goes on has cost what it cost before.
+    assert all(epoch.cpu_seconds and epoch.cpu_seconds > 0 for epoch in resumed_info.epochs)
     # The very sums that the pusher makes of the report.
     seconds = list(accumulate(epoch.seconds for epoch in resumed_info.epochs))
     assert [event.second for event in told] == seconds

@@ -71,6 +71,8 @@ def test_says_what_was_found(root: Path, tmp_path: Path, capfd: pytest.CaptureFi
     assert "goal: quality of pitch, threshold 0.5, judged on host" in out
     assert "distillation.teacher: teacher answers with 3 dimensions" in out
     assert "its outputs: last_hidden_state (tensor(float) ('batch_size', 'frames', 3))" in out
+    assert "licence: WARNING: distillation.teacher: that of the weights of" in out
+    assert "licence: WARNING: corpus.licence is not stated" in out
     assert "disk: about" in out and "time: about" in out
     assert re.search(r"memory: a run may take \d+ GiB and .* of \S+ GiB available", out)
     assert re.search(
@@ -208,6 +210,8 @@ def test_a_plain_folder_is_listed_and_estimated(
     assert "from the lengths of 12 recordings and the bytes of the others" in estimates[0][-1]
     assert "corpus: 40 recordings, split by a hash of names; no speaker is known" in out
     assert "corpus: 1 left out, no sound file, for example notes.txt" in out
+    assert "licence: WARNING: distillation.teacher: that of the weights of" in out
+    assert "licence: WARNING: corpus.licence is not stated" in out
     assert "disk: about" in out and "for 120 clips" in out
 
 
@@ -230,3 +234,13 @@ def test_a_folder_without_tables_is_told_of_its_layout(root: Path, tmp_path: Pat
         ConfigError, match=r"corpus\.segments\.train: .* is taken with corpus\.layout: folder"
     ):
         told(path, tmp_path)
+
+
+def test_licences_that_are_stated_are_no_warning(root: Path, tmp_path: Path) -> None:
+    path = configuration(
+        root,
+        tmp_path,
+        corpus={"root": "corpus", "labels": ["Speech"], "licence": "CC-BY-4.0"},
+        distillation={"teacher": {"kind": "onnx", "path": "teacher.onnx", "licence": "MIT"}},
+    )
+    assert not [line for line in told(path, tmp_path) if line.startswith("licence")]

@@ -11,6 +11,8 @@ import pytest
 
 from components.common.frontier.settings import GateDemands, Goal
 from components.frontier_gate import page
+from components.frontier_gate.page.layer_names import plain_layer, plain_operator
+from components.frontier_gate.page.standing import standing_points
 from schemas.comparison_reports import NossComparison, PairedDifference
 from schemas.devices import Budget
 from schemas.noss_reports import NossReport
@@ -111,6 +113,65 @@ def test_students_below_a_baseline_are_the_first_thing_said() -> None:
     assert "0.700 (logmel), these files 0.600." in floor.text
     good = make_run({mobilenet(): [Made(0.71, 3.0)]}, baseline=0.7)
     assert not page_of(good).all(classes="floor")
+
+
+def test_the_page_begins_with_the_file_to_ship_and_its_place_among_baselines() -> None:
+    best, small = mobilenet(), mobilenet("tiny")
+    run = make_run({best: [Made(0.80, 5.0)], small: [Made(0.65, 2.0)]}, baseline=0.7, teacher=0.85)
+    outline = page_of(run)
+    answer = outline.by_id("answer").all("p", classes="ship")
+    assert [one.attributes["data-ship"] for one in answer] == [f"{best.candidate_id}/wave-float32"]
+    assert answer[0].text.startswith(f"Ship {best.candidate_id}/wave-float32 on host : the best quality")
+    (header,) = outline.all("header")
+    text = " ".join(header.text.split())
+    assert text.index("Ship ") < text.index("Blessed: 2 files for host.")
+    assert [row.split(" 0.")[0] for row in rows(outline, "choices-host")] == [
+        "teacher",
+        f"{best.candidate_id} wave-float32 ship this",
+        "logmel baseline",
+        f"{small.candidate_id} wave-float32 ▼",
+    ]
+    # The frontier in full is in the same order.
+    found = [point.quality for point in standing_points(verdict_on(run).devices[0])]
+    assert found == sorted(found, reverse=True)
+
+
+def test_where_the_gate_is_closed_the_answer_is_nothing_and_what_came_closest() -> None:
+    goals = GateDemands(goals=(Goal(metric="quality", limit=0.9),))
+    outline = page_of(make_run({mobilenet(): [Made(0.80, 5.0)]}), goals)
+    (closed,) = outline.all("div", classes="closed")
+    assert closed.text.startswith("Ship nothing on host. The gate is closed for host: nothing is pushed.")
+    assert f"Closest is {mobilenet().candidate_id}/wave-float32, which does not meet the goal:" in closed.text
+    assert "answer" not in [node.attributes.get("id") for node in outline]
+    assert "ship this" not in outline.text
+
+
+@pytest.mark.parametrize(
+    "tensor, operator, layer, words",
+    [
+        (
+            "network/core/block_7_project_bn/FusedBatchNormV3;network/core/block_7_project_conv/Conv2D1",
+            "CONV_2D", "block_7_project_conv", "convolution",
+        ),
+        (
+            "network/core/b_2_depthwise_activation/Relu;network/core/b_2_depthwise_bn/FusedBatchNormV3;"
+            "network/core/b_2_depthwise_conv/depthwise1",
+            "DEPTHWISE_CONV_2D", "b_2_depthwise_conv", "depthwise convolution",
+        ),
+        (
+            "network/core/conv_2_activation/mul_1;;network/core/conv_2_activation/Relu6",
+            "HARD_SWISH", "conv_2_activation", "hard swish",
+        ),
+        (
+            "network/core/bottleneck/quant_dense/MatMul;network/core/bottleneck/quant_dense/BiasAdd",
+            "FULLY_CONNECTED", "bottleneck/quant_dense", "dense",
+        ),
+        ("embedding", "DEQUANTIZE", "embedding", "to float"),
+        (";", "MUL", ";", "product"),
+    ],
+)  # fmt: skip
+def test_layers_and_operators_have_plain_names(tensor: str, operator: str, layer: str, words: str) -> None:
+    assert (plain_layer(tensor), plain_operator(operator)) == (layer, words)
 
 
 def test_each_quantised_file_tells_what_it_lost_against_its_float_file() -> None:
@@ -312,16 +373,13 @@ def test_candidates_by_their_best_variant_beside_the_baselines() -> None:
     run.baselines.append(NossReport(protocol="", results=[make_result("older", 0.5, kind="reference")]))
     table = page_of(run).by_id("tasks").all("tbody")[0]
     below = {
-        (row.all("th")[0].text, row.all("td")[0].text): [
-            "below" in cell.classes for cell in row.all("td")[1:]
-        ]
-        for row in table.all("tr")
+        row.all("th")[0].text: ["below" in cell.classes for cell in row.all("td")] for row in table.all("tr")
     }
     assert below == {
-        ("logmel", "baseline"): [False] * 4,
-        ("older", "reference"): [False] * 4,
-        ("teacher", "teacher"): [False] * 4,
-        (student.candidate_id, "wave-dynamic"): [True] * 4,
+        "logmel baseline": [False] * 4,
+        "older reference": [False] * 4,
+        "teacher teacher": [False] * 4,
+        f"{student.candidate_id} wave-dynamic": [True] * 4,
     }
 
 

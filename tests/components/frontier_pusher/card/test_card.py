@@ -10,7 +10,7 @@ from components.common.reporting.markdown import plain
 from components.frontier_pusher.card import write_card, write_example
 from components.frontier_pusher.notice import write_notice
 from schemas.noss_reports import RobustnessResult
-from schemas.push_reports import Licences
+from schemas.push_reports import Cost, Licences
 from schemas.tensors import TensorInfo
 from schemas.verdicts import GoalResult, ReferenceQuality
 from tests.components.frontier_pusher.card.descriptions import code_blocks, make_description
@@ -91,7 +91,8 @@ def test_quality_carries_intervals_clips_and_guessing() -> None:
     row = next(row for row in rows(quality) if row[0] == "speaker")
     task = make_description().quality.tasks[1]
     assert row == [
-        *("speaker", "accuracy", f"0.750 [{task.low:.3f}, {task.high:.3f}]", f"{task.chance:.3f}"),
+        *("speaker", "accuracy", f"0.750 [{task.low:.3f}, {task.high:.3f}]", "not told"),
+        f"{task.chance:.3f}",
         *(f"{task.n_test}", f"{task.n_speakers_test}", f"{task.n_classes}", "recorded"),
     ]
     assert "| **mean of scores** | | **0.750** [0.730, 0.770] |" in quality
@@ -236,3 +237,40 @@ def test_a_file_below_a_baseline_says_so_before_anything_else() -> None:
     quality = description.blessings[0].point.quality
     assert f"Its mean score is {quality:.3f}; simple statistics" in first
     assert f"0.912 ({plain('log|mel')})" in first
+
+
+def test_the_card_tells_what_it_is_held_against_and_what_it_took() -> None:
+    teacher = ReferenceQuality(model="big", kind="teacher", quality=0.81, low=0.79, high=0.83)
+    floor = ReferenceQuality(model="logmel", kind="baseline", quality=0.61, low=0.59, high=0.63)
+    description = make_description(
+        recommended_on=["host"],
+        answers=["Ship small/wave-float32 on host: the best quality."],
+        references=[teacher, floor],
+        teacher_tasks={"language": 0.9},
+        costs=[
+            Cost(stage="the teacher's answers", hours=0.5),
+            Cost(stage="training of this student", hours=2.0, cpu_hours=3.5),
+        ],
+    )
+    card = write_card(description)
+    assert "| Choice | **the file to ship** on `host`, says its run |" in card
+    assert "which itself scores 0.810 |" in card and "| Baselines | logmel 0.610 (" in card
+    assert (
+        "| Cost | the teacher's answers: 30 min; training of this student: 2 h (3.5 h of processor time); "
+        "energy not measured |"
+    ) in card
+    quality = section(card, "Quality")
+    by_task = {row[0]: row for row in rows(quality)}
+    assert by_task["language"][3] == "0.900" and by_task["speaker"][3] == "not told"
+    assert "] | 0.810 [0.790, 0.830] | | | | | |" in quality
+    assert ["logmel", "baseline", "0.610 [0.590, 0.630]"] in rows(quality)
+    assert "- Ship small/wave-float32 on host: the best quality." in quality
+    origin = section(card, "Where it comes from")
+    assert "| Cost: the teacher's answers | 30 min of wall time; processor time not measured |" in origin
+    other = write_card(description.model_copy(update={"recommended_on": []}))
+    assert "| Choice | not the file that its run says to ship" in other
+
+
+def test_a_card_of_before_costs_were_kept_says_that_they_are_not_known() -> None:
+    card = write_card(make_description())
+    assert "| Cost | not known |" in card and "| Choice |" not in card and "| Baselines |" not in card

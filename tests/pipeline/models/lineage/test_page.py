@@ -92,7 +92,13 @@ def test_what_is_shown_unasked_are_versions_then_blessed_files() -> None:
     candidate = graph.node("version:m-host/1").model_copy(update={"facts": {"aliases": "candidate"}})
     champion = graph.node("version:m-phone/1").model_copy(update={"facts": {"aliases": "champion"}})
     assert focuses_of(_with(graph, candidate))[0] == candidate.id
-    assert focuses_of(_with(_with(graph, candidate), champion))[0] == champion.id
+    # What the run says to ship comes before an older choice.
+    assert focuses_of(_with(_with(graph, candidate), champion))[0] == candidate.id
+    numbered = candidate.model_copy(update={"facts": {"aliases": "candidate-1"}})
+    assert focuses_of(_with(_with(graph, numbered), champion))[0] == champion.id
+    # Another name of the alias is known by the numbered ones beside it.
+    renamed = candidate.model_copy(update={"facts": {"aliases": "mine, mine-1"}})
+    assert focuses_of(_with(_with(graph, renamed), champion))[0] == candidate.id
     without = graph.model_copy(update={"nodes": [n for n in graph.nodes if n.kind not in ("version", "use")]})
     assert focuses_of(without) == ["file:b/core"]
     nothing = graph.model_copy(update={"nodes": [], "edges": []})

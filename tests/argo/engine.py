@@ -1,30 +1,17 @@
-"""Builds the Go program beside this file once, and asks it.
-
-It is built outside the repository, in the user's cache, by what it is made of: its text, the versions
-that it requires and Go's own version.
-"""
+"""Asks the Go program beside this file."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
-import os
-import shutil
 import subprocess
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.built_programs import ask_go, build_go, cached, go_module, make_cached
 
 SOURCE = Path(__file__).parent / "engine"
-# Compiling Argo takes minutes; looking for its modules where there is no network takes some too.
-_BUILD_SECONDS = 1800
-# Programs of earlier states of the source go when nobody has asked them for so long.
-_KEPT_SECONDS = 30 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -135,46 +122,20 @@ class Run:
 
 
 def build() -> Engine:
-    """Builds the program, or finds it built.
-
-    Skips the test that asks where there is no Go, or Argo's modules cannot be had.
-    """
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("Go is not installed: Argo's own code is not asked")
-    environment = {**os.environ, "GOFLAGS": "-buildvcs=false -p=2", "GOTOOLCHAIN": "local"}
-    digest = hashlib.sha256(_run([go, "version"], environment).stdout.encode())
-    for path in sorted(one for one in SOURCE.iterdir() if one.suffix in (".go", ".mod", ".sum")):
-        digest.update(path.name.encode() + path.read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinytrill" / "argo"
-    folder = cache / digest.hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "engine"
-    # Whoever comes second waits and finds it.
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.exists():
-            found = _run([go, "list", "-deps", "."], environment)
-            if found.returncode != 0:
-                pytest.skip(f"Argo's modules cannot be had: {found.stderr.strip().splitlines()[-1]}")
-            command = ["nice", go, "build", "-ldflags=-s -w", "-o", str(folder / "new"), "."]
-            built = _run(command, environment)
-            assert built.returncode == 0, built.stderr
-            (folder / "new").rename(program)
-    for other in cache.iterdir():
-        used = other / "lock"
-        if used.exists() and time.time() - used.stat().st_mtime > _KEPT_SECONDS:
-            shutil.rmtree(other, ignore_errors=True)
-    return Engine(program)
+    """Builds the program, or finds it built; skips the test that asks where that cannot be."""
+    folder = cached("argo/engine", go_module(SOURCE))
+    return Engine(make_cached(folder, lambda new: build_go(new, SOURCE, {"engine": "."})) / "engine")
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=SOURCE,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=_BUILD_SECONDS,
-        check=False,
-    )
+def argo_manifests() -> Path:
+    """The manifests that Argo's module of the same version holds; skips where they cannot be had."""
+
+    def copy(folder: Path) -> None:
+        module = ask_go(SOURCE, "list", "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-workflows/v3")
+        place = Path(module) / "manifests"
+        for file in place.rglob("*.yaml"):
+            copied = folder / file.relative_to(place)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            copied.write_bytes(file.read_bytes())
+
+    return make_cached(cached("argo/manifests", (SOURCE / "go.mod").read_bytes()), copy)

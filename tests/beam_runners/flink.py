@@ -55,8 +55,13 @@ class Flink:
     tasks: list[Pod] = field(default_factory=list)
     _sizes: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
 
-    def start(self, task_managers: int) -> None:
-        """Starts job manager, job server and task managers, and waits until they are ready."""
+    def start(self, task_managers: int, processors: Sequence[int] = ()) -> None:
+        """Starts job manager, job server and task managers, and waits until they are ready.
+
+        Args:
+          task_managers: How many.
+          processors: The one that each of their pods has; none: all have all.
+        """
         self._archives = sorted(archives("flink").glob("*.jar"))
         self._boot = boot_program()
         self._distribution = [one for one in self._archives if one.name.startswith(_DISTRIBUTION)]
@@ -76,8 +81,8 @@ class Flink:
                 machine=["-Xmx512m"],
             ),
         )
-        for number in range(task_managers):
-            self.tasks.append(self.network.pod(f"tasks-{number}"))
+        for number, processor in enumerate(processors or [None] * task_managers):
+            self.tasks.append(self.network.pod(f"tasks-{number}", processor))
         self.replace()
         wait_for("job server", lambda: "JobService started" in self._server.say("job-server"))
 
@@ -92,6 +97,11 @@ class Flink:
     def options(self) -> list[str]:
         """Beam's options."""
         return published("flink", self._server)
+
+    @property
+    def slots(self) -> int:
+        """Slots of all task managers."""
+        return len(self.tasks) * int(_properties("taskmanager")["taskmanager.numberOfTaskSlots"])
 
     def jobs(self) -> list[dict[str, Any]]:
         """Name, state and number of failures of all jobs, the first one first."""

@@ -44,12 +44,14 @@ class Pod:
       namespace: Name of the namespace.
       address: Its address.
       logs: Folder of what its programs print.
+      processor: The only one of this machine that its programs run on; none: they run on all.
     """
 
     name: str
     namespace: str
     address: str
     logs: Path
+    processor: int | None = None
     _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(
@@ -67,10 +69,11 @@ class Pod:
           environment: Variables beside those of this process.
           folder: Where it runs.
         """
+        place = [] if self.processor is None else ["taskset", "--cpu-list", str(self.processor)]
         with self.log(called).open("ab") as log:
             self._started.append(
                 subprocess.Popen(
-                    ["ip", "netns", "exec", self.namespace, "nice", *command],
+                    ["ip", "netns", "exec", self.namespace, "nice", *place, *command],
                     env=os.environ | dict(environment or {}),
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
@@ -126,10 +129,15 @@ class Network:
     _undo: ExitStack
     pods: dict[str, Pod] = field(default_factory=dict)
 
-    def pod(self, name: str) -> Pod:
-        """Makes a pod, empty."""
+    def pod(self, name: str, processor: int | None = None) -> Pod:
+        """Makes a pod, empty.
+
+        Args:
+          name: By which other pods find it.
+          processor: The only one of this machine that it has; none: it has all.
+        """
         number = len(self.pods) + 1
-        made = Pod(name, f"{self._prefix}-{name}", f"{self._subnet}.{number + 1}", self.logs)
+        made = Pod(name, f"{self._prefix}-{name}", f"{self._subnet}.{number + 1}", self.logs, processor)
         _ip("netns", "add", made.namespace)
         self._undo.callback(_ip, "netns", "del", made.namespace)
         link = f"{self._prefix}{number}"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from components.common.store.publishing import forget_unused, make_once, mark_used
+from tests.built_programs import cached, installed, make_cached
 
 _MAVEN = Path(__file__).parent / "maven"
 _BOOT = "github.com/apache/beam/sdks/v2/python/container"
@@ -24,20 +22,19 @@ def archives(name: str) -> Path:
 
     Skips the test that asks where there is no Java or Maven, or the archives cannot be had.
     """
-    maven = _program("mvn", "Maven")
     _program("java", "Java")
     pom = _MAVEN / name / "pom.xml"
 
     def fetch(folder: Path) -> None:
         _fetch(
             [
-                maven, "-B", "-q", "-f", str(pom), "dependency:copy-dependencies",
+                _program("mvn", "Maven"), "-B", "-q", "-f", str(pom), "dependency:copy-dependencies",
                 "-DincludeScope=runtime", f"-DoutputDirectory={folder}", "-Dmdep.prependGroupId=true",
             ],
             f"the Java archives of Beam on {name.title()} cannot be had",
         )  # fmt: skip
 
-    return _once(f"java-{name}", pom.read_bytes(), fetch)
+    return make_cached(cached(f"beam/java-{name}", pom.read_bytes()), fetch)
 
 
 def boot_program() -> Path:
@@ -45,33 +42,21 @@ def boot_program() -> Path:
 
     Skips the test that asks where there is no Go, or the program's modules cannot be had.
     """
-    go, beam = _program("go", "Go"), version("apache-beam")
+    beam = version("apache-beam")
 
     def build(folder: Path) -> None:
         folder.mkdir(parents=True)
         _fetch(
-            [go, "install", "-ldflags=-s -w", f"{_BOOT}@v{beam}"],
+            [_program("go", "Go"), "install", "-ldflags=-s -w", f"{_BOOT}@v{beam}"],
             "the program that starts Beam's workers cannot be had",
             {"GOBIN": str(folder), "GOFLAGS": "-p=2", "GOTOOLCHAIN": "local"},
         )
 
-    return _once("beam-boot", beam.encode(), build) / "container"
+    return make_cached(cached("beam/beam-boot", beam.encode()), build) / "container"
 
 
 def _program(name: str, called: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{called} is not installed: Beam's other runners are not run")
-    return found
-
-
-def _once(name: str, made_of: bytes, make: Callable[[Path], None]) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinytrill" / "beam"
-    folder = cache / f"{name}-{hashlib.sha256(made_of).hexdigest()[:16]}"
-    make_once(folder, make)
-    mark_used(folder)
-    forget_unused(cache, "*-*")
-    return folder
+    return installed(name, called, "Beam's other runners are not run")
 
 
 def _fetch(command: Sequence[str], problem: str, environment: dict[str, str] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +17,6 @@ from tests.beam_runners.workers import start_workers
 _DEPLOY = "org.apache.spark.deploy"
 _LISTENS = 8099
 _CORES = 2
-# Of two workers. Spark cuts work by the cores that it knows of when a job begins; infra/beam/spark.yaml tells
-# of these options.
-_PARALLELISM = (f"-Dspark.cores.max={2 * _CORES}", "-Dspark.scheduler.minRegisteredResourcesRatio=1")
 
 
 @dataclass
@@ -35,8 +33,13 @@ class Spark:
     folder: Path
     workers: list[Pod] = field(default_factory=list)
 
-    def start(self, workers: int) -> None:
-        """Starts master, job server and workers, and waits until they are ready."""
+    def start(self, workers: int, processors: Sequence[int] = ()) -> None:
+        """Starts master, job server and workers, and waits until they are ready.
+
+        Args:
+          workers: How many.
+          processors: The one that each of their pods has; none: all have all.
+        """
         every = sorted(archives("spark").glob("*.jar"))
         home, boot = self.folder / "spark", boot_program()
         home.mkdir()
@@ -59,13 +62,21 @@ class Spark:
                 f"--spark-master-url=spark://{self._master.name}:7077",
                 "--job-host=0.0.0.0",
                 f"--artifacts-dir={self.folder / 'staged'}",
-                machine=["-Xmx1g", *_PARALLELISM],
+                # Spark cuts work by the cores that it knows of when a job begins; infra/beam/spark.yaml tells
+                # of these options.
+                machine=[
+                    "-Xmx1g",
+                    f"-Dspark.cores.max={workers * _CORES}",
+                    "-Dspark.scheduler.minRegisteredResourcesRatio=1",
+                    # On a busy machine an executor that is only slow is not lost, which would fail the job.
+                    "-Dspark.network.timeout=600s",
+                ],
             ),
             {"SPARK_LOCAL_HOSTNAME": self._server.name},
             folder=self.folder,
         )
-        for number in range(workers):
-            pod = self.network.pod(f"spark-{number}")
+        for number, processor in enumerate(processors or [None] * workers):
+            pod = self.network.pod(f"spark-{number}", processor)
             self.workers.append(pod)
             start_workers(pod, boot, self.folder / pod.name)
             pod.start(

@@ -31,6 +31,7 @@ def flink(
 def test_two_task_managers_make_the_files_of_one_process(
     flink: Flink, shared_data: Path, alone: Alone, tmp_path: Path
 ) -> None:
+    assert f"--parallelism={flink.slots}" in flink.options()
     clips, work = ingest(shared_data, tmp_path, flink.options())
     assert clips == alone.clips
     assert work.counters["clips"] == work.clips  # Beam's counters come back from the cluster

@@ -38,6 +38,8 @@ type attempt struct {
 	Template int     `json:"template"`
 	// Deadline is after how many seconds Kubernetes or Argo ends the pod; 0: never.
 	Deadline int64 `json:"deadline"`
+	// Made is the pod as the controller made it.
+	Made object `json:"made"`
 }
 
 // kubelet plays pods: in waves, all that run at the same time end together, as they are told.
@@ -77,7 +79,7 @@ func (k *kubelet) begin(object *unstructured.Unstructured) error {
 		Pod: pod.Name, Node: node, Task: taskOf(node), Begun: seconds(k.started),
 		Argument: longestArgument(pod), Template: len(k.template(pod)),
 	}
-	made.Driver, made.Deadline = isDriver(pod), deadlineOf(pod)
+	made.Driver, made.Deadline, made.Made = isDriver(pod), deadlineOf(pod), object.DeepCopy().Object
 	err := k.state(pod.Name, &corev1.PodStatus{Phase: corev1.PodRunning})
 	k.mutex.Lock()
 	defer k.mutex.Unlock()

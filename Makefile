@@ -9,16 +9,22 @@ PYTEST := $(PY) -m pytest --ignore=tests/benchmarks --numprocesses auto --dist l
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test lint style format unit slow bench lock clean
+.PHONY: help install mediapipe demo test lint style format unit slow bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 $(INSTALLED): requirements.lock infra/install.sh
 	@infra/install.sh "$(PYTHON)" $(VENV) requirements.lock
 	@touch $@
 
 install: $(INSTALLED) ## make .venv from requirements.lock (PYTHON=/path/to/python3.11 chooses the interpreter)
+
+# An environment of its own (0.7 GB), because MediaPipe asks for absl-py 2.3 and TFX for 1.4.
+mediapipe: $(INSTALLED) ## make .venv-mediapipe, by which tests ask MediaPipe about classifiers
+	@$(PY) -m uv venv --quiet --clear --python $(PY) .venv-mediapipe
+	@$(PY) -m uv pip sync --quiet --system-certs --require-hashes --python .venv-mediapipe/bin/python \
+		tests/pipeline/heads/mediapipe/requirements.lock
 
 demo: $(INSTALLED) ## the whole road on a synthesised corpus: output/demo
 	@$(PY) pipeline_runner.py demo $(ARGS)
@@ -58,6 +64,9 @@ lock: $(INSTALLED) ## resolve pyproject.toml and infra/mlflow into their locks (
 	$(PY) -m uv pip compile --quiet --system-certs --python $(PY) --python-version 3.11 --no-emit-index-url \
 		--no-emit-find-links --generate-hashes --custom-compile-command "make lock" --constraint requirements.lock \
 		infra/mlflow/requirements.in -o infra/mlflow/requirements.lock > /dev/null
+	$(PY) -m uv pip compile --quiet --system-certs --python $(PY) --python-version 3.11 --no-emit-index-url \
+		--no-emit-find-links --generate-hashes --custom-compile-command "make lock" \
+		tests/pipeline/heads/mediapipe/requirements.in -o tests/pipeline/heads/mediapipe/requirements.lock > /dev/null
 	@$(MAKE) --no-print-directory install
 
 clean: ## remove .venv, caches and output/demo (other runs in output/ stay)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pipeline.commands import init, kubeflow, lineage, noss, promotion, pull, registry, runs
+from pipeline.commands import export, head, init, kubeflow, lineage, noss, promotion, pull, registry, runs
 from pipeline.commands.shared import say
 from pipeline.terminal.log_text import make_logs_plain
 from schemas.plain_text import plain_lines
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (init, runs, noss, lineage, registry, promotion, pull, kubeflow):
+    for group in (init, runs, noss, head, lineage, registry, promotion, pull, export, kubeflow):
         for command in group.add(commands):
             command.add_argument("--verbose", action="store_true", help="show the libraries' own logs")
     return parser

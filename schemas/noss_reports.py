@@ -13,7 +13,7 @@ from schemas.noss_tasks import Metric
 from schemas.settings import Report, ReportFile
 
 ModelKind = Literal["student", "teacher", "baseline", "reference", "control"]
-ProbeKind = Literal["linear", "lda", "knn"]
+ProbeKind = Literal["linear", "lda", "mlp", "knn"]
 SliceFeature = Literal["class", "speaker", "sex", "age", "duration"]
 SliceInterval = Literal["jackknife", "bootstrap", "wilson"]
 
@@ -24,7 +24,7 @@ class ProbeRun(Report):
     seed: int = Field(description="Split seed; 0: the splits as they are given.")
     fold: str = Field(description="Which part was the test split; empty: the given one.")
     probe: ProbeKind = Field(description="Chosen on validation.")
-    parameter: float = Field(description="C (linear), shrinkage (lda), neighbours (knn).")
+    parameter: float = Field(description="C (linear, mlp), shrinkage (lda), neighbours (knn).")
     left_out: list[ProbeKind] = Field(
         default_factory=list, description="Kinds of probe that were too costly to try."
     )

@@ -23,18 +23,23 @@ PUBLIC: dict[str, set[str]] = {
     },
     # The doctor says what of a machine can be used.
     "corpus_synthesizer": {"espeak"},
-    "latency_benchmark": {"backends.connection"},
-    # `noss run` measures models without a pipeline.
-    "noss_evaluator": {"baselines", "evaluation", "models_under_test"},
+    # `head train` times a classifier beside its bare student.
+    "latency_benchmark": {"backends.connection", "executor"},
+    # `noss run` measures models without a pipeline, `head train` classifiers by the same protocol.
+    "noss_evaluator": {
+        "baselines", "clips", "evaluation", "features", "folds", "intervals", "metrics", "models_under_test",
+        "probes.candidate", "probes.fitted", "probes.mlp", "probes.scaling", "protocol", "strict", "tasks",
+    },
     # What a task's sources are: `noss ls`, `noss validate`, `noss run` and preflight read them.
     "noss_ingest": {
-        "choice", "leaks", "manifest", "places", "plan", "rows", "sources", "splits", "tfds_prepare",
+        "choice", "leaks", "manifest", "places", "plan", "rows", "requests", "sources", "splits",
+        "task_set", "tfds_prepare",
     },
     # A configuration is refused if its training is too short for its phases.
     # A search's plan is counted before it runs.
     "student_trainer": {"phases", "screen"},
-    # A promotion asks a file the converter's questions.
-    "tflite_converter": {"checks"},
+    # A promotion asks a file the converter's questions; `head train` joins files as it does.
+    "tflite_converter": {"checks", "join"},
 }  # fmt: skip
 
 

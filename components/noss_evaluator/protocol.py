@@ -25,6 +25,7 @@ def describe_protocol(settings: NossEvaluatorSettings, seed: int) -> str:
     kinds = {
         "linear": f"multinomial logistic regression (L2, C of {_listed(strict.c_grid)})",
         "lda": "linear discriminant analysis",
+        "mlp": f"a perceptron of {strict.hidden_units} hidden units (L2, C of {_listed(strict.c_grid)})",
         "knn": f"nearest neighbours ({_listed(strict.neighbours)})",
     }
     normalised = " (of each speaker)" if strict.speaker_normalisation == "train" else ""

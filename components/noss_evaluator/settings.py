@@ -42,6 +42,9 @@ class StrictProtocol(Settings):
         min_length=1,
         description="Inverse regularisations of the linear probe, rising.",
     )
+    hidden_units: int = Field(
+        16, ge=1, le=256, description="Hidden units of the mlp probe, which takes its C from c_grid too."
+    )
     neighbours: tuple[Annotated[int, Field(gt=0)], ...] = Field(
         (1, 5, 15), min_length=1, description="Numbers of neighbours of the kNN probe, rising."
     )

@@ -43,17 +43,25 @@ from schemas.noss_reports import ProbeRun, TaskResult
 
 
 @dataclass(frozen=True)
-class _Run:
-    """A part, its probe, and what that said about the test clips."""
+class Run:
+    """A part, its probe, and what that said about the test clips.
+
+    Attributes:
+      part: What the probe saw.
+      probe: Fitted on train, chosen on validation.
+      answers: About the test clips of the part, in their order.
+    """
 
     part: Part
     probe: FittedProbe
     answers: Answers
 
     def fitted(self, task: NossTask) -> FittedRun:
+        """With the task, to be asked again."""
         return FittedRun(task, self.report(task), self.probe, self.part.test)
 
     def report(self, task: NossTask) -> ProbeRun:
+        """The run's figures."""
         return ProbeRun(
             seed=self.part.seed,
             fold=self.part.fold,
@@ -83,11 +91,30 @@ def evaluate_task(
       ValueError: If the metric is not defined on the test clips, as AUC where they have one class.
     """
     start = time.perf_counter()
-    runs = [_run(task, part, embeddings, settings.strict) for part in parts_of(task, settings.strict, seed)]
-    seconds = time.perf_counter() - start
+    runs = [
+        run_part(task, part, embeddings, settings.strict) for part in parts_of(task, settings.strict, seed)
+    ]
+    return summarise(task, runs, settings.resamples, seed, time.perf_counter() - start)
+
+
+def summarise(
+    task: NossTask, runs: Sequence[Run], resamples: int, seed: int, seconds: float = 0.0
+) -> TaskEvaluation:
+    """The figures of a task's runs, with their intervals.
+
+    Args:
+      task: The task.
+      runs: Of its parts.
+      resamples: Of the bootstrap.
+      seed: Of the bootstrap.
+      seconds: What the probes took.
+
+    Raises:
+      ValueError: If the metric is not defined on the test clips, as AUC where they have one class.
+    """
     first = [run for run in runs if run.part.seed == 0]
     tested = tuple(clip for run in first for clip in run.part.test)
-    samples = _bootstrap(task, runs, tested, settings.resamples, seed)
+    samples = _bootstrap(task, runs, tested, resamples, seed)
     probabilities = np.concatenate([run.answers.probabilities for run in first])
     return TaskEvaluation(
         task=task,
@@ -101,9 +128,24 @@ def evaluate_task(
     )
 
 
-def _run(task: NossTask, part: Part, embeddings: Matrix, strict: StrictProtocol) -> _Run:
+def run_part(task: NossTask, part: Part, embeddings: Matrix, strict: StrictProtocol) -> Run:
+    """Fits a part's probe and asks it about the test clips once."""
+    probe = fit_part(task, part, embeddings, strict)
+    probabilities = probe.probabilities(embeddings[sounds_of(part.test)])
+    return Run(part, probe, Answers(class_indices(task.classes, part.test), probabilities, task.positive))
+
+
+def fit_part(task: NossTask, part: Part, embeddings: Matrix, strict: StrictProtocol) -> FittedProbe:
+    """The probe of a part: fitted on train, chosen on validation.
+
+    Args:
+      task: The task.
+      part: Its test clips are not looked at.
+      embeddings: float32 ``(sounds, dim)`` of all sounds.
+      strict: Kinds of probe and their grids.
+    """
     by_speaker = strict.speaker_normalisation == "train" and not speaker_is_asked(task)
-    probe = fit_probe(
+    return fit_probe(
         embeddings[sounds_of(part.train)],
         class_indices(task.classes, part.train),
         embeddings[sounds_of(part.validation)],
@@ -114,12 +156,10 @@ def _run(task: NossTask, part: Part, embeddings: Matrix, strict: StrictProtocol)
         positive=task.positive,
         train_speakers=[clip.speaker_id for clip in part.train] if by_speaker else None,
     )
-    probabilities = probe.probabilities(embeddings[sounds_of(part.test)])
-    return _Run(part, probe, Answers(class_indices(task.classes, part.test), probabilities, task.positive))
 
 
 def _bootstrap(
-    task: NossTask, runs: Sequence[_Run], tested: Sequence[Entry], resamples: int, seed: int
+    task: NossTask, runs: Sequence[Run], tested: Sequence[Entry], resamples: int, seed: int
 ) -> Samples:
     """Scores of resampled test clips ``(resamples,)``, widened: each drawn set is put to all runs.
 
@@ -155,7 +195,7 @@ def _mean_of_defined(values: Samples) -> Samples:
     return mean
 
 
-def _result(task: NossTask, runs: Sequence[_Run], tested: Sequence[Entry], samples: Samples) -> TaskResult:
+def _result(task: NossTask, runs: Sequence[Run], tested: Sequence[Entry], samples: Samples) -> TaskResult:
     reports = [run.report(task) for run in runs]
 
     def mean(values: Iterable[float]) -> float:

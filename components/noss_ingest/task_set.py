@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from components.common.audio.shard_writer import ShardSummary
 from components.noss_ingest.plan import NossPlan
 from components.noss_ingest.requests import NossRequest
 from components.noss_ingest.rows import SPLITS
 from components.noss_ingest.sources import FoundTask
 from schemas.noss_task_sets import IngestedTask, NossTaskSet, UnavailableTask
+
+if TYPE_CHECKING:  # with it comes Beam, which the command line can do without
+    from components.common.audio.shard_writer import ShardSummary
 
 
 def describe_tasks(
@@ -41,7 +44,7 @@ def describe_tasks(
             IngestedTask(
                 record=task.record,
                 digest=task.record.digest,
-                data_digest=_data_digest(used[task.record.name], sounds),
+                data_digest=data_digest(used[task.record.name], sounds),
                 source=task.source,
                 n_original=_by_split([row.split for row in task.rows]),
                 n_used=_by_split([request.split for request in used[task.record.name]]),
@@ -58,7 +61,7 @@ def _by_split(splits: Sequence[str]) -> dict[str, int]:
     return {split: counts[split] for split in SPLITS}
 
 
-def _data_digest(requests: Sequence[NossRequest], sounds: dict[str, str]) -> str:
+def data_digest(requests: Sequence[NossRequest], sounds: dict[str, str]) -> str:
     """16 hexadecimal digits over all that is known of the clips, in the order of their ids."""
     digest = hashlib.sha256()
     for request in sorted(requests, key=lambda request: request.clip_id):

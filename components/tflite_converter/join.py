@@ -13,8 +13,13 @@ import numpy as np
 from components.common.modeling import flatbuffer
 
 
-def join(first: bytes, second: bytes) -> bytes:
+def join(first: bytes, second: bytes, keep_seam: str = "") -> bytes:
     """Feeds the one output of a file to the one input of another.
+
+    Args:
+      first: A file; where its output is kept, the first of its outputs is fed and kept, others are dropped.
+      second: The file that goes on from there.
+      keep_seam: Name under which what is fed stays an output, behind those of ``second``; empty: it does not.
 
     Returns:
       A file with the input of ``first`` and the outputs of ``second``, in their order and with their names.
@@ -25,6 +30,8 @@ def join(first: bytes, second: bytes) -> bytes:
     model, tail = flatbuffer.parse(first), flatbuffer.parse(second)
     head, appended = flatbuffer.only_graph(model), flatbuffer.only_graph(tail)
     offered, taken = flatbuffer.outputs(model), flatbuffer.inputs(tail)
+    if keep_seam:
+        offered = offered[:1]
     if [(one.shape, one.dtype) for one in offered] != [(one.shape, one.dtype) for one in taken]:
         raise ValueError(f"{offered} does not fit {taken}")
     input_name = flatbuffer.inputs(model)[0].name
@@ -51,6 +58,9 @@ def join(first: bytes, second: bytes) -> bytes:
     model.operatorCodes += tail.operatorCodes
     model.metadata = tail.metadata
     head.outputs = _moved(appended.outputs, places)
+    if keep_seam:
+        head.outputs = np.append(head.outputs, np.int32(places[seam]))
+        output_names.append(keep_seam)
     flatbuffer.name_ends(model, input_name, output_names)
     flatbuffer.require_runtime(model, runtime)
     flatbuffer.drop_unused_buffers(model)

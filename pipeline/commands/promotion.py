@@ -157,7 +157,8 @@ def _show(proposal: Proposal) -> None:
 
     console = Console()
     now = f"champion v{proposal.champion}" if proposal.champion else "no champion"
-    draw(console, proposal.name, (now, f"v{proposal.version}"), proposal.rows)
+    if proposal.rows:
+        draw(console, proposal.name, (now, f"v{proposal.version}"), proposal.rows)
     for check in proposal.checks:
         mark = "passed" if check.passed else "WAIVED"
         tell(console, plain(f"{check.name + ':':11}{mark}: {check.words}"))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.shared import add_store, say
 from schemas.plain_text import plain
+
+if TYPE_CHECKING:
+    from pipeline.models.registry.pull import Pulled
 
 _HELP = """\
 Fetches the files of a registered version into a folder: model.tflite, its golden vectors, description, card,
@@ -43,9 +46,23 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
         metavar="WHAT",
         help="what it is for, as 'watch-app 3.2': recorded at the version, and shown by 'lineage'",
     )
+    parser.add_argument(
+        "--with-heads",
+        action="store_true",
+        help="also the registered heads on this student, put together with it in DIR.heads",
+    )
     add_store(parser)
     parser.set_defaults(command=_pull)
     return [parser]
+
+
+def _heads(client: Any, pulled: Pulled) -> dict[str, Path]:
+    from components.common.package.folders import MODEL_FILE
+    from pipeline.heads.registry import pull_heads
+
+    folder = pulled.folder
+    target = folder.with_name(f"{folder.name}.heads")
+    return pull_heads(client, folder / MODEL_FILE, pulled.description.sha256, target)
 
 
 def _pull(options: argparse.Namespace) -> int:
@@ -56,6 +73,7 @@ def _pull(options: argparse.Namespace) -> int:
     try:
         with opened(options.tracking_uri, options.output) as client:
             pulled = pull(client, options.what, options.folder, options.served)
+            heads = _heads(client, pulled) if options.with_heads else {}
     except Tampered as error:
         say(f"refused: {error}", sys.stderr)
         return 2
@@ -63,6 +81,8 @@ def _pull(options: argparse.Namespace) -> int:
     say(f"{pulled.version}{aliases}: {pulled.description.point_id}, {len(pulled.files)} files, all verified")
     for name, digest in pulled.files.items():
         say(f"  {digest[:12]}  {pulled.folder / name}")
+    for name, file in heads.items():
+        say(f"  {name}: {file}")
     if pulled.description.synthetic:
         say("its quality was measured on synthetic sound: it says nothing of real recordings")
     if pulled.served:

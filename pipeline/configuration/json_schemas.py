@@ -15,6 +15,7 @@ from schemas import (
     comparison_reports,
     corpus_statistics,
     distillation_reports,
+    head_reports,
     ingest_reports,
     latency_reports,
     lineage,
@@ -47,6 +48,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "verdict": verdicts.Verdict,
     "pushed": push_reports.PushReport,
     "lineage": lineage.LineageGraph,
+    "head": head_reports.HeadReport,
     "run_record": run_records.RunRecord,
 }
 

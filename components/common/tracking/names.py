@@ -17,6 +17,7 @@ ROLE_TAG = "tinytrill.role"
 PIPELINE_ROLE = "pipeline"
 CANDIDATE_ROLE = "candidate"
 LEDGER_ROLE = "promotions"
+HEAD_ROLE = "head"
 GATE_TAG = "tinytrill.gate"
 VERDICT_DIGEST_TAG = "tinytrill.verdict_digest"
 # sha256 of verdict.json, as stored with the pipeline's run.
@@ -35,6 +36,10 @@ MLFLOW_FILES_TAG = "tinytrill.mlflow_files"
 EVIDENCE_TAG = "tinytrill.evidence"
 # Before a slug; JSON of what serves the version, who said so and when.
 SERVED_TAG = "tinytrill.served."
+
+# Of versions that are heads: the student's registered version, as in tinytrill-host/3, and its file's sha256.
+HEAD_ON_TAG = "tinytrill.head_on"
+HEAD_STUDENT_TAG = "tinytrill.head_student_sha256"
 
 # Of registered models: the run that holds the ledger of promotions.
 LEDGER_TAG = "tinytrill.ledger_run_id"

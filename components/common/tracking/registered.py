@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.common.tracking.faults import telling
-from components.common.tracking.names import CHAMPION_ALIAS
+from components.common.tracking.names import CHAMPION_ALIAS, HEAD_ON_TAG
 from components.common.tracking.stores import open_client, sqlite_file
 from schemas.settings import first_fault
 from schemas.verdicts import Standing
@@ -40,6 +40,11 @@ class RegisteredVersion:
         """As in 'tinytrill-host v3 (champion)'."""
         number = f" v{self.version}" if self.version else ""
         return f"{self.registered_model}{number}" + (f" ({', '.join(self.aliases)})" if self.aliases else "")
+
+
+def is_head(version: Any) -> bool:
+    """Whether a version, MLflow's, is a classifier on a student, and not a student."""
+    return HEAD_ON_TAG in version.tags
 
 
 def unknown_champion(registered_model: str, fault: str, version: str = "") -> RegisteredVersion:

@@ -21,7 +21,7 @@ class Candidate:
 
     Attributes:
       kind: Of the probe.
-      parameter: C (linear), shrinkage (lda), neighbours (knn).
+      parameter: C (linear, mlp), shrinkage (lda), neighbours (knn).
       classify: Standardised embeddings ``(n, dim)`` to probabilities ``(n, classes)``.
       on_validation: Probabilities of the validation clips.
     """

@@ -15,6 +15,7 @@ from components.noss_evaluator.probes.candidate import Candidate
 from components.noss_evaluator.probes.knn import fit_knn
 from components.noss_evaluator.probes.lda import fit_lda
 from components.noss_evaluator.probes.linear import fit_linear
+from components.noss_evaluator.probes.mlp import fit_mlp
 from components.noss_evaluator.probes.scaling import Matrix
 from components.noss_evaluator.settings import StrictProtocol
 from schemas.noss_reports import ProbeKind
@@ -43,7 +44,9 @@ def fit_candidates(
     kinds: Sequence[ProbeKind],
     strict: StrictProtocol,
 ) -> list[Candidate]:
-    """Fits all probes on train, the simpler first: linear by rising C, lda, kNN by falling neighbours.
+    """Fits all probes on train, the simpler first.
+
+    The order is linear by rising C, lda, mlp by rising C, kNN by falling neighbours.
 
     Args:
       train: Standardised, ``(n, dim)``.
@@ -58,6 +61,8 @@ def fit_candidates(
         candidates += fit_linear(train, labels, classes, validation, strict.c_grid)
     if "lda" in kinds:
         candidates += fit_lda(train, labels, classes, validation)
+    if "mlp" in kinds:
+        candidates += fit_mlp(train, labels, classes, validation, strict.c_grid, strict.hidden_units)
     if "knn" in kinds:
         candidates += fit_knn(train, labels, classes, validation, strict.neighbours)
     return candidates

@@ -15,6 +15,7 @@ from components.common.tracking.faults import TrackingFault, telling
 from components.common.tracking.names import (
     CANDIDATE_ROLE,
     CANDIDATE_TAG,
+    HEAD_ON_TAG,
     PARENT_RUN_TAG,
     PIPELINE_ROLE,
     POINT_TAG,
@@ -106,7 +107,10 @@ class Finder:
         return self._version(what)
 
     def _version(self, what: str) -> Found:
-        version = find_version(self._store_for(what), what)
+        client = self._store_for(what)
+        version = find_version(client, what)
+        if on := version.tags.get(HEAD_ON_TAG):  # a head goes back to its student
+            version = find_version(client, on)
         graph = self._of_version(version)
         return Found(graph, [version_id(version.name, str(version.version))])
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pipeline.configuration.config_file import ConfigError
 
-CheckName = Literal["files", "blessed", "goals", "parity", "dominance"]
+CheckName = Literal["files", "blessed", "goals", "parity", "dominance", "student"]
 Waivable = Literal["goals", "dominance"]
 
 

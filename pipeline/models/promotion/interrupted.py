@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from components.common.tracking.ledger import Entry
+from components.common.tracking.registered import is_head
 from pipeline.configuration.config_file import ConfigError
 from pipeline.models.promotion.champion import State, before_champion, champions
 from pipeline.models.promotion.checked import Failed, Waivable, refuse_failed
 from pipeline.models.promotion.checks import examine, examine_rollback, policy_if_readable
 from pipeline.models.promotion.evidence import Evidence
+from pipeline.models.promotion.heads import examine_head
 from pipeline.models.promotion.policy import Policy, policy_of_config
 from pipeline.models.promotion.wanted import Person, Promotion
 from pipeline.models.registry.versions import find_version
@@ -47,9 +49,12 @@ def objection(client: Any, name: str, person: Person, wanted: Promotion | None, 
     try:
         version = find_version(client, f"{name}/{last.version}")
         with tempfile.TemporaryDirectory() as folder:
+            if last.action == "rollback" and last.version != before_champion(before, state.versions):
+                return f"version {last.version} is not the champion before the present one"
+            if is_head(version):
+                examine_head(client, version)
+                return ""
             if last.action == "rollback":
-                if last.version != before_champion(before, state.versions):
-                    return f"version {last.version} is not the champion before the present one"
                 _, _, checks = examine_rollback(client, version, person, Path(folder, "version"))
                 waive: Sequence[Waivable] = ()
             else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from components.common.tracking import ledger
 from components.common.tracking.ledger import Action, Entry
+from components.common.tracking.registered import is_head
 from pipeline.configuration.config_file import ConfigError
 from pipeline.models.promotion.champion import (
     MOST_WHY,
@@ -24,6 +25,7 @@ from pipeline.models.promotion.champion import (
 from pipeline.models.promotion.checked import Checked, Failed, Refused, refuse_failed
 from pipeline.models.promotion.checks import examine, examine_rollback, figures_of, policy_if_readable, rival
 from pipeline.models.promotion.evidence import Evidence
+from pipeline.models.promotion.heads import examine_head, policy_of_heads
 from pipeline.models.promotion.interrupted import objection
 from pipeline.models.promotion.policy import Policy, policy_of_config, policy_of_run
 from pipeline.models.promotion.table import rows
@@ -59,6 +61,9 @@ def promote(client: Any, wanted: Promotion, person: Person) -> Entry | None:
     if number == state.champion == state.recorded:
         return None
     what = f"{wanted.name} version {number} is not promoted"
+    if is_head(version):
+        proposal = _of_head(client, version, state, what)
+        return _change(client, state, proposal, person, "promote", wanted.why)
     with tempfile.TemporaryDirectory() as folder, _refusing(what):
         found = examine(
             client, version, wanted.name, state.champion, partial(_policies, wanted), Path(folder)
@@ -102,6 +107,8 @@ def rollback(client: Any, name: str, why: str, person: Person) -> Entry:
         raise Refused(f"{name} has no champion before the present one{deleted}")
     what = f"{name} is not rolled back to version {number}"
     version = find_version(client, f"{name}/{number}")
+    if is_head(version):
+        return _change(client, state, _of_head(client, version, state, what), person, "rollback", why)
     with tempfile.TemporaryDirectory() as folder, _refusing(what):
         evidence, policy, checks = examine_rollback(client, version, person, Path(folder, "version"))
         known, fault = rival(client, name, state.champion, Path(folder, "champion"))
@@ -109,6 +116,13 @@ def rollback(client: Any, name: str, why: str, person: Person) -> Entry:
     table = rows(figures_of(None if fault else known), evidence.point)
     proposal = Proposal(name, state.champion, number, policy, policy, checks, [], table)
     return _change(client, state, proposal, person, "rollback", why)
+
+
+def _of_head(client: Any, version: Any, state: State, what: str) -> Proposal:
+    with _refusing(what):
+        checks = examine_head(client, version)
+    policy = policy_of_heads()
+    return Proposal(version.name, state.champion, str(version.version), policy, policy, checks, [], [])
 
 
 def _begin(client: Any, name: str, person: Person, wanted: Promotion | None = None) -> State:

@@ -45,6 +45,19 @@ def test_the_front_end_alone_gives_what_the_network_hears(plain: Converted) -> N
     np.testing.assert_array_equal(LiteRtModel(join(first, second)).run(wave)[0], expected)
 
 
+def test_the_seam_may_stay_an_output(plain: Converted) -> None:
+    first, second = front_end_file(FRONT_END, "fft"), plain.content("core-float32")
+    joined = join(first, second, keep_seam="log_mel")
+    (kept,) = flatbuffer.outputs(flatbuffer.parse(first))
+    (embedding,) = flatbuffer.outputs(flatbuffer.parse(second))
+    named = kept.model_copy(update={"name": "log_mel"})
+    assert flatbuffer.outputs(flatbuffer.parse(joined)) == [embedding, named]
+    wave = np.random.default_rng(0).uniform(-0.1, 0.1, (1, FRONT_END.window_samples)).astype(np.float32)
+    without, both = LiteRtModel(join(first, second)).run(wave), LiteRtModel(joined).run(wave)
+    np.testing.assert_array_equal(both[0], without[0])
+    np.testing.assert_array_equal(both[1], LiteRtModel(first).run(wave)[0])
+
+
 def test_what_does_not_fit_is_refused(plain: Converted) -> None:
     core = plain.content("core-float32")
     with pytest.raises(ValueError, match="does not fit"):

@@ -140,6 +140,7 @@ class RunConfig(Settings):
         for candidate in candidates:
             candidate.check(self.front_end)
             plan_phases(candidate, self.training)
+            self.conversion.check(candidate, self.front_end)
         trained = needs_training(self.distillation.teacher)
         if trained and self.teacher_training is None:
             raise ValueError("distillation.teacher is 'trained', so teacher_training must be given")

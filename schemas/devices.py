@@ -23,7 +23,7 @@ class Budget(Settings):
     real_time_factor: float | None = Field(
         None, gt=0, description="Most seconds of computing for a second of sound; none: no limit."
     )
-    input: VariantInput | None = Field(None, description="Judge only wave or only core files; unset: both.")
+    input: VariantInput | None = Field(None, description="Judge only files of this input; unset: all.")
 
     @model_validator(mode="after")
     def _limits_something(self) -> Self:

@@ -63,7 +63,9 @@ class ModelDescription(ReportFile):
     point_id: str = Field(description="<candidate id>/<variant>.")
     candidate_id: str
     variant: str
-    input: VariantInput = Field(description="wave: waveform in; core: log-mel patch in.")
+    input: VariantInput = Field(
+        description="wave: waveform in; core: log-mel patch in; stream: a chunk of samples and the state in."
+    )
     precision: Precision
     sha256: str = Field(description="Of model.tflite.")
     bytes: int

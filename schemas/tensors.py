@@ -6,7 +6,11 @@ from typing import Literal
 
 from schemas.settings import Report
 
-VariantInput = Literal["wave", "core"]
+VariantInput = Literal["wave", "core", "stream"]
+
+# What a stream file takes and gives beside its samples and embedding: the output "next_<state>" of one
+# invocation is the input "<state>" of the next; at the beginning of a stream all are zero.
+STATE, NEXT = "state_", "next_"
 
 
 class TensorInfo(Report):

@@ -54,7 +54,9 @@ class TfliteVariant(Report):
     """One TFLite file of one student."""
 
     name: str = Field(description="<input>-<precision>, unique within the student.")
-    input: VariantInput = Field(description="wave: waveform in; core: log-mel patch in.")
+    input: VariantInput = Field(
+        description="wave: waveform in; core: log-mel patch in; stream: a chunk of samples and the state in."
+    )
     precision: Precision = Field(
         description="float32; float16 weights; dynamic-range int8 weights; int8 weights and activations."
     )
@@ -73,6 +75,17 @@ class TfliteVariant(Report):
     )
     accepted: bool = Field(description="Whether the file may go on.")
     reason: str = Field("", description="Why it was refused.")
+
+    def sound_seconds(self, front_end: FrontEndSpec) -> float:
+        """Sound that an invocation stands for: a stream's chunk, else a window of those side by side.
+
+        A window is a little longer (0.975 s for 0.96 s by default), as its last frame reaches beyond its hop:
+        that much of the sound is covered by two invocations. A core file takes the same patch of frames.
+        """
+        samples = front_end.frames * front_end.hop_samples
+        if self.input == "stream":
+            samples = self.inputs[0].shape[-1] if self.inputs and self.inputs[0].shape else 0
+        return samples / front_end.sample_rate
 
 
 class TfliteReport(ReportFile):

@@ -251,10 +251,13 @@ class DeviceVerdict(Report):
         """The points to push; none while the gate is closed."""
         return [] if self.closed else [point for point in self.points if point.blessed]
 
-    @property
-    def window_ms(self) -> float | None:
-        """Milliseconds of sound an invocation stands for; None if files differ in that, or none tells."""
-        told = {round(p.latency_ms / p.real_time_factor, 6) for p in self.points if p.real_time_factor}
+    def window_ms(self, kind: VariantInput) -> float | None:
+        """Milliseconds of sound that an invocation of a file of this input stands for.
+
+        None if files differ in that, or none tells.
+        """
+        timed = [point for point in self.points if point.input == kind and point.real_time_factor]
+        told = {round(point.latency_ms / (point.real_time_factor or 1), 6) for point in timed}
         return told.pop() if len(told) == 1 else None
 
 

@@ -28,7 +28,7 @@ from schemas.noss_task_sets import UnavailableTask
 from schemas.noss_tasks import Obtain
 from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
-from schemas.tensors import TensorInfo
+from schemas.tensors import TensorInfo, VariantInput
 from schemas.tflite_reports import Behaviour, LayerNoise, Parity, Precision, TfliteReport, TfliteVariant
 from schemas.training_reports import EpochMetrics
 from tests.students import mobilenet
@@ -36,6 +36,19 @@ from tests.students import mobilenet
 TASKS = ("language", "speaker", "keyword")
 REFERENCE_SHA256 = "f" * 64
 PROTOCOL = "logistic regression, C chosen on validation"
+
+
+EMBEDDING = {"embedding": [1, 8]}
+STATE = {"state_frames": [1, 72, 65], "state_samples": [1, 240]}
+# Inputs and outputs of a file by its kind.
+ENDS: dict[str, tuple[dict[str, list[int]], dict[str, list[int]]]] = {
+    "wave": ({"waveform": [1, 15600]}, EMBEDDING),
+    "core": ({"log_mel": [1, 96, 64]}, EMBEDDING),
+    "stream": (
+        {"samples": [1, 3840], **STATE},
+        {**EMBEDDING, **{f"next_{name}": shape for name, shape in STATE.items()}},
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -149,7 +162,7 @@ def make_run(
 def make_golden(made: Made) -> bytes:
     """Golden vectors of zeros, in the form of the variant."""
     file = io.BytesIO()
-    shape = [1, 15600] if made.name.startswith("wave") else [1, 96, 64]
+    shape = [1, 96, 64] if made.name.startswith("core") else [1, 15600]
     np.savez(file, input=np.zeros(shape, np.float32), embedding=np.zeros((1, 8), np.float32))
     return file.getvalue()
 
@@ -210,17 +223,17 @@ def make_latency(
 def make_variant(made: Made, content: bytes) -> TfliteVariant:
     """An accepted variant."""
     kind, precision = made.name.split("-")
-    shape = [1, 15600] if kind == "wave" else [1, 96, 64]
+    inputs, outputs = ENDS[kind]
     return TfliteVariant(
         name=made.name,
-        input="wave" if kind == "wave" else "core",
+        input=TypeAdapter(VariantInput).validate_python(kind),
         precision=TypeAdapter(Precision).validate_python(precision),
         file=f"{made.name}.tflite",
         golden=f"{made.name}.golden.npz",
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=made.size if made.content is None else len(content),
-        inputs=[TensorInfo(name="waveform" if kind == "wave" else "log_mel", shape=shape, dtype="float32")],
-        outputs=[TensorInfo(name="embedding", shape=[1, 8], dtype="float32")],
+        inputs=[TensorInfo(name=name, shape=shape, dtype="float32") for name, shape in inputs.items()],
+        outputs=[TensorInfo(name=name, shape=shape, dtype="float32") for name, shape in outputs.items()],
         operators={"CONV_2D": 3},
         int8_tensors=[],
         parity=Parity(n=16, cosine_mean=0.9999, cosine_min=0.999, max_abs_difference=1e-4),
@@ -288,12 +301,12 @@ def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurem
     """A measurement with intervals of ``made.spread``."""
     ms, low, high = made.latency_ms, 1 - made.spread, 1 + made.spread
     n, apart = 750, min(made.spread, 0.02)
-    wave = made.name.startswith("wave")
+    kind = made.name.partition("-")[0]
     student = candidate != "reference"
     return LatencyMeasurement(
         candidate_id=candidate,
         variant=made.name,
-        input=("wave" if wave else "core") if student else None,
+        input=TypeAdapter(VariantInput).validate_python(kind) if student else None,
         sha256=sha256,
         bytes=made.size,
         sessions=3,
@@ -311,7 +324,7 @@ def make_measurement(candidate: str, made: Made, sha256: str) -> LatencyMeasurem
         ratio=ms / 10,
         ratio_low=ms / 10 * low,
         ratio_high=ms / 10 * high,
-        sound_seconds=0.96,
+        sound_seconds=0.24 if kind == "stream" else 0.96,
         init_ms=2.0,
         first_ms=ms * 2,
         peak_mib=5.0 + made.size / 2**20,

@@ -23,7 +23,7 @@ from schemas.latency_reports import LatencyReport
 from schemas.push_reports import PushReport
 from schemas.run_records import RunRecord
 from schemas.verdicts import DeviceVerdict, FrontierPoint, GoalResult, ReferenceQuality, Verdict
-from tests.made_up_runs import Made, Run, make_run, write_run
+from tests.made_up_runs import ENDS, Made, Run, make_run, write_run
 from tests.students import mobilenet
 
 SMALL = mobilenet("small", embedding_width=64)
@@ -98,6 +98,7 @@ def make_scene(
     empty_store: Path | None = None,
     blessed: Mapping[str, Collection[str]] | None = None,
     closed: Mapping[str, Sequence[str]] | None = None,
+    stream: bool = False,
 ) -> Scene:
     """A judged run: two candidates; three of four variants are blessed, one is beaten.
 
@@ -107,6 +108,7 @@ def make_scene(
       empty_store: See :func:`make_empty_store`; it is copied. None: there is no store yet.
       blessed: Point ids by device; none: :data:`BLESSED` on the host.
       closed: Why a device's gate is closed.
+      stream: Whether the second candidate has a stream file, too.
     """
     by_device = blessed or {"host": BLESSED}
 
@@ -125,6 +127,7 @@ def make_scene(
             TINY: [
                 made(0.70, 2.0, "wave-float32", "wave-2"),
                 made(0.60, 4.5, "core-float32", "core-2"),
+                *([made(0.70, 1.0, "stream-float32", "stream-1")] if stream else []),
             ],
         },
         devices={name: 1.0 + index for index, name in enumerate(by_device)},
@@ -147,11 +150,12 @@ def make_scene(
 
 
 def write_tiny_files(folder: Path) -> None:
-    """``wave`` and ``core`` TFLite files that answer 8 dimensions, depending on ``scale``."""
+    """``wave``, ``core`` and ``stream`` TFLite files that answer 8 dimensions, depending on ``scale``."""
     folder.mkdir()
     for kind in ("wave", "core"):
         for scale in (1, 2):
             (folder / f"{kind}-{scale}.tflite").write_bytes(_tiny_tflite(kind, scale))
+    (folder / "stream-1.tflite").write_bytes(_tiny_stream())
 
 
 def make_empty_store(folder: Path) -> None:
@@ -168,10 +172,12 @@ def make_empty_store(folder: Path) -> None:
 
 def make_golden(content: bytes) -> bytes:
     """A golden-vector file of a TFLite file: two inputs, and what LiteRT answers."""
-    from components.common.modeling.litert import LiteRtModel
+    from components.common.modeling.stream_model import StreamModel, open_variant
 
-    model = LiteRtModel(content)
+    model = open_variant(content, "wave")
     shape = model.inputs[0].shape
+    if len(model.inputs) > 1:
+        model, shape = StreamModel(content), [1, 15_600]
     inputs = np.random.default_rng(7).uniform(-0.5, 0.5, (2, *shape[1:])).astype(np.float32)
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, input=inputs, embedding=model.run_each(inputs))
@@ -267,3 +273,19 @@ def _tiny_tflite(kind: str, scale: int) -> bytes:
     )
     content: bytes = converter.convert()
     return content
+
+
+def _tiny_stream() -> bytes:
+    """Of the last 4,080 samples what ``wave-1`` answers of a window; the frames are counted."""
+    import tensorflow as tf
+
+    from components.tflite_converter.conversion import convert_function
+
+    def step(samples: Any, frames: Any, before: Any) -> Any:
+        heard = tf.concat([before, samples], 1)
+        embedding = tf.reduce_mean(tf.abs(tf.reshape(heard, (1, 8, 510))), axis=-1)
+        return embedding, frames + 1.0, heard[:, 3840:]
+
+    inputs, outputs = ENDS["stream"]
+    shapes = {name: tuple(shape) for name, shape in inputs.items()}
+    return convert_function(step, shapes, list(outputs), "network")

@@ -33,6 +33,7 @@ LETTERS_A_LINE = 76
 PANEL_TITLES: dict[VariantInput, str] = {
     "wave": "wave: waveform in, front end inside the file",
     "core": "core: log-mel in, front end left to the caller",
+    "stream": "stream: a chunk of sound and the state in, the state out",
 }
 
 
@@ -100,7 +101,7 @@ def draw_panel(
     latencies = [point.latency_ms for point in points] + [rival.ms[0] for rival in rivals]
     limits = [
         limit
-        for limit in _limits(budgets, device.window_ms, kind)
+        for limit in _limits(budgets, device.window_ms(kind), kind)
         if min(latencies) / FARTHEST_BUDGET <= limit.ms <= max(latencies) * FARTHEST_BUDGET
     ]
     latencies += [limit.ms for limit in limits]

@@ -59,7 +59,6 @@ def find_points(
         if not report.variants and not report.left_out:
             reason = report.failure or "the converter made no variant"
             refused.append(RefusedVariant(point_id=report.candidate_id, reason=reason))
-        heard = report.front_end.frames * report.front_end.hop_samples / report.front_end.sample_rate
         qualities = {result.variant: result for result in benchmark.results if _of(report, result)}
         for variant in report.variants:
             name = point_id(report, variant)
@@ -71,7 +70,9 @@ def find_points(
             reason = (
                 _refused_variant(variant, report)
                 or _refused_quality(variant, quality, benchmark, teacher, comparison)
-                or _refused_latency(variant, timed, latency, name, unsound, heard)
+                or _refused_latency(
+                    variant, timed, latency, name, unsound, variant.sound_seconds(report.front_end)
+                )
                 or ("" if difference else f"not compared with the teacher: {_why(name, left_out)}")
                 or _refused_comparison(quality, teacher, comparison)
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from components.common.frontier.closed import GateClosed, is_closed
 from components.common.package import folders
+from components.common.package.serving import STREAMING
 from components.common.tfx.evidence import keep_evidence
 from components.common.tfx.executors import TaskExecutor
 from components.common.tracking.delivery import deliver
@@ -97,14 +98,22 @@ def push(run: JudgedRun, descriptions: Sequence[ModelDescription], destination: 
             description,
             file,
             file.with_name(variant.golden),
-            {
-                folders.NOTICE_FILE: write_notice(description),
-                folders.CARD_FILE: write_card(description),
-                folders.EXAMPLE_FILE: write_example(description),
-            },
+            texts(description),
         )
         for description, variant, file in zip(descriptions, variants, files, strict=True)
     ]
+
+
+def texts(description: ModelDescription) -> dict[str, str]:
+    """What lies beside a pushed file, by name."""
+    beside = {
+        folders.NOTICE_FILE: write_notice(description),
+        folders.CARD_FILE: write_card(description),
+        folders.EXAMPLE_FILE: write_example(description),
+    }
+    if description.input == "stream":
+        beside[folders.STREAMING_FILE] = STREAMING.read_text(encoding="utf-8")
+    return beside
 
 
 def tell(record: RunRecord, settings: PusherSettings) -> PushReport:

@@ -288,9 +288,9 @@ def judge(
 
 
 def partner(model: ModelUnderTest) -> str:
-    """Key of the core file of a wave file and the other way round; empty for the reference model."""
+    """Key of the core file of a wave file and the other way round; empty for other files."""
     other = {"wave": "core", "core": "wave"}
-    if model.input is None:
+    if model.input not in other:
         return ""
     return f"{model.candidate_id}/{other[model.input]}{model.variant.removeprefix(model.input)}"
 

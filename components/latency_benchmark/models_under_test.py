@@ -10,7 +10,6 @@ from pathlib import Path
 from components.latency_benchmark.backends.base import ModelUnderTest
 from components.latency_benchmark.sounds import write_input
 from schemas.settings import UnreadableReport
-from schemas.students import FrontEndSpec
 from schemas.tflite_reports import TfliteReport, TfliteVariant
 
 
@@ -59,7 +58,7 @@ def find(variant_uris: Sequence[str], folder: Path, seed: int) -> Found:
                         input_path=write_input(variant.inputs[0], folder, seed),
                         sha256=variant.sha256,
                         bytes=variant.bytes,
-                        sound_seconds=new_sound_seconds(report.front_end),
+                        sound_seconds=variant.sound_seconds(report.front_end),
                     )
                 )
             except (OSError, ValueError) as error:
@@ -76,12 +75,3 @@ def check_file(path: Path, variant: TfliteVariant) -> None:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     if sha256 != variant.sha256:
         raise ValueError(f"{path.name} has sha256 {sha256}, its report says {variant.sha256}")
-
-
-def new_sound_seconds(front_end: FrontEndSpec) -> float:
-    """Sound that one invocation stands for when windows lie side by side: 0.96 s by default.
-
-    A window is a little longer, as its last frame reaches beyond its hop (0.975 s): that much of the sound
-    is covered by two invocations. A core file takes the same patch of frames.
-    """
-    return front_end.frames * front_end.hop_samples / front_end.sample_rate

@@ -90,8 +90,8 @@ def student_under_test(
         kind="student",
         variant=variant,
         sha256=digest,
-        input_kind="waveform" if input == "wave" else "log_mel",
-        networks=tflite_networks(content, workers),
+        input_kind="log_mel" if input == "core" else "waveform",
+        networks=tflite_networks(content, workers, input),
     )
 
 
@@ -117,11 +117,11 @@ def teacher_under_test(
     )
 
 
-def tflite_networks(content: bytes, workers: int) -> tuple[Network, ...]:
+def tflite_networks(content: bytes, workers: int, input: VariantInput = "wave") -> tuple[Network, ...]:
     """A TFLite file behind one interpreter a worker, asked about one window after the other."""
-    from components.common.modeling.litert import LiteRtModel
+    from components.common.modeling.stream_model import open_variant
 
-    return tuple(LiteRtModel(content).run_each for _ in range(workers))
+    return tuple(open_variant(content, input).run_each for _ in range(workers))
 
 
 @cache

@@ -41,8 +41,8 @@ def sounds(samples: int, sample_rate: int, seed: int) -> dict[str, Array]:
 
 
 def embed(model: LiteRtModel, inputs: Array) -> Array:
-    """Embeddings ``(n, D)`` of ``(n, ...)`` inputs, one invocation each: the file's batch is one."""
-    return np.concatenate([model.run(one[np.newaxis])[0] for one in inputs])
+    """Embeddings ``(n, D)`` of ``(n, ...)`` inputs, one after the other: the file's batch is one."""
+    return model.run_each(inputs)
 
 
 def parity(given: Array, expected: Array) -> Parity | None:
@@ -79,7 +79,7 @@ def behaviour(model: LiteRtModel, inputs: Mapping[str, Array]) -> list[Behaviour
     """The file's answers to named inputs, each without a batch axis."""
     answers = []
     for sound, value in inputs.items():
-        answer = model.run(value[np.newaxis])[0]
+        answer = model.run_each(value[np.newaxis])[0]
         finite = bool(np.isfinite(answer).all())
         norm = float(np.linalg.norm(answer.astype(np.float64))) if finite else 0.0
         answers.append(Behaviour.model_validate({"sound": sound, "finite": finite, "norm": norm}))

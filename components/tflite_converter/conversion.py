@@ -2,12 +2,12 @@
 
 The contract of the file: one static input (``waveform`` (1, samples) or ``log_mel`` (1, frames, mels),
 float32), the output ``embedding`` (1, D) and, where asked for, a second one ``frames`` (1, moments, D);
-builtin operators only.
+builtin operators only. A stream file has its state beside them (``stream.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from components.common.modeling import flatbuffer
@@ -34,13 +34,11 @@ def convert(student: Student, frame_output: FrameOutput = "no") -> bytes:
       ConversionRefused: If the converter fails, an operator is not builtin, or frames are required of a
         student that has none.
     """
-    shape = (1, student.front_end.frames, student.front_end.mels)
+    inputs = {LOG_MEL: (1, student.front_end.frames, student.front_end.mels)}
     quantised = student.spec.qat != "none"
     if not _with_frames(student, frame_output):
         core = student.core
-        return convert_function(
-            lambda x: core(x, training=False), shape, LOG_MEL, [EMBEDDING], NETWORK, quantised
-        )
+        return convert_function(lambda x: core(x, training=False), inputs, [EMBEDDING], NETWORK, quantised)
     network = student.frames
 
     def both(log_mel: Any) -> Any:
@@ -49,23 +47,21 @@ def convert(student: Student, frame_output: FrameOutput = "no") -> bytes:
         frames = network(log_mel, training=False)
         return tf.reduce_mean(frames, axis=1), frames
 
-    return convert_function(both, shape, LOG_MEL, [EMBEDDING, FRAMES], NETWORK, quantised)
+    return convert_function(both, inputs, [EMBEDDING, FRAMES], NETWORK, quantised)
 
 
 def convert_function(
-    function: Callable[[Any], Any],
-    shape: tuple[int, ...],
-    input_name: str,
+    function: Callable[..., Any],
+    inputs: Mapping[str, tuple[int, ...]],
     output_names: Sequence[str],
     scope: str,
     quantised: bool = False,
 ) -> bytes:
-    """Converts a function of one float32 tensor.
+    """Converts a function of float32 tensors.
 
     Args:
-      function: Gives one tensor, or several of different ranks in ascending order.
-      shape: Of its input, batch of one included.
-      input_name: Of the file.
+      function: Of one tensor or several; gives one or several.
+      inputs: Names and shapes of what it takes, in its order, batch of one included.
       output_names: Of the file, in the function's order.
       scope: Name under which its tensors stand in the file.
       quantised: Whether fake quantisation becomes int8 arithmetic.
@@ -76,7 +72,7 @@ def convert_function(
     import tensorflow as tf
     from tensorflow.lite.python.convert import ConverterError
 
-    frozen = _frozen(function, shape, input_name, scope)
+    frozen = _frozen(function, inputs, scope)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if quantised:
@@ -89,10 +85,8 @@ def convert_function(
     foreign = flatbuffer.foreign_operators(model)
     if foreign:
         raise ConversionRefused(f"operators that are not builtin: {', '.join(foreign)}")
-    graph = flatbuffer.only_graph(model)
-    # The converter orders several outputs by the names it gave them.
-    graph.outputs = sorted(graph.outputs, key=lambda index: len(graph.tensors[index].shape))
-    flatbuffer.name_ends(model, input_name, output_names)
+    _order_ends(model, inputs)
+    flatbuffer.name_ends(model, list(inputs), output_names)
     return flatbuffer.serialize(model)
 
 
@@ -110,7 +104,16 @@ def _with_frames(student: Student, frame_output: FrameOutput) -> bool:
     return False
 
 
-def _frozen(function: Callable[[Any], Any], shape: tuple[int, ...], input_name: str, scope: str) -> Any:
+def _order_ends(model: Any, inputs: Iterable[str]) -> None:
+    """Puts the ends in the function's order: the converter orders the file's by names that it gives them."""
+    graph, (signature,) = flatbuffer.only_graph(model), model.signatureDefs
+    taken = {flatbuffer.text(entry.name): entry.tensorIndex for entry in signature.inputs}
+    given = {flatbuffer.text(entry.name): entry.tensorIndex for entry in signature.outputs}
+    graph.inputs = [taken[name] for name in inputs]
+    graph.outputs = [given[f"output_{place}"] for place in range(len(given))]
+
+
+def _frozen(function: Callable[..., Any], inputs: Mapping[str, tuple[int, ...]], scope: str) -> Any:
     """The function as one concrete function with its weights as constants.
 
     Handing the Keras model itself to the converter would save it as a SavedModel first, which traces
@@ -119,12 +122,12 @@ def _frozen(function: Callable[[Any], Any], shape: tuple[int, ...], input_name: 
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    def scoped(x: Any) -> Any:
+    def scoped(*tensors: Any) -> Any:
         with tf.name_scope(scope):
-            return function(x)
+            return function(*tensors)
 
-    signature = tf.TensorSpec(shape, tf.float32, name=input_name)
-    serve = tf.function(scoped, input_signature=[signature], autograph=False)
+    signature = [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in inputs.items()]
+    serve = tf.function(scoped, input_signature=signature, autograph=False)
     return convert_variables_to_constants_v2(serve.get_concrete_function())
 
 

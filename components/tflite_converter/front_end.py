@@ -6,6 +6,7 @@ XNNPACK runs and which is exact to float32 just the same (:class:`MatrixLogMel`)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -24,10 +25,19 @@ def front_end_file(spec: FrontEndSpec, form: FrontEndForm) -> bytes:
       ConversionRefused: If the converter fails.
       ValueError: If the form does not suit the specification.
     """
+    inputs = {WAVEFORM: (1, spec.window_samples)}
+    return convert_function(log_mel_of(spec, form), inputs, [LOG_MEL], FRONT_END)
+
+
+def log_mel_of(spec: FrontEndSpec, form: FrontEndForm) -> Callable[[Any], Any]:
+    """Waveform ``(1, spec.window_samples)`` to log-mel ``(1, frames, mels)``, as TensorFlow computes it.
+
+    Raises:
+      ValueError: If the form does not suit the specification.
+    """
     from components.common.modeling.frontend import LogMel
 
-    compute = LogMel(spec) if form == "fft" else MatrixLogMel(spec)
-    return convert_function(compute, (1, spec.window_samples), WAVEFORM, [LOG_MEL], FRONT_END)
+    return LogMel(spec) if form == "fft" else MatrixLogMel(spec)
 
 
 class MatrixLogMel:

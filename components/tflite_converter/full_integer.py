@@ -42,7 +42,7 @@ def quantise(content: bytes, patches: Array, outlier_share: float) -> bytes:
             )
     quantised = flatbuffer.parse(mlir_quantize(flatbuffer.serialize(model)))
     (source,) = flatbuffer.inputs(model)
-    flatbuffer.name_ends(quantised, source.name, [output.name for output in flatbuffer.outputs(model)])
+    flatbuffer.name_ends(quantised, [source.name], [output.name for output in flatbuffer.outputs(model)])
     return flatbuffer.serialize(quantised)
 
 

@@ -1,7 +1,8 @@
 """Two TFLite files as one: the front end, then the network.
 
-A ``wave`` file is the front end joined to a ``core`` file, so that the two agree bit for bit whatever the
-precision, and the front end, whose spectrum spans too many decades for eight bits, is never quantised.
+A ``wave`` or ``stream`` file is a front end joined to a ``core`` file, so that they agree bit for bit
+whatever the precision. The front end, whose spectrum spans too many decades for eight bits, is never
+quantised.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from components.common.modeling import flatbuffer
 
 
 def join(first: bytes, second: bytes, keep_seam: str = "") -> bytes:
-    """Feeds the one output of a file to the one input of another.
+    """Feeds the first output of a file to the one input of another.
 
     Args:
-      first: A file; where its output is kept, the first of its outputs is fed and kept, others are dropped.
+      first: A file; where what is fed stays an output, its further outputs are dropped.
       second: The file that goes on from there.
       keep_seam: Name under which what is fed stays an output, behind those of ``second``; empty: it does not.
 
     Returns:
-      A file with the input of ``first`` and the outputs of ``second``, in their order and with their names.
+      A file with the inputs of ``first``, the outputs of ``second`` and the further outputs of ``first``, or
+      what was fed, in their order and with their names.
 
     Raises:
       ValueError: If the files have several subgraphs, or the output is not what the input takes.
@@ -30,12 +32,11 @@ def join(first: bytes, second: bytes, keep_seam: str = "") -> bytes:
     model, tail = flatbuffer.parse(first), flatbuffer.parse(second)
     head, appended = flatbuffer.only_graph(model), flatbuffer.only_graph(tail)
     offered, taken = flatbuffer.outputs(model), flatbuffer.inputs(tail)
-    if keep_seam:
-        offered = offered[:1]
-    if [(one.shape, one.dtype) for one in offered] != [(one.shape, one.dtype) for one in taken]:
+    if [(one.shape, one.dtype) for one in offered[:1]] != [(one.shape, one.dtype) for one in taken]:
         raise ValueError(f"{offered} does not fit {taken}")
-    input_name = flatbuffer.inputs(model)[0].name
-    output_names = [output.name for output in flatbuffer.outputs(tail)]
+    input_names = [one.name for one in flatbuffer.inputs(model)]
+    others = [] if keep_seam else list(head.outputs[1:])
+    output_names = [one.name for one in [*flatbuffer.outputs(tail), *([] if keep_seam else offered[1:])]]
 
     buffers, codes = len(model.buffers), len(model.operatorCodes)
     seam = int(appended.inputs[0])
@@ -57,11 +58,11 @@ def join(first: bytes, second: bytes, keep_seam: str = "") -> bytes:
     model.buffers += tail.buffers
     model.operatorCodes += tail.operatorCodes
     model.metadata = tail.metadata
-    head.outputs = _moved(appended.outputs, places)
+    head.outputs = [*_moved(appended.outputs, places), *others]
     if keep_seam:
-        head.outputs = np.append(head.outputs, np.int32(places[seam]))
+        head.outputs.append(np.int32(places[seam]))
         output_names.append(keep_seam)
-    flatbuffer.name_ends(model, input_name, output_names)
+    flatbuffer.name_ends(model, input_names, output_names)
     flatbuffer.require_runtime(model, runtime)
     flatbuffer.drop_unused_buffers(model)
     return flatbuffer.serialize(model)

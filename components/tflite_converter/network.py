@@ -1,7 +1,8 @@
 """The files of a student, all of them derived from one conversion of its network.
 
 float16 and dynamic are the float file with its weights stored otherwise, int8 is the float file with ranges
-from real sound, and every ``wave`` file is the front end joined to the ``core`` file of its precision.
+from real sound, and every ``wave`` or ``stream`` file is a front end joined to the ``core`` file of its
+precision.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from components.tflite_converter.front_end import front_end_file
 from components.tflite_converter.join import join
 from components.tflite_converter.layer_noise import Values, layer_noise, layer_values
 from components.tflite_converter.settings import ConverterSettings, VariantName, split_name
+from components.tflite_converter.stream import stream_front_end_file
 from components.tflite_converter.traces import Array
 from components.tflite_converter.windows import TRAINING, draw_windows
 from schemas.tflite_reports import LayerNoise, Precision
@@ -52,13 +54,20 @@ class Network:
         core = self._core(precision)
         if kind == "core":
             return core
-        return join(front_end_file(self._student.front_end, self._settings.front_end), core)
+        spec, settings = self._student.front_end, self._settings
+        if kind == "wave":
+            return join(front_end_file(spec, settings.front_end), core)
+        try:
+            frames = settings.stream_frames(spec)
+        except ValueError as error:
+            raise ConversionRefused(str(error)) from error
+        return join(stream_front_end_file(spec, frames, settings.front_end), core)
 
     def noise(self, precision: Precision, patches: Array) -> list[LayerNoise]:
         """Noise of a quantised precision's layers on ``(n, frames, mels)`` patches.
 
-        The front end is float in every file, so this is the noise of the ``wave`` file too. Empty without
-        patches, for float32, and for a network that has no float file to compare with.
+        The front end is float in every file, so this is the noise of ``wave`` and ``stream`` files too. Empty
+        without patches, for float32, and for a network that has no float file to compare with.
         """
         if precision == "float32" or self._student.spec.qat == "network" or not len(patches):
             return []

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from components.common.modeling.frontend import LogMel
-from components.common.modeling.litert import LiteRtModel
+from components.common.modeling.stream_model import open_variant
 from components.common.modeling.student_network import Student
 from components.tflite_converter import checks
 from components.tflite_converter.settings import ConverterSettings
@@ -38,7 +38,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Proof:
-    """Held-out inputs of both kinds, the student's embeddings of them, and the behaviour sounds."""
+    """Held-out inputs of each kind, the student's embeddings of them, and the behaviour sounds."""
 
     settings: ConverterSettings
     inputs: Mapping[VariantInput, checks.Array]
@@ -61,10 +61,11 @@ class Proof:
         waves = checks.sounds(front_end.window_samples, front_end.sample_rate, seed)
         return cls(
             settings=settings,
-            inputs={"wave": waveforms, "core": patches},
+            inputs={"wave": waveforms, "core": patches, "stream": waveforms},
             expected=_batched(lambda batch: student.core(batch, training=False), patches),
             sounds={
                 "wave": waves,
+                "stream": waves,
                 "core": {sound: log_mel(wave[np.newaxis]).numpy()[0] for sound, wave in waves.items()},
             },
         )
@@ -76,7 +77,7 @@ class Proof:
 
     def of(self, content: bytes, kind: VariantInput, precision: Precision, golden: Path) -> Evidence:
         """Examines a file and writes its golden vectors to ``golden``."""
-        model = LiteRtModel(content)
+        model = open_variant(content, kind)
         embeddings = checks.embed(model, self.inputs[kind])
         count, kept = self.settings.parity_windows, self.settings.golden_windows
         checks.write_golden(golden, self.inputs[kind][:kept], embeddings[:kept])

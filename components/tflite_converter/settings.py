@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from pydantic import Field, field_validator
 
 from schemas.settings import Settings
+from schemas.students import FrontEndSpec, StudentSpec
 from schemas.tensors import VariantInput
 from schemas.tflite_reports import Precision
 
@@ -19,6 +20,10 @@ VariantName = Literal[
     "core-float16",
     "core-dynamic",
     "core-int8",
+    "stream-float32",
+    "stream-float16",
+    "stream-dynamic",
+    "stream-int8",
 ]
 FrontEndForm = Literal["fft", "matmul"]
 FrameOutput = Literal["no", "where possible", "required"]
@@ -56,12 +61,19 @@ class ConverterSettings(Settings):
     variants: tuple[VariantName, ...] = Field(
         ("wave-float32", "wave-dynamic", "wave-int8", "core-float32", "core-dynamic", "core-int8"),
         min_length=1,
-        description="Variants to make, as <input>-<precision>; also offered: wave-float16, core-float16.",
+        description="Variants to make, as <input>-<precision>; also offered: wave-float16, core-float16, "
+        "and stream-<precision>, which takes sound chunk by chunk and its own state.",
     )
     front_end: FrontEndForm = Field(
         "matmul",
         description="Spectrum of the wave files: fft, the runtime's transform, is small (0.1 MB); matmul, "
         "matrix products over the bins in use, is faster and larger (0.4 MB).",
+    )
+    stream_hop_s: float = Field(
+        0.24,
+        gt=0,
+        description="Seconds between the embeddings of the stream files, which is the sound that each "
+        "invocation takes: a multiple of the hop of the student's frames, at most its window.",
     )
     frame_output: FrameOutput = Field(
         "no",
@@ -109,6 +121,34 @@ class ConverterSettings(Settings):
         if len(set(variants)) < len(variants):
             raise ValueError(f"a variant is listed twice: {', '.join(variants)}")
         return variants
+
+    def check(self, candidate: StudentSpec, run: FrontEndSpec) -> None:
+        """Makes sure, before any work, that a candidate of a run can have the variants.
+
+        Raises:
+          ValueError: Naming the candidate whose frames do not fit the chunk of a stream.
+        """
+        if any(name.startswith("stream") for name in self.variants):
+            try:
+                self.stream_frames(candidate.front_end_in(run))
+            except ValueError as error:
+                raise ValueError(f"{candidate.candidate_id}: conversion.{error}") from error
+
+    def stream_frames(self, front_end: FrontEndSpec) -> int:
+        """Frames of the chunk that a stream file takes.
+
+        Raises:
+          ValueError: If such a chunk is no whole number of frames of this front end, or beyond a window.
+        """
+        samples = self.stream_hop_s * front_end.sample_rate
+        frames = round(samples / front_end.hop_samples)
+        if abs(frames * front_end.hop_samples - samples) > 0.5 or not 0 < frames <= front_end.frames:
+            hop_s, window = front_end.hop_samples / front_end.sample_rate, front_end.frames
+            raise ValueError(
+                f"stream_hop_s is {self.stream_hop_s:g}; accepted for frames {hop_s:g} s apart, {window} to "
+                f"a window: a multiple of {hop_s:g}, at most {window * hop_s:g}"
+            )
+        return frames
 
     def floor(self, precision: Precision) -> ParityFloor:
         """The parity floor of a precision."""

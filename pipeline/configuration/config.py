@@ -157,6 +157,7 @@ class RunConfig(Settings):
         for candidate in candidates:
             candidate.check(self.front_end)
             plan_phases(candidate, self.training)
+            self.conversion.check(candidate, self.front_end)
         if self.search and self.search.short_epochs >= self.training.epochs:
             raise ValueError(
                 f"search.short_epochs is {self.search.short_epochs}, but a full training has "

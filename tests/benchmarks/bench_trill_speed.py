@@ -102,7 +102,7 @@ def main() -> None:
 def _trill() -> bytes:
     network = build_resnet(ResNetSpec(depths=(3, 4, 6, 3), width=64), FrontEndSpec())
     return convert_function(
-        lambda patch: network(patch, training=False)[FEATURES], (1, 96, 64), LOG_MEL, [EMBEDDING], NETWORK
+        lambda patch: network(patch, training=False)[FEATURES], {LOG_MEL: (1, 96, 64)}, [EMBEDDING], NETWORK
     )
 
 

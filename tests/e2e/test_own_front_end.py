@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.common.modeling.litert import LiteRtModel
+from components.common.modeling.stream_model import open_variant
 from components.common.package.serving import SCRIPT
 from components.frontier_pusher.card import write_card
 from components.latency_benchmark import models_under_test as timed
@@ -37,7 +37,8 @@ OWN = mobilenet(
 # (15,600 - 400) / 320 = 47.5.
 HEARS = FrontEndSpec(mels=40, hop_samples=320, frames=48)
 ONCE = TrainingSettings(epochs=1, batch_size=32, batch_norm_momentum=0.8)
-KINDS = {"wave-float32": (1, 15_440), "core-float32": (1, 48, 40)}
+# A chunk of 0.24 s is 12 of its frames.
+KINDS = {"wave-float32": (1, 15_440), "core-float32": (1, 48, 40), "stream-float32": (1, 3_840)}
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,11 @@ def test_log_mels_are_computed_once_for_those_who_share_a_front_end(made: Made) 
 def test_files_take_its_windows_and_answer_the_golden_vectors(made: Made) -> None:
     assert made.report.front_end == HEARS
     for variant in made.report.accepted:
-        model = LiteRtModel((made.variants / variant.file).read_bytes())
+        model = open_variant(made.variants / variant.file, variant.input)
         assert tuple(model.inputs[0].shape) == KINDS[variant.name]
         golden = np.load(made.variants / variant.golden)
-        for given, embedding in zip(golden["input"], golden["embedding"], strict=True):
-            np.testing.assert_allclose(model.run(given[np.newaxis])[0][0], embedding, rtol=1e-5, atol=1e-6)
+        answers = model.run_each(golden["input"])
+        np.testing.assert_allclose(answers, golden["embedding"], rtol=1e-5, atol=1e-6)
     assert [variant.name for variant in made.report.accepted] == list(KINDS)
 
 
@@ -88,7 +89,7 @@ def test_an_invocation_is_timed_on_what_it_takes(made: Made, tmp_path: Path) -> 
     found = timed.find([str(made.variants)], tmp_path, seed=1)
     assert not found.failures
     # 48 frames of 20 ms stand for as much sound as 96 of 10 ms: 0.96 s.
-    assert [one.sound_seconds for one in found.models] == [0.96, 0.96]
+    assert [one.sound_seconds for one in found.models] == [0.96, 0.96, 0.24]
     assert [np.load(one.input_path).shape for one in found.models] == list(KINDS.values())
 
 
@@ -113,6 +114,8 @@ def test_benchmark_service_and_card_embed_alike(
     np.testing.assert_allclose(served, embedded.matrix, atol=1e-3 * np.abs(embedded.matrix).max())
 
     (code,) = code_blocks(write_card(description), "python")
+    if variant.input == "stream":
+        return  # its code is run in tests/components/frontier_pusher/card/test_stream_example.py
     monkeypatch.chdir(tmp_path)
     on_card: dict[str, Any] = {}
     exec(compile(code, "card", "exec"), on_card)

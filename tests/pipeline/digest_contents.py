@@ -46,7 +46,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     "frontier_pusher": {
         "components/common/frontier": "answer closed",
         "components/common/package": "folders",
-        "components/common/package/serving": "embedder package",
+        "components/common/package/serving": "embedder package streaming",
         "components/common/reporting": "markdown templates",
         "components/common/store": "publishing",
         "components/common/tfx": f"{_TFX} evidence",
@@ -90,7 +90,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     },
     "noss_evaluator": {
         "components/common/audio": "errors framing gcs_store places requests resample s3_store",
-        "components/common/modeling": "frontend layers litert resnet",
+        "components/common/modeling": "frontend layers litert resnet stream_model",
         "components/common/modeling/teachers": (
             "base concatenation hub huggingface onnx savedmodel tfhub tflite trained wav2vec2"
         ),
@@ -165,8 +165,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     "tflite_converter": {
         "components/common/audio": "framing",
         "components/common/modeling": (
-            "bottleneck flatbuffer frontend layers litert quantisation resnet student student_network "
-            "transformer whole_network"
+            "bottleneck flatbuffer frontend layers litert quantisation resnet stream_model student "
+            "student_network transformer whole_network"
         ),
         "components/common/modeling/architectures": "*",
         "components/common/registry": "modules",

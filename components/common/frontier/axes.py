@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from schemas.latency_reports import LatencyMeasurement
 from schemas.tensors import VariantInput
 from schemas.verdicts import AxisInfo, AxisMetric, FrontierPoint
 
-INPUT_KINDS: tuple[VariantInput, ...] = ("wave", "core")
+INPUT_KINDS: tuple[VariantInput, ...] = get_args(VariantInput)
 
 _MARGINS: dict[AxisMetric, float] = {
     "quality": 0.005,
@@ -100,7 +101,7 @@ def measure_axes(axes: Sequence[AxisSettings], entrants: Sequence[Entrant]) -> l
 
 
 def _critical(axis: AxisSettings, entrants: Sequence[Entrant]) -> float:
-    """Points of one input compete; the larger of the two kinds' values holds for the axis."""
+    """Points of one input compete; the largest of the kinds' values holds for the axis."""
     if axis.metric != "quality":
         return NORMAL_95
     groups = [[e for e in entrants if e.point.input == kind] for kind in INPUT_KINDS]

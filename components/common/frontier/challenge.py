@@ -16,7 +16,7 @@ from components.common.frontier.settings import GateDemands
 from components.common.tracking.registered import RegisteredVersion
 from schemas.verdicts import AxisInfo, AxisMetric, DeviceVerdict, FrontierPoint, Verdict
 
-_INPUTS = {"wave": "waveforms", "core": "log-mel patches"}
+_INPUTS = {"wave": "waveforms", "core": "log-mel patches", "stream": "chunks of a stream"}
 
 
 @dataclass(frozen=True)

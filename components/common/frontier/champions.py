@@ -45,7 +45,7 @@ def find_champions(
 ) -> dict[VariantInput, Champion]:
     """The champion of each input.
 
-    A champion whose figures are unknown may be one of either input.
+    A champion whose figures are unknown may be one of any input.
 
     Args:
       registered: All registered versions of the device.

@@ -54,7 +54,7 @@ class Goal(Settings):
     relative: bool = Field(
         False, description="Of the last two kinds: the limit is a share of the other's figure, 0.1 for 10 %."
     )
-    input: VariantInput | None = Field(None, description="Judge only wave or only core points; unset: both.")
+    input: VariantInput | None = Field(None, description="Judge only points of this input; unset: all.")
     devices: tuple[str, ...] = Field((), description="Judge only on these devices; none: on all.")
     without_champion: Literal["pass", "fail"] = Field(
         "pass", description="Against 'champion': what happens to a point while no champion is registered."

@@ -54,26 +54,26 @@ def serialize(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
-def name_ends(model: Any, input_name: str, output_names: Sequence[str]) -> None:
-    """Names the one input and the outputs, as tensors and in the signature, in the order of the file.
+def name_ends(model: Any, input_names: Sequence[str], output_names: Sequence[str]) -> None:
+    """Names inputs and outputs, as tensors and in the signature, in the order of the file.
 
     Raises:
-      ValueError: If the model has more than one subgraph or input, or another number of outputs.
+      ValueError: If the model has more than one subgraph, or another number of inputs or outputs.
     """
     graph = only_graph(model)
-    if len(graph.inputs) != 1 or len(graph.outputs) != len(output_names):
+    if (len(graph.inputs), len(graph.outputs)) != (len(input_names), len(output_names)):
         raise ValueError(
-            f"one input and {len(output_names)} outputs are to be named, "
+            f"{len(input_names)} inputs and {len(output_names)} outputs are to be named, "
             f"this file has {len(graph.inputs)} and {len(graph.outputs)}"
         )
     signature = schema.SignatureDefT(inputs=[], outputs=[], signatureKey=SIGNATURE, subgraphIndex=0)
-    ends = [(signature.inputs, graph.inputs[0], input_name)]
-    ends += [
-        (signature.outputs, index, name) for index, name in zip(graph.outputs, output_names, strict=True)
-    ]
-    for entries, index, name in ends:
-        graph.tensors[index].name = name.encode()
-        entries.append(schema.TensorMapT(name=name.encode(), tensorIndex=int(index)))
+    for entries, indices, names in (
+        (signature.inputs, graph.inputs, input_names),
+        (signature.outputs, graph.outputs, output_names),
+    ):
+        for index, name in zip(indices, names, strict=True):
+            graph.tensors[index].name = name.encode()
+            entries.append(schema.TensorMapT(name=name.encode(), tensorIndex=int(index)))
     model.signatureDefs = [signature]
 
 

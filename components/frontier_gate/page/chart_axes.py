@@ -137,8 +137,8 @@ def _budgets(
             words = f"budget: real-time factor ({name}) at most {budget.real_time_factor:g}"
             found.append((("rtf",), Line(budget.real_time_factor, words, "budget")))
             # A factor is a time only where all files take as much sound.
-            if device.window_ms is not None:
-                ms = budget.real_time_factor * device.window_ms
+            if (window_ms := device.window_ms(kind)) is not None:
+                ms = budget.real_time_factor * window_ms
                 found.append(((LATENCY, name), Line(ms, words, "budget")))
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from components.common.frontier.axes import INPUT_KINDS
 from schemas.verdicts import DeviceVerdict, FrontierPoint, GoalResult, RegisteredPoint
 
 MOST_CHOICES = 8
@@ -61,7 +62,7 @@ def choices(device: DeviceVerdict) -> list[FrontierPoint]:
 def numbers(device: DeviceVerdict) -> dict[str, int]:
     """The numbers that stand in the charts' marks: the frontier of each input kind, fastest first."""
     found: dict[str, int] = {}
-    for kind in ("wave", "core"):
+    for kind in INPUT_KINDS:
         standing = [p for p in device.points if p.input == kind and (p.on_frontier or p.blessed)]
         ordered = sorted(standing, key=lambda point: (point.latency_ms, point.point_id))
         found |= {point.point_id: i for i, point in enumerate(ordered, 1)}
@@ -75,7 +76,9 @@ def standing_points(device: DeviceVerdict) -> list[FrontierPoint]:
     """
     number = numbers(device)
     found = [point for point in device.points if point.point_id in number]
-    return sorted(found, key=lambda point: (point.input != "wave", -point.quality, number[point.point_id]))
+    return sorted(
+        found, key=lambda point: (INPUT_KINDS.index(point.input), -point.quality, number[point.point_id])
+    )
 
 
 def why(device: DeviceVerdict, point: FrontierPoint) -> str:

@@ -12,10 +12,13 @@ from schemas.latency_reports import Machine
 from schemas.noss_tasks import SMALLER_IS_BETTER
 from schemas.push_reports import Cost, ModelDescription
 from schemas.student_reports import explains_nothing
+from schemas.tensors import STATE, TensorInfo
 from schemas.verdicts import FrontierPoint
 
 EMBEDDING = "embedding"
 FRAMES = "frames"
+# Sound that the example feeds at once: what an audio driver hands over.
+PORTION_MS = 20
 
 _PRECISIONS = {
     "float32": "float32",
@@ -88,6 +91,8 @@ def facts(description: ModelDescription) -> dict[str, Any]:
         ],
         "kind": kind,
         "invocations": invocations,
+        "unit": "a chunk" if description.input == "stream" else "a window",
+        **stream_facts(description),
     }
 
 
@@ -106,6 +111,27 @@ def hours(value: float) -> str:
 
 def _processor(cost: Cost) -> str:
     return "" if cost.cpu_hours is None else f" ({hours(cost.cpu_hours)} of processor time)"
+
+
+def stream_facts(description: ModelDescription) -> dict[str, Any]:
+    """What only the templates of stream files name; the states are none for other files."""
+    chunk, rate = prod(description.inputs[0].shape), description.front_end.sample_rate
+    states = [one for one in description.inputs if one.name.startswith(STATE)]
+    return {
+        "states": states,
+        "state_sizes": [prod(state.shape) for state in states],
+        "state_names": ", ".join(f"{state.name} {state.shape}" for state in states),
+        "input_list": _listed(description.inputs),
+        "output_list": _listed(description.outputs),
+        "ahead": -description.window_samples % chunk,
+        "first": -(-description.window_samples // chunk),
+        "chunk_s": f"{chunk / rate:g}",
+        "portion_ms": PORTION_MS,
+    }
+
+
+def _listed(tensors: Sequence[TensorInfo]) -> str:
+    return ", ".join(f"[{place}]: {one.name} {one.shape}" for place, one in enumerate(tensors))
 
 
 def licence_rows(description: ModelDescription) -> Iterator[LicenceRow]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 CARD_TEMPLATE = "card.md.j2"
 EXAMPLE_TEMPLATE = "example.py.j2"
+STREAM_EXAMPLE_TEMPLATE = "stream_example.py.j2"
 # What the code on the card is written for, and tested with.
 LITERT = "2.3.0"
 
@@ -36,9 +37,9 @@ def write_card(description: ModelDescription) -> str:
 
 
 def write_example(description: ModelDescription) -> str:
-    """A Python program that embeds wav files with the model beside it and compares them.
+    """A Python program that embeds wav files with the model beside it, of a stream file the microphone too.
 
-    It needs numpy and LiteRT.
+    It needs numpy and LiteRT; that of a stream file also ``streaming.py`` beside it.
 
     Args:
       description: Of a pushed file.
@@ -46,7 +47,8 @@ def write_example(description: ModelDescription) -> str:
     Raises:
       ValueError: If an input or output is not float32.
     """
-    return _render(EXAMPLE_TEMPLATE, description)
+    template = STREAM_EXAMPLE_TEMPLATE if description.input == "stream" else EXAMPLE_TEMPLATE
+    return _render(template, description)
 
 
 def _render(template: str, description: ModelDescription) -> str:

@@ -8,10 +8,11 @@ import shlex
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from components.common.modeling import flatbuffer
 from components.latency_benchmark.backends import android, benchmark_model, benchmark_profile
 from components.latency_benchmark.backends.base import (
     Backend,
@@ -274,7 +275,7 @@ class AdbBackend(Backend):
         options = benchmark_model.arguments(
             self._folder.place(model.path, f"{model.sha256}.tflite", model.sha256),
             run,
-            self._input(model) if benchmark_model.takes_input(self._known) else None,
+            self._inputs(model) if benchmark_model.takes_input(self._known) else [],
             threads=device.threads,
             delegate=device.delegate,
             options=device.options,
@@ -284,9 +285,15 @@ class AdbBackend(Backend):
         pinned = ["taskset", device.core_mask] if device.core_mask else []
         return shlex.join([*pinned, f"{self._folder.path}/{_TOOL}", *options])
 
-    def _input(self, model: ModelUnderTest) -> benchmark_model.Input:
-        """The model's input as raw bytes on the device."""
-        value = np.load(model.input_path, allow_pickle=False)
+    def _inputs(self, model: ModelUnderTest) -> list[benchmark_model.Input]:
+        """The model's inputs as raw bytes on the device: sound, and the state of zeros of a stream."""
+        values = [np.load(model.input_path, allow_pickle=False)]
+        if model.input == "stream":
+            states = flatbuffer.inputs(flatbuffer.parse(model.path.read_bytes()))[1:]
+            values += [np.zeros(state.shape, np.float32) for state in states]
+        return [self._input(value) for value in values]
+
+    def _input(self, value: np.ndarray[Any, Any]) -> benchmark_model.Input:
         content = value.tobytes()
         sha256 = hashlib.sha256(content).hexdigest()
         local = Path(self._scratch.name) / f"{sha256}.input"

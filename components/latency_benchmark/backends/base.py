@@ -32,7 +32,7 @@ class ModelUnderTest:
       variant: Name of the variant.
       input: What it takes; None for the reference model.
       path: The ``.tflite`` file.
-      input_path: ``.npy`` file with the value of its one input.
+      input_path: ``.npy`` file with the value of its first input; the state beside it, if any, is zero.
       sha256: Of the file.
       bytes: Size of the file.
       sound_seconds: Sound that one invocation covers.

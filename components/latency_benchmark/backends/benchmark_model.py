@@ -13,7 +13,7 @@ In all of them the first line ``count=..`` is the warm-up and the second one the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from components.latency_benchmark.backends.base import Burst, MeasurementFailed
@@ -84,7 +84,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Input:
-    """Values for the model's one input, as raw bytes in a file on the device."""
+    """Values for one input of the model, as raw bytes in a file on the device."""
 
     file: str
     shape: tuple[int, ...]
@@ -144,7 +144,7 @@ def missing_options(known: frozenset[str], delegate: Delegate, options: Iterable
 def arguments(
     graph: str,
     run: Run,
-    value: Input | None,
+    values: Sequence[Input],
     *,
     threads: int,
     delegate: Delegate,
@@ -160,7 +160,7 @@ def arguments(
     Args:
       graph: The model's file on the device.
       run: What to do.
-      value: The model's input; None: what the tool draws at random.
+      values: The model's inputs, all of them; none: what the tool draws at random.
       threads: Of the interpreter.
       delegate: Who computes.
       options: Further options, as configured.
@@ -180,11 +180,12 @@ def arguments(
         given[f"use_{name}"] = "true" if name == delegate else "false"
     if run.profile:
         given["enable_op_profiling"] = "true"
-    if value is not None:
-        # The name need not be the model's; a plain one spares the escaping of colons.
-        given["input_layer"] = "input"
-        given["input_layer_shape"] = ",".join(map(str, value.shape))
-        given["input_layer_value_files"] = f"input:{value.file}"
+    if values:
+        # The names need not be the model's; plain ones spare the escaping of colons.
+        named = {f"input{place or ''}": value for place, value in enumerate(values)}
+        given["input_layer"] = ",".join(named)
+        given["input_layer_shape"] = ":".join(",".join(map(str, one.shape)) for one in values)
+        given["input_layer_value_files"] = ",".join(f"{name}:{one.file}" for name, one in named.items())
     listed = [f"--{name}={text}" for name, text in given.items() if not known or name in known]
     return [*listed, *options]
 

@@ -63,7 +63,7 @@ def profile(
 
     Args:
       path: The ``.tflite`` file.
-      value: Of its one input.
+      value: Of its first input; the others are state, and zero.
       threads: Threads of the runtime.
       xnnpack: Whether XNNPACK may take operators.
       warmup_runs: Invocations before any is timed.
@@ -125,17 +125,24 @@ class _Model:
         self._outputs = self._buffers(environment, "Output")
 
     def feed(self, value: np.ndarray[Any, Any]) -> None:
-        """Sets the one input."""
-        if len(self._inputs) != 1:
-            raise ValueError(f"a student has one input, this model has {len(self._inputs)}")
-        buffer, value = _Handle(self._inputs[0]), np.ascontiguousarray(value)
+        """Sets the first input to a value; the others are state, which is zero when a stream begins."""
+        source, *states = (_Handle(buffer) for buffer in self._inputs)
+        size = self._size(source)
+        if size != value.nbytes:
+            raise ValueError(f"the input takes {size} bytes, not {value.nbytes}")
+        self._write(source, value.tobytes())
+        for state in states:
+            self._write(state, bytes(self._size(state)))
+
+    def _size(self, buffer: _Handle) -> int:
         size = _Index()
         self._call("LiteRtGetTensorBufferPackedSize", buffer, ctypes.byref(size))
-        if size.value != value.nbytes:
-            raise ValueError(f"the input takes {size.value} bytes, not {value.nbytes}")
+        return size.value
+
+    def _write(self, buffer: _Handle, content: bytes) -> None:
         address = _Handle()
         self._call("LiteRtLockTensorBuffer", buffer, ctypes.byref(address), _WRITE)
-        ctypes.memmove(address, value.ctypes.data, value.nbytes)
+        ctypes.memmove(address, content, len(content))
         self._call("LiteRtUnlockTensorBuffer", buffer)
 
     def run(self) -> None:

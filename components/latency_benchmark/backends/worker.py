@@ -149,11 +149,11 @@ def delegated(model: Any) -> int:
 
 
 def feed(model: Any, value: np.ndarray[Any, Any]) -> None:
-    """Sets the one input."""
-    details = model.get_input_details()
-    if len(details) != 1:
-        raise ValueError(f"a student has one input, this model has {len(details)}")
-    model.set_tensor(details[0]["index"], value)
+    """Sets the first input to a value; the others are state, which is zero when a stream begins."""
+    source, *states = model.get_input_details()
+    model.set_tensor(source["index"], value)
+    for state in states:
+        model.set_tensor(state["index"], np.zeros(state["shape"], state["dtype"]))
 
 
 def threads() -> int | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.common.modeling.litert import LiteRtModel
+from components.common.modeling.stream_model import open_variant
 from components.tflite_converter import checks
 from components.tflite_converter.settings import ConverterSettings
 from pipeline.models.promotion.checked import Checked
@@ -29,7 +29,7 @@ def check_parity(folder: Path, description: ModelDescription, conversion: Conver
             inputs, expected = golden[checks.GOLDEN_INPUT], golden[checks.GOLDEN_EMBEDDING]
         # LiteRT says on standard error what it runs with.
         with terminal(Path(os.devnull), verbose=False):
-            answers = checks.embed(LiteRtModel(folder / "model.tflite"), inputs)
+            answers = checks.embed(open_variant(folder / "model.tflite", description.input), inputs)
         found = checks.parity(answers, expected)
     except (ValueError, KeyError, OSError, RuntimeError) as error:
         return Checked("parity", False, f"LiteRT does not run the file on its golden vectors: {error}")

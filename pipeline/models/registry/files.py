@@ -21,6 +21,7 @@ from components.common.package.folders import (
     GOLDEN_FILE,
     MODEL_FILE,
     NOTICE_FILE,
+    STREAMING_FILE,
     SUMS_FILE,
     sha256_of,
 )
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 PUSHED_FILES = frozenset(
-    {MODEL_FILE, GOLDEN_FILE, ModelDescription.FILE, CARD_FILE, EXAMPLE_FILE, NOTICE_FILE, SUMS_FILE}
+    {
+        *(MODEL_FILE, GOLDEN_FILE, ModelDescription.FILE, CARD_FILE, EXAMPLE_FILE, STREAMING_FILE),
+        *(NOTICE_FILE, SUMS_FILE),
+    }
 )
 SCRIPT_FILE = Path(SCRIPT).name
 NEEDED = frozenset({MODEL_FILE, GOLDEN_FILE, ModelDescription.FILE})

@@ -45,6 +45,27 @@ def test_frontier_and_losers() -> None:
     ]
 
 
+def test_streams_compete_with_streams_and_keep_to_a_share_of_real_time() -> None:
+    # A chunk is 0.24 s: 2 ms are a real-time factor of 0.0083, 4 ms one of 0.0167.
+    run = make_run(
+        {
+            SMALL: [Made(0.75, 5.0), Made(0.75, 4.0, "stream-float32")],
+            TINY: [Made(0.70, 9.0), Made(0.70, 2.0, "stream-float32")],
+        }
+    )
+    budget = Budget(percentile="p50", real_time_factor=0.01, input="stream")
+    device = device_of(run, budgets={"host": (budget,)}, host_may_bless=True)
+    assert not device.refused
+    found = {(p.candidate_id, p.variant): (p.on_frontier, p.blessed) for p in device.points}
+    assert found == {
+        (SMALL.candidate_id, "wave-float32"): (True, True),
+        (TINY.candidate_id, "wave-float32"): (False, False),
+        (SMALL.candidate_id, "stream-float32"): (True, False),
+        (TINY.candidate_id, "stream-float32"): (True, True),
+    }
+    assert [device.window_ms(kind) for kind in ("wave", "core", "stream")] == [960, None, 240]
+
+
 def test_each_device_has_its_own_frontier() -> None:
     run = make_run(TWO, devices={"pixel": 1.0, "watch": 1.0})
     pixel, watch = run.latencies

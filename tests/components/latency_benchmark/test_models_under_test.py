@@ -8,6 +8,7 @@ from components.latency_benchmark import models_under_test
 from schemas.students import FrontEndSpec
 from schemas.tflite_reports import TfliteReport
 from tests.components.latency_benchmark.conftest import write_variants
+from tests.made_up_runs import Made, make_variant
 
 
 def test_models_say_what_they_hear(tmp_path: Path) -> None:
@@ -23,8 +24,16 @@ def test_models_say_what_they_hear(tmp_path: Path) -> None:
 
 def test_windows_lie_side_by_side() -> None:
     """TRILLsson's patch of 195 frames stands for 1.95 s; at 8 kHz a hop of 160 samples lasts 20 ms."""
-    assert models_under_test.new_sound_seconds(FrontEndSpec(frames=195)) == 1.95
-    assert models_under_test.new_sound_seconds(FrontEndSpec(sample_rate=8_000, upper_hz=4000)) == 1.92
+    for kind in ("wave", "core"):
+        variant = make_variant(Made(0.7, 5.0, f"{kind}-float32"), b"")
+        assert variant.sound_seconds(FrontEndSpec(frames=195)) == 1.95
+        assert variant.sound_seconds(FrontEndSpec(sample_rate=8_000, upper_hz=4000)) == 1.92
+
+
+def test_a_chunk_of_a_stream_is_the_sound_of_an_invocation() -> None:
+    stream = make_variant(Made(0.7, 5.0, "stream-float32"), b"")
+    assert stream.sound_seconds(FrontEndSpec()) == 0.24
+    assert stream.model_copy(update={"inputs": []}).sound_seconds(FrontEndSpec()) == 0
 
 
 def test_what_cannot_be_timed_has_a_reason(tmp_path: Path) -> None:

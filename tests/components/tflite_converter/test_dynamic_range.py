@@ -28,7 +28,7 @@ def test_same_weights_as_tensorflows_own_quantiser(plain: Converted) -> None:
     import tensorflow as tf
 
     core = plain.student.core
-    frozen = _frozen(lambda x: core(x, training=False), (1, 96, 64), LOG_MEL, NETWORK)
+    frozen = _frozen(lambda x: core(x, training=False), {LOG_MEL: (1, 96, 64)}, NETWORK)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     theirs, ours = _int8(converter.convert()), _int8(plain.content("core-dynamic"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from components.common.modeling import flatbuffer
 from components.common.modeling.frontend import LogMel
 from components.common.modeling.litert import LiteRtModel
+from components.common.modeling.stream_model import open_variant
 from components.common.modeling.student import build_deployed
 from components.tflite_converter.checks import GOLDEN_EMBEDDING, GOLDEN_INPUT
 from components.tflite_converter.executor import Executor, convert_student
@@ -29,6 +30,16 @@ from tests.components.tflite_converter.conftest import (
 pytestmark = pytest.mark.slow  # each student is really converted
 
 NAMES = list(get_args(VariantName))
+# What a file takes by its kind, and of it the state: a chunk of 24 frames leaves 72 of 96 and the samples
+# that the next frame of 400 shares with the one before, 160 earlier.
+SOURCES: dict[str, Any] = {
+    "wave": ([("waveform", [1, 15_600], "float32")], []),
+    "core": ([("log_mel", [1, 96, 64], "float32")], []),
+    "stream": (
+        [("samples", [1, 3840], "float32")],
+        [("state_frames", [1, 72, 65], "float32"), ("state_samples", [1, 240], "float32")],
+    ),
+}
 
 
 def _execute(model_uri: str, windows_uri: str, folder: Path, settings: ConverterSettings) -> None:
@@ -55,21 +66,23 @@ def test_every_variant_is_proven(student: str, request: pytest.FixtureRequest) -
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_and_shapes_stand_in_the_file(plain: Converted, name: str) -> None:
-    source = ("waveform", [1, 15_600]) if name.startswith("wave") else ("log_mel", [1, 96, 64])
+    source, state = SOURCES[name.partition("-")[0]]
     model = LiteRtModel(plain.content(name))
     for inputs, outputs in (
         (model.inputs, model.outputs),
         (plain.variant(name).inputs, plain.variant(name).outputs),
     ):
-        assert [(one.name, one.shape, one.dtype) for one in inputs] == [(*source, "float32")]
-        assert [(one.name, one.shape, one.dtype) for one in outputs] == [("embedding", [1, 64], "float32")]
+        assert [(one.name, one.shape, one.dtype) for one in inputs] == source + state
+        assert [(one.name, one.shape, one.dtype) for one in outputs] == [
+            ("embedding", [1, 64], "float32")
+        ] + [(f"next_{label}", shape, kind) for label, shape, kind in state]
     (signature,) = flatbuffer.parse(plain.content(name)).signatureDefs
-    assert [entry.name for entry in signature.inputs] == [source[0].encode()]
-    assert [entry.name for entry in signature.outputs] == [b"embedding"]
+    assert [entry.name.decode() for entry in signature.inputs] == [one[0] for one in source + state]
+    assert [entry.name for entry in signature.outputs][:1] == [b"embedding"]
 
 
 def test_float_files_agree_with_keras_to_the_last_digits(plain: Converted) -> None:
-    for name in ("wave-float32", "core-float32"):
+    for name in ("wave-float32", "core-float32", "stream-float32"):
         parity = plain.variant(name).parity
         assert parity.cosine_min > 0.999999
         assert parity.centred_cosine > 0.999
@@ -104,7 +117,7 @@ def test_quantised_files_are_smaller(plain: Converted, quantised: Converted) -> 
 
 
 def test_a_network_trained_for_int8_has_no_other_precision(whole: Converted) -> None:
-    assert [variant.name for variant in whole.report.accepted] == ["wave-int8", "core-int8"]
+    assert [variant.name for variant in whole.report.accepted] == ["wave-int8", "core-int8", "stream-int8"]
     for variant in whole.report.variants:
         if variant.precision != "int8":
             assert "trained for int8" in variant.reason
@@ -164,11 +177,10 @@ def test_wave_is_core_after_the_front_end(plain: Converted) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_golden_vectors_reproduce_bit_for_bit(quantised: Converted, name: str) -> None:
-    model = LiteRtModel(quantised.content(name))
+    model = open_variant(quantised.content(name), quantised.variant(name).input)
     with np.load(quantised.folder / quantised.variant(name).golden, allow_pickle=False) as golden:
         assert len(golden[GOLDEN_INPUT]) == quantised.settings.golden_windows
-        for given, expected in zip(golden[GOLDEN_INPUT], golden[GOLDEN_EMBEDDING], strict=True):
-            np.testing.assert_array_equal(model.run(given[np.newaxis])[0][0], expected)
+        np.testing.assert_array_equal(model.run_each(golden[GOLDEN_INPUT]), golden[GOLDEN_EMBEDDING])
 
 
 def test_do_again_gives_the_same_bytes_and_refuses_what_is_below_its_floor(

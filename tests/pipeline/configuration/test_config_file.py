@@ -171,3 +171,12 @@ def test_a_place_is_told_as_a_person_writes_it() -> None:
     assert wanted in lines
     with pytest.raises(ConfigError, match=r"teacher: kind 'onxn' is refused: .*; did you mean 'onnx'"):
         load_config("demo", ["distillation.teacher.kind=onxn"])
+
+
+def test_frames_that_do_not_fit_the_chunk_of_a_stream_are_refused() -> None:
+    own = "students.explicit.0.front_end={hop_samples: 200}"
+    load_config("demo", [own])
+    with pytest.raises(
+        ConfigError, match=r"h12.5: conversion.stream_hop_s is 0.24; accepted for frames 0.0125"
+    ):
+        load_config("demo", [own, "conversion.variants=[wave-float32, stream-float32]"])

@@ -5,3 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 SCRIPT = str(Path(__file__).parent / "embedder.py")
+STREAMING = Path(__file__).parent / "streaming.py"

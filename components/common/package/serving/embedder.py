@@ -3,7 +3,8 @@
 MLflow stores this file beside the model and runs it where the model is served, so it needs numpy, LiteRT
 and MLflow (of mlflow-skinny: pandas too, and SQLAlchemy and alembic where the registry is a database), and
 nothing of the project. A clip is cut into windows, every window is embedded by the file, and the mean over
-the windows is the clip's embedding, as in the benchmark that judged the file.
+the windows is the clip's embedding, as in the benchmark that judged the file. A file that takes a stream is
+given each window chunk by chunk; ``streaming.py`` beside the model embeds streams.
 
 Accepted input, always mono, float in [-1, 1] (a peak beyond is cut off) or int16 (arrays of that type, or
 lists of whole numbers of which one is beyond [-1, 1]):
@@ -43,6 +44,7 @@ DESCRIPTION_FILE = "model.json"
 WAVEFORM_COLUMN = "waveform"
 RATE_COLUMN = "sample_rate"
 PER_WINDOW = "per_window"
+NEXT = "next_"
 LOWEST_RATE, HIGHEST_RATE = 8_000, 48_000
 
 # Float samples beyond this are no sound in [-1, 1] with a peak too high: they are in another unit.
@@ -77,12 +79,14 @@ class Embedder:
 
         described = json.loads(Path(description).read_text(encoding="utf-8"))
         self._front_end = FrontEnd(described["front_end"])
-        self._hears_waveforms = described["input"] == "wave"
+        self._hears_waveforms = described["input"] != "core"
         self._hop = described["hop_samples"]
         self._interpreter = Interpreter(model_path=tflite, num_threads=1)
         self._interpreter.allocate_tensors()
-        self._feed = self._interpreter.get_input_details()[0]["index"]
-        self._fetch = self._interpreter.get_output_details()[0]["index"]
+        source, *self._states = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        self._feed, self._fetch, self._shape = source["index"], outputs[0]["index"], tuple(source["shape"])
+        self._next = {output["name"]: output["index"] for output in outputs}
         self._lock = Lock()
 
     # Without type hints: MLflow would infer one type of input from them, and no single one fits.
@@ -123,10 +127,22 @@ class Embedder:
     def _invoke(self, heard: Floats) -> Floats:
         # A server asks from several threads, and an interpreter has room for one input.
         with self._lock:
-            self._interpreter.set_tensor(self._feed, heard)
-            self._interpreter.invoke()
+            state = [np.zeros(one["shape"], np.float32) for one in self._states]
+            for piece in self._pieces(heard):
+                self._interpreter.set_tensor(self._feed, piece)
+                for one, value in zip(self._states, state, strict=True):
+                    self._interpreter.set_tensor(one["index"], value)
+                self._interpreter.invoke()
+                state = [self._interpreter.get_tensor(self._next[NEXT + one["name"]]) for one in self._states]
             embedding: Floats = self._interpreter.get_tensor(self._fetch)[0]
         return embedding
+
+    def _pieces(self, heard: Floats) -> Floats:
+        """What a stream file takes of a window, one after the other, silence in front; else all at once."""
+        if not self._states:
+            return heard[np.newaxis]
+        padded = np.pad(heard, ((0, 0), (-heard.shape[1] % self._shape[1], 0)))
+        return padded.reshape(-1, *self._shape)
 
 
 class EmbedderModel(Embedder, PythonModel):

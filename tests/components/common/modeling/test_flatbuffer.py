@@ -29,14 +29,14 @@ def test_a_round_trip_changes_nothing() -> None:
 
 def test_names_of_the_ends() -> None:
     model = flatbuffer.parse(reference_model())
-    flatbuffer.name_ends(model, "heard", ["said"])
+    flatbuffer.name_ends(model, ["heard"], ["said"])
     file = LiteRtModel(flatbuffer.serialize(model))
     assert [tensor.name for tensor in file.inputs + file.outputs] == ["heard", "said"]
     (signature,) = model.signatureDefs
     assert [entry.name for entry in signature.inputs + signature.outputs] == [b"heard", b"said"]
     model.subgraphs[0].outputs = np.array([0, 1], np.int32)
     with pytest.raises(ValueError, match="1 and 2"):
-        flatbuffer.name_ends(model, "heard", ["said"])
+        flatbuffer.name_ends(model, ["heard"], ["said"])
 
 
 def test_an_operator_code_is_added_once() -> None:

@@ -21,7 +21,7 @@ def make_description(
     """A float32 file of one student, blessed for each device.
 
     Args:
-      kind: wave or core.
+      kind: wave, core or stream.
       devices: See :func:`tests.made_up_runs.make_run`; none: the host alone.
       synthetic: What is said of the sound.
       **changes: Fields that are to be otherwise.

@@ -51,8 +51,42 @@ def test_code_names_the_tensors_of_the_file(kind: str) -> None:
         assert all(code.count(one) == code.count(other) for one, other in ("{}", "()", "[]"))
 
 
+def test_a_stream_tells_its_state() -> None:
+    card = write_card(make_description("stream"))
+    assert (
+        "| Input | `samples`, float32 [1, 3840]: waveform, mono, in [-1, 1], the next chunk of a stream |"
+        in card
+    )
+    assert "| Input | `state_frames`, float32 [1, 72, 65]: [state](#contract)" in card
+    assert "| Output | `next_state_samples`, float32 [1, 240]: the same state after the chunk |" in card
+    assert f"| Latency, **{HOST}** | 5.00 ms a chunk (" in card
+    contract = section(card, "How to use it")
+    assert "**Chunk**: 3840 samples (0.24 s)" in contract
+    assert "2 tensors, state_frames [1, 72, 65], state_samples [1, 240], and nothing else" in contract
+    # 15,600 samples are full with the fifth chunk; 3,600 zeros make the fifth end where the window does.
+    assert "embeddings of the first 4 chunks" in contract and "puts 3600 zeros in front" in contract
+    assert "keep the last" not in contract
+    (kotlin, microphone), (cpp,) = code_blocks(card, "kotlin"), code_blocks(card, "cpp")
+    for code in (kotlin, microphone, cpp):
+        assert all(code.count(one) == code.count(other) for one, other in ("{}", "()", "[]"))
+    assert "inputs[1].writeFloat(FloatArray(4680)) // state_frames [1, 72, 65]" in kotlin
+    assert "inputs[2].writeFloat(FloatArray(240)) // state_samples [1, 240]" in kotlin
+    assert "inputs[1].writeFloat(outputs[1].readFloat())" in kotlin
+    assert "inputs[2].writeFloat(outputs[2].readFloat())" in kotlin
+    assert "outputs[0].readFloat())" in kotlin and "waiting = 3600" in kotlin
+
+
+def test_states_come_after_the_moments_of_a_stream() -> None:
+    made = make_description("stream")
+    frames = TensorInfo(name="frames", shape=[1, 3, 8], dtype="float32")
+    card = write_card(made.model_copy(update={"outputs": [made.outputs[0], frames, *made.outputs[1:]]}))
+    kotlin, _ = code_blocks(card, "kotlin")
+    assert "inputs[1].writeFloat(outputs[2].readFloat())" in kotlin
+    assert "inputs[2].writeFloat(outputs[3].readFloat())" in kotlin
+
+
 def test_every_fence_is_closed_and_every_anchor_is_there() -> None:
-    for kind in ("wave", "core"):
+    for kind in ("wave", "core", "stream"):
         card = write_card(make_description(kind))
         fences = re.findall(r"^```(\w*)$", card, re.MULTILINE)
         assert all(fences[0::2]) and not any(fences[1::2])

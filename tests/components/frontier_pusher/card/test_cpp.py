@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.common.modeling.litert import LiteRtModel
 from components.frontier_pusher.card import write_card
 from schemas.push_reports import ModelDescription
 from schemas.students import FrontEndSpec
 from schemas.tensors import TensorInfo
 from tests.components.frontier_pusher.card.descriptions import FRONT_END, code_blocks, make_description
 from tests.components.frontier_pusher.card.litert_c import library, write_headers
+from tests.components.tflite_converter.conftest import Converted
 from tests.pushed_runs import make_golden
 
 GPP = shutil.which("g++") or ""
@@ -99,7 +101,7 @@ def test_a_file_with_frames(tmp_path: Path) -> None:
         frames = tf.reshape(waveform, (1, 10, 8, 195))[..., 0]
         return tf.reduce_mean(frames, axis=1), frames
 
-    content = convert_function(both, (1, 15_600), "waveform", ["embedding", "frames"], "network")
+    content = convert_function(both, {"waveform": (1, 15_600)}, ["embedding", "frames"], "network")
     (tmp_path / "model.tflite").write_bytes(content)
     description = make_description(
         outputs=[
@@ -110,6 +112,52 @@ def test_a_file_with_frames(tmp_path: Path) -> None:
     given = np.random.default_rng(1).uniform(-0.5, 0.5, 15_600).astype(np.float32)
     found = ask(build_embedder(description, tmp_path), given, tmp_path / "model.tflite")
     np.testing.assert_allclose(found, given.reshape(10, 8, 195)[..., 0].mean(axis=0), atol=1e-6)
+
+
+STREAM = """
+#include <cstdio>
+#include <cstdlib>
+int main(int, char** arguments) {
+  StreamingEmbedder embedder(arguments[1]);
+  std::vector<float> given(std::atoi(arguments[2]));
+  const auto heard = [](double start_s, const std::vector<float>& embedding) {
+    const float start = static_cast<float>(start_s);
+    std::fwrite(&start, 4, 1, stdout);
+    std::fwrite(embedding.data(), 4, embedding.size(), stdout);
+  };
+  // Something of another stream, which a reset must leave no trace of.
+  const std::vector<float> other(9001, 0.3f);
+  embedder.feed(other.data(), other.size(), [](double, const std::vector<float>&) {});
+  embedder.reset();
+  const float wrong[2] = {0.0f, NAN};
+  try {
+    embedder.feed(wrong, 2, heard);
+    return 1;
+  } catch (const std::invalid_argument&) {
+  }
+  while (const std::size_t read = std::fread(given.data(), 4, given.size(), stdin)) {
+    embedder.feed(given.data(), read, heard);
+  }
+}
+"""
+
+
+def test_a_stream_in_any_portions(plain_student: Converted, tmp_path: Path) -> None:
+    variant = plain_student.variant("stream-float32")
+    (tmp_path / "model.tflite").write_bytes(plain_student.content(variant.name))
+    write_headers(tmp_path)
+    card = write_card(make_description("stream", inputs=variant.inputs, outputs=variant.outputs))
+    (code,) = code_blocks(card, "cpp")
+    program = build(code + STREAM, tmp_path, "-I.", str(library()), f"-Wl,-rpath,{library().parent}")
+    sound = np.random.default_rng(4).uniform(-0.5, 0.5, 33_000).astype(np.float32)
+    sound[8000:20_000] = 0
+    starts = np.arange(0, len(sound) - 15_600 + 1, 3840)
+    windows = np.stack([sound[start : start + 15_600] for start in starts])
+    expected = LiteRtModel(plain_student.content("wave-float32")).run_each(windows)
+    for portion in (1, 160, 3840, 4001, 33_000):
+        found = ask(program, sound, tmp_path / "model.tflite", portion).reshape(len(starts), -1)
+        np.testing.assert_allclose(found[:, 0], starts / 16_000, rtol=1e-6)
+        np.testing.assert_allclose(found[:, 1:], expected, atol=1e-4, rtol=0)
 
 
 def test_says_what_went_wrong(tiny_files: dict[str, bytes], tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ for argument in "$@"; do
   printf '%s\\n' "$argument" >> "$FAKE_PHONE/given.txt"
   case "$argument" in
     --graph=*) [ -f "${argument#*=}" ] || { echo "ERROR: Failed to load model ${argument#*=}"; exit 1; } ;;
-    --input_layer_value_files=*) cp "${argument#*:}" "$FAKE_PHONE/heard.bin" || exit 134 ;;
+    --input_layer_value_files=*)
+      first="${argument#*:}"
+      cp "${first%%,*}" "$FAKE_PHONE/heard.bin" || exit 134 ;;
     --enable_op_profiling=true) profile=1 ;;
   esac
 done

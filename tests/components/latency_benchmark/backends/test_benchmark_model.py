@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from components.latency_benchmark.backends import benchmark_model
@@ -16,12 +18,12 @@ def recorded(name: str) -> str:
     return (RECORDINGS / f"{name}.txt").read_text()
 
 
-def command(run: Run = RUN, value: Input | None = None, known: str = "", **settings: object) -> list[str]:
+def command(run: Run = RUN, values: Sequence[Input] = (), known: str = "", **settings: object) -> list[str]:
     given: dict[str, object] = {"threads": 2, "delegate": "xnnpack", "options": (), "max_seconds": 120.0}
     return benchmark_model.arguments(
         "/d/m.tflite",
         run,
-        value,
+        values,
         known=benchmark_model.known_options(known),
         **{**given, **settings},  # type: ignore[arg-type]
     )
@@ -193,12 +195,21 @@ def test_the_command_line_names_every_delegate() -> None:
 
 def test_input_and_profile_are_asked_for() -> None:
     value = Input("/d/a.input", (1, 96, 64))
-    given = command(Run(1, 0, 20, 0, profile=True), value, recorded("help_2024"))
+    given = command(Run(1, 0, 20, 0, profile=True), [value], recorded("help_2024"))
     assert given[-4:] == [
         "--enable_op_profiling=true",
         "--input_layer=input",
         "--input_layer_shape=1,96,64",
         "--input_layer_value_files=input:/d/a.input",
+    ]
+
+
+def test_each_input_of_a_stream_has_a_file_of_its_own() -> None:
+    values = [Input("/d/a.input", (1, 3840)), Input("/d/b.input", (1, 72, 65)), Input("/d/c.input", (1, 240))]
+    assert command(values=values, known=recorded("help_2024"))[-3:] == [
+        "--input_layer=input,input1,input2",
+        "--input_layer_shape=1,3840:1,72,65:1,240",
+        "--input_layer_value_files=input:/d/a.input,input1:/d/b.input,input2:/d/c.input",
     ]
 
 

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from components.common.package.folders import STREAMING_FILE
 from components.common.tracking.stores import open_client
+from pipeline.models.registry.files import PUSHED_FILES
 from pipeline.models.registry.versions import find_version
 from tests.pushed_runs import Scene, make_scene
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 NAME = "tinytrill-host@candidate"
+# What is pushed of a file that takes no stream.
+WINDOWED = PUSHED_FILES - {STREAMING_FILE}
 
 
 class PushedRun:

@@ -6,18 +6,26 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 
-from components.common.package.folders import file_digests, sha256_of
-from components.common.package.serving import SCRIPT
+from components.common.package.folders import STREAMING_FILE, file_digests, sha256_of
+from components.common.package.serving import SCRIPT, STREAMING
+from components.common.package.serving.streaming import StreamingEmbedder
 from components.common.tracking.faults import TrackingFault
 from components.common.tracking.names import FILES_TAG, MLFLOW_FILES_TAG, SHA256_TAG
 from components.common.tracking.stores import open_client
+from components.frontier_pusher.executor import texts
+from components.tflite_converter.settings import ConverterSettings
+from pipeline.models.promotion.parity import check_parity
 from pipeline.models.registry.files import PUSHED_FILES, Tampered, fetch_files
-from tests.pipeline.models.registry.conftest import PushedRun, changed
+from schemas.tensors import VariantInput
+from tests.components.frontier_pusher.card.descriptions import make_description
+from tests.pipeline.models.registry.conftest import WINDOWED, PushedRun, changed
 from tests.pipeline.models.registry.poisoned_server import poisoned_server
+from tests.pushed_runs import TINY, MakeScene
 
 pytestmark = pytest.mark.slow
 
@@ -33,16 +41,34 @@ AROUND = (
 ROOT = [*((name, False) for name in AROUND), ("embedder.py", False), ("artifacts", True)]
 
 
+@pytest.mark.parametrize("kind", get_args(VariantInput))
+def test_what_lies_beside_a_pushed_file_may_be_fetched(kind: str) -> None:
+    assert set(texts(make_description(kind))) <= PUSHED_FILES
+
+
+def test_a_stream_file_comes_with_what_embeds_streams(scene: MakeScene, tmp_path: Path) -> None:
+    run = PushedRun(scene(stream=True, blessed={"host": [f"{TINY.candidate_id}/stream-float32"]}))
+    folder = tmp_path / "got"
+    description = fetch_files(run.client, run.version(), folder)
+    assert set(file_digests(folder)) == PUSHED_FILES | {"embedder.py"}
+    assert (folder / STREAMING_FILE).read_bytes() == STREAMING.read_bytes()
+    # 2 s and a sample: windows of 0.975 s, 0.24 s apart.
+    heard = StreamingEmbedder(folder).feed(np.full(32_001, 0.5, np.float32))
+    assert [one.embedding.tolist() for one in heard] == [[0.5] * 8] * 5
+    parity = check_parity(folder, description, ConverterSettings())
+    assert parity.passed, parity.words
+
+
 def test_fetches_what_was_pushed(pushed: PushedRun, tmp_path: Path) -> None:
     description = fetch_files(pushed.client, pushed.version(), tmp_path / "got")
     found = file_digests(tmp_path / "got")
     assert found.pop("embedder.py")
     assert found == file_digests(pushed.folder)
-    assert set(found) == PUSHED_FILES
+    assert set(found) == WINDOWED
     assert description.point_id == pushed.version().tags["tinytrill.point"]
 
 
-@pytest.mark.parametrize("name", [*sorted(PUSHED_FILES), "embedder.py", *AROUND])
+@pytest.mark.parametrize("name", [*sorted(WINDOWED), "embedder.py", *AROUND])
 def test_a_file_of_another_content_is_refused(pushed: PushedRun, tmp_path: Path, name: str) -> None:
     path = pushed.stored / (f"artifacts/{name}" if name in PUSHED_FILES else name)
 

@@ -16,10 +16,10 @@ from components.common.package.folders import file_digests
 from components.common.tracking.faults import TrackingFault
 from pipeline.commands.pull import add
 from pipeline.configuration.config_file import ConfigError
-from pipeline.models.registry.files import PUSHED_FILES, Tampered, fetch_files
+from pipeline.models.registry.files import Tampered, fetch_files
 from pipeline.models.registry.pull import Pulled, pull, sums
 from pipeline.models.registry.uses import served_tag
-from tests.pipeline.models.registry.conftest import NAME, PushedRun, changed
+from tests.pipeline.models.registry.conftest import NAME, WINDOWED, PushedRun, changed
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def test_pulls_the_pushed_folder(
     assert pulled.version == f"tinytrill-host v{pushed.version().version}"
     assert "candidate" in pulled.aliases
     assert pulled.files == file_digests(tmp_path / "app" / "model") == file_digests(pushed.folder)
-    assert set(pulled.files) == PUSHED_FILES
+    assert set(pulled.files) == WINDOWED
     assert [path.name for path in (tmp_path / "app").iterdir()] == ["model"]
     assert (tmp_path / "app" / "model").stat().st_mode & 0o777 == (tmp_path / "app").stat().st_mode & 0o777
     subprocess.run(

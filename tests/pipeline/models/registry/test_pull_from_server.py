@@ -10,9 +10,10 @@ import pytest
 from components.common.package.folders import file_digests
 from components.common.tracking.faults import TrackingFault
 from components.common.tracking.stores import open_client
-from pipeline.models.registry.files import PUSHED_FILES, Tampered
+from pipeline.models.registry.files import Tampered
 from pipeline.models.registry.pull import pull
 from tests.mlflow_server import MlflowServer
+from tests.pipeline.models.registry.conftest import WINDOWED
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +25,7 @@ def test_pulls_and_verifies(scene: Any, empty_store: Path, tmp_path: Path) -> No
         assert not report.unsent
         client = open_client(server.uri)
         pulled = pull(client, "tinytrill-host@candidate", tmp_path / "model", "a watch")
-        assert set(pulled.files) == PUSHED_FILES
+        assert set(pulled.files) == WINDOWED
         assert pulled.files["model.tflite"] == pulled.description.sha256
         version = client.get_model_version_by_alias("tinytrill-host", "candidate")
         assert "tinytrill.served.a-watch" in version.tags

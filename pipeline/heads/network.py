@@ -120,5 +120,5 @@ def head_file(layers: Sequence[Layer]) -> bytes:
     graph.outputs = np.array([scores], np.int32)
     version = flatbuffer.add_constant(model, np.frombuffer(_RUNTIME.encode().ljust(16, b"\0"), np.uint8))
     model.metadata = [schema.MetadataT(name=flatbuffer.RUNTIME_METADATA.encode(), buffer=version)]
-    flatbuffer.name_ends(model, EMBEDDING, [SCORES])
+    flatbuffer.name_ends(model, [EMBEDDING], [SCORES])
     return flatbuffer.serialize(model)

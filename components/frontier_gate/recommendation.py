@@ -65,9 +65,9 @@ def optimism(entrants: Sequence[Entrant]) -> float | None:
 def _recommend(
     kind: VariantInput, standing: Sequence[Entrant], all_of_kind: Sequence[Entrant], axis: AxisInfo
 ) -> Recommendation:
-    best = max(standing, key=lambda entrant: (entrant.point.quality, -entrant.point.latency_ratio))
+    best = max(standing, key=lambda entrant: (entrant.point.quality, -entrant.point.cost))
     near = [entrant for entrant in standing if entrant.point.quality >= best.point.quality - axis.margin]
-    chosen = min(near, key=lambda entrant: (entrant.point.latency_ratio, entrant.point.bytes, entrant.name))
+    chosen = min(near, key=lambda entrant: (entrant.point.cost, entrant.point.bytes, entrant.name))
     pairs = _separated(standing, axis)
     apart = {
         name

@@ -65,28 +65,31 @@ def _registered(pushed: PushReport) -> list[str]:
 def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> None:
     measured = "synthetic speech" if verdict.synthetic else "real sound"
     where = "device" if device.machine.is_device else "host"
+    timed = device.machine.measures_time
     title = (
         f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
-        f"({measured}, {where} latency)"
+        f"({measured}, {f'{where} latency' if timed else 'no time measured'})"
     )
     typical = "mean" if any(point.statistic == "mean" for point in device.points) else "p50"
-    headings = ("point", "NOSS mean", "of teacher", f"{where} {typical} (ms)", "size (MiB)", "pushed")
+    costs = (f"{where} {typical} (ms)",) if timed else ("M MACs", "arena (KiB)")
+    headings = ("point", "NOSS mean", "of teacher", *costs, "size (MiB)", "pushed")
     frontier = [point for point in device.points if point.on_frontier]
     pushed = {point.point_id for point in device.blessed}
     rows = []
-    for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms)):
+    for point in sorted(frontier, key=lambda point: (point.input, point.latency_ms or point.cost)):
         reasons = point.reasons or ["the gate is closed"]
+        figures = (point.latency_ms,) if timed else (point.mega_macs, point.arena_kib)
         rows.append(
             (
                 point.point_id,
                 f"{point.quality:.3f}",
                 f"{point.quality_of_teacher:.1%}",
-                f"{point.latency_ms:.3f}",
+                *(f"{figure:.3f}" for figure in figures if figure is not None),
                 f"{point.bytes / 2**20:.2f}",
                 "yes" if point.point_id in pushed else f"no: {'; '.join(reasons)}",
             )
         )
-    print_table(console, headings, rows, title, words=(0, 5))
+    print_table(console, headings, rows, title, words=(0, len(headings) - 1))
     beaten = len(device.points) - len(frontier)
     lines = [
         f"{counted(beaten, 'variant')} {'is' if beaten == 1 else 'are'} beaten, "

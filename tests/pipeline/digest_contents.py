@@ -38,7 +38,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/common/tracking": "faults names registered relocation sqlite_stores stores",
         "schemas": (
             "architecture artifacts bounded comparison_reports devices faults known_architectures "
-            "latency_faults latency_reports latency_validity noss_faults noss_reports noss_task_sets "
+            "footprint_faults footprints latency_faults latency_reports latency_validity noss_faults "
+            "noss_reports noss_task_sets "
             "noss_tasks plain_text secrets settings standing_faults strict_yaml student_reports "
             "students tensors tflite_faults tflite_reports training_reports verdicts"
         ),
@@ -55,20 +56,20 @@ MAY_HOLD: dict[str, dict[str, str]] = {
             "sqlite_stores stores tracker"
         ),
         "schemas": (
-            "architecture artifacts bounded distillation_reports ingest_reports known_architectures "
-            "latency_reports noss_reports noss_tasks plain_text push_reports run_context run_records "
-            "secrets settings strict_yaml student_reports students tensors tflite_reports "
+            "architecture artifacts bounded distillation_reports footprints ingest_reports "
+            "known_architectures latency_reports noss_reports noss_tasks plain_text push_reports run_context "
+            "run_records secrets settings strict_yaml student_reports students tensors tflite_reports "
             "training_reports verdicts"
         ),
     },
     "latency_benchmark": {
-        "components/common/modeling": "flatbuffer",
+        "components/common/modeling": "file_arithmetic flatbuffer",
         "components/common/registry": "modules",
         "components/common/statistics": "bootstrap sessions",
         "components/common/store": "computed publishing",
         "components/common/tfx": _TFX,
         "schemas": (
-            "architecture artifacts devices known_architectures latency_reports latency_validity "
+            "architecture artifacts devices footprints known_architectures latency_reports latency_validity "
             "settings students tensors tflite_reports"
         ),
     },

@@ -94,11 +94,11 @@ def register(
 
 
 def in_alias_order(versions: Sequence[RecordedVersion]) -> list[RecordedVersion]:
-    """Waveform in first, then the best quality, then the fastest on the version's device."""
+    """Waveform in first, then the best quality, then the cheapest to run on the version's device."""
 
     def rank(version: RecordedVersion) -> tuple[bool, float, float, str]:
         point = judged(version)
-        return point.input != "wave", -point.quality, point.latency_ratio, point.point_id
+        return point.input != "wave", -point.quality, point.cost, point.point_id
 
     return sorted(versions, key=rank)
 

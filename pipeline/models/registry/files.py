@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from components.common.package.folders import (
+    C_ARRAY_FILE,
     CARD_FILE,
     EXAMPLE_FILE,
     GOLDEN_FILE,
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 PUSHED_FILES = frozenset(
-    {MODEL_FILE, GOLDEN_FILE, ModelDescription.FILE, CARD_FILE, EXAMPLE_FILE, NOTICE_FILE, SUMS_FILE}
+    {
+        *(MODEL_FILE, GOLDEN_FILE, ModelDescription.FILE, CARD_FILE, EXAMPLE_FILE, C_ARRAY_FILE),
+        *(NOTICE_FILE, SUMS_FILE),
+    }
 )
 SCRIPT_FILE = Path(SCRIPT).name
 NEEDED = frozenset({MODEL_FILE, GOLDEN_FILE, ModelDescription.FILE})

@@ -81,8 +81,8 @@ class Embedder:
         self._hop = described["hop_samples"]
         self._interpreter = Interpreter(model_path=tflite, num_threads=1)
         self._interpreter.allocate_tensors()
-        self._feed = self._interpreter.get_input_details()[0]["index"]
-        self._fetch = self._interpreter.get_output_details()[0]["index"]
+        self._given = self._interpreter.get_input_details()[0]
+        self._answered = self._interpreter.get_output_details()[0]
         self._lock = Lock()
 
     # Without type hints: MLflow would infer one type of input from them, and no single one fits.
@@ -123,14 +123,30 @@ class Embedder:
     def _invoke(self, heard: Floats) -> Floats:
         # A server asks from several threads, and an interpreter has room for one input.
         with self._lock:
-            self._interpreter.set_tensor(self._feed, heard)
+            self._interpreter.set_tensor(self._given["index"], to_codes(heard, self._given))
             self._interpreter.invoke()
-            embedding: Floats = self._interpreter.get_tensor(self._fetch)[0]
-        return embedding
+            answer: Array = self._interpreter.get_tensor(self._answered["index"])[0]
+        return to_numbers(answer, self._answered)
 
 
 class EmbedderModel(Embedder, PythonModel):
     """The embedder as MLflow sees it; ``predict`` is inherited, so MLflow does not ask it for type hints."""
+
+
+def to_codes(values: Floats, tensor: Mapping[str, Any]) -> Array:
+    """Numbers as a file that takes int8 codes is given them; any other file is given the numbers."""
+    if tensor["dtype"] != np.int8:
+        return values
+    scale, zero_point = tensor["quantization"]
+    return np.clip(np.round(values / scale) + zero_point, -128, 127).astype(np.int8)
+
+
+def to_numbers(answer: Array, tensor: Mapping[str, Any]) -> Floats:
+    """What the codes of an int8 answer stand for; any other answer as it is."""
+    if tensor["dtype"] != np.int8:
+        return answer
+    scale, zero_point = tensor["quantization"]
+    return np.float32(scale) * (answer.astype(np.float32) - np.float32(zero_point))
 
 
 def read_clips(given: Any, rate: int) -> list[tuple[Floats, int]]:

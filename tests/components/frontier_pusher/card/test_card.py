@@ -209,7 +209,9 @@ def test_a_file_with_frames_tells_them() -> None:
 def test_other_types_than_float32_are_refused(write: object) -> None:
     assert callable(write)
     description = make_description(inputs=[TensorInfo(name="waveform", shape=[1, 15600], dtype="int8")])
-    with pytest.raises(ValueError, match="waveform is int8; a card can be written for float32"):
+    with pytest.raises(
+        ValueError, match="waveform is int8; a card can be written for float32, and for int8 with a scale"
+    ):
         write(description)
 
 
@@ -236,3 +238,22 @@ def test_a_file_below_a_baseline_says_so_before_anything_else() -> None:
     quality = description.blessings[0].point.quality
     assert f"Its mean score is {quality:.3f}; simple statistics" in first
     assert f"0.912 ({plain('log|mel')})" in first
+
+
+def test_a_board_has_memory_and_arithmetic_and_no_latency() -> None:
+    text = write_card(make_description("core", devices={"board": 1.0}))
+    assert (
+        "| Memory on a board | 200 KiB tensor arena, 977 KiB flash, 5.00 million multiply-accumulates" in text
+    )
+    assert "| `board`, Test Board | TensorFlow Lite Micro 0.1 | 200 | 977 | 5.00 |" in text
+    assert "How long a board takes was not measured" in text
+    assert "Its latency is unknown: memory and arithmetic were counted" in text
+    for absent in ("Timed on", "| Latency", "No device was timed", "None", "none ms"):
+        assert absent not in text, absent
+
+
+def test_a_board_beside_a_phone_leaves_the_phone_its_latency() -> None:
+    text = write_card(make_description("core", devices={"board": 1.0, "pixel": 1.0}))
+    assert "| Latency, device | 5.00 ms a window" in text
+    assert "Latency holds for the devices" in text
+    assert text.count("| `board`, ") == 1

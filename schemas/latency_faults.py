@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from schemas import faults
+from schemas.footprint_faults import footprint_report_faults
 from schemas.latency_reports import LatencyMeasurement, LatencyReport, Machine, SessionConditions
 from schemas.latency_validity import busy
 
@@ -24,7 +25,7 @@ _LEAST_MEAN = 0.45
 _UNEVEN = 0.02
 # Rounds are kept to the nanosecond, and a session's figure is the median of its rounds.
 _OF_ROUNDS = 1e-3
-_RUNTIMES = {"host": "LiteRT", "adb": "benchmark_model"}
+_RUNTIMES = {"host": "LiteRT", "adb": "benchmark_model", "micro": "TensorFlow Lite Micro"}
 
 
 def machine_faults(machine: Machine) -> list[str]:
@@ -117,11 +118,15 @@ def _round_faults(measured: LatencyMeasurement) -> list[str]:
 def report_faults(report: LatencyReport) -> list[str]:
     """What a whole report says that cannot be true: nothing of it may decide then; empty if it can."""
     if report.failure:
-        there = report.reference is not None or report.measurements
+        there = report.reference is not None or report.measurements or report.footprints
         return (
             [f"it says that nothing could be measured ({report.failure}), and has figures"] if there else []
         )
     found = machine_faults(report.machine)
+    if not report.machine.measures_time:
+        return found + footprint_report_faults(report)
+    if report.footprints:
+        found.append(f"the back end {report.machine.backend!r} times files, and the report has footprints")
     if report.sessions < 2 or report.rounds < 1 or report.min_runs < 0 or not report.min_seconds >= 0:
         found.append(
             f"it was taken in {report.sessions} sessions of {report.rounds} rounds, of at least "

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.footprints import Footprint
 from schemas.settings import Report, ReportFile
 from schemas.tensors import VariantInput
 
@@ -24,7 +25,9 @@ class Machine(Report):
     """What the latency was measured on."""
 
     profile: str = Field(description="Name of the device in the configuration.")
-    backend: Literal["host", "adb"] = Field(description="What ran the models; of a replay the recorded one.")
+    backend: Literal["host", "adb", "micro"] = Field(
+        description="What ran the models; of a replay the recorded one."
+    )
     name: str = Field(description="Processor or device.")
     soc: str = Field("", description="System on chip; empty if not reported.")
     os: str = Field(description="Operating system and build.")
@@ -35,6 +38,18 @@ class Machine(Report):
     is_device: bool = Field(description="False: a host figure, never to be called device latency.")
     ambient: str = Field("", description="What the configuration says of the surroundings.")
     replayed_from: str = Field("", description="Folder of the record; empty: measured in this run.")
+
+    @property
+    def measures_time(self) -> bool:
+        """Whether its figures are times; a microcontroller's interpreter on this machine has none to tell."""
+        return self.backend != "micro"
+
+    @property
+    def kind(self) -> str:
+        """What its figures may be called."""
+        if not self.measures_time:
+            return "board, not timed"
+        return "device" if self.is_device else "host, not a device"
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -172,7 +187,10 @@ class LatencyMeasurement(Report):
 
 
 class LatencyReport(ReportFile):
-    """All variants of a run on one device, measured together, interleaved with a reference model."""
+    """All variants of a run on one device, measured together, interleaved with a reference model.
+
+    A device that measures no time has footprints, and neither sessions nor a reference model.
+    """
 
     FILE: ClassVar[str] = "latency_report.json"
     SAMPLES: ClassVar[str] = "samples.npz"
@@ -193,8 +211,11 @@ class LatencyReport(ReportFile):
     max_reference_drift: float = Field(
         0.25, description="Sessions between which the reference model differs by more are invalid."
     )
-    reference: LatencyMeasurement | None = Field(description="None: the device could not be measured at all.")
+    reference: LatencyMeasurement | None = Field(description="None: the device was not timed at all.")
     measurements: list[LatencyMeasurement]
+    footprints: list[Footprint] = Field(
+        default_factory=list, description="On a device that measures no time: what each file needs of it."
+    )
     failures: dict[str, str] = Field(
         default_factory=dict, description="Why a variant has no measurement, by <candidate id>/<variant>."
     )
@@ -207,4 +228,11 @@ class LatencyReport(ReportFile):
         for measured in self.measurements:
             if (measured.candidate_id, measured.variant) == (candidate_id, variant):
                 return measured
+        return None
+
+    def footprint(self, candidate_id: str, variant: str) -> Footprint | None:
+        """What one variant needs of a board, or None if that was not counted."""
+        for found in self.footprints:
+            if (found.candidate_id, found.variant) == (candidate_id, variant):
+                return found
         return None

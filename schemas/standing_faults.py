@@ -15,11 +15,18 @@ def standing_faults(standing: Standing) -> list[str]:
     """What a standing says of itself that cannot be true; empty if it can."""
     if found := faults.malformed(standing):
         return found
-    return machine_faults(standing.machine) + point_faults(standing.point)
+    return machine_faults(standing.machine) + point_faults(standing.point, standing.machine.measures_time)
 
 
-def point_faults(point: FrontierPoint) -> list[str]:
-    """What the figures of a point cannot be; empty if they can."""
+def point_faults(point: FrontierPoint, timed: bool = True) -> list[str]:
+    """What the figures of a point cannot be; empty if they can.
+
+    Args:
+      point: The point.
+      timed: Whether it was judged on a device that measures time.
+    """
+    if found := _figures_of_another_device(point, timed):
+        return found
     quality = {name: getattr(point, name) for name in ("quality", "quality_low", "quality_high")}
     scores = {f"score on {task}": score for task, score in point.tasks.items()}
     percentiles = {name: getattr(point, name) for name in ("p50_ms", "p90_ms", "p95_ms", "p99_ms")}
@@ -31,7 +38,8 @@ def point_faults(point: FrontierPoint) -> list[str]:
         "latency_ratio",
         "real_time_factor",
     )
-    positive = {**percentiles, **{name: getattr(point, name) for name in times}}
+    board = ("arena_kib", "mega_macs")
+    positive = {**percentiles, **{name: getattr(point, name) for name in (*times, *board)}}
     cold = ("init_low_ms", "init_ms", "init_high_ms", "peak_low_mib", "peak_mib", "peak_high_mib")
     not_negative = {name: getattr(point, name) for name in cold}
     # Earlier releases kept no intervals of these two.
@@ -57,12 +65,14 @@ def point_faults(point: FrontierPoint) -> list[str]:
         found += faults.outside(
             "quality, as a mean of its tasks,", point.quality, min(scores.values()), max(scores.values())
         )
-    found += faults.outside("latency_ms", point.latency_ms, point.latency_low_ms, point.latency_high_ms)
+    latency, low, high = point.latency_ms, point.latency_low_ms, point.latency_high_ms
     typical = {"median": point.p50_ms, "mean": point.mean_ms}[point.statistic]
-    if typical is not None:
-        found += faults.differs("latency_ms", point.latency_ms, typical, f"its {point.statistic} is")
+    if latency is not None and low is not None and high is not None:
+        found += faults.outside("latency_ms", latency, low, high)
+        if typical is not None:
+            found += faults.differs("latency_ms", latency, typical, f"its {point.statistic} is")
     found += faults.not_rising(percentiles)
-    if ratio:
+    if ratio and point.latency_ratio is not None:
         found += faults.outside("latency_ratio", point.latency_ratio, *ratio)
     if lead:
         found += faults.outside("teacher_difference", point.teacher_difference, *lead)
@@ -73,6 +83,19 @@ def point_faults(point: FrontierPoint) -> list[str]:
     if not point.variant.startswith(f"{point.input}-"):
         found.append(f"its name {point.variant} is not that of a {point.input} file")
     return found + faults.no_sha256("sha256", point.sha256)
+
+
+def _figures_of_another_device(point: FrontierPoint, timed: bool) -> list[str]:
+    """Whether a point lacks the figures by which it is judged on its device, or has those of another."""
+    of_time = ("latency_ms", "latency_low_ms", "latency_high_ms", "latency_ratio")
+    of_board = ("arena_kib", "mega_macs")
+    owed, foreign = (of_time, of_board) if timed else (of_board, (*of_time, "mean_ms", "init_ms", "peak_mib"))
+    device = "a device that measures time" if timed else "a board that is not timed"
+    missing = [name for name in owed if getattr(point, name) is None]
+    told = [name for name in foreign if getattr(point, name) is not None]
+    return [f"on {device}, it has no {name}" for name in missing] + [
+        f"on {device}, it has {name}" for name in told
+    ]
 
 
 def _told_interval(low: float, high: float) -> tuple[float, float] | None:

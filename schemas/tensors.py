@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from schemas.settings import Report
 
 VariantInput = Literal["wave", "core", "stream"]
@@ -19,3 +21,7 @@ class TensorInfo(Report):
     name: str
     shape: list[int]
     dtype: str
+    scale: float | None = Field(
+        None, description="Of quantised values: scale times (code - zero_point) is what a code stands for."
+    )
+    zero_point: int | None = Field(None, description="The code that stands for 0; none: not quantised.")

@@ -10,7 +10,7 @@ from schemas.settings import Report, ReportFile
 from schemas.students import FrontEndSpec, StudentSpec
 from schemas.tensors import TensorInfo, VariantInput
 
-Precision = Literal["float32", "float16", "dynamic", "int8"]
+Precision = Literal["float32", "float16", "dynamic", "int8", "int8io"]
 
 
 class Parity(Report):
@@ -58,7 +58,8 @@ class TfliteVariant(Report):
         description="wave: waveform in; core: log-mel patch in; stream: a chunk of samples and the state in."
     )
     precision: Precision = Field(
-        description="float32; float16 weights; dynamic-range int8 weights; int8 weights and activations."
+        description="float32; float16 weights; dynamic-range int8 weights; int8 weights and activations; "
+        "int8io: input and output int8 too."
     )
     file: str = Field(description="File name beside this report; empty if conversion failed.")
     golden: str = Field(description="Golden-vector file (.npz with 'input' and 'embedding').")

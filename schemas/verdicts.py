@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.footprints import KIB
 from schemas.latency_reports import Machine, Statistic
 from schemas.search_reports import SearchReport
 from schemas.settings import Report, ReportFile
 from schemas.tensors import VariantInput
 
-AxisMetric = Literal["quality", "latency", "bytes", "peak_mib", "init_ms"]
+AxisMetric = Literal[
+    "quality", "latency", "bytes", "peak_mib", "init_ms", "arena_kib", "flash_kib", "mega_macs"
+]
+EffectMetric = Literal["quality", "latency", "bytes", "mega_macs"]
 Outcome = Literal["met", "undecided", "missed"]
 
 
@@ -59,9 +64,11 @@ class FrontierPoint(Report):
     teacher_difference_high: float = Field(0.0, description="Upper end of its paired 95 % interval.")
     tasks: dict[str, float] = Field(default_factory=dict, description="Score by task.")
     statistic: Statistic = Field("median", description="What latency_ms is.")
-    latency_ms: float = Field(description="Typical latency of a window.")
-    latency_low_ms: float
-    latency_high_ms: float
+    latency_ms: float | None = Field(
+        description="Typical latency of a window; none, as all of these: the device measures no time."
+    )
+    latency_low_ms: float | None
+    latency_high_ms: float | None
     latency_n: int = Field(0, description="Timed invocations behind the latency; 0: not reported.")
     latency_sessions: int = Field(0, description="Sessions they come from.")
     p50_ms: float | None = None
@@ -72,16 +79,22 @@ class FrontierPoint(Report):
     latency_intervals_ms: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Their 95 % intervals over the sessions, by name."
     )
-    latency_ratio: float = Field(description="Latency over the reference model's.")
+    latency_ratio: float | None = Field(description="Latency over the reference model's.")
     latency_ratio_low: float = Field(0.0, description="Lower end of the ratio's interval.")
     latency_ratio_high: float = Field(0.0, description="Upper end of the ratio's interval.")
     real_time_factor: float | None = Field(None, description="Seconds of computing for a second of sound.")
-    init_ms: float = Field(0.0, description="Load, allocate and prepare.")
+    init_ms: float | None = Field(0.0, description="Load, allocate and prepare.")
     peak_mib: float | None = Field(description="None: the device does not report.")
     init_low_ms: float | None = Field(None, description="Lower end of its 95 % interval over the sessions.")
     init_high_ms: float | None = Field(None, description="Upper end.")
     peak_low_mib: float | None = Field(None, description="Lower end of its 95 % interval over the sessions.")
     peak_high_mib: float | None = Field(None, description="Upper end.")
+    arena_kib: float | None = Field(
+        None, description="Tensor arena on a board, KiB; none, as the next: the device does not tell."
+    )
+    mega_macs: float | None = Field(
+        None, description="Multiply-accumulates of an invocation on a board, in millions."
+    )
     bytes: int
     parameters: int
     total_steps: int = Field(
@@ -95,6 +108,34 @@ class FrontierPoint(Report):
     dominated_by: list[str] = Field(description="Points of the frontier that beat it, best first.")
     blessed: bool = Field(description="Meets all goals, and nothing that meets them beats it: it is pushed.")
     reasons: list[str] = Field(description="Why it is not blessed; empty if it is.")
+
+    @property
+    def flash_kib(self) -> float:
+        """Size of the file, which lies in a board's flash as it is."""
+        return self.bytes / KIB
+
+    @property
+    def cost(self) -> float:
+        """What running it costs, to put points of one device in order.
+
+        A ratio to the reference model, or millions of multiply-accumulates where no time is measured.
+        """
+        cost = self.mega_macs if self.latency_ratio is None else self.latency_ratio
+        return math.inf if cost is None else cost
+
+    @property
+    def typical(self) -> str:
+        """What its typical latency is: p50 or mean."""
+        return "p50" if self.statistic == "median" else "mean"
+
+    @property
+    def cost_words(self) -> str:
+        """What running it costs, as in '8.12 ms p50', or '99.2 KiB arena, 3.1 M multiply-accumulates'."""
+        if self.latency_ms is not None:
+            return f"{self.latency_ms:.3g} ms {self.typical}"
+        if self.arena_kib is None or self.mega_macs is None:
+            return "no time, no arena"
+        return f"{self.arena_kib:.4g} KiB arena, {self.mega_macs:.3g} M multiply-accumulates"
 
 
 class ReferenceQuality(Report):
@@ -144,12 +185,14 @@ class RegisteredPoint(Report):
     quality: float
     quality_low: float
     quality_high: float
-    latency_ms: float
-    latency_ratio: float
+    latency_ms: float | None
+    latency_ratio: float | None
     latency_ratio_low: float
     latency_ratio_high: float
     bytes: int
     peak_mib: float | None
+    arena_kib: float | None = None
+    mega_macs: float | None = None
     competes: bool = Field(description="Whether its figures compare with this run's.")
     reason: str = Field("", description="Why they do not.")
     beaten_by: list[str] = Field(default_factory=list, description="Points that now beat it, best first.")
@@ -164,12 +207,12 @@ class RegisteredPoint(Report):
 class Effect(Report):
     """What one hyper-parameter does, others held fixed: an additive model over all points."""
 
-    metric: Literal["quality", "latency", "bytes"]
+    metric: EffectMetric
     input: VariantInput
     factor: str = Field(description="Name of the hyper-parameter.")
     level: str = Field(description="Its value.")
     against: str = Field(description="The value it is compared with.")
-    effect: float = Field(description="Difference in score; of latency and bytes the ratio, 2 is twice.")
+    effect: float = Field(description="Difference in score; of all others the ratio, 2 is twice.")
     low: float = Field(description="Lower end of the 95 % interval, students and test clips resampled.")
     high: float = Field(description="Upper end of the 95 % interval.")
     students: int = Field(description="Distinct students that have the value.")
@@ -194,7 +237,13 @@ class Alternative(Report):
     quality_difference: float = Field(description="Its quality minus the recommended point's.")
     separated: bool = Field(description="Whether its quality is clearly below the recommended point's.")
     bytes_share: float = Field(description="Its size as a share of the recommended point's.")
-    latency_share: float = Field(description="Its latency as a share of the recommended point's.")
+    latency_share: float | None = Field(
+        description="Its latency as a share of the recommended point's; none: the device measures no time."
+    )
+    mega_macs_share: float | None = Field(
+        None, description="Its multiply-accumulates likewise; none, as the next: the device is no board."
+    )
+    arena_share: float | None = Field(None, description="Its tensor arena likewise.")
 
 
 class Recommendation(Report):
@@ -203,8 +252,8 @@ class Recommendation(Report):
     input: VariantInput
     task: str = Field("", description="The task whose score is its quality; empty: the mean of all.")
     point_id: str = Field(
-        description="Of the blessed points that the best is not clearly better than, the fastest; where that "
-        "cannot be told either, the smallest."
+        description="Of the blessed points that the best is not clearly better than, the cheapest to "
+        "run; where that cannot be told either, the smallest."
     )
     not_separable: list[str] = Field(description="Blessed points whose quality cannot be told from its own.")
     separated: list[SeparatedPair] = Field(description="Largest differences first, fifty at most.")
@@ -222,7 +271,9 @@ class Recommendation(Report):
         default_factory=list, description="Budgets that it keeps to, as in '8 ms (p95)'; empty: none was set."
     )
     alternatives: list[Alternative] = Field(
-        default_factory=list, description="The smallest and the fastest blessed point, where it is neither."
+        default_factory=list,
+        description="The blessed points that cost least of one thing, where it is not one of them: time (on "
+        "a board arithmetic or arena) or size.",
     )
 
 
@@ -256,8 +307,11 @@ class DeviceVerdict(Report):
 
         None if files differ in that, or none tells.
         """
-        timed = [point for point in self.points if point.input == kind and point.real_time_factor]
-        told = {round(point.latency_ms / (point.real_time_factor or 1), 6) for point in timed}
+        told = {
+            round(p.latency_ms / p.real_time_factor, 6)
+            for p in self.points
+            if p.input == kind and p.latency_ms is not None and p.real_time_factor
+        }
         return told.pop() if len(told) == 1 else None
 
 
@@ -294,6 +348,10 @@ class Verdict(ReportFile):
     def blessed(self) -> list[tuple[DeviceVerdict, FrontierPoint]]:
         """What is to be pushed: each point with the device it is blessed for."""
         return [(device, point) for device in self.devices for point in device.blessed]
+
+    def reference_on(self, machine: Machine) -> str:
+        """sha256 of the reference model behind a machine's figures; empty where nothing is timed."""
+        return self.reference_sha256 if machine.measures_time else ""
 
     def baselines_above(self, point: FrontierPoint) -> list[ReferenceQuality]:
         """Baselines whose mean score is above a point's, best first."""
@@ -358,7 +416,7 @@ class Standing(Report):
             machine=machine,
             point=point.model_copy(update={"goals": []}),
             run_name=verdict.run_name,
-            reference_sha256=verdict.reference_sha256,
+            reference_sha256=verdict.reference_on(machine),
             benchmark_digest=verdict.benchmark_digest,
             synthetic=verdict.synthetic,
         )

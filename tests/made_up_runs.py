@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from schemas.comparison_reports import LeftOut, ModelSlices, NossComparison, PairedDifference
 from schemas.distillation_reports import DistillationSetInfo
+from schemas.footprints import Footprint
 from schemas.ingest_reports import IngestReport, SplitCounts
 from schemas.latency_reports import (
     LatencyMeasurement,
@@ -105,8 +106,9 @@ def make_run(
       teacher: Mean score of the teacher.
       baseline: Mean score of the one baseline, or None for no baseline.
       synthetic: What is said of the sound.
-      devices: By name, how many times the made latency a model takes there; 'host' is the host, every
-        other name an Android device. None: the host alone.
+      devices: By name, how many times the made latency a model takes there; 'host' is the host, a name that
+        begins with 'board' a microcontroller that measures no time, every other name an Android device.
+        None: the host alone.
       doubt: How wide the intervals of quality are; 0: limits are met or missed by the figures themselves.
     """
     converted, noss, students = [], [], []
@@ -139,7 +141,9 @@ def make_run(
         noss,
         students,
         [
-            make_latency(device, factor, candidates, converted)
+            make_footprints(device, factor, candidates, converted)
+            if device.startswith("board")
+            else make_latency(device, factor, candidates, converted)
             for device, factor in (devices or {"host": 1.0}).items()
         ],
         NossReport(
@@ -165,6 +169,66 @@ def make_golden(made: Made) -> bytes:
     shape = [1, 96, 64] if made.name.startswith("core") else [1, 15600]
     np.savez(file, input=np.zeros(shape, np.float32), embedding=np.zeros((1, 8), np.float32))
     return file.getvalue()
+
+
+def make_footprints(
+    device: str,
+    factor: float,
+    candidates: Mapping[StudentSpec, Sequence[Made]],
+    converted: Sequence[TfliteReport],
+) -> LatencyReport:
+    """A board's report: a million multiply-accumulates and 40 KiB of arena for each made millisecond."""
+    return LatencyReport(
+        machine=Machine(
+            profile=device,
+            backend="micro",
+            name="Test Board",
+            os="none",
+            runtime="TensorFlow Lite Micro 0.1",
+            threads=1,
+            is_device=False,
+        ),
+        started="2026-03-01T12:00:00Z",
+        sessions=0,
+        rounds=0,
+        reference=None,
+        measurements=[],
+        footprints=[
+            make_footprint(
+                f"{report.candidate_id}/{variant.name}",
+                sha256=variant.sha256,
+                bytes=variant.bytes,
+                shared_bytes=int(30 * 1024 * made.latency_ms * factor),
+                persistent_bytes=int(10 * 1024 * made.latency_ms * factor),
+                multiply_accumulates=int(1e6 * made.latency_ms * factor),
+            )
+            for report, variants in zip(converted, candidates.values(), strict=True)
+            for made, variant in zip(variants, report.variants, strict=True)
+        ],
+    )
+
+
+def make_footprint(key: str, **changes: Any) -> Footprint:
+    """100 KiB of arena for a file of 600 KiB that computes three million products; ``changes`` first."""
+    candidate_id, _, variant = key.rpartition("/")
+    told: dict[str, Any] = {
+        "candidate_id": candidate_id,
+        "variant": variant,
+        "input": variant.partition("-")[0],
+        "sha256": "0" * 64,
+        "bytes": 600 * 1024,
+        "shared_bytes": 60 * 1024,
+        "persistent_bytes": 40 * 1024,
+        "allocations": {"Persistent buffer data": 1024},
+        "multiply_accumulates": 3_000_000,
+        "operators": {"CONV_2D": 30},
+        "windows": 4,
+        "step": 0.02,
+        "difference": 1.0,
+        "golden_difference": 4.0,
+        **changes,
+    }
+    return Footprint(arena_bytes=told["shared_bytes"] + told["persistent_bytes"], **told)
 
 
 def make_latency(

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from components.frontier_gate.points import figures_of
 from components.frontier_pusher import executor
 from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.inputs import read_inputs
 from components.frontier_pusher.record import make_record
 from components.frontier_pusher.settings import PusherSettings
-from schemas.latency_reports import LatencyReport
+from schemas.footprints import Footprint
+from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.push_reports import PushReport
 from schemas.run_records import RunRecord
 from schemas.verdicts import DeviceVerdict, FrontierPoint, GoalResult, ReferenceQuality, Verdict
@@ -215,43 +217,30 @@ def make_verdict(
 def make_points(run: Run, latency: LatencyReport, blessed: Collection[str]) -> list[FrontierPoint]:
     """The points of one device."""
     points = []
-    for measured in latency.measurements:
-        result = next(r for noss in run.noss for r in noss.results if r.sha256 == measured.sha256)
-        assert measured.input is not None
+    files: list[LatencyMeasurement | Footprint] = [*latency.measurements, *latency.footprints]
+    for told in files:
+        result = next(r for noss in run.noss for r in noss.results if r.sha256 == told.sha256)
+        assert told.input is not None
         points.append(
             FrontierPoint(
-                point_id=measured.key,
-                candidate_id=measured.candidate_id,
-                variant=measured.variant,
-                input=measured.input,
-                sha256=measured.sha256,
+                point_id=told.key,
+                candidate_id=told.candidate_id,
+                variant=told.variant,
+                input=told.input,
+                sha256=told.sha256,
                 quality=result.mean,
                 quality_low=result.mean_low,
                 quality_high=result.mean_high,
                 quality_of_teacher=result.mean / 0.8,
-                latency_ms=measured.typical_ms,
-                latency_low_ms=measured.spread_low_ms,
-                latency_high_ms=measured.spread_high_ms,
-                latency_n=measured.n,
-                latency_sessions=measured.sessions,
-                p50_ms=measured.p50_ms,
-                p90_ms=measured.p90_ms,
-                p95_ms=measured.p95_ms,
-                p99_ms=measured.p99_ms,
-                real_time_factor=measured.real_time_factor,
-                init_ms=measured.init_ms,
-                latency_ratio=measured.ratio,
-                latency_ratio_low=measured.ratio_low,
-                latency_ratio_high=measured.ratio_high,
-                peak_mib=measured.peak_mib,
-                bytes=measured.bytes,
+                **figures_of(told),
+                bytes=told.bytes,
                 parameters=123_456,
                 goals=[GoalResult(goal="size", value=1.0, limit=2.0, met=True)],
                 goals_met=True,
-                on_frontier=measured.key in blessed,
+                on_frontier=told.key in blessed,
                 dominated_by=[],
-                blessed=measured.key in blessed,
-                reasons=[] if measured.key in blessed else ["beaten"],
+                blessed=told.key in blessed,
+                reasons=[] if told.key in blessed else ["beaten"],
             )
         )
     return points

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,9 @@ from components.common.frontier.axes import INPUT_KINDS
 from components.common.frontier.scales import NORMAL_95
 from components.frontier_gate.factors import NOT_THERE, Design, Term, Values, design_of
 from schemas.tensors import VariantInput
-from schemas.verdicts import Effect, FrontierPoint
+from schemas.verdicts import Effect, EffectMetric, FrontierPoint
 
-Metric = Literal["quality", "latency", "bytes"]
-
-METRICS: tuple[Metric, ...] = ("quality", "latency", "bytes")
+METRICS: tuple[EffectMetric, ...] = ("quality", "latency", "bytes")
 DRAWS = 1000
 LEVEL = 0.95
 
@@ -43,11 +41,12 @@ def main_effects(
     """The effect of each value of each hyper-parameter that varies, all others held fixed.
 
     Least squares of an additive model, for each kind of input: the score, the logarithm of the latency
-    (over the reference model's) and of the bytes, each as a sum over the hyper-parameters and the
-    precision. Numbers are treated as categories. A value is compared with the one that most students have
-    (ties: the first in order); see :func:`~components.frontier_gate.factors.design_of` for what is
-    compared among one architecture's students only, and for hyper-parameters that cannot be told apart:
-    of those the first is given, and names the others in ``confounded``; its effect is that of all of them.
+    (over the reference model's; where none is measured, of the multiply-accumulates) and of the bytes, each
+    as a sum over the hyper-parameters and the precision. Numbers are treated as categories. A value is
+    compared with the one that most students have (ties: the first in order); see
+    :func:`~components.frontier_gate.factors.design_of` for what is compared among one architecture's
+    students only, and for hyper-parameters that cannot be told apart: of those the first is given, and names
+    the others in ``confounded``; its effect is that of all of them.
 
     The intervals are of a bootstrap of students: to each student's fitted figures the deviations of a
     student drawn at random are added, those of all its files together, for the files of one student are
@@ -124,6 +123,7 @@ def _effects(
     points: Sequence[FrontierPoint], kind: VariantInput, design: Design, estimates: Estimates
 ) -> list[Effect]:
     found = []
+    cost: EffectMetric = "mega_macs" if any(point.latency_ratio is None for point in points) else "latency"
     for place, metric in enumerate(METRICS):
         for column, term in enumerate(design.terms, start=1):
             has = [point for point, one in zip(points, design.matrix[:, column], strict=True) if one]
@@ -137,7 +137,7 @@ def _effects(
             value, low, high = figures if metric == "quality" else np.exp(figures)
             found.append(
                 Effect(
-                    metric=metric,
+                    metric=cost if metric == "latency" else metric,
                     input=kind,
                     factor=term.factor,
                     level=term.level or NOT_THERE,
@@ -165,7 +165,7 @@ def _estimate(points: Sequence[FrontierPoint], design: Design) -> Estimates:
     """Least squares, and the bootstrap of students."""
     from scipy.special import ndtri, stdtrit
 
-    figures = np.array([[p.quality, np.log(p.latency_ratio), np.log(p.bytes)] for p in points])
+    figures = np.array([[p.quality, np.log(p.cost), np.log(p.bytes)] for p in points])
     inverse: Values = np.linalg.pinv(design.matrix).astype(np.float64)
     value = inverse @ figures
     means, membership, student = _means(points, design)

@@ -1,14 +1,14 @@
-"""One panel of the picture: quality against latency for one kind of input on one device."""
+"""One panel of the picture: quality against cost for one kind of input on one device."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle, pairwise
 from typing import Any, NamedTuple
 
 from components.frontier_gate.labels import Line
-from components.frontier_gate.plotted import LATENCY, QUALITY, Interval, point_figures, registered_figures
+from components.frontier_gate.plotted import QUALITY, Interval, cost_key, point_figures, registered_figures
 from components.frontier_gate.stairs import Spot, stairs
 from schemas.devices import Budget
 from schemas.latency_reports import Machine
@@ -38,9 +38,9 @@ PANEL_TITLES: dict[VariantInput, str] = {
 
 
 class Mark(NamedTuple):
-    """A point with its intervals."""
+    """A point with its intervals; what it costs is latency in ms, or arithmetic where none is measured."""
 
-    ms: Interval
+    cost: Interval
     quality: Interval
     name: str = ""
     beaten: bool = False
@@ -48,7 +48,7 @@ class Mark(NamedTuple):
     @property
     def spot(self) -> Spot:
         """Where it stands."""
-        return self.ms[0], self.quality[0]
+        return self.cost[0], self.quality[0]
 
 
 class Drawn(NamedTuple):
@@ -66,14 +66,16 @@ class Drawn(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """A budget as a place on the axis of latency."""
+    """A budget as a place on the axis of costs."""
 
-    ms: float
+    cost: float
     label: str
 
 
 def latency_label(machine: Machine, statistic: str = "median") -> str:
-    """What a latency on this machine may be called."""
+    """What a latency on this machine may be called; the arithmetic that stands for it where none is."""
+    if not machine.measures_time:
+        return "multiply-accumulates a window, millions (no time is measured)"
     kind = "device latency" if machine.is_device else "host latency (not a device)"
     return f"{kind}, {'p50' if statistic == 'median' else statistic} in ms a window"
 
@@ -97,22 +99,24 @@ def draw_panel(
         panel.set_xticks([])
         return Drawn([], {}, [])
     blessed = {point.point_id for point in device.blessed}
+    key = cost_key(device.machine)
+    spots = {point.point_id: _spot(point, key) for point in points}
     rivals = list(_rivals(device, kind))
-    latencies = [point.latency_ms for point in points] + [rival.ms[0] for rival in rivals]
+    costs = [cost for cost, _ in spots.values()] + [rival.cost[0] for rival in rivals]
     limits = [
         limit
         for limit in _limits(budgets, device.window_ms(kind), kind)
-        if min(latencies) / FARTHEST_BUDGET <= limit.ms <= max(latencies) * FARTHEST_BUDGET
+        if min(costs) / FARTHEST_BUDGET <= limit.cost <= max(costs) * FARTHEST_BUDGET
     ]
-    latencies += [limit.ms for limit in limits]
-    if max(latencies) / min(latencies) >= LOG_FROM_RATIO:
-        _logarithmic(panel, max(latencies) / min(latencies))
-    _points(panel, points, blessed)
+    costs += [limit.cost for limit in limits]
+    if max(costs) / min(costs) >= LOG_FROM_RATIO:
+        _logarithmic(panel, max(costs) / min(costs))
+    _points(panel, points, blessed, key)
     _scatter(panel, rivals, REGISTERED_COLOUR, "registered", size=46, zorder=6, hollow=True)
     for limit in limits:
         _limit(panel, limit)
     _references(panel, verdict)
-    unbeaten = [(point.latency_ms, point.quality) for point in points if point.on_frontier]
+    unbeaten = [spots[point.point_id] for point in points if point.on_frontier]
     corners = stairs([*unbeaten, *(rival.spot for rival in rivals if not rival.beaten)])
     if corners:
         panel.plot(*zip(*corners, strict=True), color=FRONTIER_COLOUR, linewidth=1.4, alpha=0.8, zorder=3)
@@ -124,21 +128,25 @@ def draw_panel(
     bottom, top = panel.get_ylim()
     levels = [reference.quality for reference in (verdict.teacher, *verdict.baselines)]
     return Drawn(
-        marks=[*((point.latency_ms, point.quality) for point in points), *(rival.spot for rival in rivals)],
-        names=_names(points, blessed) | {rival.spot: rival.name for rival in rivals},
+        marks=[*spots.values(), *(rival.spot for rival in rivals)],
+        names=_names(points, blessed, spots) | {rival.spot: rival.name for rival in rivals},
         lines=[
             *pairwise(corners),
             *(((left, level), (right, level)) for level in levels),
-            *(((limit.ms, bottom), (limit.ms, top)) for limit in limits),
+            *(((limit.cost, bottom), (limit.cost, top)) for limit in limits),
         ],
     )
 
 
-def _names(points: Sequence[FrontierPoint], blessed: set[str]) -> dict[Spot, str]:
+def _spot(point: FrontierPoint, key: str) -> Spot:
+    return point_figures(point)[key][0], point.quality
+
+
+def _names(points: Sequence[FrontierPoint], blessed: set[str], spots: Mapping[str, Spot]) -> dict[Spot, str]:
     """What is to be named where: the blessed, then the rest of the frontier, the best quality first."""
     named = [point for point in points if point.on_frontier or point.point_id in blessed]
     named.sort(key=lambda point: (point.point_id not in blessed, -point.quality))
-    return {(point.latency_ms, point.quality): f"{point.candidate_id}\n{point.variant}" for point in named}
+    return {spots[point.point_id]: f"{point.candidate_id}\n{point.variant}" for point in named}
 
 
 def _entitle(panel: Any, title: str, closed: Sequence[str], *, empty: bool) -> None:
@@ -153,7 +161,7 @@ def _entitle(panel: Any, title: str, closed: Sequence[str], *, empty: bool) -> N
     panel.set_title(title, loc="left", color=colour)
 
 
-def _points(panel: Any, points: Sequence[FrontierPoint], blessed: set[str]) -> None:
+def _points(panel: Any, points: Sequence[FrontierPoint], blessed: set[str], key: str) -> None:
     crowd = len(points) > MOST_BARS
     beaten: list[Mark] = []
     frontier: list[Mark] = []
@@ -161,7 +169,7 @@ def _points(panel: Any, points: Sequence[FrontierPoint], blessed: set[str]) -> N
     for point in points:
         into = held if point.point_id in blessed else frontier if point.on_frontier else beaten
         figures = point_figures(point)
-        into.append(Mark(figures[LATENCY], figures[QUALITY]))
+        into.append(Mark(figures[key], figures[QUALITY]))
     _scatter(panel, beaten, LOSER_COLOUR, "beaten", size=12 if crowd else 28, zorder=2, bars=not crowd)
     _scatter(panel, frontier, FRONTIER_COLOUR, "frontier, not blessed", size=52, zorder=4)
     _scatter(panel, held, BLESSED_COLOUR, "blessed", size=52, zorder=5)
@@ -169,14 +177,18 @@ def _points(panel: Any, points: Sequence[FrontierPoint], blessed: set[str]) -> N
 
 def _rivals(device: DeviceVerdict, kind: VariantInput) -> Iterator[Mark]:
     """The registered versions that compete."""
+    key = cost_key(device.machine)
     for one in device.registered:
         figures = registered_figures(one, device.reference_ms)
-        if one.competes and one.input == kind and LATENCY in figures:
-            yield Mark(figures[LATENCY], figures[QUALITY], one.name, bool(one.beaten_by))
+        if one.competes and one.input == kind and key in figures:
+            yield Mark(figures[key], figures[QUALITY], one.name, bool(one.beaten_by))
 
 
 def _limits(budgets: Sequence[Budget], window_ms: float | None, kind: VariantInput) -> Iterator[Limit]:
-    """Budgets in milliseconds; a real-time factor by the milliseconds of sound that a window holds."""
+    """Budgets on the cost; a real-time factor by the milliseconds of sound that a window holds.
+
+    Arena and flash stand on no axis of the picture; the page's charts have them.
+    """
     for budget in budgets:
         if budget.input not in (None, kind):
             continue
@@ -185,15 +197,17 @@ def _limits(budgets: Sequence[Budget], window_ms: float | None, kind: VariantInp
         if budget.real_time_factor is not None and window_ms is not None:
             label = f"budget {budget.percentile} real-time factor {budget.real_time_factor:g}"
             yield Limit(budget.real_time_factor * window_ms, label)
+        if budget.mega_macs is not None:
+            yield Limit(budget.mega_macs, f"budget {budget.mega_macs:g} M multiply-accumulates")
 
 
 def _limit(panel: Any, limit: Limit) -> None:
     from matplotlib.patheffects import withStroke
 
-    panel.axvline(limit.ms, color=BUDGET_COLOUR, linewidth=1.3, linestyle=(0, (6, 2)), label="budget")
+    panel.axvline(limit.cost, color=BUDGET_COLOUR, linewidth=1.3, linestyle=(0, (6, 2)), label="budget")
     panel.annotate(
         limit.label,
-        (limit.ms, 0.98),
+        (limit.cost, 0.98),
         xycoords=("data", "axes fraction"),
         xytext=(-3, 0),
         textcoords="offset points",
@@ -236,12 +250,12 @@ def _scatter(
 ) -> None:
     if not marks:
         return
-    x, y = [mark.ms[0] for mark in marks], [mark.quality[0] for mark in marks]
+    x, y = [mark.cost[0] for mark in marks], [mark.quality[0] for mark in marks]
     if bars:
         panel.errorbar(
             x,
             y,
-            xerr=_arms([mark.ms for mark in marks]),
+            xerr=_arms([mark.cost for mark in marks]),
             yerr=_arms([mark.quality for mark in marks]),
             fmt="none",
             ecolor=colour,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from schemas.latency_reports import Machine
 from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint
 
@@ -13,6 +14,7 @@ Interval = tuple[float, float, float]
 
 QUALITY = "quality"
 LATENCY = "latency"
+MACS = "macs"
 TASK = "task:"
 MIB = 2**20
 
@@ -37,22 +39,38 @@ def _alone(value: float | None) -> Interval | None:
     return None if value is None or not math.isfinite(value) else (value, value, value)
 
 
-# The first is what a chart begins with; its label says whose latency it is.
+def _between(value: float | None, low: float | None, high: float | None) -> Interval | None:
+    """A figure with its interval; None where the device measures none."""
+    return None if value is None or low is None or high is None else (value, low, high)
+
+
+# A chart begins with the first that its device has; the label of the latency says whose it is.
 MEASURES = (
-    Measure(LATENCY, "latency, ms a window", lambda p: (p.latency_ms, p.latency_low_ms, p.latency_high_ms)),
+    Measure(
+        LATENCY,
+        "latency, ms a window",
+        lambda p: _between(p.latency_ms, p.latency_low_ms, p.latency_high_ms),
+    ),
+    Measure(MACS, "multiply-accumulates a window, millions", lambda p: _alone(p.mega_macs)),
+    Measure("arena", "tensor arena, KiB", lambda p: _alone(p.arena_kib)),
     Measure("p90", "latency p90, ms a window", lambda p: _alone(p.p90_ms)),
     Measure("p95", "latency p95, ms a window", lambda p: _alone(p.p95_ms)),
     Measure("p99", "latency p99, ms a window", lambda p: _alone(p.p99_ms)),
     Measure(
         "ratio",
         "latency as a ratio to the reference model's",
-        lambda p: (p.latency_ratio, p.latency_ratio_low, p.latency_ratio_high),
+        lambda p: _between(p.latency_ratio, p.latency_ratio_low, p.latency_ratio_high),
     ),
     Measure("rtf", "real-time factor", lambda p: _alone(p.real_time_factor)),
     Measure("mib", "size of the file, MiB", lambda p: _alone(p.bytes / MIB)),
     Measure("peak", "peak memory, MiB", lambda p: _alone(p.peak_mib)),
     Measure("init", "load and prepare, ms", lambda p: _alone(p.init_ms)),
 )
+
+
+def cost_key(machine: Machine) -> str:
+    """The cost that a device's points are shown against first: latency, or arithmetic without it."""
+    return LATENCY if machine.measures_time else MACS
 
 
 def point_figures(point: FrontierPoint) -> dict[str, Interval]:
@@ -69,14 +87,16 @@ def registered_figures(point: RegisteredPoint, reference_ms: float | None) -> di
     It was timed in another session, so it stands where its ratio to the reference model, by which it is
     judged, puts it in this session.
     """
-    ratio = (point.latency_ratio, point.latency_ratio_low, point.latency_ratio_high)
+    ratio = _between(point.latency_ratio, point.latency_ratio_low, point.latency_ratio_high)
     found: dict[str, Interval | None] = {
         QUALITY: (point.quality, point.quality_low, point.quality_high),
         "ratio": ratio,
         "mib": _alone(point.bytes / MIB),
         "peak": _alone(point.peak_mib),
+        MACS: _alone(point.mega_macs),
+        "arena": _alone(point.arena_kib),
     }
-    if reference_ms is not None:
+    if reference_ms is not None and ratio is not None:
         value, low, high = ratio
         found[LATENCY] = (value * reference_ms, low * reference_ms, high * reference_ms)
     return {key: figure for key, figure in found.items() if figure}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from schemas import faults, latency_faults, noss_faults, tflite_faults
+from schemas import faults, footprint_faults, latency_faults, noss_faults, tflite_faults
 from schemas.comparison_reports import NossComparison, PairedDifference
+from schemas.footprints import Footprint
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.latency_validity import measured_on_a_busy_host
 from schemas.noss_reports import NossModelResult, NossReport
@@ -50,7 +52,8 @@ def find_points(
     if twice:
         raise ValueError(f"candidate ids must be unique, given more than once: {', '.join(twice)}")
     unsound = "; ".join(latency_faults.report_faults(latency))
-    measured = {measurement.key: measurement for measurement in latency.measurements}
+    measured: dict[str, LatencyMeasurement | Footprint] = {one.key: one for one in latency.measurements}
+    measured |= {one.key: one for one in latency.footprints}
     differences = {difference.model: difference for difference in comparison.against_teacher}
     left_out = {model.model: model.reason for model in comparison.not_comparable}
     points: list[FrontierPoint] = []
@@ -62,7 +65,7 @@ def find_points(
         qualities = {result.variant: result for result in benchmark.results if _of(report, result)}
         for variant in report.variants:
             name = point_id(report, variant)
-            quality, timed, difference = (
+            quality, found, difference = (
                 qualities.get(variant.name),
                 measured.get(name),
                 differences.get(name),
@@ -70,16 +73,17 @@ def find_points(
             reason = (
                 _refused_variant(variant, report)
                 or _refused_quality(variant, quality, benchmark, teacher, comparison)
-                or _refused_latency(
-                    variant, timed, latency, name, unsound, variant.sound_seconds(report.front_end)
+                or _refused_figures(
+                    variant, found, latency, name, unsound, variant.sound_seconds(report.front_end)
                 )
                 or ("" if difference else f"not compared with the teacher: {_why(name, left_out)}")
                 or _refused_comparison(quality, teacher, comparison)
             )
-            if reason or quality is None or timed is None or difference is None:
+            if reason or quality is None or found is None or difference is None:
                 refused.append(RefusedVariant(point_id=name, reason=reason))
             else:
-                points.append(_point(report, variant, quality, timed, difference, teacher))
+                figures = figures_of(found)
+                points.append(_point(report, variant, quality, figures, difference, teacher))
     return points, refused
 
 
@@ -121,7 +125,7 @@ def _point(
     report: TfliteReport,
     variant: TfliteVariant,
     quality: NossModelResult,
-    timed: LatencyMeasurement,
+    figures: Mapping[str, Any],
     difference: PairedDifference,
     teacher: NossModelResult,
 ) -> FrontierPoint:
@@ -139,28 +143,7 @@ def _point(
         teacher_difference_low=difference.low,
         teacher_difference_high=difference.high,
         tasks={task.task: task.score for task in quality.tasks},
-        statistic=timed.statistic,
-        latency_ms=timed.typical_ms,
-        latency_low_ms=timed.spread_low_ms,
-        latency_high_ms=timed.spread_high_ms,
-        latency_n=timed.n,
-        latency_sessions=timed.sessions,
-        p50_ms=timed.p50_ms,
-        p90_ms=timed.p90_ms,
-        p95_ms=timed.p95_ms,
-        p99_ms=timed.p99_ms,
-        mean_ms=timed.mean_ms,
-        latency_intervals_ms=timed.intervals_ms,
-        latency_ratio=timed.ratio,
-        latency_ratio_low=timed.ratio_low,
-        latency_ratio_high=timed.ratio_high,
-        real_time_factor=timed.real_time_factor,
-        init_ms=timed.init_ms,
-        peak_mib=timed.peak_mib,
-        init_low_ms=timed.init_low_ms,
-        init_high_ms=timed.init_high_ms,
-        peak_low_mib=timed.peak_low_mib,
-        peak_high_mib=timed.peak_high_mib,
+        **figures,
         bytes=variant.bytes,
         parameters=report.parameters,
         total_steps=report.total_steps,
@@ -171,6 +154,29 @@ def _point(
         blessed=False,
         reasons=[],
     )
+
+
+def figures_of(found: LatencyMeasurement | Footprint) -> dict[str, Any]:
+    """What a device tells of a file, as a point has it."""
+    if isinstance(found, Footprint):
+        absent = ("latency_ms", "latency_low_ms", "latency_high_ms", "latency_ratio", "init_ms", "peak_mib")
+        return {"arena_kib": found.arena_kib, "mega_macs": found.mega_macs, **dict.fromkeys(absent)}
+    same = (
+        *("statistic", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "mean_ms", "real_time_factor", "init_ms"),
+        *("peak_mib", "init_low_ms", "init_high_ms", "peak_low_mib", "peak_high_mib"),
+    )
+    return {
+        **{name: getattr(found, name) for name in same},
+        "latency_ms": found.typical_ms,
+        "latency_low_ms": found.spread_low_ms,
+        "latency_high_ms": found.spread_high_ms,
+        "latency_n": found.n,
+        "latency_sessions": found.sessions,
+        "latency_intervals_ms": found.intervals_ms,
+        "latency_ratio": found.ratio,
+        "latency_ratio_low": found.ratio_low,
+        "latency_ratio_high": found.ratio_high,
+    }
 
 
 def _of(report: TfliteReport, result: NossModelResult) -> bool:
@@ -234,6 +240,30 @@ def _refused_comparison(
     return _told("the comparison", noss_faults.comparison_faults(quality, teacher, comparison))
 
 
+def _refused_figures(
+    variant: TfliteVariant,
+    found: LatencyMeasurement | Footprint | None,
+    latency: LatencyReport,
+    name: str,
+    unsound: str,
+    heard_seconds: float,
+) -> str:
+    """Why what the device tells of the file cannot compete; arguments as for :func:`_refused_latency`."""
+    if not isinstance(found, Footprint):
+        return _refused_latency(variant, found, latency, name, unsound, heard_seconds)
+    if found.sha256 != variant.sha256:
+        return f"the device ran another file: sha256 {found.sha256[:12]}, not {variant.sha256[:12]}"
+    if unsound:
+        return f"the latency report: {unsound}"
+    flaws = footprint_faults.footprint_faults(found)
+    if (found.input, found.bytes) != (variant.input, variant.bytes):
+        flaws.append(
+            f"it is of a {found.input} file of {found.bytes} bytes, not of this {variant.input} file of "
+            f"{variant.bytes}"
+        )
+    return _told("its footprint", flaws)
+
+
 def _refused_latency(
     variant: TfliteVariant,
     timed: LatencyMeasurement | None,
@@ -254,7 +284,8 @@ def _refused_latency(
     """
     if timed is None:
         reason = latency.failures.get(name) or latency.failure
-        return f"no latency measurement: {reason}" if reason else "no latency measurement"
+        missing = "no latency measurement" if latency.machine.measures_time else "no footprint"
+        return f"{missing}: {reason}" if reason else missing
     if timed.sha256 != variant.sha256:
         return f"latency was measured on another file: sha256 {timed.sha256[:12]}, not {variant.sha256[:12]}"
     if not timed.valid:

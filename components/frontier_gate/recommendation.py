@@ -2,8 +2,9 @@
 
 A frontier keeps what cannot be shown to be beaten, so with few test clips it is long. A reader wants one
 name, and a rule that can be said in a sentence: of the blessed files the one of the best quality; of those
-whose quality cannot be told from the best, the fastest; of those whose latency cannot be told from the
-fastest, the smallest. (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3: of models
+whose quality cannot be told from the best, the fastest (on a board that is not timed, the one with the
+fewest multiply-accumulates, then the smallest arena); of those whose latency cannot be told from the fastest,
+the smallest. (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3: of models
 that cannot be told apart take the least costly.) Whether two can be told apart is asked as dominance asks.
 
 Beside it stands what is smaller or faster still and what that costs, what really is separated, and the
@@ -34,7 +35,7 @@ from schemas.verdicts import (
 
 MOST_PAIRS = 50
 # What a tie in quality is decided by: first the axes that the run was asked to compete on, then these.
-_COSTS: tuple[AxisMetric, ...] = ("latency", "bytes")
+_COSTS: tuple[AxisMetric, ...] = ("latency", "mega_macs", "arena_kib", "bytes")
 
 
 def recommend(
@@ -92,7 +93,7 @@ def _recommend(
     budgets: Sequence[Budget],
 ) -> Recommendation:
     score = {one.name: _figure(one, "quality", quality.task) for one in standing}
-    ranked = sorted(standing, key=lambda one: (-score[one.name], one.point.latency_ratio, one.name))
+    ranked = sorted(standing, key=lambda one: (-score[one.name], one.point.cost, one.name))
     better = _better(ranked, quality)
     tied = [entrant for at, entrant in enumerate(ranked) if not better[0, at]]
     chosen = _cheapest(tied, axes, score)
@@ -127,7 +128,9 @@ def _recommend(
                 quality_difference=score[other.name] - score[chosen.name],
                 separated=(chosen.name, other.name) in pairs,
                 bytes_share=other.point.bytes / chosen.point.bytes,
-                latency_share=other.point.latency_ratio / chosen.point.latency_ratio,
+                latency_share=_share(other.point.latency_ratio, chosen.point.latency_ratio),
+                mega_macs_share=_share(other.point.mega_macs, chosen.point.mega_macs),
+                arena_share=_share(other.point.arena_kib, chosen.point.arena_kib),
             )
             for other in _cheaper(chosen, standing, axes, score)
         ],
@@ -149,13 +152,13 @@ def _cheapest(tied: Sequence[Entrant], axes: Sequence[AxisInfo], score: Mapping[
         left.sort(key=lambda entrant: _figure(entrant, axis.metric))
         better = _better(left, axis)
         left = [entrant for at, entrant in enumerate(left) if not better[0, at]]
-    return min(left, key=lambda one: (-score[one.name], one.point.latency_ratio, one.point.bytes, one.name))
+    return min(left, key=lambda one: (-score[one.name], one.point.cost, one.point.bytes, one.name))
 
 
 def _cheaper(
     chosen: Entrant, standing: Sequence[Entrant], axes: Sequence[AxisInfo], score: Mapping[str, float]
 ) -> list[Entrant]:
-    """The blessed points of least size and of least latency that clearly have less of it."""
+    """The blessed points of least latency (on a board: arithmetic, arena) and size that clearly have less."""
     found: list[Entrant] = []
     for axis in _costs(axes, standing):
         if axis.metric in _COSTS:
@@ -166,7 +169,7 @@ def _cheaper(
 
 
 def _costs(axes: Sequence[AxisInfo], entrants: Sequence[Entrant]) -> list[AxisInfo]:
-    """The axes of the run that cost something, then latency and size, as far as all entrants have them."""
+    """The axes of the run that cost something, then the further costs that all entrants have a figure of."""
     asked = [axis for axis in axes if axis.metric != "quality"]
     others = [AxisSettings(metric=metric) for metric in _COSTS if metric not in {a.metric for a in asked}]
     known = [one for one in others if not any(misplaced(entrant.point, [one]) for entrant in entrants)]
@@ -180,11 +183,21 @@ def _figure(entrant: Entrant, metric: AxisMetric, task: str = "") -> float:
     return figure
 
 
+def _share(one: float | None, other: float | None) -> float | None:
+    return None if one is None or not other else one / other
+
+
 def _limits_of(budget: Budget) -> list[str]:
-    """As in '8 ms (p95)'."""
+    """As in '8 ms (p95)', or '256 KiB of arena'."""
     words = []
     if budget.milliseconds is not None:
         words.append(f"{budget.milliseconds:.12g} ms ({budget.percentile})")
     if budget.real_time_factor is not None:
         words.append(f"a real-time factor of {budget.real_time_factor:.12g} ({budget.percentile})")
+    if budget.arena_kib is not None:
+        words.append(f"{budget.arena_kib:.12g} KiB of arena")
+    if budget.flash_kib is not None:
+        words.append(f"{budget.flash_kib:.12g} KiB of flash")
+    if budget.mega_macs is not None:
+        words.append(f"{budget.mega_macs:.12g} M multiply-accumulates")
     return words

@@ -107,7 +107,11 @@ def reach_verdict(
     digest = benchmark_digest(teacher, comparison.protocol)
     reference = _reference_sha256(latencies)
     judged = [
-        run.on_device(latency, settings, Measure(latency.machine, reference, digest, synthetic))
+        run.on_device(
+            latency,
+            settings.on(latency.machine),
+            Measure(latency.machine, reference if latency.machine.measures_time else "", digest, synthetic),
+        )
         for latency in latencies
     ]
     return Verdict(
@@ -170,7 +174,7 @@ class _Run:
         there = goal_references.points
         rounds = {one.key: log_rounds(one) for one in latency.measurements if one.key in there}
         own = [
-            Entrant(name, point, self.draws.get(name, {}), rounds=rounds[name])
+            Entrant(name, point, self.draws.get(name, {}), rounds=rounds.get(name, {}))
             for name, point in there.items()
         ]
         judgement = judge(own, incumbents, goal_references, settings, device)
@@ -232,6 +236,9 @@ def _without_points(
         reasons.append("no variant has a NOSS result")
     if latency.failure:
         reasons.append(f"nothing could be measured: {latency.failure}")
+    elif not latency.machine.measures_time:
+        if not latency.footprints:
+            reasons.append("no variant runs on it")
     elif not latency.measurements:
         reasons.append("no variant has a latency measurement")
     elif not any(measured.valid for measured in latency.measurements):

@@ -15,6 +15,7 @@ from components.common.tfx.executors import TaskExecutor
 from components.common.tracking.delivery import deliver
 from components.common.tracking.stores import TRACKING_URI, keep_credentials_aside
 from components.common.tracking.tracker import given_run_id
+from components.frontier_pusher.c_array import write_c_array
 from components.frontier_pusher.card import write_card, write_example
 from components.frontier_pusher.component import FrontierPusher
 from components.frontier_pusher.inputs import JudgedRun, read_inputs
@@ -98,7 +99,7 @@ def push(run: JudgedRun, descriptions: Sequence[ModelDescription], destination: 
             description,
             file,
             file.with_name(variant.golden),
-            texts(description),
+            texts(description) | _for_boards(description, file),
         )
         for description, variant, file in zip(descriptions, variants, files, strict=True)
     ]
@@ -114,6 +115,13 @@ def texts(description: ModelDescription) -> dict[str, str]:
     if description.input == "stream":
         beside[folders.STREAMING_FILE] = STREAMING.read_text(encoding="utf-8")
     return beside
+
+
+def _for_boards(description: ModelDescription, file: Path) -> dict[str, str]:
+    """What a program for a microcontroller needs beside the file, if it is blessed for one."""
+    if all(blessing.machine.measures_time for blessing in description.blessings):
+        return {}
+    return {folders.C_ARRAY_FILE: write_c_array(description, file.read_bytes())}
 
 
 def tell(record: RunRecord, settings: PusherSettings) -> PushReport:

@@ -36,6 +36,16 @@ LATENCY_FIGURES = (
 )
 
 
+FOOTPRINT_FIGURES = (
+    "arena_bytes",
+    "shared_bytes",
+    "persistent_bytes",
+    "multiply_accumulates",
+    "difference",
+    "golden_difference",
+)
+
+
 def candidate_parameters(converted: TfliteReport, student: StudentInfo) -> dict[str, str]:
     """The typed parameters of one candidate."""
     return {
@@ -63,6 +73,12 @@ def candidate_metrics(
             measured = latency.measurement(converted.candidate_id, variant.name)
             if measured:
                 points.extend(latency_metrics(measured, f"{prefix}latency/{latency.machine.profile}/"))
+            footprint = latency.footprint(converted.candidate_id, variant.name)
+            if footprint:
+                points.extend(
+                    _point(f"{prefix}footprint/{latency.machine.profile}/{name}", getattr(footprint, name))
+                    for name in FOOTPRINT_FIGURES
+                )
     return finite(points)
 
 

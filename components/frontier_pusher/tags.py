@@ -55,8 +55,7 @@ def version_tags(
         "tinytrill.input": description.input,
         "tinytrill.quality": f"{point.quality:.4f}",
         "tinytrill.quality_of_teacher": f"{point.quality_of_teacher:.4f}",
-        f"tinytrill.latency_{_typical(point)}_ms": f"{point.latency_ms:.4g}",
-        "tinytrill.latency_ratio": f"{point.latency_ratio:.4g}",
+        **_cost(point),
         "tinytrill.machine": plain(machine.name),
         "tinytrill.is_device": str(machine.is_device).lower(),
         "tinytrill.bytes": str(description.bytes),
@@ -71,12 +70,19 @@ def in_words(description: ModelDescription, blessing: Blessing) -> str:
     machine, point = blessing.machine, blessing.point
     return plain(
         f"{description.point_id}: mean NOSS score {point.quality:.3f} ({point.quality_of_teacher:.1%} "
-        f"of the teacher), {point.latency_ms:.3g} ms {_typical(point)} on {machine.profile} ({machine.name}, "
-        f"{'device' if machine.is_device else 'host, not a device'}), {description.bytes / 2**20:.2f} MiB"
+        f"of the teacher), {point.cost_words} on {machine.profile} ({machine.name}, "
+        f"{machine.kind}), {description.bytes / 2**20:.2f} MiB"
         + (", judged on synthetic sound" if description.synthetic else "")
         + f". Run {description.run_name}."
     )
 
 
-def _typical(point: FrontierPoint) -> str:
-    return "p50" if point.statistic == "median" else "mean"
+def _cost(point: FrontierPoint) -> dict[str, str]:
+    """What running it costs: time, or memory and arithmetic where none is measured."""
+    figures = {
+        f"tinytrill.latency_{point.typical}_ms": point.latency_ms,
+        "tinytrill.latency_ratio": point.latency_ratio,
+        "tinytrill.arena_kib": point.arena_kib,
+        "tinytrill.mega_macs": point.mega_macs,
+    }
+    return {name: f"{value:.4g}" for name, value in figures.items() if value is not None}

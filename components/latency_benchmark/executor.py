@@ -1,4 +1,4 @@
-"""Executor of the LatencyBenchmark: all variants timed together on one device."""
+"""Executor of the LatencyBenchmark: all variants measured together on one device."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from components.common.tfx.executors import TaskExecutor
 from components.latency_benchmark import models_under_test
 from components.latency_benchmark.attempts import Measured, measure
 from components.latency_benchmark.backends import open_backend
-from components.latency_benchmark.backends.base import Backend, DeviceLost, MeasurementFailed, ModelUnderTest
+from components.latency_benchmark.backends.base import (
+    Backend,
+    DeviceLost,
+    FootprintBackend,
+    MeasurementFailed,
+    ModelUnderTest,
+)
 from components.latency_benchmark.component import LatencyBenchmark
 from components.latency_benchmark.finished import FinishedSessions, identity
+from components.latency_benchmark.footprints import footprint_report
 from components.latency_benchmark.reference import write_reference
 from components.latency_benchmark.report import make_report, not_reached
 from components.latency_benchmark.samples import write_samples
@@ -51,10 +58,12 @@ def benchmark(
     scratch_dir: str = "",
     digests: Sequence[str] = (),
 ) -> LatencyReport:
-    """Times the variants in ``variant_uris`` on a device and reports in ``output_uri``.
+    """Measures the variants in ``variant_uris`` on a device and reports in ``output_uri``.
 
-    Finished sessions stay in ``scratch_dir`` until the measurement is complete: one that was killed, or
-    whose device was lost, goes on from there when it is run again, and says when each session began.
+    A device that measures no time tells what each file needs of it, without sessions, samples or a reference
+    model. Otherwise finished sessions stay in ``scratch_dir`` until the measurement is complete: one that was
+    killed, or whose device was lost, goes on from there when it is run again, and says when each session
+    began.
 
     Args:
       variant_uris: Folders of ``TfliteVariants``.
@@ -69,11 +78,16 @@ def benchmark(
     with tempfile.TemporaryDirectory(prefix="tinytrill-latency-") as temporary:
         found = models_under_test.find(variant_uris, Path(temporary), seed)
         for key, reason in found.failures.items():
-            _log.warning("%s gets no latency: %s", key, reason)
-        reference = write_reference(Path(output_uri), Path(temporary), seed)
+            _log.warning("%s gets no figures: %s", key, reason)
+        compares_with = output_uri if device.MEASURES_TIME else temporary
+        reference = write_reference(Path(compares_with), Path(temporary), seed)
         parameters = [name, device.to_parameter(), settings.to_parameter(), str(seed), *digests]
         try:
             with open_backend(name, device, settings) as backend:
+                if isinstance(backend, FootprintBackend):
+                    report = footprint_report(backend, found.models, found.failures)
+                    report.save(output_uri)
+                    return report
                 machine = backend.machine()
                 _log.info("timing %d variants on %s (%s)", len(found.models), machine.name, machine.runtime)
                 key = identity(parameters, machine, [reference, *found.models])

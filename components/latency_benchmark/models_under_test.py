@@ -59,6 +59,7 @@ def find(variant_uris: Sequence[str], folder: Path, seed: int) -> Found:
                         sha256=variant.sha256,
                         bytes=variant.bytes,
                         sound_seconds=variant.sound_seconds(report.front_end),
+                        golden=Path(uri) / variant.golden if variant.golden else None,
                     )
                 )
             except (OSError, ValueError) as error:

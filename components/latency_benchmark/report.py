@@ -12,7 +12,7 @@ from components.latency_benchmark import figures
 from components.latency_benchmark.attempts import Measured, partner
 from components.latency_benchmark.backends.base import ModelUnderTest
 from components.latency_benchmark.settings import MeasurementSettings
-from schemas.devices import AdbDevice, Device, ReplayDevice
+from schemas.devices import AdbDevice, Device, HostDevice, ReplayDevice
 from schemas.latency_reports import ColdStart, LatencyMeasurement, LatencyReport, Machine, OperatorTime
 
 
@@ -20,11 +20,11 @@ def not_reached(name: str, device: Device) -> Machine:
     """What is known of a device that did not answer."""
     return Machine(
         profile=name,
-        backend="adb" if isinstance(device, AdbDevice) else "host",
+        backend="host" if isinstance(device, ReplayDevice) else device.backend,
         name="not reached",
         os="",
         runtime="",
-        threads=0 if isinstance(device, ReplayDevice) else device.threads,
+        threads=device.threads if isinstance(device, AdbDevice | HostDevice) else 0,
         is_device=isinstance(device, AdbDevice),
         ambient=device.ambient,
         replayed_from=device.report if isinstance(device, ReplayDevice) else "",

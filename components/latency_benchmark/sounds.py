@@ -16,21 +16,26 @@ _FLOOR = float(np.log(0.001))
 
 
 def write_input(tensor: TensorInfo, folder: Path, seed: int) -> Path:
-    """Writes a value for an input as ``.npy``; the same file serves all inputs of one shape.
+    """Writes a value for an input as ``.npy``; the same file serves all inputs of one shape and type.
 
     Raises:
-      ValueError: If the input is neither a waveform (1, samples) nor a log-mel patch (1, frames, mels).
+      ValueError: If the input is neither a waveform (1, samples) nor a log-mel patch (1, frames, mels), of
+        float32 or of int8 codes.
     """
-    path = folder / f"input-{'x'.join(map(str, tensor.shape))}.npy"
+    codes = "" if tensor.scale is None else f"-{tensor.dtype}-{tensor.scale:.9g}-{tensor.zero_point}"
+    path = folder / f"input-{'x'.join(map(str, tensor.shape))}{codes}.npy"
     if path.is_file():
         return path
-    if tensor.dtype != "float32" or len(tensor.shape) not in (2, 3) or tensor.shape[0] != 1:
+    taken = tensor.dtype == "float32" or (tensor.dtype == "int8" and tensor.scale is not None)
+    if not taken or len(tensor.shape) not in (2, 3) or tensor.shape[0] != 1:
         raise ValueError(
-            f"input {tensor.name} is {tensor.dtype} {tensor.shape}: a student takes float32 "
-            "(1, samples) or (1, frames, mels)"
+            f"input {tensor.name} is {tensor.dtype} {tensor.shape}: a student takes float32, or int8 with a "
+            "scale, (1, samples) or (1, frames, mels)"
         )
     sizes = tensor.shape[1:]
     value = waveform(sizes[0], seed) if len(sizes) == 1 else log_mel(sizes[0], sizes[1], seed)
+    if tensor.scale is not None:
+        value = np.clip(np.round(value / tensor.scale) + (tensor.zero_point or 0), -128, 127).astype(np.int8)
     np.save(path, value[np.newaxis], allow_pickle=False)
     return path
 

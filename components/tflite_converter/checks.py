@@ -118,7 +118,18 @@ def _centred_refusal(floor: ParityFloor, found: Parity) -> Iterator[str]:
         )
 
 
-def write_golden(path: Path, inputs: Array, embeddings: Array) -> None:
-    """Writes inputs ``(n, ...)`` and the file's own embeddings of them ``(n, D)``, without pickles."""
+def write_golden(path: Path, model: LiteRtModel, inputs: Array, embeddings: Array) -> None:
+    """Writes inputs ``(n, ...)`` and the file's own embeddings of them ``(n, D)``, without pickles.
+
+    A file that takes codes has them as its inputs, and beside the embeddings the codes that it answered, with
+    scale and zero point of both ends.
+    """
+    golden: dict[str, Any] = {GOLDEN_INPUT: model.codes(inputs), GOLDEN_EMBEDDING: embeddings}
+    for name, tensor in ((GOLDEN_INPUT, model.inputs[0]), (GOLDEN_EMBEDDING, model.outputs[0])):
+        if tensor.scale is not None and tensor.zero_point is not None:
+            golden |= {f"{name}_scale": np.float32(tensor.scale)}
+            golden |= {f"{name}_zero_point": np.int32(tensor.zero_point)}
+    if f"{GOLDEN_EMBEDDING}_scale" in golden:
+        golden[f"{GOLDEN_EMBEDDING}_codes"] = model.codes(embeddings, output=True)
     with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{GOLDEN_INPUT: inputs, GOLDEN_EMBEDDING: embeddings})
+        np.savez(file, allow_pickle=False, **golden)

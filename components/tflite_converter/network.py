@@ -1,8 +1,8 @@
 """The files of a student, all of them derived from one conversion of its network.
 
 float16 and dynamic are the float file with its weights stored otherwise, int8 is the float file with ranges
-from real sound, and every ``wave`` or ``stream`` file is a front end joined to the ``core`` file of its
-precision.
+from real sound, int8io is the int8 file without its float ends, and every ``wave`` or ``stream`` file is a
+front end joined to the ``core`` file of its precision.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from components.common.modeling.student_network import Student
 from components.tflite_converter import dynamic_range, full_integer, half_precision
 from components.tflite_converter.conversion import ConversionRefused, convert
 from components.tflite_converter.front_end import front_end_file
+from components.tflite_converter.integer_ends import strip_ends
 from components.tflite_converter.join import join
 from components.tflite_converter.layer_noise import Values, layer_noise, layer_values
 from components.tflite_converter.settings import ConverterSettings, VariantName, split_name
@@ -69,6 +70,8 @@ class Network:
         The front end is float in every file, so this is the noise of ``wave`` and ``stream`` files too. Empty
         without patches, for float32, and for a network that has no float file to compare with.
         """
+        if precision == "int8io":
+            return self.noise("int8", patches)
         if precision == "float32" or self._student.spec.qat == "network" or not len(patches):
             return []
         if precision not in self._noise:
@@ -90,6 +93,12 @@ class Network:
     def _derived(self, precision: Precision) -> bytes:
         settings = self._settings
         native: Precision = "int8" if self._student.spec.qat == "network" else "float32"
+        if precision == "int8io":
+            content = self._core("int8")
+            if native == "int8":
+                # Training for int8 leaves squeeze-and-excite gates in float32: they get ranges from sound.
+                content = full_integer.quantise(content, self._representative(), settings.outlier_share)
+            return strip_ends(content)
         if precision == native:
             return convert(self._student, settings.frame_output)
         if native == "int8":

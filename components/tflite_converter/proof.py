@@ -80,7 +80,7 @@ class Proof:
         model = open_variant(content, kind)
         embeddings = checks.embed(model, self.inputs[kind])
         count, kept = self.settings.parity_windows, self.settings.golden_windows
-        checks.write_golden(golden, self.inputs[kind][:kept], embeddings[:kept])
+        checks.write_golden(golden, model, self.inputs[kind][:kept], embeddings[:kept])
         parity = checks.parity(embeddings[:count], self.expected[:count])
         behaviour = checks.behaviour(model, self.sounds[kind])
         return Evidence(parity, behaviour, checks.refusal(self.settings.floor(precision), parity, behaviour))

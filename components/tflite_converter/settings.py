@@ -20,6 +20,7 @@ VariantName = Literal[
     "core-float16",
     "core-dynamic",
     "core-int8",
+    "core-int8io",
     "stream-float32",
     "stream-float16",
     "stream-dynamic",
@@ -28,10 +29,12 @@ VariantName = Literal[
 FrontEndForm = Literal["fft", "matmul"]
 FrameOutput = Literal["no", "where possible", "required"]
 
+# No wave file with an int8 input: the front end is never quantised.
 _SPLIT: dict[VariantName, tuple[VariantInput, Precision]] = {
     f"{kind}-{precision}": (kind, precision)  # type: ignore[misc]
     for kind in get_args(VariantInput)
     for precision in get_args(Precision)
+    if f"{kind}-{precision}" in get_args(VariantName)
 }
 
 
@@ -61,8 +64,9 @@ class ConverterSettings(Settings):
     variants: tuple[VariantName, ...] = Field(
         ("wave-float32", "wave-dynamic", "wave-int8", "core-float32", "core-dynamic", "core-int8"),
         min_length=1,
-        description="Variants to make, as <input>-<precision>; also offered: wave-float16, core-float16, "
-        "and stream-<precision>, which takes sound chunk by chunk and its own state.",
+        description="Variants to make, as <input>-<precision>; also offered: wave-float16, core-float16; "
+        "core-int8io, whose input and output are int8 too, for microcontrollers; and stream-<precision>, "
+        "which takes sound chunk by chunk and its own state.",
     )
     front_end: FrontEndForm = Field(
         "matmul",
@@ -152,5 +156,5 @@ class ConverterSettings(Settings):
 
     def floor(self, precision: Precision) -> ParityFloor:
         """The parity floor of a precision."""
-        floor: ParityFloor = getattr(self, f"{precision}_floor")
+        floor: ParityFloor = getattr(self, f"{precision.removesuffix('io')}_floor")
         return floor

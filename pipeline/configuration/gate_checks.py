@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from components.common.frontier.goals import speaks_of_time
-from components.common.frontier.settings import CHAMPION, TEACHER, GateSettings
+from components.common.frontier.settings import CHAMPION, OF_BOARD, TEACHER, TIMED, GateSettings
 from components.latency_benchmark.settings import LatencySettings
 from components.noss_evaluator.settings import NossEvaluatorSettings
 from schemas.devices import HostDevice
@@ -36,6 +36,7 @@ def check_gate(
         *_unknown_models(gate, evaluation, points),
         *_slices(gate, evaluation),
         *_times_of_a_host(gate, latency),
+        *_figures_of_another_device(gate, latency),
     ]
     if faults:
         raise ValueError("\n  ".join(faults))
@@ -84,6 +85,22 @@ def _slices(gate: GateSettings, evaluation: NossEvaluatorSettings) -> Iterator[s
             yield (
                 f"gate.goals.{index}.slice: TFMA must cut every model's clips; set "
                 f"evaluation.tfma.results to 'all' (it is {evaluation.tfma.results!r})"
+            )
+
+
+def _figures_of_another_device(gate: GateSettings, latency: LatencySettings) -> Iterator[str]:
+    """A goal on what a device does not tell is met by no file of it, so its gate would always be closed."""
+    for index, goal in enumerate(gate.goals):
+        if goal.metric not in (*TIMED, *OF_BOARD):
+            continue
+        measures_time = goal.metric in TIMED
+        judged = [name for name in latency.devices if not goal.devices or name in goal.devices]
+        silent = [name for name in judged if measures_time != latency.devices[name].MEASURES_TIME]
+        if silent:
+            why = "measures no time" if measures_time else "is no board"
+            yield (
+                f"gate.goals.{index}: {goal.metric} cannot be told of {', '.join(silent)}, which {why}; name "
+                "other devices in its 'devices'"
             )
 
 

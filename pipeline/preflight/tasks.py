@@ -103,7 +103,7 @@ def demands(config: RunConfig) -> Iterator[str]:
         yield f"goal: {goal.metric}{of}, {goal.kind} {goal.limit:g}{share}{against}, judged on {where}"
     for name, device in config.latency.devices.items():
         for budget in device.budgets:
-            yield f"budget on {name}: {budget.percentile} {budget.milliseconds:g} ms"
+            yield f"budget on {name}: {', '.join(budget.words)}"
 
 
 def _unknown_slice(place: str, goal: Goal, task: SeenTask) -> Iterator[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from pipeline.models.comparison.compare import Row, RunComparison
+from pipeline.models.comparison.compare import DeviceComparison, Row, RunComparison, costs_of
 from pipeline.terminal.rich_text import tell
 from pipeline.terminal.summary import print_answers
 from pipeline.terminal.words import print_table
 from schemas.plain_text import plain
-from schemas.verdicts import FrontierPoint
 
-_HEADINGS = ("best first", "NOSS A", "NOSS B", "B - A (95 %)", "ms A", "ms B", "MiB A", "MiB B")
+_HEADINGS = ("best first", "NOSS A", "NOSS B", "B - A (95 %)")
+_DIGITS = {"MiB": ".2f"}
 
 
 def print_comparison(console: Console, comparison: RunComparison) -> None:
@@ -24,21 +24,26 @@ def print_comparison(console: Console, comparison: RunComparison) -> None:
     for why in filter(None, [comparison.quality, *(one.latency for one in comparison.devices)]):
         tell(console, plain(why), style="yellow")
     for device in comparison.devices:
-        print_table(console, _HEADINGS, [_cells(row) for row in device.rows], f"on {device.device}")
+        figures = [f"{label} {letter}" for label in device.costs for letter in "AB"]
+        rows = [_cells(row, device) for row in device.rows]
+        print_table(console, (*_HEADINGS, *figures), rows, f"on {device.device}")
         for line in device.shipped:
             tell(console, plain(line))
-    rows = [(key, left or "not set", right or "not set") for key, left, right in comparison.settings]
-    if rows:
-        print_table(console, ("setting", "A", "B"), rows, "settings that differ", words=(0, 1, 2))
+    settings = [(key, left or "not set", right or "not set") for key, left, right in comparison.settings]
+    if settings:
+        print_table(console, ("setting", "A", "B"), settings, "settings that differ", words=(0, 1, 2))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, device: DeviceComparison) -> tuple[str, ...]:
     sides = (row.left, row.right)
-    files = [one if isinstance(one, FrontierPoint) else None for one in sides]
+    files = [{} if one is None else costs_of(one) for one in sides]
     return (
         f"{row.name} (the same file)" if row.same_file else row.name,
         *(f"{one.quality:.3f}" if one else "none" for one in sides),
         row.difference.in_words if row.difference else "",
-        *(f"{one.latency_ms:.3f}" if one else "" for one in files),
-        *(f"{one.bytes / 2**20:.2f}" if one else "" for one in files),
+        *(
+            f"{one[label]:{_DIGITS.get(label, '.3f')}}" if label in one else ""
+            for label in device.costs
+            for one in files
+        ),
     )

@@ -75,15 +75,17 @@ def _registered(pushed: PushReport) -> list[str]:
 def _print_device(console: Console, verdict: Verdict, device: DeviceVerdict) -> None:
     measured = "synthetic speech" if verdict.synthetic else "real sound"
     where = "device" if device.machine.is_device else "host"
+    timed = device.machine.measures_time
     title = (
         f"{verdict.run_name}: the frontier on {device.device}, {device.machine.name} "
-        f"({measured}, {where} latency)"
+        f"({measured}, {f'{where} latency' if timed else 'no time measured'})"
     )
     typical = "mean" if any(point.statistic == "mean" for point in device.points) else "p50"
-    headings = ("best first", "NOSS mean", f"{where} {typical} (ms)", "size (MiB)", "of teacher", "pushed")
+    costs = (f"{where} {typical} (ms)",) if timed else ("M MACs", "arena (KiB)")
+    headings = ("best first", "NOSS mean", *costs, "size (MiB)", "of teacher", "pushed")
     frontier = [point for point in device.points if point.on_frontier or point.blessed]
     rows = [_row(device, verdict, one) for one in best_first(verdict, frontier)]
-    print_table(console, headings, rows, title, words=(0, 5))
+    print_table(console, headings, rows, title, words=(0, len(headings) - 1))
     beaten = sum(not point.on_frontier for point in device.points)
     lines = [
         f"{counted(beaten, 'variant')} {'is' if beaten == 1 else 'are'} beaten, "
@@ -103,7 +105,7 @@ def _row(device: DeviceVerdict, verdict: Verdict, one: FrontierPoint | Reference
     """A file, or what it is held against."""
     if isinstance(one, ReferenceQuality):
         name = one.kind if one.kind == "teacher" else f"{one.model} ({one.kind})"
-        return (name, f"{one.quality:.3f}", "", "", "", "")
+        return (name, f"{one.quality:.3f}", *[""] * (4 if device.machine.measures_time else 5))
     if one in device.blessed:
         pushed = "yes, below a baseline" if verdict.baselines_above(one) else "yes"
     else:
@@ -111,8 +113,14 @@ def _row(device: DeviceVerdict, verdict: Verdict, one: FrontierPoint | Reference
     return (
         one.point_id,
         f"{one.quality:.3f}",
-        f"{one.latency_ms:.3f}",
+        *cost_cells(one, timed=device.machine.measures_time),
         f"{one.bytes / 2**20:.2f}",
         f"{one.quality_of_teacher:.1%}",
         pushed,
     )
+
+
+def cost_cells(one: FrontierPoint, *, timed: bool) -> tuple[str, ...]:
+    """What running a file costs: milliseconds, or millions of multiply-accumulates and KiB of arena."""
+    figures = (one.latency_ms,) if timed else (one.mega_macs, one.arena_kib)
+    return tuple("" if figure is None else f"{figure:.3f}" for figure in figures)

@@ -30,7 +30,7 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     "frontier_gate": {
         "components/common/frontier": (
             "answer axes champions conditions dominance draws figures goal_references goals incumbents judge "
-            "scales session_pairs settings simultaneous"
+            "misses scales session_pairs settings simultaneous"
         ),
         "components/common/reporting": "templates",
         "components/common/statistics": "bootstrap sessions",
@@ -38,13 +38,14 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         "components/common/tracking": "faults names registered relocation sqlite_stores stores",
         "schemas": (
             "architecture artifacts bounded comparison_reports devices faults known_architectures "
-            "latency_faults latency_reports latency_validity noss_faults noss_reports noss_task_sets "
-            "noss_tasks plain_text search_reports secrets settings standing_faults strict_yaml "
-            "student_reports students tensors tflite_faults tflite_reports training_reports verdicts"
+            "footprint_faults footprints latency_faults latency_reports latency_validity noss_faults "
+            "noss_reports noss_task_sets noss_tasks plain_text search_reports secrets settings "
+            "standing_faults strict_yaml student_reports students tensors tflite_faults tflite_reports "
+            "training_reports verdicts"
         ),
     },
     "frontier_pusher": {
-        "components/common/frontier": "answer closed",
+        "components/common/frontier": "answer closed misses",
         "components/common/package": "folders",
         "components/common/package/serving": "embedder package streaming",
         "components/common/reporting": "markdown templates",
@@ -55,9 +56,10 @@ MAY_HOLD: dict[str, dict[str, str]] = {
             "sqlite_stores stores tracker"
         ),
         "schemas": (
-            "architecture artifacts bounded distillation_reports ingest_reports known_architectures "
-            "latency_reports noss_reports noss_tasks plain_text push_reports run_context run_records "
-            "search_reports secrets settings strict_yaml student_reports students tensors tflite_reports "
+            "architecture artifacts bounded distillation_reports footprints ingest_reports "
+            "known_architectures latency_reports noss_reports noss_tasks plain_text push_reports run_context "
+            "run_records search_reports secrets settings strict_yaml student_reports students tensors "
+            "tflite_reports "
             "training_reports verdicts"
         ),
     },
@@ -69,13 +71,13 @@ MAY_HOLD: dict[str, dict[str, str]] = {
         ),
     },
     "latency_benchmark": {
-        "components/common/modeling": "flatbuffer",
+        "components/common/modeling": "file_arithmetic flatbuffer",
         "components/common/registry": "modules",
         "components/common/statistics": "bootstrap sessions",
         "components/common/store": "computed publishing",
         "components/common/tfx": _TFX,
         "schemas": (
-            "architecture artifacts devices known_architectures latency_reports latency_validity "
+            "architecture artifacts devices footprints known_architectures latency_reports latency_validity "
             "settings students tensors tflite_reports"
         ),
     },

@@ -18,6 +18,7 @@ from pipeline.local.runner import RunFailed, RunResult, RunTimes, publish_report
 from pipeline.terminal.summary import print_summary
 from schemas.push_reports import PushReport
 from schemas.verdicts import RegisteredPoint, Verdict
+from tests.components.frontier_gate import judging
 from tests.made_up_runs import Made, make_run
 from tests.pushed_runs import make_verdict
 from tests.students import mobilenet
@@ -260,3 +261,17 @@ def test_blessed_files_below_a_baseline_are_said_before_all_else(layout: RunLayo
     assert f"Their teacher lies below it too ({quality:.3f})" in said(poor).splitlines()[0]
     equal = below.model_copy(update={"baselines": [floor.model_copy(update={"quality": quality})]})
     assert not equal.below_baseline
+
+
+def test_a_board_has_a_table_without_milliseconds(layout: RunLayout) -> None:
+    run = make_run({judging.SMALL: [Made(0.75, 5.0, "core-int8")]}, devices={"board": 1.0, "pixel": 1.0})
+    out = io.StringIO()
+    print_summary(Console(file=out, width=200), layout, judging.verdict_of(run), None)
+    answer, board, pixel = out.getvalue().split("test: the frontier on ")
+    assert "on board: the best quality; score 0.750 (teacher 0.800), 200 KiB arena, 5 M" in answer
+    assert board.startswith("board, Test Board (synthetic speech, no time measured)")
+    headings, teacher, file = board.splitlines()[1:4]
+    assert " ".join(headings.split()).startswith("best first NOSS mean M MACs arena (KiB) size (MiB)")
+    assert teacher.split() == ["teacher", "0.800"]
+    assert file.split()[1:] == ["0.750", "5.000", "200.000", "0.95", "93.8%", "yes"]
+    assert "device p50 (ms)" in pixel and "M MACs" not in pixel

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from components.common.frontier.misses import nearest_first
 from schemas.tensors import VariantInput
 from schemas.verdicts import (
     Alternative,
@@ -20,7 +21,12 @@ from schemas.verdicts import (
 )
 
 _SAME = 0.05
-_LESS = {"the fastest": "is faster", "the smallest": "is smaller", "the least costly": "costs less"}
+_LESS = {
+    "the fastest": "is faster",
+    "the cheapest to run": "is cheaper to run",
+    "the smallest": "is smaller",
+    "the least costly": "costs less",
+}
 _KINDS = {"teacher": "the teacher", "baseline": "the baseline", "reference": "the reference"}
 
 
@@ -97,7 +103,7 @@ def _recommended(verdict: Verdict, device: DeviceVerdict, one: Recommendation) -
         ship = f"If your app computes the log-mels itself, ship {one.point_id} on {device.device}"
     score, best_score = (point.tasks.get(one.task, point.quality) for point in (chosen, best))
     on = f" on {one.task}" if one.task else ""
-    within = f"{on} within {' and '.join(one.within)}" if one.within else on
+    within = f"{on} within {_all_of(one.within)}" if one.within else on
     tied = [points[name] for name in one.tied]
     others = len(tied) - 1
     if one.best != one.point_id:
@@ -111,13 +117,12 @@ def _recommended(verdict: Verdict, device: DeviceVerdict, one: Recommendation) -
         why = f"recommended{within}"
     told = f"score {score:.3f}" + (f", mean of all tasks {chosen.quality:.3f}" if on else "")
     why += f"; {told} (teacher {verdict.teacher.quality:.3f})"
-    why += f", {_ms(chosen.latency_ms)} ms, {_mib(chosen.bytes)} MiB."
+    why += f", {_cost(chosen)}, {_mib(chosen.bytes)} MiB."
     more = []
     if one.best != one.point_id:
         more.append(
             f"{one.best} scores {best_score:.3f}, {best_score - score:+.3f}, at "
-            f"{_times(best.latency_ratio, chosen.latency_ratio)} latency and "
-            f"{_times(best.bytes, chosen.bytes)} size: on these test clips that may be luck."
+            f"{_all_of(_compared(best, chosen))}: on these test clips that may be luck."
         )
     more += [_alternative(other, score) for other in one.alternatives if other.point_id != one.best]
     return Answer(device.device, one.input, chosen, ship, why, more)
@@ -125,16 +130,22 @@ def _recommended(verdict: Verdict, device: DeviceVerdict, one: Recommendation) -
 
 def _cheapest(chosen: FrontierPoint, tied: Sequence[FrontierPoint]) -> str:
     """What a file has most of among those of equal quality."""
-    if all(chosen.latency_ratio <= other.latency_ratio for other in tied):
-        return "the fastest"
+    if all(chosen.cost <= other.cost for other in tied):
+        return "the cheapest to run" if chosen.latency_ms is None else "the fastest"
     return "the smallest" if all(chosen.bytes <= other.bytes for other in tied) else "the least costly"
 
 
 def _alternative(other: Alternative, score: float) -> str:
     """As in 'tiny/wave-int8 has 49% of the size and 80% of the latency for 0.011 (1.5%) less quality'."""
     lost = -other.quality_difference
-    costs = f"{other.bytes_share:.0%} of the size and {other.latency_share:.0%} of the latency"
-    words = f"{other.point_id} has {costs}"
+    shares = {
+        "size": other.bytes_share,
+        "latency": other.latency_share,
+        "multiply-accumulates": other.mega_macs_share,
+        "arena": other.arena_share,
+    }
+    costs = [f"{share:.0%} of the {cost}" for cost, share in shares.items() if share is not None]
+    words = f"{other.point_id} has {_all_of(costs)}"
     if lost <= 0:
         return f"{words}, at {other.quality_difference:+.3f} of quality."
     share = f" ({lost / score:.1%})" if score > 0 else ""
@@ -148,9 +159,10 @@ def _closest(device: DeviceVerdict) -> list[str]:
     judged = [point for point in device.points if missed[point.point_id]]
     if not judged or any(point.goals_met for point in device.points):
         return []
-    nearest = min(
-        judged, key=lambda point: (len(missed[point.point_id]), -point.quality, point.latency_ratio)
-    )
+    # The first that the gate's own reason names; where no figure tells how far off they are, by their number.
+    near = [miss.point for miss in nearest_first(judged)]
+    fewest = min(judged, key=lambda point: (len(missed[point.point_id]), -point.quality, point.cost))
+    nearest = near[0] if near else fewest
     goals = missed[nearest.point_id]
     told = "; ".join(
         f"{goal.goal} ({goal.outcome}{f', it has {goal.value:.4g}' if goal.value is not None else ''})"
@@ -168,6 +180,31 @@ def _listed(above: Sequence[ReferenceQuality]) -> str:
         for one in ordered
     ]
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _cost(point: FrontierPoint) -> str:
+    """As in '5.00 ms', or what stands for it on a board that is not timed."""
+    return point.cost_words if point.latency_ms is None else f"{_ms(point.latency_ms)} ms"
+
+
+def _compared(one: FrontierPoint, other: FrontierPoint) -> list[str]:
+    """What a file costs, held against another of the same device, which have the same figures."""
+    costs = {
+        "latency": (one.latency_ratio, other.latency_ratio),
+        "multiply-accumulates": (one.mega_macs, other.mega_macs),
+        "arena": (one.arena_kib, other.arena_kib),
+        "size": (float(one.bytes), float(other.bytes)),
+    }
+    return [
+        f"{_times(mine, theirs)} {cost}"
+        for cost, (mine, theirs) in costs.items()
+        if mine is not None and theirs is not None
+    ]
+
+
+def _all_of(words: Sequence[str]) -> str:
+    """As in 'one, two and three'."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _times(one: float, other: float) -> str:

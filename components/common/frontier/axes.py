@@ -24,6 +24,9 @@ _MARGINS: dict[AxisMetric, float] = {
     "bytes": 0.02,
     "peak_mib": 0.05,
     "init_ms": 0.05,
+    "arena_kib": 0.02,
+    "flash_kib": 0.02,
+    "mega_macs": 0.02,
 }
 _UNITS: dict[AxisMetric, str] = {
     "quality": "score",
@@ -31,6 +34,9 @@ _UNITS: dict[AxisMetric, str] = {
     "bytes": "bytes",
     "peak_mib": "MiB",
     "init_ms": "ms",
+    "arena_kib": "KiB",
+    "flash_kib": "KiB",
+    "mega_macs": "million multiply-accumulates",
 }
 
 
@@ -177,6 +183,9 @@ def figure_of(point: FrontierPoint, axis: AxisSettings) -> float | None:
         "bytes": float(point.bytes),
         "peak_mib": point.peak_mib,
         "init_ms": point.init_ms,
+        "arena_kib": point.arena_kib,
+        "flash_kib": point.flash_kib,
+        "mega_macs": point.mega_macs,
     }
     return figures[axis.metric]
 

@@ -38,7 +38,10 @@ class Challenger:
         """What its figures were taken with."""
         verdict = self.verdict
         return Measure(
-            self.judged.machine, verdict.reference_sha256, verdict.benchmark_digest, verdict.synthetic
+            self.judged.machine,
+            verdict.reference_on(self.judged.machine),
+            verdict.benchmark_digest,
+            verdict.synthetic,
         )
 
 
@@ -59,6 +62,7 @@ def as_incumbent(
     if champion.standing is None:
         raise ValueError(f"{champion.name} has no figures to compare with: {champion.fault}")
     own, other = challenger.point, champion.standing.point
+    gate = gate.on(challenger.judged.machine)
     reason = (
         fault or challenger.measure.incomparable(champion.standing, gate.axes) or misplaced(own, gate.axes)
     )
@@ -84,6 +88,8 @@ def challenge(
     Returns:
       Whether the champion leaves the point unbeaten, and why or why not.
     """
+    gate = gate.on(challenger.judged.machine)
+    judged_by = judged_by.on(challenger.judged.machine) if judged_by else None
     if changed := _changed_axes(challenger.judged, gate, judged_by):
         return False, changed
     if champion is None:

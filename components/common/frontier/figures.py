@@ -16,6 +16,9 @@ METRIC_NAMES: dict[GoalMetric, str] = {
     "init_ms": "init",
     "bytes": "file size",
     "peak_mib": "peak memory",
+    "arena_kib": "tensor arena",
+    "flash_kib": "flash",
+    "mega_macs": "multiply-accumulates",
 }
 
 
@@ -68,7 +71,7 @@ def per_second_of_sound(point: FrontierPoint, told: Figure) -> Figure:
     """A latency in milliseconds as a real-time factor."""
     if told.value is None:
         return told
-    if point.real_time_factor is None:
+    if point.real_time_factor is None or point.latency_ms is None:
         return Figure(None, "the measurement does not tell how much sound an invocation takes")
     share = point.real_time_factor / point.latency_ms
     low, high = (None if end is None else end * share for end in (told.low, told.high))

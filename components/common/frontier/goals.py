@@ -11,7 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from components.common.frontier.figures import METRIC_NAMES, Figure, milliseconds, per_second_of_sound
+from components.common.frontier.figures import (
+    METRIC_NAMES,
+    Figure,
+    milliseconds,
+    of_point,
+    per_second_of_sound,
+)
 from components.common.frontier.goal_references import GoalReferences
 from components.common.frontier.scales import NORMAL_95, ONE_SIDED_95
 from components.common.frontier.settings import CHAMPION, Goal, GoalMetric
@@ -29,7 +35,11 @@ _UNITS: dict[GoalMetric, str] = {
     "init_ms": " ms",
     "bytes": " bytes",
     "peak_mib": " MiB",
+    "arena_kib": " KiB",
+    "flash_kib": " KiB",
+    "mega_macs": " million",
 }
+_OF_BUDGET: tuple[GoalMetric, ...] = ("arena_kib", "flash_kib", "mega_macs")
 # More clips than that nobody collects.
 MOST_TIMES = 100
 # Sums like 0.8 - 0.06 are not exact; a figure that close to its limit meets it.
@@ -49,7 +59,7 @@ def speaks_of_time(goal: Goal) -> bool:
 def of_time(goals: Sequence[Goal], budgets: Sequence[Budget]) -> list[str]:
     """The demands that only figures of a device can meet: limits in seconds, and budgets; in words."""
     limits = [f"{_limited(goal)} {_demand(goal)}" for goal in goals if speaks_of_time(goal)]
-    return [*limits, *(words for budget in budgets for words, _, _ in _limits(budget))]
+    return [*limits, *(words for budget in budgets for words, _, _ in _limits_of_time(budget))]
 
 
 def check_goals(
@@ -98,10 +108,16 @@ def _check(point: FrontierPoint, goal: Goal, goal_references: GoalReferences) ->
 
 def _check_budget(point: FrontierPoint, budget: Budget) -> list[GoalResult]:
     results = []
-    for words, of_sound, limit in _limits(budget):
+    for words, of_sound, limit in _limits_of_time(budget):
         told = milliseconds(point, budget.percentile)
         figure = per_second_of_sound(point, told) if of_sound else told
         results.append(_of_sessions(words, figure, limit, point.latency_sessions))
+    for metric in _OF_BUDGET:
+        most: float | None = getattr(budget, metric)
+        if most is not None:
+            goal = Goal(metric=metric, limit=most)
+            words = f"budget: {_limited(goal)} {_demand(goal)}{_scope(budget)}"
+            results.append(_of_sessions(words, of_point(goal, point), most, sessions=0))
     return results
 
 
@@ -181,9 +197,13 @@ def _reach(own: Figure, other: Figure | None) -> float:
     return own.value * math.exp(math.hypot(*shares)) if shares else own.value
 
 
-def _limits(budget: Budget) -> list[tuple[str, bool, float]]:
-    """What a budget limits: in words, whether per second of sound, and how far."""
-    scope = f" ({budget.input} only)" if budget.input else ""
+def _scope(budget: Budget) -> str:
+    return f" ({budget.input} only)" if budget.input else ""
+
+
+def _limits_of_time(budget: Budget) -> list[tuple[str, bool, float]]:
+    """What of time a budget limits: in words, whether per second of sound, and how far."""
+    scope = _scope(budget)
     found = []
     if budget.milliseconds is not None:
         words = f"budget: {budget.percentile} latency at most {budget.milliseconds:.12g} ms{scope}"

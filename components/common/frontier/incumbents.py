@@ -116,6 +116,8 @@ class Incumbent:
             latency_ratio_high=point.latency_ratio_high,
             bytes=point.bytes,
             peak_mib=point.peak_mib,
+            arena_kib=point.arena_kib,
+            mega_macs=point.mega_macs,
             competes=not self.reason,
             reason=self.reason,
             beaten_by=list(beaten_by),

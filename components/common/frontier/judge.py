@@ -12,10 +12,12 @@ from components.common.frontier.draws import MEAN, pack, paired_with, unpack
 from components.common.frontier.goal_references import Compared, GoalReferences
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.incumbents import Incumbent
+from components.common.frontier.misses import nearest_first
 from components.common.frontier.scales import Floats
 from components.common.frontier.settings import GateDemands, GateSettings, Ties
 from schemas.verdicts import AxisInfo, FrontierPoint, GoalResult, RegisteredPoint
 
+_MOST_NEAREST = 3
 _NOT_MET = {False: "misses", True: "undecided"}
 _WHY_KEPT: dict[Ties, str] = {
     "keep": "",
@@ -109,7 +111,7 @@ def judge(
     for kind in INPUT_KINDS:
         group = sorted(
             (entrant for entrant in (*own, *rivals) if entrant.point.input == kind),
-            key=lambda e: (-e.point.quality, e.point.latency_ratio, not e.own, e.name),
+            key=lambda e: (-e.point.quality, e.point.cost, not e.own, e.name),
         )
         feasible = [entrant for entrant in group if _meets(results[entrant.name])]
         everyone = rank(group, axes, settings)
@@ -154,7 +156,7 @@ def rank(group: Sequence[Entrant], axes: Sequence[AxisInfo], settings: GateSetti
 
 def _preference(point: FrontierPoint, ties: Ties) -> float:
     """Of tied points the least stays."""
-    return {"smallest": float(point.bytes), "fastest": point.latency_ratio}.get(ties, -point.quality)
+    return {"smallest": float(point.bytes), "fastest": point.cost}.get(ties, -point.quality)
 
 
 def _meets(goals: Sequence[GoalResult]) -> bool:
@@ -212,7 +214,17 @@ def why_nothing(points: Sequence[FrontierPoint]) -> str:
         return "nothing is on the frontier: whatever meets all goals is beaten by models already registered"
     unmet = Counter(goal.goal for point in points for goal in point.goals if not goal.met)
     often = "; ".join(f"{goal}: {_how_many(points, goal)}" for goal, _ in unmet.most_common(3))
-    return f"no point meets all goals ({often})"
+    return f"no point meets all goals ({often}){_nearest(points)}"
+
+
+def _nearest(points: Sequence[FrontierPoint]) -> str:
+    """The points that miss least, and by how much."""
+    words = [
+        f"{point.point_id} {'is undecided' if not share else f'is off by {share:.1%}'} "
+        f"({goal.goal}: it has {goal.value:,.4g})"
+        for share, goal, point in nearest_first(points)[:_MOST_NEAREST]
+    ]
+    return f"; nearest: {'; '.join(words)}" if words else ""
 
 
 def _how_many(points: Sequence[FrontierPoint], goal: str) -> str:

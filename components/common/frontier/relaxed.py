@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.common.frontier.goal_references import GoalReferences
 from components.common.frontier.goals import applicable, check_goals
 from components.common.frontier.settings import GateDemands, Goal
-from schemas.devices import Budget
+from schemas.devices import OF_BOARD, OF_TIME, Budget
 from schemas.verdicts import FrontierPoint
 
 
@@ -62,8 +62,7 @@ def _keeps(today: Budget, before: Budget) -> bool:
         return then is None or (now is not None and now <= then)
 
     return (
-        today.percentile == before.percentile
+        (today.percentile == before.percentile or not before.of_time)
         and today.input in (None, before.input)
-        and within(today.milliseconds, before.milliseconds)
-        and within(today.real_time_factor, before.real_time_factor)
+        and all(within(getattr(today, name), getattr(before, name)) for name in (*OF_TIME, *OF_BOARD))
     )

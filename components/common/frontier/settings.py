@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.devices import Budget, Device, Percentile
+from schemas.latency_reports import Machine
 from schemas.noss_reports import SliceFeature
 from schemas.settings import Settings
 from schemas.tensors import VariantInput
 from schemas.verdicts import AxisMetric
 
 GoalMetric = Literal[
-    "quality", "latency", "latency_ratio", "real_time_factor", "init_ms", "bytes", "peak_mib"
+    "quality",
+    "latency",
+    "latency_ratio",
+    "real_time_factor",
+    "init_ms",
+    "bytes",
+    "peak_mib",
+    "arena_kib",
+    "flash_kib",
+    "mega_macs",
 ]
+# What only a device that measures time has, and what only a board's interpreter tells.
+TIMED: tuple[GoalMetric | AxisMetric, ...] = (
+    "latency",
+    "latency_ratio",
+    "real_time_factor",
+    "init_ms",
+    "peak_mib",
+)
+OF_BOARD: tuple[GoalMetric | AxisMetric, ...] = ("arena_kib", "mega_macs")
+# On a board this stands where time or memory of a process stands elsewhere.
+_INSTEAD: dict[AxisMetric, AxisMetric] = {"latency": "mega_macs", "peak_mib": "arena_kib"}
 GoalKind = Literal["threshold", "min_improvement", "max_degradation"]
 Ties = Literal["keep", "smallest", "fastest", "best"]
 
@@ -84,14 +105,18 @@ class Goal(Settings):
 class AxisSettings(Settings):
     """An axis of the comparison: of quality more is better, of everything else less."""
 
-    metric: AxisMetric = Field(description="latency is compared as the ratio to the reference model.")
+    metric: AxisMetric = Field(
+        description="latency is compared as the ratio to the reference model; where no time is measured, "
+        "mega_macs stand for it. An axis that a device cannot tell is left out there."
+    )
     task: str = Field("", description="Of quality: one task's score; empty: the mean of all.")
     margin: float | None = Field(
         None,
         ge=0,
         lt=1,
         description="Difference that does not count, as a lead or as a loss: a score for quality, a share "
-        "for all others; unset: 0.005 for quality, 0.05 for latency, peak_mib and init_ms, 0.02 for bytes.",
+        "for all others; unset: 0.005 for quality, 0.05 for latency, peak_mib and init_ms, 0.02 for what is "
+        "counted and not measured.",
     )
 
     @model_validator(mode="after")
@@ -133,6 +158,26 @@ class GateSettings(Settings):
         return self
 
 
+def axes_on(axes: Sequence[AxisSettings], timed: bool) -> tuple[AxisSettings, ...]:
+    """Those axes that a device has figures for.
+
+    Args:
+      axes: As they were configured, for all devices.
+      timed: Whether the device measures time.
+    """
+    if timed:
+        return tuple(axis for axis in axes if axis.metric not in OF_BOARD)
+    there = {axis.metric for axis in axes}
+    found = []
+    for axis in axes:
+        instead = _INSTEAD.get(axis.metric)
+        if axis.metric not in TIMED:
+            found.append(axis)
+        elif instead and instead not in there:
+            found.append(AxisSettings(metric=instead))
+    return tuple(found)
+
+
 class GateDemands(GateSettings):
     """What points are judged by: the gate's settings, and the budgets of the devices."""
 
@@ -143,3 +188,7 @@ class GateDemands(GateSettings):
         """The demands on what is timed on these devices."""
         budgets = {name: device.budgets for name, device in devices.items() if device.budgets}
         return cls(**dict(settings), budgets=budgets)
+
+    def on(self, machine: Machine) -> Self:
+        """The demands with the axes that a machine has figures for: those of time, or those of a board."""
+        return self.model_copy(update={"axes": axes_on(self.axes, machine.measures_time)})

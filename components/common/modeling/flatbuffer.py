@@ -201,11 +201,15 @@ def _tensors(model: Any, indices: Any) -> list[TensorInfo]:
     for index in indices:
         tensor = model.subgraphs[0].tensors[index]
         shape = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+        quantised = tensor.quantization
+        known = quantised is not None and quantised.scale is not None and len(quantised.scale) == 1
         found.append(
             TensorInfo(
                 name=text(tensor.name),
                 shape=[int(size) for size in shape],
                 dtype=_TYPE_NAMES[tensor.type].lower(),
+                scale=float(quantised.scale[0]) if known else None,
+                zero_point=int(quantised.zeroPoint[0]) if known else None,
             )
         )
     return found

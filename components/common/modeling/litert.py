@@ -95,7 +95,8 @@ class LiteRtModel:
         """Runs the model once; what is quantised comes back as the numbers it stands for.
 
         Args:
-          *arrays: One array an input, of the input's shape and type.
+          *arrays: One array an input, of the input's shape and type; a quantised input takes the numbers that
+            its codes stand for, too.
 
         Returns:
           A copy of each output; integers that have a scale as float32.
@@ -108,7 +109,7 @@ class LiteRtModel:
             raise ValueError(f"{self._name} has {len(details)} inputs, got {len(arrays)} arrays")
         self._allocate()
         for detail, array in zip(details, arrays, strict=True):
-            self._interpreter.set_tensor(detail["index"], array)
+            self._interpreter.set_tensor(detail["index"], quantised(array, detail))
         self._interpreter.invoke()
         return [
             dequantised(self._interpreter.get_tensor(detail["index"]), detail)
@@ -129,19 +130,40 @@ class LiteRtModel:
         """
         self._allocate()
         interpreter = self._interpreter
-        source = interpreter.get_input_details()[0]["index"]
+        taken = interpreter.get_input_details()[0]
+        source = taken["index"]
         answer = interpreter.get_output_details()[0]
         answers = np.empty((len(items), *answer["shape"][1:]), answer["dtype"])
         for index in range(len(items)):
-            interpreter.set_tensor(source, items[index : index + 1])
+            interpreter.set_tensor(source, quantised(items[index : index + 1], taken))
             interpreter.invoke()
             answers[index] = interpreter.get_tensor(answer["index"])[0]
         return dequantised(answers, answer)
+
+    def codes(self, values: Array, *, output: bool = False) -> Array:
+        """What the first input, or the first output, holds for numbers: codes if it is quantised, or they."""
+        details = self._interpreter.get_output_details() if output else self._interpreter.get_input_details()
+        return quantised(values, details[0])
 
     def _allocate(self) -> None:
         if not self._allocated:
             self._interpreter.allocate_tensors()
             self._allocated = True
+
+
+def quantised(values: Array, detail: Mapping[str, Any]) -> Array:
+    """The codes of numbers for a quantised tensor; codes, and numbers for any other tensor, as they are.
+
+    Args:
+      values: Numbers, or what the tensor holds.
+      detail: What the interpreter says of the tensor: one scale for all.
+    """
+    parameters, dtype = detail["quantization_parameters"], np.dtype(detail["dtype"])
+    if values.dtype.kind != "f" or dtype.kind not in "iu" or len(parameters["scales"]) != 1:
+        return values
+    codes = np.round(values / parameters["scales"][0]) + parameters["zero_points"][0]
+    limits = np.iinfo(dtype)
+    return np.clip(codes, limits.min, limits.max).astype(dtype)
 
 
 def dequantised(values: Array, detail: Mapping[str, Any]) -> Array:
@@ -181,6 +203,12 @@ def custom_operators(model: str | Path | bytes) -> list[str]:
 def _info(detail: dict[str, Any]) -> TensorInfo:
     signature = detail.get("shape_signature")
     shape = detail["shape"] if signature is None or not len(signature) else signature
+    scales, zeros = (detail["quantization_parameters"][name] for name in ("scales", "zero_points"))
+    known = len(scales) == 1
     return TensorInfo(
-        name=detail["name"], shape=[int(size) for size in shape], dtype=np.dtype(detail["dtype"]).name
+        name=detail["name"],
+        shape=[int(size) for size in shape],
+        dtype=np.dtype(detail["dtype"]).name,
+        scale=float(scales[0]) if known else None,
+        zero_point=int(zeros[0]) if known else None,
     )

@@ -95,7 +95,7 @@ def register(
 
 
 def in_alias_order(versions: Sequence[RecordedVersion]) -> list[RecordedVersion]:
-    """Waveform in first, then what is recommended, then the best quality, then the fastest on its device."""
+    """Waveform in first, then what is recommended, then the best quality, then the cheapest to run there."""
 
     def rank(version: RecordedVersion) -> tuple[bool, bool, float, float, str]:
         point, recommended = judged(version), version.device in version.description.recommended_on
@@ -103,7 +103,7 @@ def in_alias_order(versions: Sequence[RecordedVersion]) -> list[RecordedVersion]
             point.input != "wave",
             not recommended,
             -point.quality,
-            point.latency_ratio,
+            point.cost,
             point.point_id,
         )
 

@@ -9,17 +9,31 @@ from components.common.frontier.settings import GoalMetric
 from components.frontier_gate.page.chart_scale import ChartScale
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.panel import LOG_FROM_RATIO
-from components.frontier_gate.plotted import LATENCY, MEASURES, MIB, QUALITY, TASK, Interval, figures_on
+from components.frontier_gate.plotted import (
+    LATENCY,
+    MEASURES,
+    MIB,
+    QUALITY,
+    TASK,
+    Interval,
+    cost_key,
+    figures_on,
+)
+from schemas.footprints import KIB
 from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict
 
 # A line farther off than this share of the axis is told below the chart: drawn, it would squeeze the points.
 FARTHEST_LINE = 0.5
+# Bytes in the unit of a limit on the size of a file.
+_SIZES: Mapping[GoalMetric, int] = {"bytes": 1, "flash_kib": KIB}
 _KEY_OF: Mapping[GoalMetric, str] = {
     "latency_ratio": "ratio",
     "real_time_factor": "rtf",
     "init_ms": "init",
     "peak_mib": "peak",
+    "arena_kib": "arena",
+    "mega_macs": "macs",
 }
 
 
@@ -61,7 +75,7 @@ def cost_axes(material: Material, device: DeviceVerdict, kind: VariantInput, lab
         if values:
             log = min(values) > 0 and max(values) / min(values) >= LOG_FROM_RATIO
             lines = [line for keys, line in limits if measure.key in keys]
-            words = label if measure.key == LATENCY else measure.label
+            words = label if measure.key == cost_key(device.machine) else measure.label
             axes.append(_axis(measure.key, words, values, lines, log=log))
     return axes
 
@@ -109,8 +123,8 @@ def _goals(
         if goal.metric == "quality":
             key = TASK + goal.task if goal.task else QUALITY
             found.append(((key,), Line(result.limit, f"goal: at least {result.limit:.3f}", "goal")))
-        elif goal.metric == "bytes":
-            mib = result.limit / MIB
+        elif goal.metric in _SIZES:
+            mib = result.limit * _SIZES[goal.metric] / MIB
             found.append((("mib",), Line(mib, f"goal: at most {mib:.3g} MiB", "goal")))
         elif goal.metric == "latency":
             words = f"goal: {goal.percentile} at most {result.limit:.3g} ms"
@@ -130,6 +144,13 @@ def _budgets(
         if budget.input not in (None, kind):
             continue
         name = budget.percentile
+        for limit, key, scale, words in (
+            (budget.arena_kib, "arena", 1.0, "arena at most {:g} KiB"),
+            (budget.flash_kib, "mib", KIB / MIB, "flash at most {:g} KiB"),
+            (budget.mega_macs, "macs", 1.0, "at most {:g} M multiply-accumulates"),
+        ):
+            if limit is not None:
+                found.append(((key,), Line(limit * scale, f"budget: {words.format(limit)}", "budget")))
         if budget.milliseconds is not None:
             words = f"budget: {name} at most {budget.milliseconds:g} ms"
             found.append(((LATENCY, name), Line(budget.milliseconds, words, "budget")))

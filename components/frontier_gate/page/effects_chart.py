@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from components.frontier_gate.page.chart_scale import ChartScale
 from schemas.tensors import VariantInput
-from schemas.verdicts import Effect
-
-Metric = Literal["quality", "latency", "bytes"]
+from schemas.verdicts import Effect, EffectMetric
 
 WIDTH, HEIGHT, EDGE = 150.0, 18.0, 4.0
-METRICS: dict[Metric, str] = {"quality": "Quality", "latency": "Latency", "bytes": "Size"}
+METRICS: dict[EffectMetric, str] = {
+    "quality": "Quality",
+    "latency": "Latency",
+    "mega_macs": "Multiply-accumulates",
+    "bytes": "Size",
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Row:
     students: int
     points: int
     confounded: list[str]
-    dots: dict[Metric, Dot]
+    dots: dict[EffectMetric, Dot]
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class EffectsChart:
 
     kind: VariantInput
     rows: list[Row]
-    metrics: list[Metric]
-    strongest: dict[Metric, Effect]
+    metrics: list[EffectMetric]
+    strongest: dict[EffectMetric, Effect]
 
 
 def effects_charts(effects: Sequence[Effect]) -> list[EffectsChart]:
@@ -70,9 +72,9 @@ def is_sure(effect: Effect) -> bool:
 
 
 def _chart(kind: VariantInput, effects: Sequence[Effect]) -> EffectsChart:
-    dots: dict[tuple[str, str, str], dict[Metric, Dot]] = {}
+    dots: dict[tuple[str, str, str], dict[EffectMetric, Dot]] = {}
     about: dict[tuple[str, str, str], Effect] = {}
-    strongest: dict[Metric, Effect] = {}
+    strongest: dict[EffectMetric, Effect] = {}
     for metric in METRICS:
         found = [effect for effect in effects if effect.metric == metric and _drawable(effect)]
         if not found:

@@ -9,7 +9,7 @@ from components.frontier_gate.page.chart_axes import ChartAxis, Line, cost_axes,
 from components.frontier_gate.page.material import Material
 from components.frontier_gate.page.standing import Status, numbers, status
 from components.frontier_gate.panel import MOST_BARS
-from components.frontier_gate.plotted import LATENCY, Interval, point_figures, registered_figures
+from components.frontier_gate.plotted import Interval, cost_key, point_figures, registered_figures
 from components.frontier_gate.stairs import stairs
 from schemas.tensors import VariantInput
 from schemas.verdicts import DeviceVerdict, FrontierPoint, RegisteredPoint
@@ -129,7 +129,7 @@ def scatter(material: Material, device: DeviceVerdict, kind: VariantInput, label
         Rival(point, *_spot(figures, x_axes[0], y_axes[0]))
         for point in device.registered
         if point.competes and point.input == kind
-        if LATENCY in (figures := registered_figures(point, device.reference_ms))
+        if cost_key(device.machine) in (figures := registered_figures(point, device.reference_ms))
     ]
     return Scatter(
         kind=kind,

@@ -60,13 +60,17 @@ def choices(device: DeviceVerdict) -> list[FrontierPoint]:
 
 
 def numbers(device: DeviceVerdict) -> dict[str, int]:
-    """The numbers that stand in the charts' marks: the frontier of each input kind, fastest first."""
+    """The numbers that stand in the charts' marks: the frontier of each input kind, cheapest to run first."""
     found: dict[str, int] = {}
     for kind in INPUT_KINDS:
         standing = [p for p in device.points if p.input == kind and (p.on_frontier or p.blessed)]
-        ordered = sorted(standing, key=lambda point: (point.latency_ms, point.point_id))
+        ordered = sorted(standing, key=lambda point: (_cost(point), point.point_id))
         found |= {point.point_id: i for i, point in enumerate(ordered, 1)}
     return found
+
+
+def _cost(point: FrontierPoint) -> float:
+    return point.cost if point.latency_ms is None else point.latency_ms
 
 
 def standing_points(device: DeviceVerdict) -> list[FrontierPoint]:

@@ -25,6 +25,7 @@ _PRECISIONS = {
     "float16": "float16 weights",
     "dynamic": "int8 weights, float arithmetic where it must be (dynamic range)",
     "int8": "int8 weights and activations",
+    "int8io": "int8 weights, activations, input and output",
 }
 
 
@@ -41,12 +42,14 @@ def facts(description: ModelDescription) -> dict[str, Any]:
     """All that the templates name beside the description itself, which is ``d``.
 
     Raises:
-      ValueError: If an input or output is not float32: the code on the card feeds float32.
+      ValueError: If an input or output is neither float32 nor int8 with a scale, which the code on the card
+        feeds and reads.
     """
     for tensor in (*description.inputs, *description.outputs):
-        if tensor.dtype != "float32":
+        if tensor.dtype != "float32" and not (tensor.dtype == "int8" and tensor.scale is not None):
             raise ValueError(
-                f"{description.point_id}: {tensor.name} is {tensor.dtype}; a card can be written for float32"
+                f"{description.point_id}: {tensor.name} is {tensor.dtype}; a card can be written for "
+                "float32, and for int8 with a scale"
             )
     names = [output.name for output in description.outputs]
     target_index = names.index(EMBEDDING) if EMBEDDING in names else 0
@@ -62,6 +65,7 @@ def facts(description: ModelDescription) -> dict[str, Any]:
         "source_size": prod(description.inputs[0].shape),
         "target": target,
         "target_index": target_index,
+        "codes": description.inputs[0].dtype == "int8",
         "width": target.shape[-1],
         "frames": FRAMES in names,
         "bins": description.front_end.fft_size // 2 + 1,
@@ -79,6 +83,8 @@ def facts(description: ModelDescription) -> dict[str, Any]:
         else f"all {len(licences)} are stated",
         "inverted": any(task.metric in SMALLER_IS_BETTER for task in description.quality.tasks),
         "task_names": ", ".join(task.task for task in description.quality.tasks),
+        "boards": [one for one in description.blessings if not one.machine.measures_time],
+        "timed": [one for one in description.blessings if one.machine.measures_time],
         "host_only": not any(blessing.machine.is_device for blessing in description.blessings),
         "corpus_words": f"{description.clips:,} clips ({description.hours:.3g} hours)"
         if description.clips
@@ -185,7 +191,10 @@ def limits(description: ModelDescription) -> Iterator[str]:
         f"It uses {description.front_end.lower_hz:g} to {description.front_end.upper_hz:g} Hz of {rate} Hz "
         "sound, in windows of fixed length, one at a time."
     )
-    if not any(blessing.machine.is_device for blessing in description.blessings):
+    timed = [blessing.machine for blessing in description.blessings if blessing.machine.measures_time]
+    if not timed:
+        yield "Its latency is unknown: memory and arithmetic were counted, and nothing was timed."
+    elif not any(machine.is_device for machine in timed):
         yield "Its latency on a device is unknown: it was timed on a host computer only."
     else:
         yield "Latency holds for the devices, runtimes and threads named above, and for no other."

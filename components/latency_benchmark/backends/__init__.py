@@ -1,4 +1,4 @@
-"""What models are timed on, behind one interface.
+"""What models are measured on, behind one interface.
 
 A back end is a module here, called as ``backend`` is in a configuration; its ``open_device(name, device,
 settings)`` makes it.
@@ -6,16 +6,26 @@ settings)`` makes it.
 
 from __future__ import annotations
 
+from typing import overload
+
 from components.common.registry.modules import KindModules
-from components.latency_benchmark.backends.base import Backend
+from components.latency_benchmark.backends.base import Backend, FootprintBackend
 from components.latency_benchmark.settings import MeasurementSettings
-from schemas.devices import Device
+from schemas.devices import AdbDevice, Device, HostDevice, MicroDevice, ReplayDevice
 
 _KINDS = KindModules(__name__, __path__)
 
 
-def open_backend(name: str, device: Device, settings: MeasurementSettings) -> Backend:
-    """The back end of a device.
+@overload
+def open_backend(name: str, device: MicroDevice, settings: MeasurementSettings) -> FootprintBackend: ...
+@overload
+def open_backend(
+    name: str, device: HostDevice | AdbDevice | ReplayDevice, settings: MeasurementSettings
+) -> Backend: ...
+@overload
+def open_backend(name: str, device: Device, settings: MeasurementSettings) -> Backend | FootprintBackend: ...
+def open_backend(name: str, device: Device, settings: MeasurementSettings) -> Backend | FootprintBackend:
+    """The back end of a device: one that times, or one that tells what a file needs.
 
     Args:
       name: Of the device in the configuration; the reports call it by that.
@@ -26,5 +36,5 @@ def open_backend(name: str, device: Device, settings: MeasurementSettings) -> Ba
       ValueError: If the device cannot be as it is described: a core that is not there, a record that is
         none.
     """
-    backend: Backend = _KINDS[device.backend].open_device(name, device, settings)
+    backend: Backend | FootprintBackend = _KINDS[device.backend].open_device(name, device, settings)
     return backend

@@ -1,4 +1,4 @@
-"""The interface of a back end: it times one model at a time; sessions and rounds are not its business."""
+"""The interface of a back end: it measures one model at a time; sessions and rounds are not its business."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from schemas.footprints import Footprint
 from schemas.latency_reports import Machine, OperatorTime
 from schemas.tensors import VariantInput
 
@@ -36,6 +37,7 @@ class ModelUnderTest:
       sha256: Of the file.
       bytes: Size of the file.
       sound_seconds: Sound that one invocation covers.
+      golden: ``.npz`` with golden vectors of the file; None for the reference model.
     """
 
     candidate_id: str
@@ -46,6 +48,7 @@ class ModelUnderTest:
     sha256: str
     bytes: int
     sound_seconds: float
+    golden: Path | None = None
 
     @property
     def key(self) -> str:
@@ -138,12 +141,8 @@ class Sensors:
     preemptions: int | None = None
 
 
-class Backend(abc.ABC):
-    """A device that runs TFLite files. A context manager: leaving it stops and removes what it left behind.
-
-    The order of calls is ``machine``, then for each session ``begin_session``, ``sensors``, ``start`` of
-    each model, ``time`` in rounds, ``sensors``; at the end ``profile``.
-    """
+class Opened(abc.ABC):
+    """A device that runs TFLite files, as a context manager: leaving it removes what it left behind."""
 
     @abc.abstractmethod
     def machine(self) -> Machine:
@@ -152,6 +151,39 @@ class Backend(abc.ABC):
         Raises:
           DeviceLost: If it cannot be reached.
         """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Stops everything the back end started and removes its files; never an error."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class FootprintBackend(Opened):
+    """A device that tells what a file needs of it, and no time."""
+
+    @abc.abstractmethod
+    def footprint(self, model: ModelUnderTest) -> Footprint:
+        """Runs a file on its golden vectors and tells what it needed.
+
+        Raises:
+          MeasurementFailed: If the device does not run the file, or answers otherwise than it should; the
+            message names the operator at fault where there is one.
+        """
+
+
+class Backend(Opened):
+    """A device that times TFLite files.
+
+    The order of calls is ``machine``, then for each session ``begin_session``, ``sensors``, ``start`` of
+    each model, ``time`` in rounds, ``sensors``; at the end ``profile``.
+    """
 
     @abc.abstractmethod
     def begin_session(self) -> None:
@@ -208,15 +240,3 @@ class Backend(abc.ABC):
           MeasurementFailed: If the model does not load or run.
           DeviceLost: If the device cannot be reached.
         """
-
-    @abc.abstractmethod
-    def close(self) -> None:
-        """Stops everything the back end started and removes its files; never an error."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

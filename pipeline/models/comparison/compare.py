@@ -26,6 +26,7 @@ from schemas.verdicts import DeviceVerdict, FrontierPoint, ReferenceQuality, Ver
 
 _Told = FrontierPoint | ReferenceQuality
 _OWN = "<the run's folder>"
+_COSTS = ("ms", "M MACs", "arena KiB", "MiB")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class DeviceComparison:
 
     Attributes:
       device: Its name in the configurations.
-      latency: Why latencies do not compare; empty: they do.
+      latency: Why latencies, or what a board needs, do not compare; empty: they do.
       rows: Files of either frontier, teachers and baselines, best first.
       shipped: What comes of taking B's answer instead of A's, a sentence an input.
     """
@@ -115,6 +116,12 @@ class DeviceComparison:
     latency: str
     rows: list[Row]
     shipped: list[str]
+
+    @property
+    def costs(self) -> list[str]:
+        """What its files are known to cost: of a board that is not timed no milliseconds."""
+        told = {label for row in self.rows for one in (row.left, row.right) if one for label in costs_of(one)}
+        return [label for label in _COSTS if label in told]
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,14 @@ class RunComparison:
     quality: str
     devices: list[DeviceComparison]
     settings: list[tuple[str, str, str]]
+
+
+def costs_of(one: _Told) -> dict[str, float]:
+    """What a file costs on its device, by unit; nothing of what files are held against."""
+    if isinstance(one, ReferenceQuality):
+        return {}
+    figures = (one.latency_ms, one.mega_macs, one.arena_kib, one.bytes / 2**20)
+    return {label: figure for label, figure in zip(_COSTS, figures, strict=True) if figure is not None}
 
 
 def read_side(letter: str, folder: Path) -> Side:
@@ -179,9 +194,12 @@ def _on_device(name: str, left: Side, right: Side, quality: str) -> DeviceCompar
     one, other = left.device(name), right.device(name)
     latency = ""
     if one is None or other is None:
-        latency = f"only {'A' if other is None else 'B'} was timed on {name}"
+        (there,) = (device for device in (one, other) if device is not None)
+        how = "timed" if there.machine.measures_time else "judged"
+        latency = f"only {'A' if other is None else 'B'} was {how} on {name}"
     elif one.machine.identity != other.machine.identity:
-        latency = f"latencies do not compare: {name} is another machine, runtime or number of threads in B"
+        figures = "latencies" if one.machine.measures_time and other.machine.measures_time else "costs"
+        latency = f"{figures} do not compare: {name} is another machine, runtime or number of threads in B"
     mine, theirs = (_named(side, device) for side, device in ((left, one), (right, other)))
     rows = [
         Row(key, mine.get(key), theirs.get(key), _difference(mine.get(key), theirs.get(key), quality))
@@ -230,13 +248,19 @@ def _shipped(name: str, left: Side, right: Side, quality: str, latency: str) -> 
             continue
         told = [f"A ships {one.point_id}, B {other.point_id}", _quality_words(one, other, quality)]
         if not latency:
-            # The ratio to the reference network, where it is the same one: machines drift between runs.
-            same_network = left.verdict.reference_sha256 == right.verdict.reference_sha256
-            figure = "latency_ratio" if same_network else "latency_ms"
-            times = getattr(other, figure) / getattr(one, figure)
-            told.append(f"{times:.2g} times the latency")
+            told += _times(one, other, left.verdict.reference_sha256 == right.verdict.reference_sha256)
         told.append(f"{other.bytes / one.bytes:.2g} times the size")
         yield f"{name}, {kind}: {told[0]}: B's has {', '.join(filter(None, told[1:]))}."
+
+
+def _times(one: FrontierPoint, other: FrontierPoint, same_network: bool) -> Iterator[str]:
+    """How much the second costs of the first's latency, or on a board of its arithmetic and arena."""
+    # The ratio to the reference network, where it is the same one: machines drift between runs.
+    latency = "latency_ratio" if same_network else "latency_ms"
+    for figure, cost in ((latency, "latency"), ("mega_macs", "multiply-accumulates"), ("arena_kib", "arena")):
+        mine, theirs = getattr(one, figure), getattr(other, figure)
+        if mine and theirs is not None:
+            yield f"{theirs / mine:.2g} times the {cost}"
 
 
 def _quality_words(one: FrontierPoint, other: FrontierPoint, why_not: str) -> str:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from components.common.reporting.templates import environment
-from pipeline.models.comparison.compare import RunComparison
+from pipeline.models.comparison.compare import RunComparison, costs_of
 from schemas.verdicts import Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -32,6 +32,7 @@ def render(comparison: RunComparison, place: Path) -> str:
     return pages.get_template("comparison.html.j2").render(
         one=comparison,
         sides=sides,
+        costs_of=costs_of,
         links={
             letter: os.path.relpath(page, place.resolve().parent)
             for letter, page in reports.items()

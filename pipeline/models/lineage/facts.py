@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from schemas.distillation_reports import DistillationSetInfo
+from schemas.footprints import Footprint
 from schemas.ingest_reports import IngestReport
 from schemas.latency_reports import LatencyMeasurement, LatencyReport
 from schemas.noss_reports import NossModelResult
@@ -206,6 +207,25 @@ def latency(report: LatencyReport, measured: LatencyMeasurement) -> Summary:
     )
 
 
+def footprint(report: LatencyReport, found: Footprint) -> Summary:
+    """What a file needs of a board."""
+    machine = report.machine
+    return Summary(
+        f"Footprint on {machine.profile}",
+        [f"{found.arena_kib:.4g} KiB arena", f"{found.mega_macs:.3g} M multiply-accumulates", machine.name],
+        {
+            "sha256": found.sha256,
+            "runtime": machine.runtime,
+            "arena": f"{found.arena_bytes:,} bytes: {found.shared_bytes:,} shared, "
+            f"{found.persistent_bytes:,} persistent",
+            "flash": f"{found.bytes:,} bytes",
+            "golden vectors": f"{found.windows}, largest difference {found.golden_difference:.3g} "
+            f"{'steps' if found.step else 'of the largest value'}",
+            "begun": report.started,
+        },
+    )
+
+
 def decision(device: DeviceVerdict, point: FrontierPoint) -> Summary:
     """What the gate said of a file on one device."""
     met = sum(goal.met for goal in point.goals)
@@ -220,7 +240,14 @@ def decision(device: DeviceVerdict, point: FrontierPoint) -> Summary:
         "decision": "blessed" if blessed else f"not blessed: {'; '.join(why)}",
         "sha256": point.sha256,
         "quality": f"{point.quality:.4f} [{point.quality_low:.4f}, {point.quality_high:.4f}]",
-        "latency": f"{point.latency_ms:.4g} ms [{point.latency_low_ms:.4g}, {point.latency_high_ms:.4g}]",
+        **(
+            {"on a board": point.cost_words}
+            if point.latency_ms is None
+            else {
+                "latency": f"{point.latency_ms:.4g} ms [{point.latency_low_ms:.4g}, "
+                f"{point.latency_high_ms:.4g}]"
+            }
+        ),
         **{
             f"goal: {goal.goal}": goal.outcome + (f", {goal.value:.4g}" if goal.value is not None else "")
             for goal in point.goals

@@ -124,6 +124,10 @@ class _Reports:
             if measured.key in self._points:
                 name = f"latency:{measured.key}@{report.machine.profile}"
                 self._part(node, name, facts.latency(report, measured), measured.key, report.machine.profile)
+        for found in report.footprints:
+            if found.key in self._points:
+                name = f"footprint:{found.key}@{report.machine.profile}"
+                self._part(node, name, facts.footprint(report, found), found.key, report.machine.profile)
 
     def _decision(self, node: LineageNode) -> None:
         if not (verdict := self._load(node, Verdict)):

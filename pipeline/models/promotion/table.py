@@ -62,18 +62,28 @@ def _figures(point: FrontierPoint) -> Iterator[tuple[str, _Figure]]:
     yield "NOSS mean", _Figure(point.quality, point.quality_low, point.quality_high)
     for task, score in point.tasks.items():
         yield f"  {task}", _Figure(score)
-    typical = "p50" if point.statistic == "median" else "mean"
-    yield f"{typical} (ms)", _Figure(point.latency_ms, point.latency_low_ms, point.latency_high_ms)
+    if point.latency_ms is not None:
+        yield (
+            f"{point.typical} (ms)",
+            _Figure(point.latency_ms, point.latency_low_ms, point.latency_high_ms),
+        )
     for name, told in (("p95 (ms)", point.p95_ms), ("p99 (ms)", point.p99_ms)):
         if told is not None:
             yield name, _Figure(told)
-    yield (
-        "x the reference network",
-        _Figure(point.latency_ratio, point.latency_ratio_low, point.latency_ratio_high),
-    )
+    if point.latency_ratio is not None:
+        yield (
+            "x the reference network",
+            _Figure(point.latency_ratio, point.latency_ratio_low, point.latency_ratio_high),
+        )
     if point.real_time_factor is not None:
         yield "real-time factor", _Figure(point.real_time_factor)
-    yield "init (ms)", _Figure(point.init_ms)
+    for name, told in (
+        ("init (ms)", point.init_ms),
+        ("arena (KiB)", point.arena_kib),
+        ("multiply-accumulates (M)", point.mega_macs),
+    ):
+        if told is not None:
+            yield name, _Figure(told)
     if point.peak_mib is not None:
         yield "peak memory (MiB)", _Figure(point.peak_mib)
     yield "file (MiB)", _Figure(point.bytes / 2**20)

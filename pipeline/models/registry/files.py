@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from components.common.package.folders import (
+    C_ARRAY_FILE,
     CARD_FILE,
     EXAMPLE_FILE,
     GOLDEN_FILE,
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 PUSHED_FILES = frozenset(
     {
-        *(MODEL_FILE, GOLDEN_FILE, ModelDescription.FILE, CARD_FILE, EXAMPLE_FILE, STREAMING_FILE),
+        *(MODEL_FILE, GOLDEN_FILE, ModelDescription.FILE, CARD_FILE, EXAMPLE_FILE),
+        *(STREAMING_FILE, C_ARRAY_FILE),
         *(NOTICE_FILE, SUMS_FILE),
     }
 )

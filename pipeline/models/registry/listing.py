@@ -27,7 +27,7 @@ from pipeline.terminal.rich_text import tell
 from pipeline.terminal.words import print_table
 from schemas.plain_text import plain
 from schemas.settings import Report
-from schemas.verdicts import Standing
+from schemas.verdicts import FrontierPoint, Standing
 
 
 class ListedVersion(Report):
@@ -136,17 +136,14 @@ def print_version(console: Console, one: ListedVersion) -> None:
     lines = {"version": f"{one.registered_model}/{one.version}", "aliases": ", ".join(one.aliases) or "none"}
     if standing := one.standing:
         point = standing.point
-        typical = "p50" if point.statistic == "median" else "mean"
-        where = "device" if standing.machine.is_device else "host, not a device"
+        machine = standing.machine
         lines |= {
             "point": f"{point.point_id}, of run {standing.run_name}",
             "quality": f"{point.quality:.4f} ({point.quality_low:.4f} to {point.quality_high:.4f}), "
             f"{point.quality_of_teacher:.1%} of the teacher"
             + (", on synthetic sound" if standing.synthetic else ""),
             **{f"  {task}": f"{score:.4f}" for task, score in point.tasks.items()},
-            "latency": f"{point.latency_ms:.4g} ms {typical} ({point.latency_low_ms:.4g} to "
-            f"{point.latency_high_ms:.4g}) on {standing.machine.profile}: {standing.machine.name} ({where})",
-            "ratio": f"{point.latency_ratio:.4g} x the reference network",
+            **_cost(point, f"on {machine.profile}: {machine.name} ({machine.kind})"),
             "size": f"{point.bytes / 2**20:.2f} MiB, {point.parameters:,} parameters",
         }
     lines |= {
@@ -198,6 +195,17 @@ def _version(version: Any, entries: Sequence[Entry]) -> ListedVersion:
     )
 
 
+def _cost(point: FrontierPoint, where: str) -> dict[str, str]:
+    """What running a version costs: time with its interval, or memory and arithmetic of a board."""
+    if point.latency_ms is None:
+        return {"on a board": f"{point.cost_words} {where}"}
+    return {
+        "latency": f"{point.latency_ms:.4g} ms {point.typical} ({point.latency_low_ms:.4g} to "
+        f"{point.latency_high_ms:.4g}) {where}",
+        "ratio": f"{point.latency_ratio:.4g} x the reference network",
+    }
+
+
 def _figures(standing: Standing | None) -> list[str]:
     if standing is None:
         return ["-"] * len(_FIGURES)
@@ -205,7 +213,7 @@ def _figures(standing: Standing | None) -> list[str]:
     return [
         f"{point.quality:.3f}",
         f"{point.quality_of_teacher:.1%}",
-        f"{point.latency_ms:.3g}",
+        "-" if point.latency_ms is None else f"{point.latency_ms:.3g}",
         f"{point.bytes / 2**20:.2f}",
     ]
 

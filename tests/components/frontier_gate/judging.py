@@ -75,7 +75,7 @@ def registered_from(
         machine=device.machine,
         point=device.points[variant].model_copy(update={"goals": []}),
         run_name="earlier",
-        reference_sha256=verdict.reference_sha256,
+        reference_sha256=verdict.reference_on(device.machine),
         benchmark_digest=verdict.benchmark_digest,
         synthetic=verdict.synthetic,
     )

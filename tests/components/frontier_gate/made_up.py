@@ -66,7 +66,7 @@ def frill_run(precisions: Sequence[str] = ("float32", "float16", "dynamic", "int
 
 def registered(point: FrontierPoint, *, slower: float = 1.3, competes: bool = True) -> RegisteredPoint:
     """A registered champion of a point's quality, so many times as slow."""
-    ratio = point.latency_ratio * slower
+    ratio = point.cost * slower
     return RegisteredPoint(
         registered_model="tinytrill-host",
         version="3",

@@ -78,6 +78,7 @@ def test_the_curve_is_the_best_quality_at_a_latency(verdict: Verdict) -> None:
 
     # A registered version counts if nothing beats it: here one that is as good as the best, and faster.
     best = next(point for point in device.points if (point.latency_ms, point.quality) == frontier[-1])
+    assert best.latency_ms is not None
     for beaten_by, last in (([], 0.9 * best.latency_ms), (["another"], best.latency_ms)):
         rival = registered(best, slower=0.9).model_copy(update={"beaten_by": beaten_by})
         rivals = device.model_copy(update={"registered": [rival]})
@@ -117,6 +118,7 @@ def test_a_registered_competitor_stands_where_its_ratio_puts_it(verdict: Verdict
     axes, content = drawn(judged)
     found = marks(axes)["registered"]
     assert len(found.get_offsets()) == 1
+    assert point.latency_ms is not None
     assert list(found.get_offsets()[0]) == pytest.approx([2 * point.latency_ms, point.quality])
     assert len(found.get_facecolor()) == 0
     assert "tinytrill-host v3 (champion)" in content.names.values()

@@ -140,6 +140,9 @@ def test_the_budgets_that_it_keeps_to_are_told() -> None:
     (found,) = recommend(points_of(made), made, measure_axes(AXES, made), budgets)
     assert found.within == ["8 ms (p95)", "a real-time factor of 0.02 (p50)"]
     assert recommend(points_of(made), made, measure_axes(AXES, made))[0].within == []
+    board = (Budget(arena_kib=256, flash_kib=1024), Budget(mega_macs=8))
+    (found,) = recommend(points_of(made), made, measure_axes(AXES, made), board)
+    assert found.within == ["256 KiB of arena", "1024 KiB of flash", "8 M multiply-accumulates"]
 
 
 def test_only_what_is_blessed_and_only_by_quality() -> None:
@@ -189,3 +192,35 @@ def test_a_verdict_recommends_for_each_input(tmp_path: Path) -> None:
     assert found["core"].separated_pairs == 0
     closed = device_of(run, samples=tmp_path, required_tasks=("esc",))
     assert closed.recommendations == []
+
+
+def test_on_a_board_arithmetic_then_arena_then_size_break_a_tie() -> None:
+    def board(macs: list[float], arenas: list[float], sizes: list[int]) -> list[Entrant]:
+        made = entrants([0.780, 0.779], noise=0.01, sizes=sizes)
+        untimed = {"latency_ms": None, "latency_low_ms": None, "latency_high_ms": None, "latency_ratio": None}
+        return [
+            Entrant(
+                one.name,
+                one.point.model_copy(update={**untimed, "mega_macs": mega_macs, "arena_kib": arena}),
+                one.draws,
+            )
+            for one, mega_macs, arena in zip(made, macs, arenas, strict=True)
+        ]
+
+    def taken(made: list[Entrant], *axes: AxisSettings) -> str:
+        (found,) = recommend(points_of(made), made, measure_axes((AXES[0], *axes), made))
+        return found.point_id
+
+    macs, arena = AxisSettings(metric="mega_macs"), AxisSettings(metric="arena_kib")
+    cheaper = board([5.0, 2.0], [100.0, 200.0], [900_000, 900_000])
+    assert (taken(cheaper, macs), taken(cheaper, arena)) == ("p1", "p0")
+    assert taken(board([5.0, 5.0], [200.0, 100.0], [500_000, 900_000]), macs) == "p1"
+    assert taken(board([5.0, 5.0], [200.0, 200.0], [900_000, 500_000]), macs) == "p1"
+    (found,) = recommend(points_of(cheaper), cheaper, measure_axes((AXES[0], macs), cheaper))
+    (other,) = found.alternatives
+    assert (other.point_id, other.latency_share, other.mega_macs_share, other.arena_share) == (
+        "p0",
+        None,
+        2.5,
+        0.5,
+    )

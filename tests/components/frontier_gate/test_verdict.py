@@ -295,7 +295,9 @@ def test_closed_if_no_point_meets_all_goals() -> None:
     device = closed(
         make_run(TWO),
         "no point meets all goals (latency ratio at most 0.1 x the reference network: missed by 2 of 2; "
-        "quality at least 0.72: missed by 1 of 2)",
+        "quality at least 0.72: missed by 1 of 2); nearest: tiny-w1-gap-e2048/wave-float32 is off by 100.0% "
+        "(latency ratio at most 0.1 x the reference network: it has 0.2); small-w1-gap-e2048/wave-float32 is "
+        "off by 400.0% (latency ratio at most 0.1 x the reference network: it has 0.5)",
         goals=(Goal(metric="quality", limit=0.72), Goal(metric="latency_ratio", limit=0.1)),
     )
     assert all(point.on_frontier for point in device.points)

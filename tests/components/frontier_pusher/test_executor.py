@@ -19,7 +19,7 @@ from components.frontier_pusher import executor
 from components.frontier_pusher.settings import PusherSettings
 from schemas.push_reports import FrontierIndex, ModelDescription, PushReport, Registration
 from schemas.run_records import RunRecord
-from schemas.verdicts import Verdict
+from schemas.verdicts import Standing, Verdict
 from tests.components.common.tracking.sending import census
 from tests.mlflow_server import MlflowServer
 from tests.pushed_runs import BLESSED, SMALL, TINY, MakeScene, Scene
@@ -354,3 +354,32 @@ def test_on_a_server_links_lead_to_its_pages(scene: MakeScene, empty_store: Path
 def test_credentials_are_not_accepted() -> None:
     with pytest.raises(ValueError, match="tracking_uri holds credentials"):
         PusherSettings(tracking_uri="https://me:secret@mlflow.example")
+
+
+def test_a_board_has_a_registered_model_of_its_own_with_what_was_counted(scene: MakeScene) -> None:
+    made = scene(blessed={"board": [BLESSED[1]]})
+    report = made.push()
+    (model,) = report.models
+    (registration,) = model.registrations
+    assert registration.registered_model == "tinytrill-board"
+    client = open_client(made.settings.tracking_uri)
+    version = client.get_model_version("tinytrill-board", registration.version)
+    assert (version.tags["tinytrill.arena_kib"], version.tags["tinytrill.mega_macs"]) == ("160", "4")
+    assert not [name for name in version.tags if "latency" in name]
+    words = "160 KiB arena, 4 M multiply-accumulates on board (Test Board, board, not timed)"
+    assert words in version.description
+    (array,) = made.destination.rglob("model_data.cc")
+    assert made.destination.joinpath(model.folder) == array.parent
+    assert "model_data.cc" in (array.parent / "SHA256SUMS").read_text()
+    standing = Standing.model_validate_json(version.tags[Standing.TAG])
+    assert standing.reference_sha256 == "" and standing.point.latency_ms is None
+
+
+def test_a_stream_file_for_a_board_has_the_array_and_the_stream_code_beside_it(scene: MakeScene) -> None:
+    stream = f"{TINY.candidate_id}/stream-float32"
+    made = scene(blessed={"board": [stream], "pixel": [BLESSED[0]]}, stream=True)
+    made.push()
+    beside = {path.name for path in made.destination.rglob("*") if "stream-float32" in str(path)}
+    assert {"streaming.py", "model_data.cc"} <= beside
+    others = {path.name for path in made.destination.rglob("*") if "wave-float32" in str(path)}
+    assert others.isdisjoint({"streaming.py", "model_data.cc"}) and "MODEL_CARD.md" in others

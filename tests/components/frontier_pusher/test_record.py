@@ -25,10 +25,11 @@ from components.common.tracking.registration import in_alias_order
 from components.frontier_pusher import record
 from schemas.ingest_reports import IngestReport
 from schemas.run_context import Provenance, RunContext
-from schemas.run_records import RecordedRun
+from schemas.run_records import RecordedRun, RecordedVersion
 from schemas.student_reports import StudentInfo
 from schemas.tflite_reports import TfliteReport
 from schemas.verdicts import RegisteredPoint, Standing, Verdict
+from tests.made_up_runs import make_run
 from tests.pushed_runs import BLESSED, SMALL, TINY, Scene, make_scene
 
 PIPELINE = RunContext(
@@ -365,3 +366,28 @@ def test_the_recommended_version_gets_the_alias_before_a_better_one(scene: Scene
         BLESSED[0],
         BLESSED[1],
     ]
+
+
+def test_on_a_board_the_cheaper_of_equal_quality_gets_the_alias(scene: Scene) -> None:
+    """There is no latency to put the versions in order by."""
+    (version, *_) = scene.record().versions
+    (machine,) = make_run({}, devices={"board": 1.0}).latencies
+
+    def on_board(name: str, mega_macs: float, recommended: bool = False) -> RecordedVersion:
+        blessing = version.description.blessings[0]
+        untimed = {"latency_ms": None, "latency_ratio": None, "mega_macs": mega_macs, "arena_kib": 1.0}
+        point = blessing.point.model_copy(update={"point_id": name, "input": "core", **untimed})
+        told = blessing.model_copy(
+            update={"machine": machine.machine.model_copy(update={"profile": version.device}), "point": point}
+        )
+        description = version.description.model_copy(
+            update={
+                "blessings": [told],
+                "point_id": name,
+                "recommended_on": [version.device] if recommended else [],
+            }
+        )
+        return version.model_copy(update={"description": description})
+
+    versions = [on_board("dear", 5.0), on_board("cheap", 2.0), on_board("chosen", 9.0, recommended=True)]
+    assert [one.description.point_id for one in in_alias_order(versions)] == ["chosen", "cheap", "dear"]

@@ -6,6 +6,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from components.common.modeling.litert import LiteRtModel
+from components.latency_benchmark.reference import reference_model
 from components.tflite_converter import checks
 from components.tflite_converter.settings import ConverterSettings, ParityFloor
 from schemas.tflite_reports import Behaviour, Parity, Precision
@@ -112,7 +114,9 @@ def test_the_three_sounds() -> None:
 
 def test_golden_vectors_are_plain_arrays(tmp_path: Path) -> None:
     path = tmp_path / "golden.npz"
-    checks.write_golden(path, np.ones((2, 5), np.float32), np.zeros((2, 3), np.float32))
+    model = LiteRtModel(reference_model())
+    checks.write_golden(path, model, np.ones((2, 5), np.float32), np.zeros((2, 3), np.float32))
     with np.load(path, allow_pickle=False) as golden:
+        assert golden.files == [checks.GOLDEN_INPUT, checks.GOLDEN_EMBEDDING]
         assert golden[checks.GOLDEN_INPUT].shape == (2, 5)
         assert golden[checks.GOLDEN_EMBEDDING].shape == (2, 3)

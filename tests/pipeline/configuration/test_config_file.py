@@ -79,7 +79,10 @@ def test_what_a_section_is_given_by_another_is_no_setting(key: str) -> None:
             "latency.devices={phone: {backend: adb, serail: a}}",
             r"devices.phone.serail: unknown key; did you mean 'serial'\? \(known here: adb, ambient,",
         ),
-        ("latency.devices={phone: {backend: ios}}", r"devices.phone: .*'ios'.*'host', 'adb', 'replay'"),
+        (
+            "latency.devices={phone: {backend: ios}}",
+            r"devices.phone: .*'ios'.*'host', 'adb', 'micro', 'replay'",
+        ),
         ("latency.devices={Phone: {backend: host}}", r"devices.Phone.*: 'Phone' is refused"),
         ("distillation.teacher.kind=oracle", r"distillation.teacher: .*'oracle'.*tflite"),
         ("distillation.window_samples=8000", r"distillation.window_samples is 8000, but a patch .* 15600"),
@@ -117,7 +120,9 @@ def test_a_malformed_override_is_refused(override: str, message: str) -> None:
 
 
 def test_an_unknown_configuration_names_the_ready_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no configuration 'demmo'.* one of demo, frill144, real_audio"):
+    with pytest.raises(
+        ConfigError, match=r"no configuration 'demmo'.* one of demo, frill144, micro, real_audio"
+    ):
         load_config("demmo")
 
 
@@ -167,7 +172,7 @@ def test_a_place_is_told_as_a_person_writes_it() -> None:
     )
     assert any(line.startswith("distillation.teacher.output: 3 is refused") for line in lines)
     assert "noss.tasks.0: 3 is refused: accepted: a mapping, as in 'key: value'" in lines
-    wanted = "latency.devices.pixel: backend is required; accepted: 'host', 'adb', 'replay'"
+    wanted = "latency.devices.pixel: backend is required; accepted: 'host', 'adb', 'micro', 'replay'"
     assert wanted in lines
     with pytest.raises(ConfigError, match=r"teacher: kind 'onxn' is refused: .*; did you mean 'onnx'"):
         load_config("demo", ["distillation.teacher.kind=onxn"])

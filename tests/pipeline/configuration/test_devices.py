@@ -10,6 +10,7 @@ from pipeline.configuration.config_file import ConfigError, load_config
 from pipeline.configuration.devices import check_devices, device_digest, resolve_devices
 from pipeline.configuration.resolved import ResolvedRun
 from pipeline.local.layout import RunLayout
+from pipeline.preflight.tasks import demands
 from schemas.devices import AdbDevice, Device, HostDevice, ReplayDevice
 from schemas.latency_reports import LatencyReport
 
@@ -92,3 +93,15 @@ def test_a_device_that_was_gone_is_asked_again(tmp_path: Path, field: str) -> No
     assert device_digest(HostDevice(), tmp_path) == gone
     report(15, "the phone does not answer")
     assert device_digest(HostDevice(), tmp_path) not in ("", gone)
+
+
+def test_a_budget_of_any_kind_is_told_before_a_run() -> None:
+    board = "{backend: micro, budgets: [{arena_kib: 256, flash_kib: 1024}, {mega_macs: 4}]}"
+    phone = "{backend: replay, report: r, budgets: [{real_time_factor: 0.02}, {milliseconds: 8}]}"
+    config = load_config("demo", [f"latency.devices={{board: {board}, phone: {phone}}}"])
+    assert list(demands(config)) == [
+        "budget on board: arena 256 KiB, flash 1024 KiB",
+        "budget on board: 4 M multiply-accumulates",
+        "budget on phone: p95 real-time factor 0.02",
+        "budget on phone: p95 8 ms",
+    ]

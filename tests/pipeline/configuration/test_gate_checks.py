@@ -12,6 +12,7 @@ from pipeline.configuration.sources import resolve
 from pipeline.local.layout import RunLayout
 
 PHONE = "phone: {backend: adb, serial: a, benchmark_model: tool"
+BOARD = "latency.devices={host: {backend: host}, board: {backend: micro, budgets: [{arena_kib: 256}]}}"
 BOTH = f"latency.devices={{host: {{backend: host}}, {PHONE}}}}}"
 
 
@@ -50,6 +51,14 @@ BOTH = f"latency.devices={{host: {{backend: host}}, {PHONE}}}}}"
             ["gate.goals=[{metric: real_time_factor, limit: 1}]", BOTH],
             r"gate\.goals\.0: real_time_factor on the host \(host\) decides nothing",
         ),
+        (
+            ["gate.goals=[{metric: latency, limit: 5}]", "gate.host_may_bless=true", BOARD],
+            r"gate\.goals\.0: latency cannot be told of board, which measures no time; name other devices",
+        ),
+        (
+            ["gate.goals=[{metric: arena_kib, limit: 200}]", BOARD],
+            r"gate\.goals\.0: arena_kib cannot be told of host, which is no board; name other devices",
+        ),
     ],
 )
 def test_a_demand_that_cannot_be_met_is_refused(overrides: list[str], message: str) -> None:
@@ -77,6 +86,8 @@ def test_a_demand_that_cannot_be_met_is_refused(overrides: list[str], message: s
             "against: champion}]"
         ],
         ["gate.goals=[{metric: quality, kind: min_improvement, against: mfcc, limit: 0.1}]"],
+        ["gate.goals=[{metric: mega_macs, limit: 5, devices: [board]}]", BOARD],
+        ["gate.goals=[{metric: flash_kib, limit: 1024}]", BOARD],
     ],
 )
 def test_a_demand_that_can_be_met_is_accepted(overrides: list[str]) -> None:

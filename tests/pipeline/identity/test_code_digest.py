@@ -242,7 +242,7 @@ CODECS = {"av", "av.library", "soundfile", "soundfile.library", "soxr", "soxr.li
                 "av.library", "tensorflow-model-analysis",
             },
         ),
-        ("latency_benchmark", {"ai-edge-litert", "numpy", "scipy"}),
+        ("latency_benchmark", {"ai-edge-litert", "numpy", "scipy", "tflite-micro"}),
         ("noss_comparison", {"numpy"}),
         ("frontier_gate", {"numpy", "scipy"}),
         # It writes down which versions serve a model.

@@ -83,9 +83,8 @@ class Embedder:
         self._hop = described["hop_samples"]
         self._interpreter = Interpreter(model_path=tflite, num_threads=1)
         self._interpreter.allocate_tensors()
-        source, *self._states = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
-        self._feed, self._fetch, self._shape = source["index"], outputs[0]["index"], tuple(source["shape"])
+        self._given, *self._states = self._interpreter.get_input_details()
+        self._answered, *_ = outputs = self._interpreter.get_output_details()
         self._next = {output["name"]: output["index"] for output in outputs}
         self._lock = Lock()
 
@@ -127,26 +126,43 @@ class Embedder:
     def _invoke(self, heard: Floats) -> Floats:
         # A server asks from several threads, and an interpreter has room for one input.
         with self._lock:
-            state = [np.zeros(one["shape"], np.float32) for one in self._states]
+            state = [np.zeros(one["shape"], one["dtype"]) for one in self._states]
             for piece in self._pieces(heard):
-                self._interpreter.set_tensor(self._feed, piece)
+                self._interpreter.set_tensor(self._given["index"], to_codes(piece, self._given))
                 for one, value in zip(self._states, state, strict=True):
                     self._interpreter.set_tensor(one["index"], value)
                 self._interpreter.invoke()
                 state = [self._interpreter.get_tensor(self._next[NEXT + one["name"]]) for one in self._states]
-            embedding: Floats = self._interpreter.get_tensor(self._fetch)[0]
-        return embedding
+            answer: Array = self._interpreter.get_tensor(self._answered["index"])[0]
+        return to_numbers(answer, self._answered)
 
     def _pieces(self, heard: Floats) -> Floats:
         """What a stream file takes of a window, one after the other, silence in front; else all at once."""
         if not self._states:
             return heard[np.newaxis]
-        padded = np.pad(heard, ((0, 0), (-heard.shape[1] % self._shape[1], 0)))
-        return padded.reshape(-1, *self._shape)
+        shape = self._given["shape"]
+        padded = np.pad(heard, ((0, 0), (-heard.shape[1] % shape[1], 0)))
+        return padded.reshape(-1, *shape)
 
 
 class EmbedderModel(Embedder, PythonModel):
     """The embedder as MLflow sees it; ``predict`` is inherited, so MLflow does not ask it for type hints."""
+
+
+def to_codes(values: Floats, tensor: Mapping[str, Any]) -> Array:
+    """Numbers as a file that takes int8 codes is given them; any other file is given the numbers."""
+    if tensor["dtype"] != np.int8:
+        return values
+    scale, zero_point = tensor["quantization"]
+    return np.clip(np.round(values / scale) + zero_point, -128, 127).astype(np.int8)
+
+
+def to_numbers(answer: Array, tensor: Mapping[str, Any]) -> Floats:
+    """What the codes of an int8 answer stand for; any other answer as it is."""
+    if tensor["dtype"] != np.int8:
+        return answer
+    scale, zero_point = tensor["quantization"]
+    return np.float32(scale) * (answer.astype(np.float32) - np.float32(zero_point))
 
 
 def read_clips(given: Any, rate: int) -> list[tuple[Floats, int]]:

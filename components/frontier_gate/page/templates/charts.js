@@ -22,7 +22,7 @@ all(document, "section.device").forEach(section => {
       if (!mark.hasAttribute("role")) {
         mark.tabIndex = -1;
         mark.setAttribute("role", "img");
-        mark.setAttribute("aria-label", `${point.id}: ${point.status}, score ${format(point.quality, 3)}, ${format(point.latency)} ms`);
+        mark.setAttribute("aria-label", `${point.id}: ${point.status}, score ${format(point.quality, 3)}, ${point.latency == null ? format(point.macs) + " M multiply-accumulates" : format(point.latency) + " ms"}`);
       }
       marksOf.set(point.id, [...(marksOf.get(point.id) || []), mark]);
       return { mark, point, bars: mark.querySelector("path:not(.diamond)"), x: 0, y: 0, shown: true };

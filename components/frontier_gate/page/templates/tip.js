@@ -14,6 +14,8 @@ const facts = point => [
   ["of teacher", point.share === undefined ? null : (100 * point.share).toFixed(1) + " %"],
   ...data.tasks.map(task => [task, format(point["task:" + task], 3)]),
   ["latency", withRange(point, "latency", 0, " ms")],
+  ["multiply-accumulates", withRange(point, "macs", 0, " M")],
+  ["arena", withRange(point, "arena", 0, " KiB")],
   ["p90, p95, p99", [point.p90, point.p95, point.p99].some(v => v) ? [point.p90, point.p95, point.p99].map(v => format(v) ?? "none").join(", ") + " ms" : null],
   ["mean", point.mean ? format(point.mean) + " ms" : null],
   ["timed then", point.measured ? format(point.measured) + " ms" : null],

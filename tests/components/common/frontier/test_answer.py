@@ -151,3 +151,60 @@ def test_files_and_what_they_are_held_against_stand_in_one_order() -> None:
     told = [one.model if isinstance(one, ReferenceQuality) else one.candidate_id
             for one in best_first(verdict, device.points)]  # fmt: skip
     assert told == ["teacher", S, "logmel", T]
+
+
+def test_a_board_is_answered_by_what_was_counted() -> None:
+    # 5 and 2 million products in 200 and 80 KiB.
+    run = make_run(
+        {
+            SMALL: [Made(0.75, 5.0, "core-int8", size=900_000)],
+            TINY: [Made(0.70, 2.0, "core-int8", size=450_000)],
+        },
+        doubt=0.0,
+        devices={"board": 1.0},
+    )
+    budget = Budget(arena_kib=256, flash_kib=1024, mega_macs=8)
+    (one,) = answered(run, budgets={"board": (budget,)})
+    assert one.sentence == (
+        f"If your app computes the log-mels itself, ship {S}/core-int8 on board: the best quality within 256 "
+        "KiB of arena, 1024 KiB of flash and 8 M multiply-accumulates; score 0.750 (teacher 0.800), "
+        "200 KiB arena, 5 M multiply-accumulates, 0.86 MiB."
+    )
+    assert one.more[0] == (
+        f"{T}/core-int8 has 50% of the size, 40% of the multiply-accumulates and 40% of the arena for 0.050 "
+        "(6.7%) less quality."
+    )
+
+
+def test_ties_on_a_board_go_to_the_cheaper_to_run(tmp_path: Path) -> None:
+    run = make_run(
+        {SMALL: [Made(0.75, 5.0, "core-int8")], TINY: [Made(0.745, 2.0, "core-int8", size=500_000)]},
+        devices={"board": 1.0},
+    )
+    (one,) = answered(run, samples=tmp_path)
+    assert f"ship {T}/core-int8 on board: the cheapest to run of 2 files whose quality cannot" in one.sentence
+    assert one.more[0] == (
+        f"{S}/core-int8 scores 0.750, +0.005, at 2.5 times the multiply-accumulates, 2.5 times the arena and "
+        "2 times the size: on these test clips that may be luck."
+    )
+    dear = make_run(
+        {SMALL: [Made(0.75, 5.0, "core-int8")], TINY: [Made(0.745, 6.0, "core-int8")]}, devices={"board": 1.0}
+    )
+    (best,) = answered(dear, samples=tmp_path / "dear", axes=({"metric": "quality"},))
+    assert "cannot be told apart from it, and none is cheaper to run; score" in best.why
+
+
+def test_the_closest_file_is_the_nearest_that_the_gate_names() -> None:
+    # S misses one goal by far, T two by little: both sentences are to name the same file.
+    run = make_run(
+        {SMALL: [Made(0.75, 5.0, "core-int8")], TINY: [Made(0.70, 2.0, "core-int8")]},
+        doubt=0.0,
+        devices={"board": 1.0},
+    )
+    goals = (Goal(metric="quality", limit=0.72), Goal(metric="arena_kib", limit=79))
+    (one,) = answered(run, goals=goals)
+    assert f"nearest: {T}/core-int8 is off by 2.8% (quality at least 0.72: it has 0.7); {S}" in one.why
+    assert one.more == [
+        f"Closest is {T}/core-int8, which does not meet 2 of 2 goals: quality at least 0.72 (missed, it has "
+        "0.7); tensor arena at most 79 KiB (missed, it has 80)."
+    ]

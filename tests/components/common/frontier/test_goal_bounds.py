@@ -217,7 +217,9 @@ def test_undecided_closes_and_is_called_so_everywhere(run: Run) -> None:
     assert not point.goals_met and not point.blessed
     assert point.reasons[0].startswith("undecided: quality at least 0.74 (more test clips would help: ")
     assert device.closed == [
-        "no point meets all goals (quality at least 0.74: missed by 1, undecided for 1 of 2)"
+        "no point meets all goals (quality at least 0.74: missed by 1, undecided for 1 of 2); nearest: "
+        f"{SMALL_WAVE} is undecided (quality at least 0.74: it has 0.75); {TINY_WAVE} is off by 5.4% "
+        "(quality at least 0.74: it has 0.7)"
     ]
     assert standing.tally(point.goals) == "1 of 2 undecided"
     assert standing.tally([]) == "none set"

@@ -244,7 +244,9 @@ def test_a_file_with_frames_tells_them() -> None:
 def test_other_types_than_float32_are_refused(write: object) -> None:
     assert callable(write)
     description = make_description(inputs=[TensorInfo(name="waveform", shape=[1, 15600], dtype="int8")])
-    with pytest.raises(ValueError, match="waveform is int8; a card can be written for float32"):
+    with pytest.raises(
+        ValueError, match="waveform is int8; a card can be written for float32, and for int8 with a scale"
+    ):
         write(description)
 
 
@@ -308,3 +310,37 @@ def test_the_card_tells_what_it_is_held_against_and_what_it_took() -> None:
 def test_a_card_of_before_costs_were_kept_says_that_they_are_not_known() -> None:
     card = write_card(make_description())
     assert "| Cost | not known |" in card and "| Choice |" not in card and "| Baselines |" not in card
+
+
+def test_a_board_has_memory_and_arithmetic_and_no_latency() -> None:
+    text = write_card(make_description("core", devices={"board": 1.0}))
+    assert (
+        "| Memory on a board | 200 KiB tensor arena, 977 KiB flash, 5.00 million multiply-accumulates" in text
+    )
+    assert "| `board`, Test Board | TensorFlow Lite Micro 0.1 | 200 | 977 | 5.00 |" in text
+    assert "How long a board takes was not measured" in text
+    assert "Its latency is unknown: memory and arithmetic were counted" in text
+    for absent in ("Timed on", "| Latency", "No device was timed", "None", "none ms"):
+        assert absent not in text, absent
+
+
+def test_a_board_beside_a_phone_leaves_the_phone_its_latency() -> None:
+    text = write_card(make_description("core", devices={"board": 1.0, "pixel": 1.0}))
+    assert "| Latency, device | 5.00 ms a window" in text
+    assert "Latency holds for the devices" in text
+    assert text.count("| `board`, ") == 1
+
+
+def test_a_stream_file_on_a_board_is_counted_by_the_chunk() -> None:
+    answer = "Ship small/stream-float32 on board: the best quality; 200 KiB arena."
+    card = write_card(
+        make_description(
+            "stream", devices={"board": 1.0, "pixel": 1.0}, recommended_on=["board"], answers=[answer]
+        )
+    )
+    assert "5.00 million multiply-accumulates a chunk; time not measured, `board` |" in card
+    assert "| Latency, device | 5.00 ms a chunk" in card
+    assert "| Input | `state_frames`, float32" in card and ", scale " not in card
+    assert f"- {answer}" in section(card, "Quality")
+    assert "| Choice | **the file to ship** on `board`, says its run |" in card
+    assert "None" not in card

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from components.common.modeling.litert import LiteRtModel
+from components.frontier_pusher.c_array import write_c_array
 from components.frontier_pusher.card import write_card
 from schemas.push_reports import ModelDescription
 from schemas.students import FrontEndSpec
@@ -19,6 +20,9 @@ from tests.components.frontier_pusher.card.descriptions import FRONT_END, code_b
 from tests.components.frontier_pusher.card.litert_c import library, write_headers
 from tests.components.tflite_converter.conftest import Converted
 from tests.pushed_runs import make_golden
+
+if TYPE_CHECKING:
+    from tests.components.tflite_converter.conftest import Converted
 
 GPP = shutil.which("g++") or ""
 
@@ -160,12 +164,56 @@ def test_a_stream_in_any_portions(plain_student: Converted, tmp_path: Path) -> N
         np.testing.assert_allclose(found[:, 1:], expected, atol=1e-4, rtol=0)
 
 
+def test_a_file_of_codes_takes_and_gives_numbers(plain_student: Converted, tmp_path: Path) -> None:
+    variant = plain_student.variant("core-int8io")
+    (tmp_path / "model.tflite").write_bytes(plain_student.content("core-int8io"))
+    with np.load(plain_student.folder / variant.golden, allow_pickle=False) as golden:
+        codes, expected = golden["input"], golden["embedding"]
+    source = variant.inputs[0]
+    numbers = (source.scale * (codes.astype(np.float32) - source.zero_point)).astype(np.float32)
+    description = make_description("core", inputs=variant.inputs, outputs=variant.outputs, precision="int8io")
+    found = ask(build_embedder(description, tmp_path), numbers, tmp_path / "model.tflite")
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_says_what_went_wrong(tiny_files: dict[str, bytes], tmp_path: Path) -> None:
     program = build_embedder(make_description("core"), tmp_path)
     (tmp_path / "wave.tflite").write_bytes(tiny_files["wave-1"])
     for name in ("nowhere.tflite", "wave.tflite"):
         done = subprocess.run([str(program), str(tmp_path / name)], capture_output=True, text=True)
         assert done.returncode == 1 and "told: LiteRT status " in done.stderr
+
+
+def test_the_array_is_the_file_where_constants_may_be_read_in_place(
+    tiny_files: dict[str, bytes], tmp_path: Path
+) -> None:
+    content = tiny_files["core-1"]
+    code = write_c_array(make_description("core"), content)
+    program = build(
+        code + "#include <cstdint>\n#include <cstdio>\nint main() {\n"
+        "  if (reinterpret_cast<std::uintptr_t>(g_model) % 16) return 1;\n"
+        "  std::fwrite(g_model, 1, g_model_len, stdout);\n}\n",
+        tmp_path,
+    )
+    assert subprocess.run([str(program)], capture_output=True, check=True).stdout == content
+
+
+def test_front_end_hears_real_clips_as_the_pipeline_does(shared_data: Path, tmp_path: Path) -> None:
+    """Largest difference of a log-mel over a window of each of six real clips: 1.1e-4."""
+    from components.common.audio.decode import decode
+    from components.common.modeling.frontend import LogMel
+
+    clips = sorted((shared_data / "mini_audioset/audios/eval_segments").glob("*.ogg"))[:12]
+    size = FRONT_END.window_samples
+    sounds = [decode(clip).samples for clip in clips]
+    cut = np.stack([sound[size : 2 * size] for sound in sounds if len(sound) >= 2 * size])
+    windows = cut.astype(np.float32) / 32768
+    program = build(code_blocks(write_card(make_description("core")), "cpp")[1] + HEAR, tmp_path)
+    expected = LogMel(FRONT_END)(windows).numpy()
+    found = ask(program, windows, size).reshape(expected.shape)
+    apart = np.abs(found - expected)
+    print(f"largest {apart.max():.2e}, 99.9 % below {np.quantile(apart, 0.999):.2e}, {len(windows)} clips")
+    assert len(windows) >= 6 and apart.max() < 1e-3
 
 
 @pytest.mark.parametrize(

@@ -175,3 +175,47 @@ def test_the_page_shows_figures_at_any_width(runs: tuple[Path, Path], browser: B
         assert [words.split()[0] for words in seen[:3]] == ["0.700", "0.750", "+0.050"]
         links = page.evaluate("[...document.querySelectorAll('.card a')].map(link => link.href)")
     assert links == [(run / "report" / Verdict.PAGE).as_uri() for run in runs]
+
+
+def test_boards_are_compared_by_what_was_counted(tmp_path: Path) -> None:
+    folders = []
+    for name, macs, size in (("a", 5.0, 2000), ("b", 2.0, 1000)):
+        made = Made(0.75, macs, "core-int8", content=name.encode().ljust(size))
+        run = make_run({SMALL: [made]}, devices={"board": 1.0, "pixel": 1.0})
+        verdict_of(run, samples=tmp_path / name / "samples").save(tmp_path / name / "report")
+        (tmp_path / name / "config.yaml").write_text("name: mine\n")
+        folders.append(tmp_path / name)
+    found = compared(*folders)
+    board, pixel = found.devices
+    assert (board.costs, pixel.costs) == (["M MACs", "arena KiB", "MiB"], ["ms", "MiB"])
+    assert board.shipped[0].endswith(
+        " of quality, which cannot be told from none, 0.4 times the multiply-accumulates, 0.4 times the "
+        "arena, 0.5 times the size."
+    )
+    assert "0.4 times the latency, 0.5 times the size." in pixel.shipped[0]
+    out = io.StringIO()
+    print_comparison(Console(file=out, width=240), found)
+    of_board = out.getvalue().split("on board")[-1].split("on pixel")[0]
+    assert "arena KiB B" in of_board and "ms A" not in of_board
+    (row,) = [
+        line.split()
+        for line in of_board.splitlines()
+        if line.split()[:1] == [f"{SMALL.candidate_id}/core-int8"]
+    ]
+    assert row[-6:] == ["5.000", "2.000", "200.000", "80.000", "0.00", "0.00"]
+    page = render(found, tmp_path / "page.html")
+    table = page.split('id="files-board"')[1].split("</table>")[0]
+    assert "<th>M MACs A</th><th>B</th>" in table and "ms A" not in table
+    assert "<td>5.00</td>" in "".join(table.split("\n")) and "<td>80.0</td>" in "".join(table.split("\n"))
+
+
+def test_a_board_and_a_phone_of_one_name_are_shown_and_not_divided(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", {SMALL: Made(0.70, 5.0)})
+    verdict = verdict_of(make_run({SMALL: [Made(0.75, 5.0)]}, devices={"board": 1.0}))
+    renamed = verdict.devices[0].model_copy(update={"device": "host"})
+    second = tmp_path / "b"
+    verdict.model_copy(update={"devices": [renamed]}).save(second / "report")
+    (host,) = compared(first, second).devices
+    assert host.latency.startswith("costs do not compare: host is another machine")
+    assert host.costs == ["ms", "M MACs", "arena KiB", "MiB"]
+    assert "multiply-accumulates" not in host.shipped[0] and "latency" not in host.shipped[0]

@@ -39,3 +39,11 @@ def test_without_a_champion_there_is_nothing_to_differ_from() -> None:
     found = rows(None, after)
     assert {(row.before, row.difference) for row in found} == {("-", "-")}
     assert found[0].after == "0.8 (0.78 to 0.82)"
+
+
+def test_a_board_has_arena_and_arithmetic_and_no_times() -> None:
+    run = make_run({SMALL: [Made(0.75, 5.0, "core-int8")]}, devices={"board": 1.0})
+    (point,) = device_of(run).points
+    table = {row.figure: row.after for row in rows(None, point)}
+    assert (table["arena (KiB)"], table["multiply-accumulates (M)"]) == ("200", "5")
+    assert not [name for name in table if "ms" in name or "network" in name]

@@ -83,8 +83,7 @@ class Executor(TaskExecutor[StudentTrainer]):
             save_heads(trained.heads, model_uri)
             info.save(model_uri)
             if kept:
-                forget_unused(kept.parent, "*")
-                make_once(kept, lambda partial: shutil.copytree(model_uri, partial))
+                _keep(model_uri, kept)
             training.checkpoints.remove()
 
 
@@ -113,6 +112,14 @@ def say_if_untaught(info: StudentInfo) -> None:
             100 * info.target_variance_explained,
             100 * LEAST_EXPLAINED,
         )
+
+
+def _keep(model_uri: str, kept: Path) -> None:
+    def copy(partial: Path) -> None:
+        shutil.copytree(model_uri, partial)
+
+    forget_unused(kept.parent, "*")
+    make_once(kept, copy)
 
 
 def _write_down(training: Training, failure: str, model_uri: str, siblings: Siblings | None = None) -> None:

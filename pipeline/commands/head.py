@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +74,21 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     return [train]
 
 
+@contextmanager
+def _logging(level: int) -> Iterator[None]:
+    """Logs what is at least so important meanwhile."""
+    logger = logging.getLogger("tinytrill")
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def _train(options: argparse.Namespace) -> int:
     from pipeline.heads.train import PAGE_FILE, HeadRequest, report_folder, train_head
 
-    logging.getLogger("tinytrill").setLevel(logging.INFO if options.verbose else logging.ERROR)
     request = HeadRequest(
         model=options.model,
         task=options.task,
@@ -87,7 +100,8 @@ def _train(options: argparse.Namespace) -> int:
         latency=not options.no_latency,
         register=options.register,
     )
-    head = train_head(request, lambda line: say(f"  {line}"))
+    with _logging(logging.INFO if options.verbose else logging.ERROR):
+        head = train_head(request, lambda line: say(f"  {line}"))
     for line in head.left_out:
         say(f"  left out: {line}")
     clips, windows = head.clips, head.windows

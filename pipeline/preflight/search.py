@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.student_trainer.screen import unscreened
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.config_file import ConfigError
 from pipeline.configuration.grid import families
@@ -25,6 +24,9 @@ def plan(config: RunConfig) -> Iterator[str]:
     """
     if config.search is None:
         return
+    # Here, since it takes TensorFlow.
+    from components.student_trainer.screen import unscreened
+
     epochs, search = config.training.epochs, config.search
     networks = [
         unscreened(students, students[0].front_end_in(config.front_end))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.common.modeling.arithmetic import multiply_accumulates
-from components.common.modeling.student import build_deployed, build_student
+from components.common.modeling.student import Student, build_deployed, build_student
 from components.student_trainer import screen as screening
 from components.student_trainer.window_store import WindowStore
 from schemas.students import FrontEndSpec
@@ -17,7 +17,7 @@ PLAIN = mobilenet("tiny", 0.25, embedding_width=64)
 RANK = 3
 
 
-def stores(rng: np.random.Generator) -> tuple[WindowStore, WindowStore, np.ndarray]:
+def stores(rng: np.random.Generator) -> tuple[WindowStore, WindowStore, Student]:
     """Windows whose targets are a linear map of the pooled features of rank 3, and noise."""
     student = build_student(PLAIN, FRONT_END)
     made = []

@@ -162,7 +162,7 @@ def test_each_component_names_an_executor_that_is_there() -> None:
                 for name, value in vars(module).items()
                 if isinstance(value, type) and value.__module__ == module.__name__
             }
-    assert len(found) == 14  # twelve components, and RecordValidator with its CuratedSchema
+    assert len(found) == 15  # thirteen components, and RecordValidator with its CuratedSchema
     for name, component in found.items():
         executor = component.EXECUTOR_SPEC.executor_class
         beam = issubclass(component, base_beam_component.BaseBeamComponent)

@@ -246,3 +246,6 @@ def test_a_stream_file_on_a_board_competes_with_stream_files() -> None:
         "stream": stream,
     }
     assert picture.render(verdict_of(run), {})[:4] == b"\x89PNG"
+    outline = page_of(run, GateDemands())
+    assert " ms" not in outline.by_id("answer").text + outline.by_id("points-board").text
+    assert "million" in outline.by_id("chart-board-stream").text

@@ -46,8 +46,11 @@ def test_what_lies_beside_a_pushed_file_may_be_fetched(kind: str) -> None:
     assert set(texts(make_description(kind))) <= PUSHED_FILES
 
 
-def test_a_stream_file_comes_with_what_embeds_streams(scene: MakeScene, tmp_path: Path) -> None:
-    run = PushedRun(scene(stream=True, blessed={"host": [f"{TINY.candidate_id}/stream-float32"]}))
+def test_a_stream_file_of_a_host_and_a_board_comes_with_all_that_uses_it(
+    scene: MakeScene, tmp_path: Path
+) -> None:
+    blessed = [f"{TINY.candidate_id}/stream-float32"]
+    run = PushedRun(scene(stream=True, blessed={"host": blessed, "board": blessed}))
     folder = tmp_path / "got"
     description = fetch_files(run.client, run.version(), folder)
     assert set(file_digests(folder)) == PUSHED_FILES | {"embedder.py"}

@@ -86,7 +86,10 @@ def decide(
     ]
     left = settings.budget - short
     reserved = _AUDIT_SHARE * settings.budget if settings.audit else 0.0
-    chosen = {one.candidate_id for one in choose(options, left - reserved)}
+    known = [one for one in options if one.expected is not None]
+    # Where everything can be paid for, there is nothing to choose and nothing to audit.
+    pays_for_all = known and sum(one.cost for one in known) <= left
+    chosen = {one.candidate_id for one in (known if pays_for_all else choose(options, left - reserved))}
     spent = sum(one.cost for one in options if one.candidate_id in chosen)
     control = audited(options, chosen, left - spent, seed) if settings.audit else None
     trained = chosen | ({control.candidate_id} if control else set())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -34,6 +34,13 @@ _BATCH = 256
 _STILL = 1e-5
 # Of the features' variance, added to it: the best of these is taken.
 _RIDGES = (1e-3, 1e-2, 1e-1)
+
+
+class _Counted(NamedTuple):
+    """A network below its bottleneck: the features that it gives, and its multiply-accumulates."""
+
+    features: int
+    macs: int
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,13 @@ def unscreened(siblings: Sequence[StudentSpec], front_end: FrontEndSpec) -> list
       siblings: Students of one network.
       front_end: Theirs.
     """
-    built = {_joined(one): build_student(one, front_end).features for one in siblings}
+    forms = {_joined(one): one for one in siblings}
+    counted = {form: _counted(build_student(one, front_end).features) for form, one in forms.items()}
     return [
         ScreenedStudent(
             candidate_id=one.candidate_id,
             explained=None,
-            mega_macs=_mega_macs(one, built[_joined(one)], one.svd_rank),
+            mega_macs=_mega_macs(one, counted[_joined(one)], one.svd_rank),
         )
         for one in siblings
     ]
@@ -87,7 +95,7 @@ def screen(
       held_out: Windows to judge by.
       weights: Of the target dimensions, ``(target_dim,)``, summing to 1.
     """
-    maps: dict[_Joined, tuple[_Map, keras.Model]] = {}
+    maps: dict[_Joined, tuple[_Map, _Counted]] = {}
     found = []
     for spec in siblings:
         form = _joined(spec)
@@ -97,9 +105,9 @@ def screen(
                 own = build_student(spec, student.front_end)
                 start_from(own, student)
             fitted = _fit(_shown(own, train, FITTED), _shown(own, held_out, JUDGED), weights)
-            maps[form] = fitted, own.features
-        linear, network = maps[form]
-        features = network.output_shape[-1]
+            maps[form] = fitted, _counted(own.features)
+        linear, counted = maps[form]
+        features = counted.features
         most = min(features, spec.embedding_width, len(linear.explained))
         rank = spec.svd_rank
         if spec.svd_energy:
@@ -108,7 +116,7 @@ def screen(
             ScreenedStudent(
                 candidate_id=spec.candidate_id,
                 explained=float(linear.explained[min(rank or most, most) - 1]),
-                mega_macs=_mega_macs(spec, network, rank),
+                mega_macs=_mega_macs(spec, counted, rank),
             )
         )
     return found
@@ -124,10 +132,13 @@ def forms(siblings: Sequence[StudentSpec]) -> int:
     return len({_joined(one) for one in siblings})
 
 
-def _mega_macs(spec: StudentSpec, network: keras.Model, rank: int) -> float:
-    features = network.output_shape[-1]
-    bottleneck = bottleneck_multiply_accumulates(features, spec.embedding_width, rank)
-    return (multiply_accumulates(network) + bottleneck) / 1e6
+def _counted(network: keras.Model) -> _Counted:
+    return _Counted(network.output_shape[-1], multiply_accumulates(network))
+
+
+def _mega_macs(spec: StudentSpec, counted: _Counted, rank: int) -> float:
+    bottleneck = bottleneck_multiply_accumulates(counted.features, spec.embedding_width, rank)
+    return (counted.macs + bottleneck) / 1e6
 
 
 def _shown(student: Student, store: WindowStore, most: int) -> tuple[Array, Array]:

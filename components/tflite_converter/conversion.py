@@ -105,8 +105,19 @@ def _with_frames(student: Student, frame_output: FrameOutput) -> bool:
 
 
 def _order_ends(model: Any, inputs: Iterable[str]) -> None:
-    """Puts the ends in the function's order: the converter orders the file's by names that it gives them."""
-    graph, (signature,) = flatbuffer.only_graph(model), model.signatureDefs
+    """Puts the ends in the function's order: the converter orders the file's by names that it gives them.
+
+    Of some networks (EfficientNetV2) the converter's file has no signature that tells which is which.
+
+    Raises:
+      ConversionRefused: If the ends of such a file could be mistaken for each other.
+    """
+    graph = flatbuffer.only_graph(model)
+    if not model.signatureDefs:
+        if len(graph.inputs) > 1 or len(graph.outputs) > 1:
+            raise ConversionRefused("the converter's file does not tell its inputs and outputs apart")
+        return
+    (signature,) = model.signatureDefs
     taken = {flatbuffer.text(entry.name): entry.tensorIndex for entry in signature.inputs}
     given = {flatbuffer.text(entry.name): entry.tensorIndex for entry in signature.outputs}
     graph.inputs = [taken[name] for name in inputs]

@@ -22,6 +22,7 @@ GRID = (
     "students={sizes: [tiny], widths: [0.25, 0.5], svd_ranks: [0, 8], embedding_width: 32}",
     "conversion.variants=[core-float32]",
     "training.epochs=5",
+    "training.warm_epochs=3",
     "search.short_epochs=1",
 )
 # Both networks' short trainings and their plain students take 0.8 of it.

@@ -38,6 +38,13 @@ def written() -> list[tuple[str, Manifest]]:
     ]
 
 
+def copy_with_secrets(folder: Path) -> Path:
+    """Copies infra/kubernetes to a folder that is not there yet, and makes its secrets; gives the folder."""
+    shutil.copytree(KUBERNETES, folder, ignore=shutil.ignore_patterns("secrets"))
+    subprocess.run([folder / "secrets.sh"], capture_output=True, check=True)
+    return folder
+
+
 def kustomized(folder: Path, kustomization: str) -> list[Manifest]:
     """What ``kubectl apply -k`` would send.
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import copy
 import json
 import re
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from tests.infra.manifests import (
     Manifest,
     check,
     containers,
+    copy_with_secrets,
     kustomized,
     pod_labels,
     pod_of,
@@ -50,10 +50,7 @@ THEIRS = {
 
 @pytest.fixture(scope="module")
 def with_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cluster") / "kubernetes"
-    shutil.copytree(KUBERNETES, folder, ignore=shutil.ignore_patterns("secrets"))
-    subprocess.run([folder / "secrets.sh"], capture_output=True, check=True)
-    return folder
+    return copy_with_secrets(tmp_path_factory.mktemp("cluster") / "kubernetes")
 
 
 @pytest.fixture(scope="module")

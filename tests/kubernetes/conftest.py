@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.infra.manifests import KUBERNETES
+from tests.infra.manifests import copy_with_secrets
 from tests.kubernetes.cluster import Cluster, running
 
 
@@ -22,10 +20,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of infra/kubernetes that has its secrets."""
-    folder = tmp_path_factory.mktemp("manifests") / "kubernetes"
-    shutil.copytree(KUBERNETES, folder, ignore=shutil.ignore_patterns("secrets"))
-    subprocess.run([folder / "secrets.sh"], capture_output=True, check=True)
-    return folder
+    return copy_with_secrets(tmp_path_factory.mktemp("manifests") / "kubernetes")
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,11 @@ def test_what_adds_most_for_its_cost_is_chosen_and_what_is_dominated_comes_last(
     assert "large-qat" in chosen and not {"dull", "dull-flat"} & chosen
 
 
+def test_a_gain_counts_for_what_it_costs() -> None:
+    # mid with mid-svd would gain more at once, and leave too little for tiny-flat, which is worth more.
+    assert names(choose(GRID, 0.183)) == {"tiny", "large", "tiny-svd", "tiny-flat", "mid"}
+
+
 def test_never_more_than_the_budget_and_no_student_without_its_network() -> None:
     for step in range(13, 40):
         chosen = choose(GRID, step / 100)

@@ -63,8 +63,16 @@ def test_what_is_left_out_is_told_why() -> None:
     assert report.left_out("tiny-w1-gap-e64") == report.left_out("who") == ""
     # A worse one is told which is better.
     poor = [*NETWORKS[:2], network(1.0, 4, 0.2), network(0.75, 3, 0.5)]
-    why = decide(poor, SearchSettings(budget=0.8, audit=False), TRAININGS, 0).left_out("tiny-w1-gap-e64")
+    why = decide(poor, SearchSettings(budget=0.6, audit=False), TRAININGS, 0).left_out("tiny-w1-gap-e64")
     assert "tiny-w0.75-gap-e64 promises as much (0.500 of the targets' variance, 0.200) for 3 MMAC" in why
+
+
+def test_a_budget_that_pays_for_all_trains_all_and_audits_nothing() -> None:
+    poor = [*NETWORKS[:2], network(1.0, 4, 0.2)]
+    report = decide(poor, SearchSettings(budget=0.9), TRAININGS, 0)
+    assert not report.untrained and report.audit == "" and report.spent <= 0.9
+    # A little less, and what promises nothing is left out.
+    assert decide(poor, SearchSettings(budget=0.75), TRAININGS, 0).untrained
 
 
 def test_a_budget_that_does_not_reach_both_ends_is_refused() -> None:

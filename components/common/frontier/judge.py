@@ -22,7 +22,7 @@ _NOT_MET = {False: "misses", True: "undecided"}
 _WHY_KEPT: dict[Ties, str] = {
     "keep": "",
     "smallest": "the smaller file",
-    "fastest": "the faster one",
+    "fastest": "the cheaper one to run",
     "best": "the one of better quality",
 }
 

@@ -151,7 +151,7 @@ def test_wide_intervals_keep_both() -> None:
     ("ties", "stays", "why"),
     [
         ("smallest", "wave-dynamic", "the smaller file"),
-        ("fastest", "wave-float32", "the faster one"),
+        ("fastest", "wave-float32", "the cheaper one to run"),
         ("best", "wave-float16", "the one of better quality"),
     ],
 )

@@ -249,7 +249,7 @@ class _Builder:
                 networks=list(networks.values()),
                 latency=self._screen_latency(networks, windows),
                 settings=config.search,
-                budgets=DeviceBudgets(by_device=budgets),
+                budgets=DeviceBudgets(by_device=budgets, variants=config.conversion.variants),
                 epochs=config.training.epochs,
                 warm_epochs=config.training.warm_epochs,
                 seed=config.seed,

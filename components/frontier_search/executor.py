@@ -47,7 +47,7 @@ class Executor(TaskExecutor[FrontierSearch]):
         networks = [StudentInfo.load(network.uri) for network in task.networks]
         misses = ruled_out(
             {info.candidate_id: _screen(info) for info in networks},
-            task.budgets.by_device,
+            task.budgets,
             [LatencyReport.load(report.uri) for report in task.latency],
         )
         trainings = Trainings(task.epochs, task.warm_epochs)

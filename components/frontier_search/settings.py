@@ -33,8 +33,9 @@ class SearchSettings(Settings):
 
 
 class DeviceBudgets(Settings):
-    """What the devices of a run allow a file."""
+    """What the devices of a run allow the files that are made of each student."""
 
     by_device: dict[str, tuple[Budget, ...]] = Field(
         default_factory=dict, description="All devices by name, those without budgets too."
     )
+    variants: tuple[str, ...] = Field((), description="Files that are made of each student.")

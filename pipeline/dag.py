@@ -19,6 +19,7 @@ from components.corpus_synthesizer.component import CorpusSynthesizer
 from components.frontier_gate.component import FrontierGate
 from components.frontier_pusher.component import FrontierPusher
 from components.frontier_search.component import FrontierSearch
+from components.frontier_search.settings import DeviceBudgets
 from components.latency_benchmark.component import LatencyBenchmark
 from components.noss_comparison.component import NossComparison
 from components.noss_evaluator.component import NossEvaluator
@@ -41,6 +42,7 @@ from pipeline.configuration.resolved import ResolvedRun
 from pipeline.configuration.sources import DataDigests
 from pipeline.identity.code_digest import code_digest
 from pipeline.local.layout import RunLayout
+from schemas.devices import Device
 from schemas.students import StudentSpec
 from schemas.teachers import TeacherSpec
 
@@ -51,6 +53,8 @@ _ONE_PROCESS = ("--direct_num_workers=1", "--direct_running_mode=in_memory")
 
 # Of a search: what its trainings of each network are called, as in ShortTraining.tiny-w0.5-gap-e1024.
 SHORT_TRAINING = "ShortTraining"
+# And what their files are converted and timed by, where devices have budgets of time.
+SHORT_CONVERSION, LATENCY_SCREEN = "ShortConversion", "LatencyScreen"
 
 _Node = TypeVar("_Node", bound=BaseNode)
 
@@ -224,8 +228,8 @@ class _Builder:
         if config.search is None:
             return None
         short = {"epochs": config.search.short_epochs, "warm_epochs": 0, "patience": 0}
-        networks = [
-            self._add(
+        networks = {
+            name: self._add(
                 StudentTrainer(
                     windows=windows,
                     spec=students[0],
@@ -238,11 +242,14 @@ class _Builder:
                 ).with_id(f"{SHORT_TRAINING}.{name}")
             ).outputs["model"]
             for name, students in families(candidates).items()
-        ]
+        }
+        budgets = {name: device.budgets for name, device in config.latency.devices.items()}
         channel: BaseChannel = self._add(
             FrontierSearch(
-                networks=networks,
+                networks=list(networks.values()),
+                latency=self._screen_latency(networks, windows),
                 settings=config.search,
+                budgets=DeviceBudgets(by_device=budgets, variants=config.conversion.variants),
                 epochs=config.training.epochs,
                 warm_epochs=config.training.warm_epochs,
                 seed=config.seed,
@@ -250,6 +257,29 @@ class _Builder:
             )
         ).outputs["decision"]
         return channel
+
+    def _screen_latency(self, networks: dict[str, BaseChannel], windows: BaseChannel) -> list[BaseChannel]:
+        """What devices with budgets of time need for the shortly trained networks.
+
+        Nothing is ruled out while one device has no budget; then nothing is timed.
+        """
+        config = self._config
+        devices = config.latency.devices
+        if not all(device.budgets for device in devices.values()):
+            return []
+        timed = {
+            name: device
+            for name, device in devices.items()
+            if any(budget.of_time for budget in device.budgets)
+        }
+        variants = [
+            self._convert(network, windows, f"{SHORT_CONVERSION}.{name}").outputs["variants"]
+            for name, network in networks.items()
+            if timed
+        ]
+        return [
+            self._time(name, device, variants, f"{LATENCY_SCREEN}.{name}") for name, device in timed.items()
+        ]
 
     def _branch(
         self,
@@ -274,15 +304,7 @@ class _Builder:
                 code_digest=self._code("student_trainer"),
             ).with_id(f"StudentTrainer.{name}")
         )
-        converter = self._add(
-            TfliteConverter(
-                model=trainer.outputs["model"],
-                windows=windows,
-                settings=config.conversion,
-                seed=config.seed,
-                code_digest=self._code("tflite_converter"),
-            ).with_id(f"TfliteConverter.{name}")
-        )
+        converter = self._convert(trainer.outputs["model"], windows, f"TfliteConverter.{name}")
         evaluator = self._evaluator(
             name, noss, variants=converter.outputs["variants"], teacher_noss=teacher_noss
         )
@@ -323,6 +345,34 @@ class _Builder:
         )
         return self._add(node.with_id(f"NossEvaluator.{name}"))
 
+    def _convert(self, model: BaseChannel, windows: BaseChannel, node_id: str) -> TfliteConverter:
+        config = self._config
+        return self._add(
+            TfliteConverter(
+                model=model,
+                windows=windows,
+                settings=config.conversion,
+                seed=config.seed,
+                code_digest=self._code("tflite_converter"),
+            ).with_id(node_id)
+        )
+
+    def _time(self, name: str, device: Device, variants: list[BaseChannel], node_id: str) -> BaseChannel:
+        config = self._config
+        channel: BaseChannel = self._add(
+            LatencyBenchmark(
+                variants=variants,
+                name=name,
+                device=device,
+                settings=config.latency.measurement(),
+                seed=config.seed,
+                scratch_dir=str(self._layout.scratch),
+                code_digest=self._code("latency_benchmark"),
+                data_digest=self._digests.devices.get(name, ""),
+            ).with_id(node_id)
+        ).outputs["report"]
+        return channel
+
     def _decide(
         self,
         branches: list[Branch],
@@ -338,18 +388,7 @@ class _Builder:
         noss = [branch.evaluator.outputs["report"] for branch in branches]
         students = [branch.trainer.outputs["model"] for branch in branches]
         latency = [
-            self._add(
-                LatencyBenchmark(
-                    variants=variants,
-                    name=name,
-                    device=device,
-                    settings=config.latency.measurement(),
-                    seed=config.seed,
-                    scratch_dir=str(self._layout.scratch),
-                    code_digest=self._code("latency_benchmark"),
-                    data_digest=self._digests.devices.get(name, ""),
-                ).with_id(f"LatencyBenchmark.{name}")
-            ).outputs["report"]
+            self._time(name, device, variants, f"LatencyBenchmark.{name}")
             for name, device in config.latency.devices.items()
         ]
         comparison = self._add(

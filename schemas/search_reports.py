@@ -21,6 +21,9 @@ class CandidatePlace(Report):
     cost: float = Field(
         description="Of training it as this search would, as a share of training every candidate in full."
     )
+    fits: bool = Field(
+        True, description="Whether a device may take it within its budgets, as far as is known beforehand."
+    )
     expected: float | None = Field(
         description="Share of the held-out targets' variance that it explains after a short training, or "
         "would with its network's features; none: the short training failed."

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.common.tfx.contract import Component, InputList, Output, Parameter, field, output
-from components.frontier_search.settings import SearchSettings
-from schemas.artifacts import SearchDecision, StudentModel
+from components.frontier_search.settings import DeviceBudgets, SearchSettings
+from schemas.artifacts import LatencyReport, SearchDecision, StudentModel
 
 
 class FrontierSearch(Component):
@@ -12,7 +12,9 @@ class FrontierSearch(Component):
 
     Attributes:
       networks: Each network's first student, trained shortly, with its screen of the others.
-      settings: The budget.
+      settings: How much may be spent.
+      latency: Of the networks' files on each device with budgets of time; empty if a device has no budget.
+      budgets: Of the devices: what misses them everywhere is not trained.
       epochs: Of a full training.
       warm_epochs: Of a training that starts from a trained network.
       seed: Draws the candidate that is audited.
@@ -25,5 +27,7 @@ class FrontierSearch(Component):
     epochs: Parameter[int]
     warm_epochs: Parameter[int]
     seed: Parameter[int]
+    latency: InputList[LatencyReport] = field(default=())
+    budgets: Parameter[DeviceBudgets] = field(default=DeviceBudgets())
     code_digest: Parameter[str] = field(default="")
     decision: Output[SearchDecision] = output()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from components.common.tfx.executors import TaskExecutor
 from components.frontier_search.choice import Option, audited, choose
 from components.frontier_search.component import FrontierSearch
+from components.frontier_search.latency_screen import ruled_out
 from components.frontier_search.settings import SearchSettings
+from schemas.latency_reports import LatencyReport
 from schemas.search_reports import CandidatePlace, SearchReport
 from schemas.student_reports import Screen, StudentInfo
 
@@ -40,11 +42,19 @@ class Executor(TaskExecutor[FrontierSearch]):
         Raises:
           UnreadableReport: If a short training's report cannot be read.
           TooSmallBudget: If the budget does not reach both ends of the frontier.
-          ValueError: If every short training failed.
+          ValueError: If every short training failed, or nothing can keep to the devices' budgets.
         """
         networks = [StudentInfo.load(network.uri) for network in task.networks]
-        report = decide(networks, task.settings, Trainings(task.epochs, task.warm_epochs), task.seed)
+        misses = ruled_out(
+            {info.candidate_id: _screen(info) for info in networks},
+            task.budgets,
+            [LatencyReport.load(report.uri) for report in task.latency],
+        )
+        trainings = Trainings(task.epochs, task.warm_epochs)
+        report = decide(networks, task.settings, trainings, task.seed, misses)
         report.save(task.decision.uri)
+        if misses:
+            log.info("%d candidates miss the budgets of every device, and are not trained", len(misses))
         trained = sum(one.chosen for one in report.candidates)
         log.info(
             "%d of %d candidates are trained, for %.1f %% of what all would take; budget %.1f %%",
@@ -56,7 +66,11 @@ class Executor(TaskExecutor[FrontierSearch]):
 
 
 def decide(
-    networks: Sequence[StudentInfo], settings: SearchSettings, trainings: Trainings, seed: int
+    networks: Sequence[StudentInfo],
+    settings: SearchSettings,
+    trainings: Trainings,
+    seed: int,
+    misses: Mapping[str, str] | None = None,
 ) -> SearchReport:
     """Chooses by the reports of short trainings.
 
@@ -65,11 +79,13 @@ def decide(
       settings: The budget.
       trainings: How long others take.
       seed: Of the audit.
+      misses: Candidates that no device can take within its budgets, and why.
 
     Raises:
       TooSmallBudget: If the budget does not reach both ends of the frontier.
-      ValueError: If every short training failed.
+      ValueError: If every short training failed, or nothing can keep to the devices' budgets.
     """
+    misses = misses or {}
     screens = {info.candidate_id: _screen(info) for info in networks}
     grid = trainings.full * sum(one.mega_macs for screen in screens.values() for one in screen.siblings)
     short = sum(screen.siblings[0].mega_macs * screen.epochs for screen in screens.values()) / grid
@@ -84,14 +100,25 @@ def decide(
         for network, screen in screens.items()
         for one in screen.siblings
     ]
+    # A network's first student is needed as long as one of the others may start from it.
+    wanted = {one.network for one in options if one.candidate_id not in misses}
+    possible = [
+        one for one in options if one.candidate_id not in misses or (one.is_first and one.network in wanted)
+    ]
+    if not possible:
+        name, why = min(misses.items(), key=lambda each: (_macs_of(options, each[0]), each[0]))
+        raise ValueError(
+            f"no candidate can keep to the budgets of any device: {name}, which computes least, {why}; "
+            "accepted: larger budgets, or smaller students"
+        )
     left = settings.budget - short
     reserved = _AUDIT_SHARE * settings.budget if settings.audit else 0.0
-    known = [one for one in options if one.expected is not None]
+    known = [one for one in possible if one.expected is not None]
     # Where everything can be paid for, there is nothing to choose and nothing to audit.
     pays_for_all = known and sum(one.cost for one in known) <= left
-    chosen = {one.candidate_id for one in (known if pays_for_all else choose(options, left - reserved))}
+    chosen = {one.candidate_id for one in (known if pays_for_all else choose(possible, left - reserved))}
     spent = sum(one.cost for one in options if one.candidate_id in chosen)
-    control = audited(options, chosen, left - spent, seed) if settings.audit else None
+    control = audited(possible, chosen, left - spent, seed) if settings.audit else None
     trained = chosen | ({control.candidate_id} if control else set())
     return SearchReport(
         budget=settings.budget,
@@ -103,7 +130,8 @@ def decide(
             CandidatePlace(
                 candidate_id=one.candidate_id,
                 chosen=one.candidate_id in trained,
-                why=_why(one, options, chosen, control),
+                why=_why(one, options, chosen, control, misses),
+                fits=one.candidate_id not in misses,
                 mega_macs=one.mega_macs,
                 cost=one.cost,
                 expected=one.expected,
@@ -119,7 +147,19 @@ def _screen(info: StudentInfo) -> Screen:
     return info.screen
 
 
-def _why(one: Option, options: Sequence[Option], chosen: set[str], control: Option | None) -> str:
+def _macs_of(options: Sequence[Option], candidate_id: str) -> float:
+    return next(one.mega_macs for one in options if one.candidate_id == candidate_id)
+
+
+def _why(
+    one: Option,
+    options: Sequence[Option],
+    chosen: set[str],
+    control: Option | None,
+    misses: Mapping[str, str],
+) -> str:
+    if why := misses.get(one.candidate_id):
+        return why if one.candidate_id not in chosen else f"others start from it; itself, it {why}"
     if one.candidate_id in chosen:
         return "promises a place on the frontier, or costs little"
     if one is control:

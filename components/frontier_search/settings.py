@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from schemas.devices import Budget
 from schemas.settings import Settings
 
 
@@ -29,3 +30,12 @@ class SearchSettings(Settings):
         description="Train one candidate that was not chosen, drawn by the run's seed, to see whether the "
         "choice can be trusted.",
     )
+
+
+class DeviceBudgets(Settings):
+    """What the devices of a run allow the files that are made of each student."""
+
+    by_device: dict[str, tuple[Budget, ...]] = Field(
+        default_factory=dict, description="All devices by name, those without budgets too."
+    )
+    variants: tuple[str, ...] = Field((), description="Files that are made of each student.")

@@ -287,7 +287,9 @@ class _Compiler:
 
     def _caches(self, node_id: str, wanted: bool | None) -> bool:
         component, _, rest = node_id.partition(".")
-        if component == "LatencyBenchmark" and isinstance(self._config.latency.devices[rest], AdbDevice):
+        if component in ("LatencyBenchmark", "LatencyScreen") and isinstance(
+            self._config.latency.devices[rest], AdbDevice
+        ):
             # A device that was gone would be remembered as gone.
             return False
         return self._config.execution.cache and wanted is not False

@@ -98,8 +98,12 @@ _MLFLOW = "tinytrill-mlflow"
 OPEN_RUN, CLOSE_RUN = "OpenRun", "CloseRun"
 # What they refuse, and a closed gate, is the same the next time: Argo tries any failure again.
 NOT_RETRIED = (OPEN_RUN, CLOSE_RUN)
-# What a search's short trainings need is what trainings need.
-_LIKE = {"ShortTraining": "StudentTrainer"}
+# What a search does with its networks needs what the same needs for students.
+_LIKE = {
+    "ShortTraining": "StudentTrainer",
+    "ShortConversion": "StudentTrainer",
+    "LatencyScreen": "LatencyBenchmark",
+}
 
 
 class KubeflowSettings(Settings):
@@ -156,7 +160,8 @@ class KubeflowSettings(Settings):
         default_factory=dict,
         description="For some: by component, as 'StudentTrainer', or by node, as 'LatencyBenchmark.pixel'; "
         "the node's come before the component's. 'StudentTrainer' is what the pods of candidates get, which "
-        "also convert and evaluate, and of a search's 'ShortTraining'; 'OpenRun' and 'CloseRun' are the "
+        "also convert and evaluate, and of a search's 'ShortTraining' and "
+        "'ShortConversion'; 'OpenRun' and 'CloseRun' are the "
         "compiler's own.",
     )
     parallel_candidates: int = Field(

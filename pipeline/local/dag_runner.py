@@ -45,7 +45,7 @@ class Plan:
 
     parallel: int = 1
     threads: Mapping[str, int] = field(default_factory=dict)
-    alone: Collection[str] = ("LatencyBenchmark",)
+    alone: Collection[str] = ("LatencyBenchmark", "LatencyScreen")
 
 
 def plan_of(execution: ExecutionSettings, candidates: Collection[str], nodes: Iterable[str]) -> Plan:

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.local.layout import RunLayout
 from pipeline.local.metadata import newest_run
+from schemas.latency_reports import LatencyReport
 from schemas.search_reports import LEFT_OUT, SearchReport
 from schemas.student_reports import StudentInfo
 from schemas.verdicts import Verdict
@@ -24,6 +25,9 @@ GRID = (
     "training.epochs=5",
     "training.warm_epochs=3",
     "search.short_epochs=1",
+    # Nothing misses it; that networks are timed before the choice is seen.
+    "latency.devices={host: {backend: host, budgets: [{percentile: p50, milliseconds: 1000}]}}",
+    "gate.host_may_bless=true",
 )
 # Both networks' short trainings and their plain students take 0.8 of it.
 BUDGET = "search.budget=0.85"
@@ -66,11 +70,17 @@ def test_what_is_left_out_has_a_place_and_costs_nothing(searched: Searched) -> N
     chosen = {one.candidate_id for one in decision.trained}
     assert len(chosen) == 3 and len(decision.candidates) == 4
     assert decision.spent <= decision.budget == 0.85
+    assert all(one.fits for one in decision.candidates)
+    nodes = newest_run(RunLayout(searched.folder))
+    timed = LatencyReport.load(nodes["LatencyScreen.host"].outputs["report"])
+    networks = {one.candidate_id for one in decision.candidates if "svd" not in one.candidate_id}
+    # After five steps the embeddings of a file may hardly differ: it is refused, and rules nothing out.
+    assert {one.candidate_id for one in timed.measurements} <= networks and timed.sessions
     assert {name for name, info in searched.students.items() if not info.left_out} == chosen
     (left,) = decision.untrained
     info = searched.students[left.candidate_id]
     assert info.failure == f"{LEFT_OUT}: {left.why}" and info.steps == 0
-    verdict = Verdict.load(newest_run(RunLayout(searched.folder))["FrontierGate"].outputs["verdict"])
+    verdict = Verdict.load(nodes["FrontierGate"].outputs["verdict"])
     assert verdict.search is not None and verdict.search.candidates == decision.candidates
     assert [one.point_id for device in verdict.devices for one in device.refused] == []
     assert {point.candidate_id for device in verdict.devices for point in device.points} == chosen

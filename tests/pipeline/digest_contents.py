@@ -66,8 +66,8 @@ MAY_HOLD: dict[str, dict[str, str]] = {
     "frontier_search": {
         "components/common/tfx": _TFX,
         "schemas": (
-            "architecture artifacts known_architectures search_reports settings student_reports students "
-            "training_reports"
+            "architecture artifacts devices footprints known_architectures latency_reports search_reports "
+            "settings student_reports students tensors training_reports"
         ),
     },
     "latency_benchmark": {

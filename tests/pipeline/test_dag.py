@@ -55,6 +55,29 @@ def test_a_search_decides_after_short_trainings_and_every_candidate_waits_for_it
     assert "FrontierSearch" in {node.id for node in nodes["FrontierGate"].upstream_nodes}
 
 
+def test_a_search_times_the_networks_first_if_every_device_has_a_budget(tmp_path: Path) -> None:
+    layout = RunLayout(tmp_path)
+    grid = "students={sizes: [tiny], widths: [0.5, 1.0], svd_ranks: [0, 32]}"
+
+    def made(devices: str) -> dict[str, BaseNode]:
+        settings = [grid, "search.budget=0.7", "gate.host_may_bless=true", f"latency.devices={devices}"]
+        return wired_nodes(resolve(load_config("demo", settings), layout), layout)
+
+    host, board = (
+        "{backend: host, budgets: [{milliseconds: 8}]}",
+        "{backend: micro, budgets: [{mega_macs: 4}]}",
+    )
+    nodes = made(f"{{host: {host}, board: {board}}}")
+    networks = [f"tiny-w{width}-gap-e2048" for width in ("0.5", "1")]
+    converted = {f"ShortConversion.{name}" for name in networks}
+    assert {node.id for node in nodes["LatencyScreen.host"].upstream_nodes} == converted
+    short = {f"ShortTraining.{name}" for name in networks}
+    assert {node.id for node in nodes["FrontierSearch"].upstream_nodes} == {*short, "LatencyScreen.host"}
+    # A board's budgets are counted; without budgets on one device nothing can be ruled out.
+    for devices in (f"{{board: {board}}}", f"{{host: {{backend: host}}, other: {host}}}"):
+        assert not [name for name in made(devices) if name.startswith(("LatencyScreen", "ShortConversion"))]
+
+
 def test_another_front_end_runs_no_more_than_its_students_branch(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
 

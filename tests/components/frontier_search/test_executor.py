@@ -35,6 +35,10 @@ def network(width: float, macs: float, explained: float | None) -> StudentInfo:
     )  # fmt: skip
 
 
+def _siblings(info: StudentInfo) -> list[ScreenedStudent]:
+    return info.screen.siblings if info.screen else []
+
+
 NETWORKS = [network(0.25, 1, 0.3), network(0.5, 2, 0.4), network(1.0, 4, 0.41)]
 GRID = 10 * 1.9 * (1 + 2 + 4)
 
@@ -78,6 +82,36 @@ def test_a_budget_that_pays_for_all_trains_all_and_audits_nothing() -> None:
 def test_a_budget_that_does_not_reach_both_ends_is_refused() -> None:
     with pytest.raises(TooSmallBudget, match=r"tiny-w0.25-gap-e64 and tiny-w1-gap-e64, both ends"):
         decide(NETWORKS, SearchSettings(budget=0.3), TRAININGS, 0)
+
+
+def test_what_no_device_can_take_is_not_trained_and_said() -> None:
+    slow = {"tiny-w1-gap-e64": "takes at least 9 ms", "tiny-w1-gap-e64-svd8-warm": "takes at least 8 ms"}
+    report = decide(NETWORKS, SearchSettings(budget=0.6, audit=False), TRAININGS, 0, slow)
+    # The best network that remains is now the other end.
+    assert {one.candidate_id for one in report.trained} == {
+        f"tiny-w{width}-gap-e64{tail}" for width in ("0.25", "0.5") for tail in ("", "-svd8-warm")
+    }
+    assert [one.candidate_id for one in report.candidates if not one.fits] == list(slow)
+    assert report.left_out("tiny-w1-gap-e64") == f"{LEFT_OUT}: takes at least 9 ms"
+    assert all(
+        decide(NETWORKS, SearchSettings(budget=0.9), TRAININGS, seed, slow).audit not in slow
+        for seed in range(9)
+    )
+
+
+def test_a_network_is_trained_if_only_another_of_its_students_fits() -> None:
+    slow = {one.candidate_id: "is slow" for info in NETWORKS for one in _siblings(info)}
+    del slow["tiny-w1-gap-e64-svd8-warm"]
+    report = decide(NETWORKS, SearchSettings(budget=0.9, audit=False), TRAININGS, 0, slow)
+    assert {one.candidate_id for one in report.trained} == {"tiny-w1-gap-e64", "tiny-w1-gap-e64-svd8-warm"}
+    first = next(one for one in report.candidates if one.candidate_id == "tiny-w1-gap-e64")
+    assert first.why == "others start from it; itself, it is slow" and not first.fits
+
+
+def test_a_search_in_which_nothing_can_keep_to_the_budgets_is_refused() -> None:
+    slow = {one.candidate_id: "is slow" for info in NETWORKS for one in _siblings(info)}
+    with pytest.raises(ValueError, match=r"no candidate can .* tiny-w0.25-gap-e64-svd8-warm, .* is slow"):
+        decide(NETWORKS, SearchSettings(budget=0.9), TRAININGS, 0, slow)
 
 
 def test_the_audit_is_within_the_budget_and_said() -> None:

@@ -9,6 +9,8 @@ from pipeline.preflight.search import plan
 
 GRID = "students={sizes: [tiny], widths: [0.25, 0.5], svd_ranks: [0, 8], embedding_width: 32}"
 
+MAY_BLESS = "gate.host_may_bless=true"
+
 
 def lines(*overrides: str) -> list[str]:
     return list(plan(load_config("demo", [GRID, "training.epochs=10", *overrides])))
@@ -28,3 +30,13 @@ def test_a_budget_that_is_too_small_for_both_ends_is_refused_with_the_least_that
         ConfigError, match=r"search.budget is 0.3, but .* take 0.55\d; accepted: 0.5\d or more"
     ):
         lines("search.budget=0.3")
+
+
+def test_the_plan_says_whether_budgets_rule_anything_out() -> None:
+    budgets = "{backend: host, budgets: [{milliseconds: 8}]}"
+    timed = lines("search.budget=0.9", MAY_BLESS, f"latency.devices={{host: {budgets}}}")
+    assert "the networks' files are timed on host before the choice" in timed[-1]
+    other = lines(
+        "search.budget=0.9", MAY_BLESS, f"latency.devices={{host: {budgets}, other: {{backend: host}}}}"
+    )
+    assert "budgets rule nothing out beforehand, since other has none" in other[-1]

@@ -33,6 +33,9 @@ class ThresholdRow(Report):
     """What a threshold on the positive label's score does, on clips that were tested."""
 
     threshold: float = Field(description="A window whose score is at least this raises the alarm.")
+    calibrated: float | None = Field(
+        None, description="The same threshold on calibrated scores; none: the file has no calibration."
+    )
     false_alarms: int = Field(
         description="Alarms in clips of other labels; windows that follow each other are one alarm."
     )
@@ -72,6 +75,13 @@ class Calibration(Report):
     )
     log_loss: float = Field(description="Mean negative logarithm of the right label's score.")
     bins: list[CalibrationBin]
+
+
+class Sigmoid(Report):
+    """Calibration of a label's score: 1 / (1 + exp(-(slope * logit(score) + offset)))."""
+
+    slope: float
+    offset: float
 
 
 class HeadLatency(Report):
@@ -122,6 +132,14 @@ class HeadReport(ReportFile):
     )
     detection: Detection | None = Field(description="For two labels; none: there are more.")
     calibration: Calibration
+    sigmoids: list[Sigmoid] = Field(
+        [],
+        description="By which MediaPipe calibrates the scores, in the order of labels; empty: it does not.",
+    )
+    calibrated: Calibration | None = Field(
+        None,
+        description="The same windows with calibrated scores, by sigmoids that were fitted without them.",
+    )
     latency: HeadLatency | None = Field(description="None: it was not measured.")
     speakers: int = Field(description="Distinct speakers of all clips; 0: not known.")
     clips_by_label: dict[str, int]

@@ -59,6 +59,37 @@ def make_cached(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
+def java_archives(name: str, pom: Path, otherwise: str) -> Path:
+    """A folder of all archives that a ``pom.xml`` asks for, named by group, artifact and version.
+
+    Skips the test that asks where there is no Java or Maven, or the archives cannot be had.
+
+    Args:
+      name: Folder in the cache and name in it.
+      pom: The file.
+      otherwise: What is not tested without them.
+    """
+    installed("java", "Java", otherwise)
+    maven = installed("mvn", "Maven", otherwise)
+
+    def fetch(folder: Path) -> None:
+        done = subprocess.run(
+            [
+                "nice", maven, "-B", "-q", "-f", str(pom), "dependency:copy-dependencies",
+                "-DincludeScope=runtime", f"-DoutputDirectory={folder}", "-Dmdep.prependGroupId=true",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_SECONDS,
+            check=False,
+        )  # fmt: skip
+        if done.returncode:
+            said = (done.stdout + done.stderr).strip().splitlines() or [str(done.returncode)]
+            pytest.skip(f"the Java archives of {pom.parent.name} cannot be had: {said[0]}")
+
+    return make_cached(cached(name, pom.read_bytes()), fetch)
+
+
 def go_module(module: Path) -> bytes:
     """What programs of a module are made of: its own text and the versions that it requires."""
     files = sorted(one for one in module.iterdir() if one.suffix in (".go", ".mod", ".sum"))

@@ -10,9 +10,10 @@ from pipeline.commands.shared import say
 
 _HELP = """\
 Writes the blessed students of a run as SavedModels in the form of TensorFlow Hub: waveform in, embedding out,
-to be trained further. Each is held against the float file of the same student.
+to be trained further. Each is held against the float file of the same student. With --onnx each is an ONNX
+file beside it, for browsers and desktops, made of that float file.
 
-  pipeline_runner.py export --output output/my -o saved/
+  pipeline_runner.py export --output output/my -o saved/ --onnx
   embed = hub.load("saved/<candidate>"); embed(waveforms)   # (batch, samples) at 16 kHz in [-1, 1]
 """
 
@@ -21,7 +22,7 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     """Adds the command; returns its parser."""
     parser = commands.add_parser(
         "export",
-        help="write blessed students as SavedModels for TensorFlow Hub",
+        help="write blessed students as SavedModels for TensorFlow Hub, and as ONNX",
         description=_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -30,17 +31,38 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     parser.add_argument(
         "-o", dest="target", required=True, type=Path, metavar="DIR", help="where they are written"
     )
+    parser.add_argument("--onnx", action="store_true", help="write CANDIDATE.onnx too")
     parser.set_defaults(command=_export, first_line="{output}: loading TensorFlow ...")
     return [parser]
 
 
 def _export(options: argparse.Namespace) -> int:
+    from pipeline.configuration.config_file import ConfigError
     from pipeline.local.relocation import open_folder
-    from pipeline.models.saved_models import export_students
+    from pipeline.models.onnx_files import check_converter, export_onnx, float_file
+    from pipeline.models.saved_models import blessed_students, export
 
-    for one in export_students(open_folder(options.output), options.target, options.candidates):
+    students = blessed_students(open_folder(options.output), options.candidates)
+    folders = {one.candidate_id: options.target / one.candidate_id for one in students}
+    files = {name: folder.with_name(f"{name}.onnx") for name, folder in folders.items() if options.onnx}
+    if options.onnx:
+        check_converter()
+        for one in students:
+            float_file(one)
+    for place in (*folders.values(), *files.values()):
+        if place.exists():
+            raise ConfigError(f"{place} is there already and is not overwritten; accepted: another folder")
+    for one in students:
+        saved = export(one, folders[one.candidate_id])
         proof = "it has no float file to compare with"
-        if one.difference is not None:
-            proof = f"it differs from the float file by {one.difference:.1e} of the largest value at most"
-        say(f"{one.folder}: {proof}")
+        if saved.difference is not None:
+            proof = f"it differs from the float file by {saved.difference:.1e} of the largest value at most"
+        say(f"{saved.folder}: {proof}")
+        if options.onnx:
+            made = export_onnx(one, files[one.candidate_id])
+            say(
+                f"{made.file}: it differs from the float file by {made.difference:.1e} of the largest value "
+                f"at most, on {made.windows} golden vectors; {made.onnx_ms:.2f} ms a window by onnxruntime "
+                f"on this host, {made.litert_ms:.2f} by LiteRT (medians of {made.rounds} in turn, one thread)"
+            )
     return 0

@@ -67,6 +67,11 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
         help="do not time the file beside its bare student (saves a minute)",
     )
     train.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="have MediaPipe calibrate the scores, by a sigmoid a label in the metadata",
+    )
+    train.add_argument(
         "--register", default="", metavar="NAME", help="make it a version of this registered model of heads"
     )
     add_store(train)
@@ -98,6 +103,7 @@ def _train(options: argparse.Namespace) -> int:
         output=options.output,
         seed=options.seed,
         latency=not options.no_latency,
+        calibrate=options.calibrate,
         register=options.register,
     )
     with _logging(logging.INFO if options.verbose else logging.ERROR):
@@ -111,6 +117,9 @@ def _train(options: argparse.Namespace) -> int:
         f"{clips.value:.3f} [{clips.low:.3f}, {clips.high:.3f}] of {clips.n_test} clips, "
         f"{alone}; chance {clips.chance:.3f}"
     )
+    if head.calibrated:
+        before, after = head.calibration.expected_error, head.calibrated.expected_error
+        say(f"expected calibration error {after:.3f}, {before:.3f} of the scores as they are")
     if not head.speakers:
         say("no speaker is told: if clips of one person are on both sides, these figures are too good")
     if head.latency and head.latency.classifier_ms is not None and head.latency.student_ms is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import chi2
@@ -10,7 +11,8 @@ from scipy.stats import chi2
 from components.common.statistics.bootstrap import wilson_95
 from components.noss_evaluator.clips import Entry
 from components.noss_evaluator.tasks import TaskEvaluation, class_indices
-from schemas.head_reports import Calibration, CalibrationBin, Detection, ThresholdRow
+from pipeline.heads.sigmoids import calibrate
+from schemas.head_reports import Calibration, CalibrationBin, Detection, Sigmoid, ThresholdRow
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 # Labels that stand for everything else.
@@ -29,15 +31,21 @@ def positive_label(labels: tuple[str, ...], named: str = "") -> str:
     return wanted[0] if wanted else labels[0]
 
 
-def detection(windows: TaskEvaluation, positive: str) -> Detection:
+def detection(windows: TaskEvaluation, positive: str, sigmoids: Sequence[Sigmoid] = ()) -> Detection:
     """The threshold table of a task with two labels.
 
     Args:
       windows: Each window judged alone; its clip's id stands before the last ``#`` of its own.
       positive: The label that is detected.
+      sigmoids: That calibrate the scores, one a label; empty: none do.
     """
     task = windows.task
-    scores = windows.probabilities[:, task.classes.index(positive)]
+    index = task.classes.index(positive)
+    scores = windows.probabilities[:, index]
+    calibrated: list[float | None] = [None] * len(THRESHOLDS)
+    if sigmoids:
+        column = np.array(THRESHOLDS, np.float32)[:, None]
+        calibrated = calibrate(column, sigmoids[index : index + 1])[:, 0].tolist()
     by_clip: dict[str, list[float]] = defaultdict(list)
     clips: dict[str, Entry] = {}
     for window, score in zip(windows.tested, scores, strict=True):
@@ -49,7 +57,7 @@ def detection(windows: TaskEvaluation, positive: str) -> Detection:
     seconds = sum(window.duration_s for window in clips.values() if window.label != positive)
     hours = seconds / 3600
     rows = []
-    for threshold in THRESHOLDS:
+    for threshold, shown in zip(THRESHOLDS, calibrated, strict=True):
         alarms = sum(_alarms(one >= threshold) for one in negatives)
         low, high = poisson_95(alarms)
         misses = float(np.mean([not (one >= threshold).any() for one in positives]))
@@ -57,6 +65,7 @@ def detection(windows: TaskEvaluation, positive: str) -> Detection:
         rows.append(
             ThresholdRow(
                 threshold=threshold,
+                calibrated=shown,
                 false_alarms=alarms,
                 false_alarms_an_hour=alarms / hours,
                 false_alarms_low=low / hours,

@@ -16,6 +16,7 @@ from components.tflite_converter.checks import sounds
 from components.tflite_converter.join import join
 from pipeline.heads.metadata import Words, annotate
 from pipeline.heads.network import EMBEDDING, SCORES, head_file, layers_of
+from schemas.head_reports import Sigmoid
 from schemas.plain_text import plain
 from schemas.tensors import TensorInfo
 
@@ -81,7 +82,13 @@ def make_classifier(student: FrozenStudent, probe: FittedProbe, embedded: Embedd
 
 
 def assemble(
-    student: bytes, head: bytes, name: str, labels: Sequence[str], point_id: str, licence: str
+    student: bytes,
+    head: bytes,
+    name: str,
+    labels: Sequence[str],
+    point_id: str,
+    licence: str,
+    sigmoids: Sequence[Sigmoid] = (),
 ) -> bytes:
     """The annotated file of a student and a head: the same bytes wherever it is made.
 
@@ -92,6 +99,7 @@ def assemble(
       labels: In the order of the scores.
       point_id: Of the student.
       licence: Of the clips.
+      sigmoids: That calibrate the scores; empty: none do.
 
     Raises:
       ValueError: If the two, or the labels, do not fit.
@@ -101,7 +109,7 @@ def assemble(
         plain(f"Classifier of {', '.join(labels)} on the embedding of {point_id}"),
         plain(licence),
     )
-    return annotate(join(student, head, keep_seam=EMBEDDING), labels, TARGET_RATE, words)
+    return annotate(join(student, head, keep_seam=EMBEDDING), labels, TARGET_RATE, words, sigmoids)
 
 
 def prove(student: bytes, classifier: bytes, waveforms: Matrix, expected: Matrix) -> float:

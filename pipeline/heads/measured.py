@@ -14,9 +14,11 @@ from components.noss_evaluator.probes.fitted import FittedProbe
 from components.noss_evaluator.probes.scaling import Matrix
 from components.noss_evaluator.settings import NossEvaluatorSettings, StrictProtocol
 from components.noss_evaluator.strict import Run, fit_part, run_part, summarise
-from components.noss_evaluator.tasks import NossTask, TaskEvaluation, class_indices
+from components.noss_evaluator.tasks import NossTask, TaskEvaluation, class_indices, sounds_of
 from pipeline.configuration.config_file import ConfigError
 from pipeline.heads.embedded import Embedded
+from pipeline.heads.sigmoids import calibrate, fit_sigmoids
+from schemas.head_reports import Sigmoid
 
 # A split that is given stays, and so do drawn folds: nothing is drawn anew for other seeds.
 PROTOCOL = NossEvaluatorSettings(
@@ -40,6 +42,9 @@ class Measured:
       clips: Each clip judged by the mean of its windows' scores.
       trained_on: Which clips the probe was fitted on and chosen by, in words.
       measured_by: Which clips the figures rest on, in words.
+      sigmoids: That calibrate the scores, one a label; empty: none were asked for.
+      calibrated: The windows with scores calibrated by sigmoids that were fitted without them; None: none
+        were asked for.
     """
 
     probe: FittedProbe
@@ -47,9 +52,11 @@ class Measured:
     clips: TaskEvaluation
     trained_on: str
     measured_by: str
+    sigmoids: list[Sigmoid]
+    calibrated: TaskEvaluation | None
 
 
-def train_and_measure(embedded: Embedded, seed: int) -> Measured:
+def train_and_measure(embedded: Embedded, seed: int, calibrated: bool = False) -> Measured:
     """Trains on train, chooses on validation and measures on test, window by window.
 
     Where splits are given, the head that is measured is the one that ships. Where folds were drawn, each fold
@@ -58,9 +65,10 @@ def train_and_measure(embedded: Embedded, seed: int) -> Measured:
     Args:
       embedded: The clips.
       seed: Of the bootstrap.
+      calibrated: Whether scores are to be calibrated.
 
     Raises:
-      ConfigError: If a head cannot be trained or judged on these clips.
+      ConfigError: If a head cannot be trained, judged or calibrated on these clips.
     """
     task = embedded.by_window
     try:
@@ -77,7 +85,15 @@ def train_and_measure(embedded: Embedded, seed: int) -> Measured:
         probe, trained_on, measured_by = _shipped(task, runs, embedded.windows)
     except ValueError as error:
         raise ConfigError(f"--task: {error}") from error
-    return Measured(probe, windows, clips, trained_on, measured_by)
+    sigmoids: list[Sigmoid] = []
+    by_sigmoids = None
+    if calibrated:
+        try:
+            sigmoids, runs = _calibrated(task, runs, embedded.windows)
+        except ValueError as error:
+            raise ConfigError(f"--calibrate: {error}; accepted: more clips, or scores as they are") from error
+        by_sigmoids = summarise(task, runs, PROTOCOL.resamples, seed)
+    return Measured(probe, windows, clips, trained_on, measured_by, sigmoids, by_sigmoids)
 
 
 def _check_train(task: NossTask, part: Part) -> None:
@@ -87,6 +103,35 @@ def _check_train(task: NossTask, part: Part) -> None:
             f"no clip of {', '.join(map(repr, absent))} is left to train by when fold {part.fold!r} is "
             "tested; accepted: more speakers of each label, or splits of your own"
         )
+
+
+def _calibrated(task: NossTask, runs: Sequence[Run], windows: Matrix) -> tuple[list[Sigmoid], list[Run]]:
+    """The sigmoids that ship, and the runs calibrated by sigmoids that were fitted without their answers."""
+    if len(runs) == 1:  # given splits: by validation
+        (run,) = runs
+        held_out = run.part.validation
+        answers = Answers(
+            class_indices(task.classes, held_out), run.probe.probabilities(windows[sounds_of(held_out)])
+        )
+        sigmoids = _fitted(task, [answers])
+        return sigmoids, [_by_sigmoids(run, sigmoids)]
+    answers_of = [run.answers for run in runs]
+    return _fitted(task, answers_of), [
+        _by_sigmoids(run, _fitted(task, [one for one in answers_of if one is not run.answers]))
+        for run in runs
+    ]
+
+
+def _fitted(task: NossTask, answers: Sequence[Answers]) -> list[Sigmoid]:
+    scores = np.concatenate([one.probabilities for one in answers])
+    return fit_sigmoids(scores, np.concatenate([one.truth for one in answers]), task.classes)
+
+
+def _by_sigmoids(run: Run, sigmoids: Sequence[Sigmoid]) -> Run:
+    return replace(
+        run,
+        answers=replace(run.answers, probabilities=calibrate(run.answers.probabilities, sigmoids)),
+    )
 
 
 def _by_clip(embedded: Embedded, run: Run) -> Run:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import flatbuffers
@@ -18,17 +18,22 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from components.common.modeling import flatbuffer
+from schemas.head_reports import Sigmoid
 
 ENTRY = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
 LABELS_FILE = "labels.txt"
+CALIBRATION_FILE = "score_calibration.txt"
 # The first parser that knows audio properties.
 MIN_PARSER_VERSION = "1.3.0"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-# Numbers of the schema: members of the union ContentProperties, and of the enumeration AssociatedFileType.
+# Numbers of the schema: members of the unions ContentProperties and ProcessUnitOptions, and of the
+# enumerations AssociatedFileType and ScoreTransformationType.
 _FEATURE_PROPERTIES, _AUDIO_PROPERTIES = 1, 4
-_TENSOR_AXIS_LABELS = 2
+_SCORE_CALIBRATION_OPTIONS = 2
+_TENSOR_AXIS_LABELS, _TENSOR_AXIS_SCORE_CALIBRATION = 2, 4
+_INVERSE_LOGISTIC = 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,13 @@ class Words:
     licence: str = ""
 
 
-def annotate(content: bytes, labels: Sequence[str], sample_rate: int, words: Words) -> bytes:
+def annotate(
+    content: bytes,
+    labels: Sequence[str],
+    sample_rate: int,
+    words: Words,
+    sigmoids: Sequence[Sigmoid] = (),
+) -> bytes:
     """Writes metadata into a classifier's file, and its labels behind it.
 
     Args:
@@ -54,27 +65,35 @@ def annotate(content: bytes, labels: Sequence[str], sample_rate: int, words: Wor
       labels: In the order of the scores.
       sample_rate: Of the sound in Hz.
       words: For people.
+      sigmoids: Of the logit of each score, by which MediaPipe calibrates it; empty: it does not.
 
     Returns:
       The annotated file; :func:`strip` gives ``content`` back.
 
     Raises:
-      ValueError: If the labels do not fit the scores or a line, or the file cannot be given back.
+      ValueError: If the labels do not fit the scores or a line, the sigmoids not the labels, or the file
+        cannot be given back.
     """
     model = flatbuffer.parse(content)
     outputs = flatbuffer.outputs(model)
     if outputs[0].shape[-1] != len(labels):
         raise ValueError(f"{len(labels)} labels for {outputs[0].shape[-1]} scores")
+    if sigmoids and len(sigmoids) != len(labels):
+        raise ValueError(f"{len(sigmoids)} sigmoids for {len(labels)} labels")
     for label in labels:
         if not label or label != label.strip() or len(label.splitlines()) != 1:
             raise ValueError(f"label {label!r} is no line of text; accepted: words without line breaks")
     if any(flatbuffer.text(entry.name) == ENTRY for entry in model.metadata or []):
         raise ValueError("the file has metadata already; accepted: a bare file")
     inputs = [one.name for one in flatbuffer.inputs(model)]
-    written = _metadata(inputs, [one.name for one in outputs], sample_rate, words)
+    written = _metadata(inputs, [one.name for one in outputs], sample_rate, words, bool(sigmoids))
     number = flatbuffer.add_constant(model, np.frombuffer(written, np.uint8))
     model.metadata = [*(model.metadata or []), schema.MetadataT(name=ENTRY.encode(), buffer=number)]
-    annotated = _with_files(flatbuffer.serialize(model), {LABELS_FILE: "\n".join(labels) + "\n"})
+    files = {LABELS_FILE: "\n".join(labels) + "\n"}
+    if sigmoids:
+        # Scale, slope, offset; no line end after the last, which would be one sigmoid more.
+        files[CALIBRATION_FILE] = "\n".join(f"1,{one.slope:.9g},{one.offset:.9g}" for one in sigmoids)
+    annotated = _with_files(flatbuffer.serialize(model), files)
     if strip(annotated) != content:
         raise ValueError("the file is not as this project writes files, so it could not be given back")
     return annotated
@@ -117,21 +136,29 @@ def _with_files(content: bytes, files: dict[str, str]) -> bytes:
     return place.getvalue()
 
 
-def _metadata(inputs: Sequence[str], outputs: Sequence[str], sample_rate: int, words: Words) -> bytes:
+def _metadata(
+    inputs: Sequence[str], outputs: Sequence[str], sample_rate: int, words: Words, calibrated: bool
+) -> bytes:
     """The flatbuffer ``ModelMetadata``."""
     builder = flatbuffers.Builder(1024)
-    named = {0: _text(builder, LABELS_FILE), 1: _text(builder, "One label a line, as many as scores.")}
-    labels = _table(builder, 5, named, {2: _TENSOR_AXIS_LABELS})
-    files = _vector(builder, [labels])
+    files = [_file(builder, LABELS_FILE, "One label a line, as many as scores.", _TENSOR_AXIS_LABELS)]
+    of_scores = {}
+    if calibrated:
+        text = "Scale, slope and offset of a sigmoid a line, as many as scores."
+        files.append(_file(builder, CALIBRATION_FILE, text, _TENSOR_AXIS_SCORE_CALIBRATION))
+        options = _table(builder, 2, bytes_={0: _INVERSE_LOGISTIC})
+        unit = _table(builder, 2, {1: options}, {0: _SCORE_CALIBRATION_OPTIONS})
+        of_scores[4] = _vector(builder, [unit])
+    of_scores[6] = _vector(builder, files)
     told = [
-        _tensor(builder, name, _FEATURE_PROPERTIES, _table(builder, 0), files if number == 0 else 0)
+        _tensor(builder, name, _FEATURE_PROPERTIES, _table(builder, 0), of_scores if number == 0 else {})
         for number, name in enumerate(outputs)
     ]
     builder.StartObject(2)
     builder.PrependUint32Slot(0, sample_rate, 0)
     builder.PrependUint32Slot(1, 1, 0)
     sound = builder.EndObject()
-    heard = [_tensor(builder, name, _AUDIO_PROPERTIES, sound, 0) for name in inputs]
+    heard = [_tensor(builder, name, _AUDIO_PROPERTIES, sound, {}) for name in inputs]
     graph = _table(builder, 9, {2: _vector(builder, heard), 3: _vector(builder, told)})
     texts = {0: words.name, 1: words.description, 5: words.licence, 7: MIN_PARSER_VERSION}
     fields = {number: _text(builder, text) for number, text in texts.items() if text}
@@ -139,10 +166,15 @@ def _metadata(inputs: Sequence[str], outputs: Sequence[str], sample_rate: int, w
     return bytes(builder.Output())
 
 
-def _tensor(builder: flatbuffers.Builder, name: str, kind: int, properties: int, files: int) -> int:
+def _tensor(
+    builder: flatbuffers.Builder, name: str, kind: int, properties: int, more: Mapping[int, int]
+) -> int:
     content = _table(builder, 3, {1: properties}, {0: kind})
-    fields = {0: _text(builder, name), 3: content}
-    return _table(builder, 7, {**fields, 6: files} if files else fields)
+    return _table(builder, 7, {0: _text(builder, name), 3: content, **more})
+
+
+def _file(builder: flatbuffers.Builder, name: str, description: str, kind: int) -> int:
+    return _table(builder, 5, {0: _text(builder, name), 1: _text(builder, description)}, {2: kind})
 
 
 def _table(

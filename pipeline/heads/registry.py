@@ -237,7 +237,15 @@ def check_head(client: Any, version: Any) -> list[tuple[Literal["files", "studen
 def _put_together(version: Any, student: bytes, head: bytes, report: HeadReport) -> bytes:
     name = f"{version.name} v{version.version}"
     try:
-        content = assemble(student, head, report.name, report.labels, report.student.point_id, report.licence)
+        content = assemble(
+            student,
+            head,
+            report.name,
+            report.labels,
+            report.student.point_id,
+            report.licence,
+            report.sigmoids,
+        )
     except ValueError as error:
         raise Tampered(f"{name}: student and head do not fit: {error}") from None
     if (found := hashlib.sha256(content).hexdigest()) != report.sha256:

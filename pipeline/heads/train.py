@@ -45,6 +45,7 @@ class HeadRequest:
       output: A run's folder, whose store it is in.
       seed: Of the bootstrap.
       latency: Whether the file is timed beside its bare student.
+      calibrate: Whether the metadata are to calibrate the scores.
       register: Registered model that it becomes a version of; empty: none.
     """
 
@@ -56,6 +57,7 @@ class HeadRequest:
     output: Path | None = None
     seed: int = 20
     latency: bool = True
+    calibrate: bool = False
     register: str = ""
 
 
@@ -88,7 +90,7 @@ def train_head(request: HeadRequest, tell: Callable[[str], None] = lambda _: Non
         labelled = decode_clips(listed)
     embedded = embed_clips(labelled, student, PROTOCOL)
     tell(f"{len(embedded.windows)} windows embedded")
-    measured = train_and_measure(embedded, request.seed)
+    measured = train_and_measure(embedded, request.seed, request.calibrate)
     try:
         classifier = make_classifier(student, measured.probe, embedded)
         annotated = assemble(
@@ -98,6 +100,7 @@ def train_head(request: HeadRequest, tell: Callable[[str], None] = lambda _: Non
             measured.clips.task.classes,
             student.about.point_id,
             labelled.task.record.licence,
+            measured.sigmoids,
         )
     except (JoinFailed, ValueError) as error:
         raise RunFailed(f"{request.file.name}: {error}") from error
@@ -145,7 +148,7 @@ def _report(
     found = None
     if len(task.classes) == 2:
         positive = request.positive or record.positive_label or positive_label(task.classes)
-        found = detection(measured.windows, positive)
+        found = detection(measured.windows, positive, measured.sigmoids)
     return HeadReport(
         name=request.file.stem,
         labels=list(task.classes),
@@ -169,6 +172,8 @@ def _report(
         confusion=confusion(measured.clips),
         detection=found,
         calibration=calibration(measured.windows),
+        sigmoids=measured.sigmoids,
+        calibrated=calibration(measured.calibrated) if measured.calibrated else None,
         latency=latency,
         speakers=len({clip.speaker_id for clip in labelled.clips} - {""}),
         clips_by_label=dict(sorted(Counter(clip.label for clip in labelled.clips).items())),

@@ -17,11 +17,33 @@ from pipeline.local.runner import RunFailed
 from schemas.push_reports import FrontierIndex
 from schemas.settings import UnreadableReport
 from schemas.student_reports import StudentInfo
-from schemas.tflite_reports import TfliteReport
+from schemas.tflite_reports import TfliteReport, TfliteVariant
 
 # Two implementations of the same float32 sums, of embeddings whose largest value is 1.
-_LARGEST_DIFFERENCE = 1e-3
-_FLOAT = "wave-float32"
+LARGEST_DIFFERENCE = 1e-3
+FLOAT = "wave-float32"
+
+
+@dataclass(frozen=True)
+class Blessed:
+    """A blessed student of a run.
+
+    Attributes:
+      candidate_id: Of the student.
+      model: Folder of its ``StudentModel``.
+      variants: Folder of its TFLite files; None: there is none.
+    """
+
+    candidate_id: str
+    model: Path
+    variants: Path | None
+
+    def float_files(self) -> list[tuple[Path, TfliteVariant]]:
+        """Its accepted float file with golden vectors and the folder that both are in, if there is one."""
+        if self.variants is None:
+            return []
+        accepted = TfliteReport.load(self.variants).accepted
+        return [(self.variants, one) for one in accepted if one.name == FLOAT and one.golden]
 
 
 @dataclass(frozen=True)
@@ -29,28 +51,24 @@ class Exported:
     """One student as a SavedModel.
 
     Attributes:
-      candidate_id: Of the student.
       folder: Of the SavedModel.
       difference: Largest difference from the float file's embeddings, as a share of their largest value;
         None: the student has no float file.
     """
 
-    candidate_id: str
     folder: Path
     difference: float | None
 
 
-def export_students(layout: RunLayout, target: Path, names: Sequence[str] = ()) -> list[Exported]:
-    """Writes ``target/<candidate id>`` for the blessed students of the newest verdict.
+def blessed_students(layout: RunLayout, names: Sequence[str] = ()) -> list[Blessed]:
+    """The blessed students of the newest verdict.
 
     Args:
       layout: The run's folder.
-      target: Folder of the SavedModels.
       names: Candidate ids; none: all that are blessed.
 
     Raises:
-      ConfigError: If nothing was pushed, a name is not blessed, its student is gone, or a target is there.
-      RunFailed: If a SavedModel does not say what the float file says.
+      ConfigError: If nothing was pushed, a name is not blessed, or its student is gone.
     """
     try:
         index = FrontierIndex.load(layout.pushed)
@@ -61,25 +79,18 @@ def export_students(layout: RunLayout, target: Path, names: Sequence[str] = ()) 
         raise ConfigError(f"{unknown[0]!r} is no blessed student; accepted: {', '.join(blessed)}")
     students, variants = _artifacts(layout)
     wanted = list(dict.fromkeys(names)) or blessed
-    for name in wanted:
-        if name not in students:
-            raise ConfigError(
-                f"{name}: its StudentModel is gone from {layout.artifacts}; run the configuration again"
-            )
-        if (target / name).exists():
-            raise ConfigError(
-                f"{target / name} is there already and is not overwritten; accepted: another folder"
-            )
-    return [export(name, students[name], variants.get(name), target / name) for name in wanted]
+    if gone := [name for name in wanted if name not in students]:
+        raise ConfigError(
+            f"{gone[0]}: its StudentModel is gone from {layout.artifacts}; run the configuration again"
+        )
+    return [Blessed(name, students[name], variants.get(name)) for name in wanted]
 
 
-def export(candidate_id: str, student: Path, variants: Path | None, target: Path) -> Exported:
+def export(student: Blessed, target: Path) -> Exported:
     """Writes one student, and asks what was written about the golden vectors of its float file.
 
     Args:
-      candidate_id: Of the student.
-      student: Folder of its ``StudentModel``.
-      variants: Folder of its TFLite files; None: there is none.
+      student: Of the run.
       target: Folder of the SavedModel.
 
     Raises:
@@ -89,14 +100,14 @@ def export(candidate_id: str, student: Path, variants: Path | None, target: Path
     from components.common.modeling.student import load_student
 
     with publish(target) as partial:
-        save_model(load_student(str(student)), partial)
-        difference = _difference(partial, variants)
-        if difference is not None and not difference <= _LARGEST_DIFFERENCE:
+        save_model(load_student(str(student.model)), partial)
+        difference = _difference(partial, student)
+        if difference is not None and not difference <= LARGEST_DIFFERENCE:
             raise RunFailed(
-                f"{candidate_id}: the SavedModel differs from {_FLOAT} by {difference:.2g} of the largest "
-                f"value; {_LARGEST_DIFFERENCE:g} is rounding"
+                f"{student.candidate_id}: the SavedModel differs from {FLOAT} by {difference:.2g} of the "
+                f"largest value; {LARGEST_DIFFERENCE:g} is rounding"
             )
-    return Exported(candidate_id, target, difference)
+    return Exported(target, difference)
 
 
 def _artifacts(layout: RunLayout) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -115,15 +126,12 @@ def _artifacts(layout: RunLayout) -> tuple[dict[str, Path], dict[str, Path]]:
     return students, variants
 
 
-def _difference(folder: Path, variants: Path | None) -> float | None:
+def _difference(folder: Path, student: Blessed) -> float | None:
     import tensorflow as tf
 
-    if variants is None:
-        return None
-    found = [one for one in TfliteReport.load(variants).accepted if one.name == _FLOAT and one.golden]
-    if not found:
-        return None
-    with np.load(variants / found[0].golden, allow_pickle=False) as golden:
-        expected = golden[GOLDEN_EMBEDDING]
-        given = tf.saved_model.load(str(folder))(tf.constant(golden[GOLDEN_INPUT])).numpy()
-    return float(np.abs(given - expected).max() / np.abs(expected).max())
+    for variants, variant in student.float_files():
+        with np.load(variants / variant.golden, allow_pickle=False) as golden:
+            expected = golden[GOLDEN_EMBEDDING]
+            given = tf.saved_model.load(str(folder))(tf.constant(golden[GOLDEN_INPUT])).numpy()
+        return float(np.abs(given - expected).max() / np.abs(expected).max())
+    return None

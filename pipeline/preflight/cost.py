@@ -101,6 +101,8 @@ def _is_shorter(student: StudentSpec, config: RunConfig) -> bool:
 
 
 def _duration(seconds: float) -> str:
+    if seconds < 2 * 60:
+        return f"{seconds:.0f} seconds"
     return f"{seconds / 3600:.3g} hours" if seconds >= 2 * 3600 else f"{seconds / 60:.3g} minutes"
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.built_programs import cached, installed, make_cached
+from tests.built_programs import cached, installed, java_archives, make_cached
 
 _MAVEN = Path(__file__).parent / "maven"
 _BOOT = "github.com/apache/beam/sdks/v2/python/container"
 _SECONDS = 1200
+_OTHERWISE = "Beam's other runners are not run"
 
 
 def archives(name: str) -> Path:
@@ -22,19 +23,7 @@ def archives(name: str) -> Path:
 
     Skips the test that asks where there is no Java or Maven, or the archives cannot be had.
     """
-    _program("java", "Java")
-    pom = _MAVEN / name / "pom.xml"
-
-    def fetch(folder: Path) -> None:
-        _fetch(
-            [
-                _program("mvn", "Maven"), "-B", "-q", "-f", str(pom), "dependency:copy-dependencies",
-                "-DincludeScope=runtime", f"-DoutputDirectory={folder}", "-Dmdep.prependGroupId=true",
-            ],
-            f"the Java archives of Beam on {name.title()} cannot be had",
-        )  # fmt: skip
-
-    return make_cached(cached(f"beam/java-{name}", pom.read_bytes()), fetch)
+    return java_archives(f"beam/java-{name}", _MAVEN / name / "pom.xml", _OTHERWISE)
 
 
 def boot_program() -> Path:
@@ -47,16 +36,12 @@ def boot_program() -> Path:
     def build(folder: Path) -> None:
         folder.mkdir(parents=True)
         _fetch(
-            [_program("go", "Go"), "install", "-ldflags=-s -w", f"{_BOOT}@v{beam}"],
+            [installed("go", "Go", _OTHERWISE), "install", "-ldflags=-s -w", f"{_BOOT}@v{beam}"],
             "the program that starts Beam's workers cannot be had",
             {"GOBIN": str(folder), "GOFLAGS": "-p=2", "GOTOOLCHAIN": "local"},
         )
 
     return make_cached(cached("beam/beam-boot", beam.encode()), build) / "container"
-
-
-def _program(name: str, called: str) -> str:
-    return installed(name, called, "Beam's other runners are not run")
 
 
 def _fetch(command: Sequence[str], problem: str, environment: dict[str, str] | None = None) -> None:

@@ -13,9 +13,17 @@ import pytest
 import pipeline_runner
 from components.common.modeling import flatbuffer
 from components.common.modeling.litert import LiteRtModel
+from components.noss_evaluator.tasks import class_indices, sounds_of
 from pipeline.configuration.config_file import ConfigError
+from pipeline.configuration.sources import refusing_sources
 from pipeline.heads import train
-from pipeline.heads.joined import JoinFailed, prove
+from pipeline.heads.clips import decode_clips
+from pipeline.heads.embedded import embed_clips
+from pipeline.heads.joined import JoinFailed, assemble, prove
+from pipeline.heads.listing import list_clips
+from pipeline.heads.measured import PROTOCOL, train_and_measure
+from pipeline.heads.metadata import strip
+from pipeline.heads.sigmoids import calibrate, fit_sigmoids
 from pipeline.heads.students import find_student
 from pipeline.heads.train import HeadRequest, train_head
 from schemas.head_reports import HeadReport
@@ -85,6 +93,66 @@ def test_the_same_clips_give_the_same_file(
     again = train_head(HeadRequest(str(student), clips, tmp_path / "cough.tflite", latency=False))
     assert again == trained[1]
     assert (tmp_path / "cough.tflite").read_bytes() == trained[0].read_bytes()
+
+
+def test_calibration_changes_the_metadata_and_nothing_else(
+    trained: tuple[Path, HeadReport], student: Path, clips: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "cough.tflite"
+    code = pipeline_runner.main(
+        ["head", "train", str(student), "--task", str(clips), "-o", str(file), "--no-latency", "--calibrate"]
+    )
+    assert code == 0
+    plain, head = trained[1], HeadReport.load(file.with_suffix(".head"))
+    assert head.sha256 != plain.sha256 and head.bare_sha256 == plain.bare_sha256
+    assert strip(file.read_bytes()) == strip(trained[0].read_bytes())
+    assert head.calibration == plain.calibration and head.clips == plain.clips
+    assert len(head.sigmoids) == 2 and head.calibrated is not None and plain.calibrated is None
+    assert head.detection is not None and plain.detection is not None
+    shown = [row.calibrated for row in head.detection.rows if row.calibrated is not None]
+    assert len(shown) == len(head.detection.rows) and shown == sorted(shown)
+    assert {row.calibrated for row in plain.detection.rows} == {None}
+    again = assemble(
+        student.read_bytes(), (file.with_suffix(".head") / HeadReport.HEAD).read_bytes(), head.name,
+        head.labels, head.student.point_id, head.licence, head.sigmoids,
+    )  # fmt: skip
+    assert again == file.read_bytes(), "the report is enough to put the file together"
+    for name in ("MODEL_CARD.md", "index.html"):
+        text = (file.with_suffix(".head") / name).read_text()
+        assert f"{head.calibrated.expected_error:.3f}" in text and "calibrated" in text
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["folds", "splits"])
+def test_calibration_is_judged_on_windows_that_it_was_not_fitted_on(
+    student: Path, clips: Path, tmp_path: Path, given: bool
+) -> None:
+    rows = [
+        (label, f"{split}{i}", split)
+        for split, count in (("train", 6), ("validation", 3), ("test", 4))
+        for label in ("cough", "other")
+        for i in range(count)
+    ]
+    task = write_manifest(tmp_path / "task", rows) if given else clips
+    with refusing_sources():
+        embedded = embed_clips(decode_clips(list_clips(task)), find_student(str(student)), PROTOCOL)
+    measured = train_and_measure(embedded, 0, calibrated=True)
+    windows, labels = embedded.by_window, embedded.task.classes
+    assert measured.calibrated is not None
+    if given:
+        held_out = windows.splits["validation"]
+        scores = measured.probe.probabilities(embedded.windows[sounds_of(held_out)])
+        sigmoids = fit_sigmoids(scores, class_indices(labels, held_out), labels)
+        assert measured.sigmoids == sigmoids
+        expected = calibrate(measured.windows.probabilities, sigmoids)
+    else:
+        truth, scores = class_indices(labels, measured.windows.tested), measured.windows.probabilities
+        assert measured.sigmoids == fit_sigmoids(scores, truth, labels)
+        folds = np.array([window.group for window in measured.windows.tested])
+        expected = np.empty_like(scores)
+        for fold in np.unique(folds):
+            own = folds == fold
+            expected[own] = calibrate(scores[own], fit_sigmoids(scores[~own], truth[~own], labels))
+    assert measured.calibrated.probabilities.tobytes() == expected.tobytes()
 
 
 def test_given_splits_measure_the_very_head_that_ships(student: Path, tmp_path: Path) -> None:

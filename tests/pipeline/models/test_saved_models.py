@@ -11,6 +11,7 @@ import pipeline_runner
 from pipeline.local.metadata import NodeRun
 from pipeline.local.runner import RunFailed
 from pipeline.models import saved_models
+from pipeline.models.saved_models import Blessed
 from schemas.push_reports import FrontierIndex, PushedModel
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def test_a_blessed_student_is_saved_equal_to_its_float_file_and_learns(
     monkeypatch.setattr("components.common.modeling.saved_model.save_model",
                         lambda student, folder: shutil.copytree(target / name, folder))  # fmt: skip
     with pytest.raises(RunFailed, match="the SavedModel differs from wave-float32 by"):
-        saved_models.export(name, Path(plain_student.model_uri), other, tmp_path / "refused")
+        saved_models.export(Blessed(name, Path(plain_student.model_uri), other), tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
 
 

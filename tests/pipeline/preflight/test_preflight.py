@@ -76,7 +76,7 @@ def test_says_what_was_found(root: Path, tmp_path: Path, capfd: pytest.CaptureFi
     assert "disk: about" in out and "time: about" in out
     assert re.search(r"memory: a run may take \d+ GiB and .* of \S+ GiB available", out)
     assert re.search(
-        r"then about \S+ (minutes|hours) to train 1 candidate one after the other, \d+ steps", out
+        r"then about \S+ (seconds|minutes|hours) to train 1 candidate one after the other, \d+ steps", out
     )
     assert "mine: valid, 1 candidate\n" in out
     assert not (tmp_path / "run").exists()

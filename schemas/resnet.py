@@ -22,6 +22,11 @@ class ResNetSpec(Settings):
     )
     expansion: int = Field(4, ge=1, description="Outer channels of a block as a multiple of its inner ones.")
     embedding_dim: int = Field(512, ge=8, description="Dimensions of the embedding.")
+    statistics_skip: bool = Field(
+        False,
+        description="The last map is averaged, and mean and deviation of the log-mels over time, and the "
+        "deviation of their slopes, join it: little sound is enough to learn from them.",
+    )
     batch_norm_momentum: float = Field(
         0.95, gt=0, lt=1, description="Of the moving averages; near 1 they never arrive in short trainings."
     )

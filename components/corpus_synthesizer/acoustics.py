@@ -8,12 +8,28 @@ from typing import Literal
 import numpy as np
 
 from components.common.audio.resample import FloatAudio
+from components.corpus_synthesizer.microphones import Microphone, draw_microphone
 
 NoiseKind = Literal["white", "pink", "babble"]
 NOISE_KINDS: tuple[NoiseKind, ...] = ("white", "pink", "babble")
 
 _PEAK_RANGE = (0.15, 0.95)
 _REVERBERANT_RANGE_DB = (-12.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where and with what clips are recorded.
+
+    Attributes:
+      impulse: The room's impulse response; None: there is no room.
+      noise: Kind of noise in it.
+      microphone: What it is recorded with.
+    """
+
+    impulse: FloatAudio | None
+    noise: NoiseKind
+    microphone: Microphone
 
 
 @dataclass(frozen=True)
@@ -36,15 +52,23 @@ class Acoustics:
     babble: FloatAudio
     rate: int
 
-    def apply(self, rng: np.random.Generator, speech: FloatAudio) -> FloatAudio:
-        """Puts dry speech into a random room with random noise, at a random level below full scale."""
-        audio = speech
+    def session(self, rng: np.random.Generator) -> Session:
+        """A random room, kind of noise and microphone."""
+        impulse = None
         if rng.random() < self.room_share:
             rt60_s, tail_db = rng.uniform(*self.rt60_s), rng.uniform(*_REVERBERANT_RANGE_DB)
-            audio = convolve(audio, room_impulse(rng, rt60_s, tail_db, self.rate))[: len(speech)]
+            impulse = room_impulse(rng, rt60_s, tail_db, self.rate)
+        kind = NOISE_KINDS[int(rng.integers(len(NOISE_KINDS)))]
+        return Session(impulse, kind, draw_microphone(rng))
+
+    def record(self, rng: np.random.Generator, session: Session, speech: FloatAudio) -> FloatAudio:
+        """Dry speech as the session gives it, with random noise, at a random level below full scale."""
+        audio = speech
+        if session.impulse is not None:
+            audio = convolve(audio, session.impulse)[: len(speech)]
         if rng.random() < self.noisy_share:
-            kind = NOISE_KINDS[int(rng.integers(len(NOISE_KINDS)))]
-            audio = add_noise(audio, self.noise(rng, kind, len(audio)), rng.uniform(*self.snr_db))
+            audio = add_noise(audio, self.noise(rng, session.noise, len(audio)), rng.uniform(*self.snr_db))
+        audio = session.microphone.record(audio, self.rate)
         return scale_to_peak(audio, float(rng.uniform(*_PEAK_RANGE)))
 
     def noise(self, rng: np.random.Generator, kind: NoiseKind, samples: int) -> FloatAudio:

@@ -151,7 +151,9 @@ def _write_row(
     speaker = speakers[int(rng.integers(len(speakers)))]
     language = settings.languages[int(rng.integers(len(settings.languages)))]
     if row.fate is Fate.SPEECH:
-        write_sound(path, studio.monologue(rng, speaker, language, seconds), ESPEAK_RATE, rate)
+        session = studio.acoustics.session(rng)
+        audio = studio.monologue(rng, session, speaker, language, seconds)
+        write_sound(path, audio, ESPEAK_RATE, rate)
     elif row.fate is Fate.SILENT:
         write_sound(path, np.zeros(round(seconds * ESPEAK_RATE), np.float32), ESPEAK_RATE, rate)
     elif row.fate is Fate.EMPTY:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from components.common.audio.resample import FloatAudio
-from components.corpus_synthesizer.acoustics import Acoustics, scale_to_peak
+from components.corpus_synthesizer.acoustics import Acoustics, Session, scale_to_peak
 from components.corpus_synthesizer.espeak import ESPEAK_RATE, Espeak, Voice
 from components.corpus_synthesizer.languages import sentence
 from components.corpus_synthesizer.settings import SynthesizerSettings
@@ -39,23 +39,26 @@ class Studio:
         self.acoustics = acoustics
 
     def monologue(
-        self, rng: np.random.Generator, speaker: Speaker, language: str, seconds: float
+        self, rng: np.random.Generator, session: Session, speaker: Speaker, language: str, seconds: float
     ) -> FloatAudio:
         """Sentences of a speaker for exactly ``seconds``, at 22,050 Hz."""
         wanted = round(seconds * ESPEAK_RATE)
-        return self.acoustics.apply(rng, _speak_for(self._espeak, rng, speaker, language, wanted))
+        speech = _speak_for(self._espeak, rng, speaker, language, wanted)
+        return self.acoustics.record(rng, session, speech)
 
-    def utterance(self, rng: np.random.Generator, text: str, voice: Voice) -> FloatAudio:
+    def utterance(self, rng: np.random.Generator, session: Session, text: str, voice: Voice) -> FloatAudio:
         """A text, at 22,050 Hz."""
-        return self.acoustics.apply(rng, self._espeak.say(text, voice))
+        return self.acoustics.record(rng, session, self._espeak.say(text, voice))
 
-    def word(self, rng: np.random.Generator, text: str, voice: Voice, seconds: float) -> FloatAudio:
+    def word(
+        self, rng: np.random.Generator, session: Session, text: str, voice: Voice, seconds: float
+    ) -> FloatAudio:
         """A word somewhere within ``seconds``, at 22,050 Hz; what does not fit is cut off."""
         frame = np.zeros(round(seconds * ESPEAK_RATE), np.float32)
         spoken = trim(self._espeak.say(text, voice))[: len(frame)]
         start = int(rng.integers(len(frame) - len(spoken) + 1))
         frame[start : start + len(spoken)] = spoken
-        return self.acoustics.apply(rng, frame)
+        return self.acoustics.record(rng, session, frame)
 
 
 @contextmanager

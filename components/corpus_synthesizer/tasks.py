@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from components.common.audio.resample import TARGET_RATE, FloatAudio
+from components.corpus_synthesizer.acoustics import Session
 from components.corpus_synthesizer.espeak import ESPEAK_RATE
 from components.corpus_synthesizer.languages import OTHER_WORDS, sentence
 from components.corpus_synthesizer.settings import KEYWORD, LANGUAGE, SPEAKER, SynthesizerSettings
@@ -98,7 +99,8 @@ def _languages(settings: SynthesizerSettings, studio: Studio, seed: int) -> Iter
         for index, split in enumerate(_splits(settings.language_clips)):
             rng = random_source(seed, LANGUAGE, language, index)
             speaker = speakers[split][int(rng.integers(len(speakers[split])))]
-            audio = studio.monologue(rng, speaker, language, _LANGUAGE_SECONDS)
+            session = _session(studio, seed, LANGUAGE, split, speaker)
+            audio = studio.monologue(rng, session, speaker, language, _LANGUAGE_SECONDS)
             yield TaskClip(language, speaker.speaker_id, split, audio)
 
 
@@ -107,7 +109,8 @@ def _speakers(settings: SynthesizerSettings, studio: Studio, seed: int) -> Itera
     for speaker in draw_speakers(random_source(seed, SPEAKER, "speakers"), settings.speakers, pitches=2):
         for index, split in enumerate(_splits(settings.speaker_clips)):
             rng = random_source(seed, SPEAKER, speaker.speaker_id, index)
-            audio = studio.utterance(rng, sentence(rng, "en"), speaker.voice(rng, "en"))
+            session = _session(studio, seed, SPEAKER, split, speaker)
+            audio = studio.utterance(rng, session, sentence(rng, "en"), speaker.voice(rng, "en"))
             yield TaskClip(speaker.speaker_id, speaker.speaker_id, split, audio)
 
 
@@ -120,7 +123,8 @@ def _keywords(settings: SynthesizerSettings, studio: Studio, seed: int) -> Itera
             rng = random_source(seed, KEYWORD, label, index)
             speaker = speakers[split][int(rng.integers(len(speakers[split])))]
             word = others[int(rng.integers(len(others)))] if label == UNKNOWN else label
-            audio = studio.word(rng, word, speaker.voice(rng, "en"), _WORD_SECONDS)
+            session = _session(studio, seed, KEYWORD, split, speaker)
+            audio = studio.word(rng, session, word, speaker.voice(rng, "en"), _WORD_SECONDS)
             yield TaskClip(label, speaker.speaker_id, split, audio)
 
 
@@ -129,6 +133,11 @@ _TASKS: dict[str, Callable[[SynthesizerSettings, Studio, int], Iterator[TaskClip
     SPEAKER: _speakers,
     KEYWORD: _keywords,
 }
+
+
+def _session(studio: Studio, seed: int, task: str, split: str, speaker: Speaker) -> Session:
+    """A speaker is recorded in one session for each split, so that none is in two splits."""
+    return studio.acoustics.session(random_source(seed, task, split, speaker.speaker_id, "session"))
 
 
 def _speakers_by_split(seed: int, task: str) -> dict[str, list[Speaker]]:

@@ -31,6 +31,7 @@ SMALL = (
     "synthetic.keyword_clips=10",
     "teacher_training.network={depths: [1, 1], width: 8, embedding_dim: 16}",
     "teacher_training.epochs=1",
+    "teacher_training.batch_clips=16",
     "training.epochs=4",
     "training.batch_size=16",
     "conversion.variants=[wave-float32, wave-dynamic, wave-int8, core-float32, core-dynamic, core-int8]",

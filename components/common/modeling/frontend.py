@@ -52,6 +52,19 @@ class LogMelStatistics(keras.layers.Layer):
         return tf.concat([mean, tf.sqrt(variance + 1e-4)], axis=1)
 
 
+class LogMelSlopes(keras.layers.Layer):
+    """Deviation over time of each mel band's slope: ``(batch, frames, mels)`` to ``(batch, mels)``.
+
+    A slope is half the difference between the frames on either side. Whatever a channel adds to the log-mels
+    of a band is not in it.
+    """
+
+    def call(self, log_mel: tf.Tensor) -> tf.Tensor:
+        """Computes the deviations; a little is added to the variance, whose root has no slope at 0."""
+        slopes = (log_mel[:, 2:] - log_mel[:, :-2]) / 2.0
+        return tf.sqrt(tf.math.reduce_variance(slopes, axis=1) + 1e-4)
+
+
 def mel_matrix(spec: FrontEndSpec) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Weights ``(fft_size / 2 + 1, mels)`` from magnitude spectrum to mel bands."""
     weights = tf.signal.linear_to_mel_weight_matrix(

@@ -12,6 +12,7 @@ from typing import Any
 
 import tf_keras as keras
 
+from components.common.modeling.frontend import LogMelSlopes, LogMelStatistics
 from components.common.modeling.layers import Convolutions, activation, patch_input
 from schemas.resnet import ResNetSpec
 from schemas.students import FrontEndSpec
@@ -29,7 +30,18 @@ def build_resnet(spec: ResNetSpec, front_end: FrontEndSpec) -> keras.Model:
     """
     log_mel, x = patch_input(front_end.frames, front_end.mels)
     x = residual_trunk(x, spec.depths, spec.width, spec.expansion, spec.batch_norm_momentum)
-    features = keras.layers.Flatten(name=FEATURES)(x)
+    if spec.statistics_skip:
+        pooled = keras.layers.GlobalAveragePooling2D(name="pooled")(x)
+        statistics = keras.layers.Concatenate(name="joined_statistics")(
+            [LogMelStatistics(name="statistics")(log_mel), LogMelSlopes(name="slopes")(log_mel)]
+        )
+        # Log-mels are several units wide; the map's values are about one.
+        normalised = keras.layers.BatchNormalization(
+            momentum=spec.batch_norm_momentum, scale=False, center=False, name="statistics_norm"
+        )(statistics)
+        features = keras.layers.Concatenate(name=FEATURES)([pooled, normalised])
+    else:
+        features = keras.layers.Flatten(name=FEATURES)(x)
     embedding = keras.layers.Dense(spec.embedding_dim, name=EMBEDDING)(features)
     return keras.Model(log_mel, {FEATURES: features, EMBEDDING: embedding}, name="resnet")
 

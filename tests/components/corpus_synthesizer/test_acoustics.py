@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,7 @@ def test_every_clip_keeps_its_length_and_stays_below_full_scale(
     babble = acoustics.white_noise(rng, 5000)
     settings = acoustics.Acoustics(1.0, (0.0, 5.0), 1.0, (0.1, 0.3), babble, RATE)
     assert len(settings.noise(rng, kind, 12_345)) == 12_345
-    audio = settings.apply(rng, acoustics.white_noise(rng, 12_345))
+    session = dataclasses.replace(settings.session(rng), noise=kind)
+    audio = settings.record(rng, session, acoustics.white_noise(rng, 12_345))
     assert len(audio) == 12_345
     assert np.abs(audio).max() <= 0.951

@@ -168,15 +168,15 @@ def test_licence_says_that_it_is_synthetic(small_corpus: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "classes", "floor", "ceiling"),
-    [("language", 6, 0.25, 0.8), ("speaker", 10, 0.5, 0.97), ("keyword", 11, 0.25, 0.8)],
+    [("language", 6, 0.22, 0.8), ("speaker", 10, 0.18, 0.8), ("keyword", 11, 0.2, 0.8)],
 )
 def test_tasks_can_be_learnt_but_are_not_trivial(
     default_tasks: Path, task: str, classes: int, floor: float, ceiling: float
 ) -> None:
     """Mean and deviation of the log-mels over time, logistic regression.
 
-    Test accuracy with the default seed and C chosen on validation: language 0.42 (chance 0.17), speaker
-    0.83 (0.10), keyword 0.44 (0.09); here validation and test are one, which steadies the figure.
+    With seeds 20 and 7 it was language 0.32 and 0.31 (chance 0.17), speaker 0.33 and 0.27 (0.10), keyword
+    0.36 and 0.31 (0.09): a speaker's test session has another microphone and room than the training session.
     """
     rows = _manifest(default_tasks / task)
     assert len({row["label"] for row in rows}) == classes

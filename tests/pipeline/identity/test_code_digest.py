@@ -224,7 +224,7 @@ CODECS = {"av", "av.library", "soundfile", "soundfile.library", "soxr", "soxr.li
         # Ingestion writes records with TensorFlow's classes and computes nothing with it.
         ("audio_ingest", {*CODECS, "numpy"}),
         ("noss_ingest", {*CODECS, "numpy", "scipy", "tensorflow", "tensorflow-datasets"}),
-        ("corpus_synthesizer", {*CODECS, "numpy", "espeakng-loader"}),
+        ("corpus_synthesizer", {*CODECS, "numpy", "scipy", "espeakng-loader"}),
         (
             "teacher_embedder",
             {*TENSORFLOW, "ai-edge-litert", "onnxruntime", "soxr", "soxr.library"},

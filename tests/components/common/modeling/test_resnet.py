@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from components.common.modeling.resnet import build_resnet
 from schemas.resnet import ResNetSpec
 from schemas.students import FrontEndSpec
@@ -20,3 +22,17 @@ def test_moving_averages_forget_fast() -> None:
     network = build_resnet(ResNetSpec(depths=(1,), width=4), FrontEndSpec())
     momenta = {layer.momentum for layer in network.layers if hasattr(layer, "momentum")}
     assert momenta == {0.95}
+
+
+def test_statistics_join_the_pooled_map_as_they_are() -> None:
+    """Fresh moving averages are 0 and 1, so that only the normalisation's epsilon of 1e-3 scales them."""
+    front_end = FrontEndSpec()
+    spec = ResNetSpec(depths=(1,), width=4, expansion=1, embedding_dim=8)
+    joined = build_resnet(spec.model_copy(update={"statistics_skip": True}), front_end)
+    channels = 4  # width times expansion; the map itself is averaged
+    log_mel = np.random.default_rng(3).normal(2.0, 3.0, (2, front_end.frames, front_end.mels))
+    features = joined(log_mel.astype(np.float32), training=False)["features"].numpy()
+    assert features.shape == (2, channels + 3 * front_end.mels)
+    slopes = (log_mel[:, 2:] - log_mel[:, :-2]) / 2
+    statistics = np.concatenate([log_mel.mean(axis=1), log_mel.std(axis=1), slopes.std(axis=1)], axis=1)
+    np.testing.assert_allclose(features[:, channels:], statistics / np.sqrt(1.001), rtol=1e-4, atol=1e-4)

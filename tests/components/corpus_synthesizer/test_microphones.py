@@ -39,7 +39,7 @@ def test_there_is_no_delay() -> None:
 
 def test_microphones_differ() -> None:
     rng = np.random.default_rng(6)
-    bands = np.geomspace(200.0, 6000.0, 40)
+    bands = np.geomspace(200.0, 6000.0, 40, dtype=np.float32)
     responses = np.stack([draw_microphone(rng).response_db(bands) for _ in range(200)])
     shapes = responses - responses.mean(axis=1, keepdims=True)
     assert 3.0 < shapes.std(axis=0).mean() < 8.0  # dB

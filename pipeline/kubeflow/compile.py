@@ -143,9 +143,10 @@ class _Compiler:
         self._tasks = {task.node_id: task for task in compile_tasks(config, layout)}
         students = config.students.expand()
         ids = [one.candidate_id for one in students]
-        most = config.kubeflow.parallel_candidates
-        # A search has a task more for each network, and lets few candidates train.
-        self._shares = divide(students, max(1, most // 2) if config.search else most)
+        # A search has a task more for each network, two where networks are timed, and few candidates train.
+        timed = any(task.component == "LatencyScreen" for task in self._tasks.values())
+        fewer = (4 if timed else 2) if config.search else 1
+        self._shares = divide(students, max(1, config.kubeflow.parallel_candidates // fewer))
         self._steps = Steps.of(self._tasks, ids)
         self._owned = {f"{step}.{one}" for one in ids for step in STEPS}
         self._specification = Specification()

@@ -169,9 +169,9 @@ class KubeflowSettings(Settings):
         ge=1,
         le=20,
         description="Most candidates that are trained, converted and measured at the same time, each in a "
-        "container; half as many with a search. More share these containers, one candidate after the other. "
-        "The gate is given three artifacts by each container, and Argo takes 128 KiB of what a task is "
-        "given.",
+        "container; half as many with a search, a quarter where it times networks first. More share these "
+        "containers, one candidate after the other. The gate is given three artifacts by each container, and "
+        "Argo takes 128 KiB of what a task is given.",
     )
     pod_labels: dict[str, str] = Field(default_factory=dict, description="Labels of all pods.")
     pod_annotations: dict[str, str] = Field(

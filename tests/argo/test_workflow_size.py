@@ -18,11 +18,23 @@ ARGUMENT_BYTES = 131_072
 WORKFLOW_BYTES = 1024 * 1024
 
 
-@pytest.mark.parametrize("name", ["demo", "real_audio", "frill144"])
+# A search times the networks of the grid first where all devices have budgets.
+SEARCHED = (
+    "search.budget=0.1",
+    "latency.devices={phone: {backend: host, budgets: [{milliseconds: 8}]}}",
+    "gate.host_may_bless=true",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("demo", ()), ("real_audio", ()), ("frill144", ()), ("frill144", SEARCHED)],
+    ids=["demo", "real_audio", "frill144", "frill144 searched"],
+)
 def test_argo_takes_the_workflow(
-    name: str, engine: Engine, argo_workflow: Callable[..., dict[str, Any]]
+    name: str, settings: tuple[str, ...], engine: Engine, argo_workflow: Callable[..., dict[str, Any]]
 ) -> None:
-    checked = engine.check(argo_workflow(name))
+    checked = engine.check(argo_workflow(name, *settings))
     assert checked["fault"] == ""
     assert checked["workflow"] < WORKFLOW_BYTES
     # Each of them is an argument of a driver's.

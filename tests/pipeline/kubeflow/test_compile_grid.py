@@ -59,6 +59,32 @@ def test_the_whole_grid_stays_within_a_clusters_limits(grid: Compiled) -> None:
     assert grid.size.workflow < 1024 * 1024
 
 
+@pytest.mark.parametrize(
+    ("overrides", "shares"),
+    [
+        ([], 8),
+        (
+            [
+                "latency.devices={phone: {backend: host, budgets: [{milliseconds: 8}]}}",
+                "gate.host_may_bless=true",
+            ],
+            4,
+        ),
+    ],
+    ids=["searched", "searched within budgets"],
+)
+def test_a_searched_grid_stays_within_a_clusters_limits(overrides: list[str], shares: int) -> None:
+    compiled = Compiled(load_config("frill144", ["search.budget=0.1", *overrides]))
+    check(compiled.specification, compiled.platform)
+    networks = 18
+    timed = networks + 1 if overrides else 0
+    assert len(compiled.shares) == shares
+    assert compiled.size.tasks == shares + networks + timed + 1 + OTHERS
+    assert compiled.size.graph < 128 * 1024
+    assert compiled.size.pod < 128 * 1024
+    assert compiled.size.workflow < 1024 * 1024
+
+
 def test_containers_share_the_grid_evenly_and_one_component(grid: Compiled) -> None:
     assert list(grid.shares) == [f"candidates-{number:02d}" for number in range(1, 17)]
     assert sorted(number for share in grid.shares.values() for number in share) == list(range(144))

@@ -76,7 +76,7 @@ def make_classifier(student: FrozenStudent, probe: FittedProbe, embedded: Embedd
         head,
         flatbuffer.inputs(model),
         flatbuffer.outputs(model),
-        sum(layer.weights.size + layer.biases.size for layer in layers),
+        sum(layer.parameters for layer in layers),
         largest,
     )
 

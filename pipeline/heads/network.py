@@ -26,11 +26,24 @@ Wide = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Layer:
-    """A dense layer: weights ``(outputs, inputs)`` as TFLite keeps them, biases ``(outputs,)``."""
+    """A dense layer.
+
+    Attributes:
+      weights: ``(outputs, inputs)``, as TFLite keeps them.
+      biases: ``(outputs,)``.
+      shift: ``(inputs,)``, added to what comes in; None: nothing is.
+      rectified: Whether negative outputs become 0.
+    """
 
     weights: Matrix
     biases: Matrix
+    shift: Matrix | None = None
     rectified: bool = False
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in it."""
+        return self.weights.size + self.biases.size + (0 if self.shift is None else self.shift.size)
 
 
 def layers_of(probe: FittedProbe) -> list[Layer]:
@@ -55,10 +68,14 @@ def layers_of(probe: FittedProbe) -> list[Layer]:
 
 
 def _scaled(scaling: Scaling, weights: Matrix, biases: Matrix, rectified: bool = False) -> Layer:
-    """``((x - mean) / deviation) @ weights + biases`` as one layer, computed in float64."""
+    """``((x - mean) / deviation) @ weights + biases`` as one layer.
+
+    The mean is taken away before the product: where embeddings hardly differ it is a thousand times their
+    deviation, and within the biases it would leave rounding for scores.
+    """
     divided: Wide = weights.astype(np.float64) / scaling.deviation.astype(np.float64)[:, None]
-    shifted = biases.astype(np.float64) - scaling.mean.astype(np.float64) @ divided
-    return Layer(np.ascontiguousarray(divided.T, np.float32), shifted.astype(np.float32), rectified=rectified)
+    shift = -scaling.mean.astype(np.float32)
+    return Layer(np.ascontiguousarray(divided.T, np.float32), biases.astype(np.float32), shift, rectified)
 
 
 def head_file(layers: Sequence[Layer]) -> bytes:
@@ -101,6 +118,14 @@ def head_file(layers: Sequence[Layer]) -> bytes:
     graph.inputs = np.array([last], np.int32)
     for number, layer in enumerate(layers):
         width = len(layer.biases)
+        if layer.shift is not None:
+            shift = tensor(f"head/{number}/shift", layer.shift.shape, layer.shift)
+            shifted = tensor(f"head/{number}/shifted", (1, *layer.shift.shape))
+            operator(
+                schema.BuiltinOperator.ADD, [last, shift], shifted, schema.BuiltinOptions.AddOptions,
+                schema.AddOptionsT(),
+            )  # fmt: skip
+            last = shifted
         inputs = [
             last,
             tensor(f"head/{number}/weights", layer.weights.shape, layer.weights),

@@ -29,7 +29,7 @@ def test_an_operator_outside_the_builtin_set_is_refused_by_name(plain: Converted
         convert(dataclasses.replace(plain.student, core=core))
 
 
-@pytest.mark.parametrize("name", get_args(VariantName))
+@pytest.mark.parametrize("name", [name for name in get_args(VariantName) if not name.startswith("stream")])
 def test_the_embedding_is_the_mean_of_the_frames(framed: Converted, name: str) -> None:
     model = LiteRtModel(framed.content(name))
     assert [(one.name, one.shape) for one in model.outputs] == [

@@ -86,7 +86,7 @@ def test_a_stream_without_state_is_the_wave_file() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", get_args(Precision))
+@pytest.mark.parametrize("precision", [one for one in get_args(Precision) if one != "int8io"])
 def test_every_embedding_is_that_of_its_window(plain: Converted, precision: str) -> None:
     wave = LiteRtModel(plain.content(f"wave-{precision}"))
     model = LiteRtModel(plain.content(f"stream-{precision}"))

@@ -30,6 +30,18 @@ def test_a_heads_file_says_what_the_probe_says(kind: str) -> None:
     assert probe.validation > 0.8
 
 
+def test_scores_of_embeddings_that_hardly_differ_are_not_rounding() -> None:
+    generator = np.random.default_rng(2)
+    truth = np.arange(60) % 2
+    clips = (3 + 1e-5 * (generator.normal(size=(60, 64)) + 0.5 * truth[:, None])).astype(np.float32)
+    probe = fit_probe(
+        clips[:40], truth[:40], clips[40:], truth[40:], classes=2, metric="accuracy",
+        strict=StrictProtocol(probes=("linear",), c_grid=(1.0,)),
+    )  # fmt: skip
+    given = LiteRtModel(head_file(layers_of(probe))).run_each(clips)
+    np.testing.assert_allclose(given, probe.probabilities(clips), atol=1e-5)
+
+
 def test_what_is_no_network_or_lacks_a_class_is_refused() -> None:
     clips = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
     truth = np.arange(8) % 2

@@ -97,7 +97,8 @@ def kept(line: str) -> str:
 
 def places() -> list[str]:
     """What lies there in the end, by the page's last table."""
-    rows = re.findall(r"^\| (`.*?) \|", PAGE.partition("## What lies there now")[2], re.MULTILINE)
+    table = PAGE.partition("## What lies there now")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     return [place for row in rows for place in re.findall(r"`([^`]+)`", row)]
 
 

@@ -243,13 +243,13 @@ class _Builder:
             ).outputs["model"]
             for name, students in families(candidates).items()
         }
-        budgets = {name: device.budgets for name, device in config.latency.devices.items()}
+        budgets = config.device_budgets
         channel: BaseChannel = self._add(
             FrontierSearch(
                 networks=list(networks.values()),
-                latency=self._screen_latency(networks, windows),
+                latency=self._screen_latency(networks, windows, budgets),
                 settings=config.search,
-                budgets=DeviceBudgets(by_device=budgets, variants=config.conversion.variants),
+                budgets=budgets,
                 epochs=config.training.epochs,
                 warm_epochs=config.training.warm_epochs,
                 seed=config.seed,
@@ -258,27 +258,22 @@ class _Builder:
         ).outputs["decision"]
         return channel
 
-    def _screen_latency(self, networks: dict[str, BaseChannel], windows: BaseChannel) -> list[BaseChannel]:
+    def _screen_latency(
+        self, networks: dict[str, BaseChannel], windows: BaseChannel, budgets: DeviceBudgets
+    ) -> list[BaseChannel]:
         """What devices with budgets of time need for the shortly trained networks.
 
         Nothing is ruled out while one device has no budget; then nothing is timed.
         """
-        config = self._config
-        devices = config.latency.devices
-        if not all(device.budgets for device in devices.values()):
+        if budgets.unlimited or not budgets.of_time:
             return []
-        timed = {
-            name: device
-            for name, device in devices.items()
-            if any(budget.of_time for budget in device.budgets)
-        }
         variants = [
             self._convert(network, windows, f"{SHORT_CONVERSION}.{name}").outputs["variants"]
             for name, network in networks.items()
-            if timed
         ]
+        devices = self._config.latency.devices
         return [
-            self._time(name, device, variants, f"{LATENCY_SCREEN}.{name}") for name, device in timed.items()
+            self._time(name, devices[name], variants, f"{LATENCY_SCREEN}.{name}") for name in budgets.of_time
         ]
 
     def _branch(

@@ -106,10 +106,10 @@ def decide(
         one for one in options if one.candidate_id not in misses or (one.is_first and one.network in wanted)
     ]
     if not possible:
-        name, why = min(misses.items(), key=lambda each: (_macs_of(options, each[0]), each[0]))
+        least = min(options, key=lambda one: one.mega_macs).candidate_id
         raise ValueError(
-            f"no candidate can keep to the budgets of any device: {name}, which computes least, {why}; "
-            "accepted: larger budgets, or smaller students"
+            f"no candidate can keep to the budgets of any device: {least}, which computes least, "
+            f"{misses[least]}; accepted: larger budgets, or smaller students"
         )
     left = settings.budget - short
     reserved = _AUDIT_SHARE * settings.budget if settings.audit else 0.0
@@ -145,10 +145,6 @@ def _screen(info: StudentInfo) -> Screen:
     if info.screen is None:
         raise ValueError(f"{info.candidate_id}: its short training did not judge its network's students")
     return info.screen
-
-
-def _macs_of(options: Sequence[Option], candidate_id: str) -> float:
-    return next(one.mega_macs for one in options if one.candidate_id == candidate_id)
 
 
 def _why(

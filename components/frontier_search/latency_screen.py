@@ -97,8 +97,8 @@ def _latest(file: LatencyMeasurement, device: str, budgets: Sequence[Budget], sh
 
 def _milliseconds(budget: Budget, file: LatencyMeasurement) -> list[float]:
     """The limits of time in a budget, in milliseconds of an invocation."""
-    of_sound = budget.real_time_factor and file.sound_seconds and budget.real_time_factor * file.sound_seconds
-    return [limit for limit in (budget.milliseconds, 1e3 * of_sound if of_sound else None) if limit]
+    of_sound = 1e3 * (budget.real_time_factor or 0.0) * file.sound_seconds
+    return [limit for limit in (budget.milliseconds, of_sound) if limit]
 
 
 def _files(report: LatencyReport | None, first: str, variants: Sequence[str]) -> list[LatencyMeasurement]:

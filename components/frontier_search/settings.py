@@ -39,3 +39,13 @@ class DeviceBudgets(Settings):
         default_factory=dict, description="All devices by name, those without budgets too."
     )
     variants: tuple[str, ...] = Field((), description="Files that are made of each student.")
+
+    @property
+    def unlimited(self) -> list[str]:
+        """Devices without budgets: while there is one, nothing can be ruled out."""
+        return [name for name, budgets in self.by_device.items() if not budgets]
+
+    @property
+    def of_time(self) -> list[str]:
+        """Devices whose budgets only a clock decides on."""
+        return [name for name, budgets in self.by_device.items() if any(budget.of_time for budget in budgets)]

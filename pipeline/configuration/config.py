@@ -11,7 +11,7 @@ from components.common.audio.resample import TARGET_RATE
 from components.corpus_synthesizer.settings import SYNTHETIC_TASKS, SynthesizerSettings
 from components.frontier_gate.settings import GateSettings
 from components.frontier_pusher.settings import PusherSettings
-from components.frontier_search.settings import SearchSettings
+from components.frontier_search.settings import DeviceBudgets, SearchSettings
 from components.latency_benchmark.settings import LatencySettings
 from components.noss_comparison.settings import NossComparisonSettings
 from components.noss_evaluator.settings import NossEvaluatorSettings
@@ -123,6 +123,12 @@ class RunConfig(Settings):
         """What is asked for, as JSON, but for where and how much at once it runs: that changes no result."""
         execution = self.execution.model_copy(update={"parallel": "auto"})
         return self.model_copy(update={"kubeflow": KubeflowSettings(), "execution": execution}).to_parameter()
+
+    @property
+    def device_budgets(self) -> DeviceBudgets:
+        """What the devices allow each file that is made of a student."""
+        budgets = {name: device.budgets for name, device in self.latency.devices.items()}
+        return DeviceBudgets(by_device=budgets, variants=self.conversion.variants)
 
     @field_validator("front_end")
     @classmethod

@@ -70,8 +70,8 @@ def float_file(student: Blessed) -> tuple[Path, Path]:
     Raises:
       ConfigError: If the run made none.
     """
-    for folder, variant in student.float_files():
-        return folder / variant.file, folder / variant.golden
+    if files := student.float_file():
+        return files
     raise ConfigError(
         f"--onnx: {student.candidate_id} has no {FLOAT} file that was accepted; accepted: a run with {FLOAT} "
         "among conversion.variants"

@@ -17,7 +17,7 @@ from pipeline.local.runner import RunFailed
 from schemas.push_reports import FrontierIndex
 from schemas.settings import UnreadableReport
 from schemas.student_reports import StudentInfo
-from schemas.tflite_reports import TfliteReport, TfliteVariant
+from schemas.tflite_reports import TfliteReport
 
 # Two implementations of the same float32 sums, of embeddings whose largest value is 1.
 LARGEST_DIFFERENCE = 1e-3
@@ -38,12 +38,13 @@ class Blessed:
     model: Path
     variants: Path | None
 
-    def float_files(self) -> list[tuple[Path, TfliteVariant]]:
-        """Its accepted float file with golden vectors and the folder that both are in, if there is one."""
+    def float_file(self) -> tuple[Path, Path] | None:
+        """Its accepted float file and the golden vectors of that; None if there is none with both."""
         if self.variants is None:
-            return []
+            return None
         accepted = TfliteReport.load(self.variants).accepted
-        return [(self.variants, one) for one in accepted if one.name == FLOAT and one.golden]
+        found = next((one for one in accepted if one.name == FLOAT and one.golden), None)
+        return (self.variants / found.file, self.variants / found.golden) if found else None
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,10 @@ def _artifacts(layout: RunLayout) -> tuple[dict[str, Path], dict[str, Path]]:
 def _difference(folder: Path, student: Blessed) -> float | None:
     import tensorflow as tf
 
-    for variants, variant in student.float_files():
-        with np.load(variants / variant.golden, allow_pickle=False) as golden:
-            expected = golden[GOLDEN_EMBEDDING]
-            given = tf.saved_model.load(str(folder))(tf.constant(golden[GOLDEN_INPUT])).numpy()
-        return float(np.abs(given - expected).max() / np.abs(expected).max())
-    return None
+    files = student.float_file()
+    if files is None:
+        return None
+    with np.load(files[1], allow_pickle=False) as golden:
+        expected = golden[GOLDEN_EMBEDDING]
+        given = tf.saved_model.load(str(folder))(tf.constant(golden[GOLDEN_INPUT])).numpy()
+    return float(np.abs(given - expected).max() / np.abs(expected).max())

@@ -56,12 +56,11 @@ def plan(config: RunConfig) -> Iterator[str]:
             "a tenth of it for the audit, unless search.audit is false), or fewer networks"
         )
     yield f"search: {search.budget - least:.1%} are left for what promises most beside both ends"
-    devices = config.latency.devices
-    if timed := [name for name, device in devices.items() if any(one.of_time for one in device.budgets)]:
+    budgets = config.device_budgets
+    if budgets.of_time and budgets.unlimited:
+        yield (f"search: budgets rule nothing out beforehand, since {', '.join(budgets.unlimited)} has none")
+    elif budgets.of_time:
         yield (
-            f"search: the networks' files are timed on {', '.join(timed)} before the choice: what misses its "
-            "budgets for certain is not trained"
-            if all(device.budgets for device in devices.values())
-            else "search: budgets rule nothing out beforehand, since "
-            f"{', '.join(name for name, device in devices.items() if not device.budgets)} has none"
+            f"search: the networks' files are timed on {', '.join(budgets.of_time)} before the choice: what "
+            "misses its budgets for certain is not trained"
         )

@@ -20,6 +20,17 @@ COMPRESSED = f"{{{_NETWORK}, svd_rank: 8, qat: bottleneck}}"
 SKIPPING = f"{{{_NETWORK}, statistics_skip: true, pooling: flatten}}"
 _STARTED = f"{{{_NETWORK}, warm_start: tiny-w0.25-gap-e32-svd8-qat}}"
 
+# The machine that tests may be busy: what they time decides nothing.
+TIMED_BRIEFLY = (
+    "latency.rounds=3",
+    "latency.min_runs=9",
+    "latency.min_seconds=0",
+    "latency.warmup_seconds=0",
+    "latency.max_disagreement=100",
+    "latency.max_reference_drift=100",
+    "latency.max_interruption=1",
+)
+
 # The demo's whole road on a handful of clips.
 SMALL = (
     "synthetic.corpus_clips=48",
@@ -37,14 +48,7 @@ SMALL = (
     "conversion.variants=[wave-float32, wave-dynamic, wave-int8, core-float32, core-dynamic, core-int8]",
     "conversion.parity_windows=8",
     "conversion.dynamic_floor={cosine_mean: 0.9, cosine_min: 0.8}",
-    "latency.rounds=3",
-    "latency.min_runs=9",
-    "latency.min_seconds=0",
-    "latency.warmup_seconds=0",
-    # The machine that tests may be busy: what they time decides nothing.
-    "latency.max_disagreement=100",
-    "latency.max_reference_drift=100",
-    "latency.max_interruption=1",
+    *TIMED_BRIEFLY,
     "evaluation.resamples=100",
     "evaluation.strict.seeds=1",
     "evaluation.tfma.confidence=off",

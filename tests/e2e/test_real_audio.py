@@ -12,7 +12,7 @@ from schemas.distillation_reports import DistillationSetInfo
 from schemas.ingest_reports import IngestReport
 from schemas.noss_reports import NossReport
 from schemas.verdicts import Verdict
-from tests.e2e.runs import COMPRESSED, run
+from tests.e2e.runs import COMPRESSED, TIMED_BRIEFLY, run
 
 pytestmark = pytest.mark.slow
 
@@ -21,14 +21,7 @@ SLICE = (
     "noss.limit=120",
     "training.epochs=4",
     "training.batch_size=32",
-    "latency.rounds=3",
-    "latency.min_runs=9",
-    "latency.min_seconds=0",
-    "latency.warmup_seconds=0",
-    # The machine that tests may be busy: what they time decides nothing.
-    "latency.max_disagreement=100",
-    "latency.max_reference_drift=100",
-    "latency.max_interruption=1",
+    *TIMED_BRIEFLY,
     "conversion.dynamic_floor={cosine_mean: 0.9, cosine_min: 0.8}",
     f"students.explicit=[{COMPRESSED}]",
 )

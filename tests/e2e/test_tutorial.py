@@ -15,7 +15,7 @@ import soxr
 
 from schemas.head_reports import HeadReport
 from tests.conftest import REPOSITORY
-from tests.e2e.runs import PLAIN, run
+from tests.e2e.runs import PLAIN, TIMED_BRIEFLY, run
 
 PAGE = (REPOSITORY / "docs" / "tutorial.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -24,7 +24,7 @@ MEDIAPIPE = ".venv-mediapipe/bin/python"
 PUSHED = re.compile(r"output/my/pushed/[\w.-]+/wave-[\w-]+/1")
 RATE = 16_000
 
-# What makes a minute of the first hour. The machine that tests may be busy: what is timed decides nothing.
+# What makes a minute of the first hour.
 SMALL = {
     "run": (
         f"students.explicit=[{PLAIN}]",
@@ -37,13 +37,7 @@ SMALL = {
         "evaluation.strict.seeds=1",
         "evaluation.tfma.confidence=off",
         "latency.devices={host: {backend: host, budgets: [{percentile: p50, milliseconds: 10000}]}}",
-        "latency.rounds=3",
-        "latency.min_runs=9",
-        "latency.min_seconds=0",
-        "latency.warmup_seconds=0",
-        "latency.max_disagreement=100",
-        "latency.max_reference_drift=100",
-        "latency.max_interruption=1",
+        *TIMED_BRIEFLY,
     ),
 }
 MORE = {"head": ("--no-latency",)}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from components.corpus_synthesizer import acoustics
+from components.corpus_synthesizer.microphones import Microphone
 
 RATE = 22_050
 
@@ -64,3 +65,18 @@ def test_every_clip_keeps_its_length_and_stays_below_full_scale(
     audio = settings.record(rng, session, acoustics.white_noise(rng, 12_345))
     assert len(audio) == 12_345
     assert np.abs(audio).max() <= 0.951
+
+
+def test_a_recording_has_its_microphones_response() -> None:
+    rng = np.random.default_rng(4)
+    settings = acoustics.Acoustics(0.0, (0.0, 5.0), 0.0, (0.1, 0.3), np.ones(100, np.float32), RATE)
+    speech = acoustics.white_noise(rng, 3 * RATE)
+    dull = Microphone(slope_db=0.0, resonances=(), lower_hz=30.0, upper_hz=3000.0)
+    bright = dataclasses.replace(dull, upper_hz=10_000.0)
+
+    def share_above_6_khz(microphone: Microphone) -> float:
+        audio = settings.record(rng, acoustics.Session(None, "white", microphone), speech)
+        power = np.square(np.abs(np.fft.rfft(audio)))
+        return float(power[np.fft.rfftfreq(len(audio), 1 / RATE) > 6000].sum() / power.sum())
+
+    assert share_above_6_khz(dull) < 0.1 < 0.2 < share_above_6_khz(bright)

@@ -92,6 +92,10 @@ def test_what_no_device_can_take_is_not_trained_and_said() -> None:
         f"tiny-w{width}-gap-e64{tail}" for width in ("0.25", "0.5") for tail in ("", "-svd8-warm")
     }
     assert [one.candidate_id for one in report.candidates if not one.fits] == list(slow)
+    # Both ends are those of what fits: the slow network's would cost more than there is.
+    less = decide(NETWORKS, SearchSettings(budget=0.33, audit=False), TRAININGS, 0, slow)
+    assert {"tiny-w0.25-gap-e64", "tiny-w0.5-gap-e64"} <= {one.candidate_id for one in less.trained}
+    assert less.untrained and len(less.trained) < 4
     assert report.left_out("tiny-w1-gap-e64") == f"{LEFT_OUT}: takes at least 9 ms"
     assert all(
         decide(NETWORKS, SearchSettings(budget=0.9), TRAININGS, seed, slow).audit not in slow

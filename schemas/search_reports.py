@@ -49,6 +49,16 @@ class SearchReport(ReportFile):
         "",
         description="How it came out beside what was expected of it; empty before the verdict, or if none.",
     )
+    audit_deviation: float | None = Field(
+        None,
+        description="How far the audited candidate came out above what was expected of it, in half widths of "
+        "the expectation's 95 % interval; none: that cannot be told.",
+    )
+    rank_correlation: float | None = Field(
+        None,
+        description="Spearman's, of what was expected of the trained candidates and their NOSS validation "
+        "scores; none: too few are trained.",
+    )
     audit_failed: bool = Field(
         False, description="Whether it came out better than could be expected: the choice cannot be trusted."
     )

@@ -29,6 +29,9 @@ class ScreenedStudent(Report):
         "on the features of the sibling's network; none: that was not trained."
     )
     mega_macs: float = Field(description="Multiply-accumulates of a window, in millions.")
+    learns: bool = Field(
+        True, description="Whether it is trained; else it is fitted to its network, once that is trained."
+    )
 
 
 class Screen(Report):
@@ -38,6 +41,9 @@ class Screen(Report):
     epochs: float = Field(
         description="What training and screen took, in epochs of the trained network: its multiply-"
         "accumulates, divided by those of one epoch."
+    )
+    fit_epochs: float = Field(
+        description="What fitting a student to the trained network takes, in epochs of that student."
     )
 
 
@@ -64,6 +70,9 @@ class StudentInfo(ReportFile):
     seed: int = Field(description="Of initialisation, order and augmentation.")
     best_epoch: int = Field(description="The epoch whose weights were kept.")
     epochs: list[EpochMetrics] = Field(description="The whole training.")
+    fitted_loss: float | None = Field(
+        None, description="Validation loss after the closing fit of what follows the network; none: not kept."
+    )
     steps: int = Field(description="Optimiser steps taken.")
     total_steps: int = Field(
         0,

@@ -15,7 +15,7 @@ from components.frontier_gate import page, picture
 from components.frontier_gate.audit import audited
 from components.frontier_gate.component import FrontierGate
 from components.frontier_gate.points import teacher_result
-from components.frontier_gate.reports import read_reports
+from components.frontier_gate.reports import Reports, read_reports
 from components.frontier_gate.verdict import reach_verdict
 from schemas.search_reports import SearchReport
 from schemas.verdicts import Verdict
@@ -55,7 +55,7 @@ class Executor(TaskExecutor[FrontierGate]):
             notices,
             reports.refused,
             reports.unread_baselines,
-            audited(SearchReport.load(task.decision.uri), reports.students) if task.decision else None,
+            _search(task, reports),
         )
 
         folder = task.verdict.uri
@@ -79,6 +79,13 @@ class Executor(TaskExecutor[FrontierGate]):
         )
         log = logger.warning if verdict.closed else logger.info
         log("verdict: %s", verdict.summary)
+
+
+def _search(task: FrontierGate, reports: Reports) -> SearchReport | None:
+    if task.decision is None:
+        return None
+    noss = [report for report, _ in reports.noss]
+    return audited(SearchReport.load(task.decision.uri), reports.students, noss)
 
 
 def competitors(

@@ -155,6 +155,10 @@ def run_metrics(verdict: Verdict, teacher: NossReport) -> list[MetricPoint]:
     for result in teacher.results:
         points.extend(noss_metrics(result, "teacher/"))
     points.extend(_point(f"baseline/{line.model}/noss/mean", line.quality) for line in verdict.baselines)
+    if search := verdict.search:
+        points.append(_point("search/spent", search.spent))
+        if search.audit_deviation is not None:
+            points.append(_point("search/audit_deviation", search.audit_deviation))
     return finite(points)
 
 

@@ -13,7 +13,7 @@ from components.frontier_search.latency_screen import ruled_out
 from components.frontier_search.settings import SearchSettings
 from schemas.latency_reports import LatencyReport
 from schemas.search_reports import CandidatePlace, SearchReport
-from schemas.student_reports import Screen, StudentInfo
+from schemas.student_reports import Screen, ScreenedStudent, StudentInfo
 
 log = logging.getLogger("tinytrill.frontier_search")
 
@@ -26,11 +26,21 @@ class Trainings(NamedTuple):
 
     Attributes:
       full: From scratch.
-      warm: From a trained network.
+      warm: From a trained network, of what has to learn more than a linear map.
     """
 
     full: int
     warm: int
+
+    def of(self, student: ScreenedStudent, first: bool, screen: Screen) -> float:
+        """Of a student, its fit counted.
+
+        Args:
+          student: The one that is trained.
+          first: Whether it is its network's first one.
+          screen: Of its network.
+        """
+        return (self.full if first else self.warm * student.learns) + screen.fit_epochs
 
 
 class Executor(TaskExecutor[FrontierSearch]):
@@ -95,7 +105,8 @@ def decide(
             network=network,
             mega_macs=one.mega_macs,
             expected=one.explained,
-            cost=one.mega_macs * (trainings.full if one.candidate_id == network else trainings.warm) / grid,
+            cost=one.mega_macs * trainings.of(one, first=one.candidate_id == network, screen=screen) / grid,
+            fitted=not one.learns,
         )
         for network, screen in screens.items()
         for one in screen.siblings

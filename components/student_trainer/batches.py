@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,9 @@ class TrainingBatches:
         """Log-mels and targets to validate on."""
         return self.held_out.sequential(_VALIDATION_BATCH)
 
-    def calibration(self) -> Iterator[Array]:
-        """A few batches of log-mels, always the same ones."""
-        batches = self.train.sequential(self.batch_size)
-        for (log_mel, _), _ in zip(batches, range(_CALIBRATION_BATCHES), strict=False):
-            yield log_mel
+    def calibration(self) -> Iterator[tuple[Array, Array]]:
+        """A few batches of log-mels and targets, always the same ones."""
+        return islice(self.train.sequential(self.batch_size), _CALIBRATION_BATCHES)
 
     def levels(self, frames: int) -> tuple[Array, Array]:
         """Mean and deviation, over windows, of a patch's log-mel statistics; each ``(2 * mels,)``."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from components.common.modeling.student import Student
 from components.common.store.arrays import Weights
 from components.student_trainer import augment
 from components.student_trainer.average import WeightAverage
+from components.student_trainer.closed_form import Sample, fit
 from components.student_trainer.distribution import Workers
 from components.student_trainer.losses import distillation_loss, squared_error, target_weights
 from components.student_trainer.settings import TrainingSettings
@@ -107,6 +109,17 @@ class Distiller:
         """Weighted squared error in inference mode, summed over the windows."""
         return float(self._evaluate(tf.constant(log_mel), tf.constant(target)))
 
+    def training_error(self, windows: Iterable[tuple[Array, Array]]) -> float:
+        """Weighted squared error in training mode, a mean over batches of windows; nothing is changed."""
+        weights = self.student.core.get_weights()
+        errors = []
+        for log_mel, target in windows:
+            embedding = self.student.core(self.patches(tf.constant(log_mel)), training=True)
+            answer = self.target_head(self._per_window(embedding, target))
+            errors.append(float(squared_error(answer, target, self._weights)))
+        self.student.core.set_weights(weights)
+        return float(np.mean(errors))
+
     @contextmanager
     def judged(self) -> Iterator[Student]:
         """The student as it is validated and kept: averaged if the settings say so, and in float32."""
@@ -137,6 +150,47 @@ class Distiller:
         for variable, value in zip(self._head_variables, weights, strict=False):
             if tuple(variable.shape) == value.shape:
                 variable.assign(value)
+
+    def sample(self, windows: Iterable[tuple[Array, Array]], most: int) -> Sample:
+        """What the bottleneck takes of the first windows, and what the heads are to answer.
+
+        Args:
+          windows: Batches of log-mels and targets.
+          most: Windows at most.
+        """
+        student = self.in_float32()
+        shown = tf.function(partial(self._features_and_wanted, student), reduce_retracing=True)
+        batches = (shown(tf.constant(log_mel), tf.constant(target)) for log_mel, target in windows)
+        return Sample.of(((features.numpy(), wanted.numpy()) for features, wanted in batches), most)
+
+    def fit(self, fitted: Sample, judged: Sample, whitening: float) -> None:
+        """Sets bottleneck and heads to the best linear maps on the features as they are.
+
+        Args:
+          fitted: Windows to fit on.
+          judged: Windows that choose how much the maps are shrunk.
+          whitening: Of the embedding: :meth:`LinearMap.through`.
+        """
+        bottleneck = self.student.bottleneck
+        embedding = bottleneck.get_layer("embedding_dense")
+        layers = [layer for layer in bottleneck.layers if layer.name == "reduce_dense"]
+        rank = layers[0].units if layers else 0
+        linear = fit(fitted, judged).through(embedding.units, rank, whitening, self._seed)
+        *reduce, last = linear.factors
+        for layer, matrix in zip(layers, reduce, strict=True):
+            layer.set_weights([matrix])
+        embedding.set_weights([last, linear.bias])
+        roots = self._roots.numpy()
+        weighs = roots > 0
+        kernel, bias = np.zeros((embedding.units, len(roots))), np.zeros(len(roots))
+        kernel[:, weighs], bias[weighs] = (
+            linear.head[:, weighs] / roots[weighs],
+            linear.head_bias[weighs] / roots[weighs],
+        )
+        targets = self._weights.shape[0]
+        self.target_head.set_weights([kernel[:, :targets], bias[:targets]])
+        if self.level_head is not None:
+            self.level_head.set_weights([kernel[:, targets:], bias[targets:]])
 
     def variables(self) -> list[tf.Variable]:
         """All that a checkpoint must hold, in a fixed order."""
@@ -194,6 +248,28 @@ class Distiller:
         embedding = self._judged.core(self.patches(log_mel), training=False)
         answer = self.target_head(self._per_window(embedding, target))
         return squared_error(answer, target, self._weights) * tf.cast(tf.shape(target)[0], tf.float32)
+
+    @tf.autograph.experimental.do_not_convert
+    def _features_and_wanted(
+        self, student: Student, log_mel: tf.Tensor, target: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        patches = self.patches(log_mel)
+        features = self._per_window(student.features(patches, training=False), target)
+        wanted = target
+        if self.level_head is not None:
+            wanted = tf.concat([target, self._level_targets(patches, target)], axis=1)
+        return features, wanted * self._roots
+
+    @property
+    def _roots(self) -> tf.Tensor:
+        """Roots of how much each output of the heads counts, targets before levels."""
+        roots = tf.sqrt(self._weights)
+        if self._levels is None:
+            return roots
+        levels = len(self._levels[0])
+        return tf.concat(
+            [roots, tf.fill([levels], (self._settings.auxiliary_log_mel / levels) ** 0.5)], axis=0
+        )
 
     def _per_window(self, values: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
         """The mean over the patches of each window."""

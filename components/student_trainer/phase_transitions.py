@@ -23,7 +23,7 @@ def enter_phase(
 
     Args:
       student: In the form of the phase before.
-      phase: The phase that begins.
+      phase: The phase that begins; factors for what was a full matrix are fresh.
       rank: Of the bottleneck's factors.
       seed: Of the randomised SVD.
       patches: Batches of log-mels ``(batch, frames, mels)`` that show the factors which features there are,
@@ -34,9 +34,18 @@ def enter_phase(
     if phase == "factored":
         return _factored(student, rank)
     if phase == "qat":
-        plain = _factored(student, rank) if _is_annealed(student) else student
-        return _quantised(plain, patches)
+        return _quantised(student, patches)
     return student
+
+
+def is_annealed(student: Student) -> bool:
+    """Whether its bottleneck is on the way from full to factored."""
+    return any(isinstance(layer, bottlenecks.AnnealedDense) for layer in student.bottleneck.layers)
+
+
+def is_factored(student: Student) -> bool:
+    """Whether its bottleneck has two factors."""
+    return any(layer.name == "reduce_dense" for layer in student.bottleneck.layers)
 
 
 def sample_features(student: Student, patches: Iterable[Array]) -> Array:
@@ -73,15 +82,12 @@ def _annealed(student: Student, rank: int, seed: int, patches: Iterable[Array]) 
 def _factored(student: Student, rank: int) -> Student:
     width, units = student.features.output_shape[-1], student.spec.embedding_width
     bottleneck = bottlenecks.factored(width, units, rank)
-    trained = student.bottleneck.get_layer("annealed")
-    bottleneck.get_layer("reduce_dense").set_weights([trained.reduce.numpy()])
-    bias = trained.bias.numpy() + trained.shift.numpy()
-    bottleneck.get_layer("embedding_dense").set_weights([trained.expand.numpy(), bias])
+    if is_annealed(student):
+        trained = student.bottleneck.get_layer("annealed")
+        bottleneck.get_layer("reduce_dense").set_weights([trained.reduce.numpy()])
+        bias = trained.bias.numpy() + trained.shift.numpy()
+        bottleneck.get_layer("embedding_dense").set_weights([trained.expand.numpy(), bias])
     return student.with_bottleneck(bottleneck)
-
-
-def _is_annealed(student: Student) -> bool:
-    return any(isinstance(layer, bottlenecks.AnnealedDense) for layer in student.bottleneck.layers)
 
 
 def _quantised(student: Student, patches: Iterable[Array]) -> Student:

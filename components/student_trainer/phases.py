@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 from components.student_trainer.settings import TrainingSettings
@@ -26,13 +27,19 @@ def plan_phases(spec: StudentSpec, settings: TrainingSettings) -> list[Phase]:
 
     Without compression there is one, ``float``. With SVD: ``float``, ``annealed``, ``factored``. With
     QAT a last one, ``qat``, takes over the weights of the one before. What starts from its own uncompressed
-    network, trained, goes without the first phase; the others share its time.
+    network, trained, goes without the first phase; the others share its time. Where what follows the network
+    is fitted alone, there is no phase, or one for what has to be learnt.
 
     Raises:
       ValueError: If there are fewer epochs than phases.
     """
     shares: list[tuple[PhaseName, float]] = []
-    if spec.low_rank:
+    if is_fitted(spec, settings):
+        if not learns_more(spec):
+            return []
+        name: PhaseName = "factored" if spec.low_rank else "float"
+        shares.append(("qat" if spec.qat != "none" else name, 1.0))
+    elif spec.low_rank:
         if settings.svd.begin > 0:
             shares.append(("float", settings.svd.begin))
         shares.append(("annealed", settings.svd.end))
@@ -40,7 +47,7 @@ def plan_phases(spec: StudentSpec, settings: TrainingSettings) -> list[Phase]:
             shares.append(("factored", settings.qat_begin if spec.qat != "none" else 1.0))
     else:
         shares.append(("float", settings.qat_begin if spec.qat != "none" else 1.0))
-    if spec.qat != "none":
+    if spec.qat != "none" and not is_fitted(spec, settings):
         shares.append(("qat", 1.0))
     if starts_trained(spec) and len(shares) > 1 and shares[0][0] == "float":
         begun = shares[0][1]
@@ -63,12 +70,37 @@ def plan_phases(spec: StudentSpec, settings: TrainingSettings) -> list[Phase]:
     return phases
 
 
+def training_epochs(spec: StudentSpec, settings: TrainingSettings) -> int:
+    """Epochs of a candidate's training: 0 where it is fitted alone."""
+    phases = plan_phases(spec, settings)
+    return phases[-1].last + 1 if phases else 0
+
+
 def starts_trained(spec: StudentSpec) -> bool:
     """Whether a candidate starts from the very same network, trained without compression."""
     plain = spec.model_copy(
         update={"svd_rank": 0, "svd_energy": 0.0, "qat": "none", "sparsity": 0.0, "warm_start": ""}
     )
     return spec.warm_start == plain.candidate_id
+
+
+def is_fitted(spec: StudentSpec, settings: TrainingSettings) -> bool:
+    """Whether what follows a candidate's network is fitted to it and not trained with it."""
+    plain = {"svd_rank": 0, "svd_energy": 0.0, "qat": "none", "sparsity": 0.0, "warm_start": ""}
+    poolings = (spec.pooling,) if spec.pooling == "token" else ("gap", "flatten")
+    forms = product(poolings, (False, True), (False, True))
+    own = {
+        spec.model_copy(
+            update=plain | {"pooling": pooling, "statistics_skip": skip, "taps": taps}
+        ).candidate_id
+        for pooling, skip, taps in forms
+    }
+    return bool(settings.linear_fit.alone and settings.linear_fit.windows) and spec.warm_start in own
+
+
+def learns_more(spec: StudentSpec) -> bool:
+    """Whether a candidate has something to learn that no linear map has: quantisation, sparsity."""
+    return spec.qat != "none" or spec.sparsity > 0
 
 
 def svd_alpha(step: int, steps: int, shape: str = "linear") -> float:

@@ -9,7 +9,6 @@ each other and to those of other networks, not how well they do once they are tr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,9 @@ import tf_keras as keras
 from components.common.modeling.arithmetic import bottleneck_multiply_accumulates, multiply_accumulates
 from components.common.modeling.student import Student, build_student
 from components.student_trainer.augment import middle_crop
+from components.student_trainer.closed_form import LinearMap, Sample, fit
+from components.student_trainer.phases import is_fitted, learns_more
+from components.student_trainer.settings import TrainingSettings
 from components.student_trainer.warm_start import start_from
 from components.student_trainer.window_store import WindowStore
 from schemas.student_reports import ScreenedStudent
@@ -30,10 +32,6 @@ _Joined = tuple[str, bool, bool]
 # Windows that the maps are fitted on, and that they are judged by.
 FITTED, JUDGED = 4096, 2048
 _BATCH = 256
-# A feature that moves less than this share of its mean does not move.
-_STILL = 1e-5
-# Of the features' variance, added to it: the best of these is taken.
-_RIDGES = (1e-3, 1e-2, 1e-1)
 
 
 class _Counted(NamedTuple):
@@ -43,29 +41,15 @@ class _Counted(NamedTuple):
     macs: int
 
 
-@dataclass(frozen=True)
-class _Map:
-    """A linear map from features to targets, in order of what its directions explain.
-
-    Attributes:
-      kept: Share of the fitted answers' variance that the first directions have together, ``(rank,)``.
-      explained: Share of the held-out targets' variance that they explain, ``(rank,)``.
-    """
-
-    kept: Array
-    explained: Array
-
-    def rank_for(self, energy: float) -> int:
-        """The least rank that keeps a share of the answers' variance."""
-        return min(int(np.searchsorted(self.kept, energy)) + 1, len(self.kept))
-
-
-def unscreened(siblings: Sequence[StudentSpec], front_end: FrontEndSpec) -> list[ScreenedStudent]:
+def unscreened(
+    siblings: Sequence[StudentSpec], front_end: FrontEndSpec, settings: TrainingSettings
+) -> list[ScreenedStudent]:
     """What is known of students whose network could not be trained: what they compute.
 
     Args:
       siblings: Students of one network.
       front_end: Theirs.
+      settings: Of their trainings.
     """
     forms = {_joined(one): one for one in siblings}
     counted = {form: _counted(build_student(one, front_end).features) for form, one in forms.items()}
@@ -74,6 +58,7 @@ def unscreened(siblings: Sequence[StudentSpec], front_end: FrontEndSpec) -> list
             candidate_id=one.candidate_id,
             explained=None,
             mega_macs=_mega_macs(one, counted[_joined(one)], one.svd_rank),
+            learns=_learns(one, settings),
         )
         for one in siblings
     ]
@@ -85,6 +70,7 @@ def screen(
     train: WindowStore,
     held_out: WindowStore,
     weights: Array,
+    settings: TrainingSettings,
 ) -> list[ScreenedStudent]:
     """Judges siblings by closed-form maps on a trained student's features.
 
@@ -94,8 +80,10 @@ def screen(
       train: Windows to fit on.
       held_out: Windows to judge by.
       weights: Of the target dimensions, ``(target_dim,)``, summing to 1.
+      settings: Of their trainings.
     """
-    maps: dict[_Joined, tuple[_Map, _Counted]] = {}
+    maps: dict[_Joined, tuple[LinearMap, _Counted]] = {}
+    roots = np.sqrt(weights)
     found = []
     for spec in siblings:
         form = _joined(spec)
@@ -104,8 +92,8 @@ def screen(
             if form != _joined(student.spec):
                 own = build_student(spec, student.front_end)
                 start_from(own, student)
-            fitted = _fit(_shown(own, train, FITTED), _shown(own, held_out, JUDGED), weights)
-            maps[form] = fitted, _counted(own.features)
+            linear = fit(_shown(own, train, roots, FITTED), _shown(own, held_out, roots, JUDGED))
+            maps[form] = linear, _counted(own.features)
         linear, counted = maps[form]
         features = counted.features
         most = min(features, spec.embedding_width, len(linear.explained))
@@ -117,9 +105,14 @@ def screen(
                 candidate_id=spec.candidate_id,
                 explained=float(linear.explained[min(rank or most, most) - 1]),
                 mega_macs=_mega_macs(spec, counted, rank),
+                learns=_learns(spec, settings),
             )
         )
     return found
+
+
+def _learns(spec: StudentSpec, settings: TrainingSettings) -> bool:
+    return learns_more(spec) or not is_fitted(spec, settings)
 
 
 def _joined(spec: StudentSpec) -> _Joined:
@@ -141,54 +134,11 @@ def _mega_macs(spec: StudentSpec, counted: _Counted, rank: int) -> float:
     return (counted.macs + bottleneck) / 1e6
 
 
-def _shown(student: Student, store: WindowStore, most: int) -> tuple[Array, Array]:
-    """Features and targets of the first windows, ``(windows, features)`` and ``(windows, target_dim)``."""
-    features, targets = [], []
+def _shown(student: Student, store: WindowStore, roots: Array, most: int) -> Sample:
+    """Features and weighted targets of the first windows."""
     frames = student.front_end.frames
     forward = tf.function(
         lambda log_mel: student.features(middle_crop(log_mel, frames), training=False), reduce_retracing=True
     )
-    for log_mel, target in store.sequential(_BATCH):
-        features.append(forward(tf.constant(log_mel)).numpy())
-        targets.append(target)
-        if len(targets) * _BATCH >= most:
-            break
-    return np.concatenate(features)[:most], np.concatenate(targets)[:most]
-
-
-def _fit(fitted: tuple[Array, Array], judged: tuple[Array, Array], weights: Array) -> _Map:
-    live = weights > 0
-    root = np.sqrt(weights[live])
-    features, targets = fitted[0], fitted[1][:, live] * root
-    unseen, wanted = judged[0], judged[1][:, live] * root
-    mean, deviation = features.mean(0), features.std(0)
-    moving = deviation > _STILL * np.abs(mean)
-    features = (features - mean)[:, moving] / deviation[moving]
-    unseen = (unseen - mean)[:, moving] / deviation[moving]
-    centre = targets.mean(0)
-    covariance = features.T @ features / len(features)
-    cross = features.T @ (targets - centre) / len(features)
-    maps = [
-        _directions(np.linalg.solve(covariance + ridge * np.eye(len(covariance)), cross), covariance)
-        for ridge in _RIDGES
-    ]
-    curves = [_explained(unseen @ kernel, axes, wanted - centre) for kernel, axes, _ in maps]
-    best = max(range(len(maps)), key=lambda index: float(curves[index][-1]))
-    return _Map(kept=maps[best][2], explained=curves[best])
-
-
-def _directions(kernel: Array, covariance: Array) -> tuple[Array, Array, Array]:
-    """A map, the axes of its answers by falling variance, and the share of it that the first have."""
-    variances, axes = np.linalg.eigh(kernel.T @ covariance @ kernel)
-    variances, axes = np.maximum(variances[::-1], 0), axes[:, ::-1]
-    rank = max(1, int((variances > variances[0] * 1e-9).sum()))
-    return kernel, axes[:, :rank], np.cumsum(variances[:rank]) / max(variances[:rank].sum(), 1e-12)
-
-
-def _explained(answers: Array, axes: Array, wanted: Array) -> Array:
-    """Share of the variance that the answers explain along the first axes, ``(rank,)``."""
-    along, true = answers @ axes, wanted @ axes
-    # Axes are orthogonal: each takes its own part of the error away.
-    gains = (2 * along * true - np.square(along)).sum(0)
-    share: Array = np.cumsum(gains) / np.square(wanted).sum()
-    return share
+    shown = ((forward(tf.constant(log_mel)).numpy(), target) for log_mel, target in store.sequential(_BATCH))
+    return Sample.of(((features, target * roots) for features, target in shown), most)

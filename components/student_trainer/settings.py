@@ -78,12 +78,39 @@ class BatchAugmentation(Settings):
     spec_frequency: Masks = Field(default_factory=Masks, description="SpecAugment: stripes of mel bands.")
 
 
+class LinearFit(Settings):
+    """Bottleneck and heads as the best linear maps on the features, in closed form.
+
+    Gradients take many steps to what a least-squares fit finds at once. Students that start from trained
+    weights are fitted before they learn, all before their bottleneck changes its form, and at the end those
+    whose bottleneck is neither quantised nor sparse, if that explains more of the held-out targets.
+    """
+
+    alone: bool | None = Field(
+        None,
+        description="Whether a student that starts from its own trained network is fitted and not trained "
+        "on, unless it has quantisation or sparsity to learn; none: with a search.",
+    )
+
+    windows: int = Field(16384, ge=0, description="Windows to fit on at most; 0: no fit.")
+    whitening: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Of the embedding that ships. 0: windows lie to each other as in the teacher's space; 1: "
+        "each direction counts alike.",
+    )
+
+
 class TrainingSettings(Settings):
     """How a student is distilled."""
 
     epochs: int = Field(12, ge=1, description="Passes over the distillation windows.")
     warm_epochs: int = Field(
-        0, ge=0, description="Passes of a candidate that starts from trained weights; 0: as many as others."
+        0,
+        ge=0,
+        description="Passes of a candidate that starts from trained weights, if it learns; 0: as many as "
+        "others.",
     )
     batch_size: int = Field(128, ge=2, description="Windows a step.")
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate of Adam.")
@@ -133,6 +160,9 @@ class TrainingSettings(Settings):
         0,
         ge=0,
         description="Epochs of the last phase without a better validation loss before it stops; 0: never.",
+    )
+    linear_fit: LinearFit = Field(
+        default_factory=LinearFit, description="What follows the network, fitted rather than learnt."
     )
     svd: SvdSchedule = Field(default_factory=SvdSchedule, description="Compression of the bottleneck.")
     qat_begin: float = Field(

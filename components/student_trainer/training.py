@@ -23,8 +23,22 @@ from components.student_trainer.batches import TrainingBatches
 from components.student_trainer.distiller import Distiller
 from components.student_trainer.distribution import Workers
 from components.student_trainer.losses import target_weights
-from components.student_trainer.phase_transitions import enter_phase, rank_of, sample_features
-from components.student_trainer.phases import Phase, learning_rate, plan_phases, refit_steps, svd_alpha
+from components.student_trainer.phase_transitions import (
+    enter_phase,
+    is_annealed,
+    is_factored,
+    rank_of,
+    sample_features,
+)
+from components.student_trainer.phases import (
+    Phase,
+    learning_rate,
+    learns_more,
+    plan_phases,
+    refit_steps,
+    svd_alpha,
+    training_epochs,
+)
 from components.student_trainer.precision import bfloat16_student
 from components.student_trainer.settings import Siblings, TrainingSettings
 from components.student_trainer.warm_start import Start, start_from
@@ -41,6 +55,7 @@ Array = np.ndarray[Any, Any]
 
 # A step computes forward, and backward for activations and for weights.
 _STEP_OVER_FORWARD = 3
+_FIT_BATCH = 256
 _CHECK_EVERY = 50  # steps: reading a loss waits for it
 
 
@@ -104,11 +119,64 @@ class Training:
         student = build_deployed(self.spec, self.front_end, self._progress.rank)
         weights = len(student.core.weights)
         student.core.set_weights(self._best[:weights])
-        return Trained(student, self._describe(student), self._best[weights:])
+        heads, fitted = self._closing_fit(student, self._best[weights:])
+        return Trained(student, self._describe(student, fitted), heads)
+
+    def _closing_fit(self, student: Student, heads: Weights) -> tuple[Weights, float | None]:
+        """Fits what follows the trained network, and keeps that if it is better.
+
+        Returns:
+          The heads and, if the fit is kept, its validation loss.
+        """
+        settings, progress = self.settings, self._progress
+        if not settings.linear_fit.windows or learns_more(self.spec) or not progress.epochs:
+            return heads, None
+        learnt = student.core.get_weights()
+        alone = settings.model_copy(update={"ema": 0.0})
+        distiller = Distiller(student, self.target_info, self._levels, alone, self.seed)
+        self._fit(distiller, settings.linear_fit.whitening)
+        loss = self._validate(distiller, len(progress.epochs) - 1)
+        log.info(
+            "%s: validation %.4f after the closing fit, %.4f before",
+            self.spec.candidate_id,
+            loss,
+            progress.best_loss,
+        )
+        if loss < progress.best_loss:
+            return distiller.heads(), loss
+        student.core.set_weights(learnt)
+        return heads, None
+
+    def _fit(self, distiller: Distiller, whitening: float) -> None:
+        most = self.settings.linear_fit.windows
+        if most:
+            fitted = distiller.sample(self.train.sequential(_FIT_BATCH), most)
+            judged = distiller.sample(self.held_out.sequential(_FIT_BATCH), most)
+            distiller.fit(fitted, judged, whitening)
+
+    def _fit_to_learn(self, distiller: Distiller, whitening: float) -> None:
+        """A fit that training goes on from, kept if it is better as training computes.
+
+        Training normalises with each batch's own moments. Where the moving averages of a short training are
+        still far from them, a fit to what they give is none to that.
+        """
+        if not self.settings.linear_fit.windows:
+            return
+        learnt, heads = distiller.student.core.get_weights(), distiller.heads()
+        before = distiller.training_error(self._batches.calibration())
+        self._fit(distiller, whitening)
+        if not distiller.training_error(self._batches.calibration()) < before:
+            distiller.student.core.set_weights(learnt)
+            distiller.set_heads(heads)
+
+    @cached_property
+    def _levels(self) -> tuple[Array, Array] | None:
+        """Mean and deviation of the auxiliary targets; None without them."""
+        return self._batches.levels(self.front_end.frames) if self.settings.auxiliary_log_mel else None
 
     def _train(self) -> None:
         phases = plan_phases(self.spec, self.settings)
-        self._epochs = phases[-1].last + 1
+        self._epochs = training_epochs(self.spec, self.settings)
         distiller = self._build()
         self._resume(distiller, phases)
         self._tell(
@@ -122,6 +190,15 @@ class Training:
         )
         for phase in phases:
             self._run_phase(distiller, phase, last=phase is phases[-1])
+        if not phases:
+            self._only_fit(distiller)
+
+    def _only_fit(self, distiller: Distiller) -> None:
+        self._factor(distiller, fresh=True)
+        self._fit(distiller, self.settings.linear_fit.whitening)
+        loss = self._validate(distiller, 0)
+        self._best = [*distiller.in_float32().core.get_weights(), *distiller.heads()]
+        self._progress = self._progress.model_copy(update={"best_loss": loss})
 
     def failed(self, reason: str) -> StudentInfo:
         """What is written of a training that ended without a student."""
@@ -130,14 +207,18 @@ class Training:
     def screen(self, student: Student | None, siblings: Siblings) -> Screen:
         """What the trained student tells of others with the same network; None: it could not be trained."""
         students, done = siblings.behind(self.spec), len(self._progress.epochs)
+        learnt = self._batches.steps_per_epoch * self._batches.batch_size
+        most = self.settings.linear_fit.windows
+        fit = (min(len(self.train), most) + min(len(self.held_out), most)) / (_STEP_OVER_FORWARD * learnt)
         if student is None:
-            return Screen(siblings=screening.unscreened(students, self.front_end), epochs=done)
+            screened = screening.unscreened(students, self.front_end, self.settings)
+            return Screen(siblings=screened, epochs=done, fit_epochs=fit)
         weights = target_weights(self.target_info, self.settings.target_weighting)
-        screened = screening.screen(student, students, self.train, self.held_out, weights)
+        screened = screening.screen(student, students, self.train, self.held_out, weights, self.settings)
         shown = min(len(self.train), screening.FITTED) + min(len(self.held_out), screening.JUDGED)
         passes = shown * screening.forms(students)
-        learnt = self._batches.steps_per_epoch * self._batches.batch_size
-        return Screen(siblings=screened, epochs=done + passes / (_STEP_OVER_FORWARD * learnt))
+        epochs = done + passes / (_STEP_OVER_FORWARD * learnt)
+        return Screen(siblings=screened, epochs=epochs, fit_epochs=fit)
 
     def _build(self) -> Distiller:
         exact = None
@@ -145,16 +226,23 @@ class Training:
         if self.settings.precision == "bfloat16":
             exact = student
             student = bfloat16_student(self.spec, self.front_end, self.settings.batch_norm_momentum)
-        levels = self._batches.levels(self.front_end.frames) if self.settings.auxiliary_log_mel else None
         if self.start:
             taken = start_from(student, self.start.student)
             log.info("%s: starts with %d trained weights", self.spec.candidate_id, taken)
+            self._scale_statistics(student, self.start.student)
         distiller = Distiller(
-            student, self.target_info, levels, self.settings, self.seed, self.workers, exact
+            student, self.target_info, self._levels, self.settings, self.seed, self.workers, exact
         )
         if self.start:
             distiller.set_heads(self.start.heads)
         return distiller
+
+    def _scale_statistics(self, student: Student, source: Student) -> None:
+        """Standardises statistics of log-mels that the source has none of, or of other bands."""
+        alike = source.spec.statistics_skip and source.front_end.mels == student.front_end.mels
+        if student.spec.statistics_skip and not alike:
+            mean, deviation = self._batches.levels(self.front_end.frames)
+            student.features.get_layer("statistics_bn").set_weights([mean, np.square(deviation)])
 
     def _resume(self, distiller: Distiller, phases: list[Phase]) -> None:
         state = self.checkpoints.load()
@@ -165,33 +253,62 @@ class Training:
         done = len(progress.epochs)
         for phase in phases:
             if phase.first < done:
-                self._enter(distiller, phase)
+                self._enter(distiller, phase, fresh=False)
         for variable, value in zip(distiller.variables(), variables, strict=True):
             variable.assign(value)
         log.info("%s: resuming after epoch %d", self.spec.candidate_id, done)
 
-    def _enter(self, distiller: Distiller, phase: Phase) -> None:
-        if phase.name == "float":
+    def _enter(self, distiller: Distiller, phase: Phase, fresh: bool) -> None:
+        """Brings the student into the form of a phase.
+
+        Args:
+          distiller: Of the training.
+          phase: The one that begins.
+          fresh: Whether weights matter: those of an interrupted training are set afterwards.
+        """
+        taught = is_annealed(distiller.student)
+        if fresh and self.start and phase.name in ("float", "annealed"):
+            self._fit_to_learn(distiller, whitening=0.0)
+        if phase.name in ("factored", "qat"):
+            self._factor(distiller, fresh)
+            if fresh and (phase.name == "qat" or not taught):
+                self._fit_to_learn(distiller, self.settings.linear_fit.whitening)
+        if phase.name in ("annealed", "qat"):
+            self._choose_rank(distiller)
+            whole = phase.name == "qat" and self.spec.qat == "network"
+            student = distiller.in_float32() if whole else distiller.student
+            patches = self._shown(distiller)
+            distiller.take(enter_phase(student, phase.name, self._progress.rank, self.seed, patches))
+
+    def _factor(self, distiller: Distiller, fresh: bool) -> None:
+        """Two factors in place of an annealed or a full bottleneck, where the candidate asks for them.
+
+        Those of a full one have no weights yet: they are fitted.
+        """
+        student = distiller.student
+        if not self.spec.low_rank or is_factored(student):
             return
-        whole = phase.name == "qat" and self.spec.qat == "network"
-        student = distiller.in_float32() if whole else distiller.student
+        if not is_annealed(student):
+            if fresh and self.spec.svd_energy:
+                self._fit(distiller, whitening=0.0)
+            self._choose_rank(distiller)
+        distiller.take(enter_phase(student, "factored", self._progress.rank, self.seed, ()))
+
+    def _choose_rank(self, distiller: Distiller) -> None:
         if self.spec.low_rank and not self._progress.rank:
-            self._progress = self._progress.model_copy(
-                update={"rank": rank_of(student, self._shown(distiller))}
-            )
-        patches = self._shown(distiller)
-        distiller.take(enter_phase(student, phase.name, self._progress.rank, self.seed, patches))
+            rank = rank_of(distiller.student, self._shown(distiller))
+            self._progress = self._progress.model_copy(update={"rank": rank})
 
     def _shown(self, distiller: Distiller) -> Iterator[Array]:
         """The patches of some windows, always the same ones."""
-        return (distiller.patches(tf.constant(log_mel)).numpy() for log_mel in self._batches.calibration())
+        return (distiller.patches(tf.constant(log_mel)).numpy() for log_mel, _ in self._batches.calibration())
 
     def _run_phase(self, distiller: Distiller, phase: Phase, last: bool) -> None:
         done = len(self._progress.epochs)
         if phase.last < done:
             return
         if phase.first >= done:
-            self._enter(distiller, phase)
+            self._enter(distiller, phase, fresh=True)
         pruning = self._pruning(distiller)
         for epoch in range(max(phase.first, done), phase.last + 1):
             metrics = self._run_epoch(distiller, phase, epoch, pruning)
@@ -306,22 +423,24 @@ class Training:
     def _batches(self) -> TrainingBatches:
         return TrainingBatches(self.train, self.held_out, self.settings, self.seed)
 
-    def _describe(self, student: Student) -> StudentInfo:
+    def _describe(self, student: Student, fitted: float | None) -> StudentInfo:
         progress = self._progress
         seconds = sum(epoch.seconds for epoch in progress.epochs)
         return self._info().model_copy(
             update={
                 "parameters": student.parameters,
                 "sparsity": sparsity(student) if self.spec.sparsity else 0.0,
-                "target_variance_explained": self._explained(),
-                "windows_per_second": progress.steps * self._batches.batch_size / seconds,
+                "fitted_loss": fitted,
+                "target_variance_explained": self._explained(fitted),
+                "windows_per_second": progress.steps * self._batches.batch_size / seconds if seconds else 0.0,
             }
         )
 
-    def _explained(self) -> float:
+    def _explained(self, fitted: float | None) -> float:
         """Share of the held-out targets' variance; none where they have none."""
         null_loss = self._batches.null_loss(self.target_info)
-        return 1.0 - self._progress.best_loss / null_loss if null_loss else 0.0
+        loss = self._progress.best_loss if fitted is None else fitted
+        return 1.0 - loss / null_loss if null_loss else 0.0
 
     def _info(self) -> StudentInfo:
         """What can be said at any time."""

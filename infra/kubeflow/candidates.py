@@ -68,7 +68,9 @@ class Share:
         """
         try:
             given = json.loads(str(task.parameters[STUDENTS]))
-            self._students = {int(number): StudentSpec.model_validate(one) for number, one in given.items()}
+            students = {int(number): StudentSpec.model_validate(one) for number, one in given.items()}
+            # JSON's keys are in the order of words, in which 10 comes before 2, which it may start from.
+            self._students = dict(sorted(students.items()))
             self._numbers = {one.candidate_id: number for number, one in self._students.items()}
             self.name = next(iter(self._numbers))
         except (AttributeError, KeyError, StopIteration, TypeError, ValueError) as error:

@@ -19,8 +19,8 @@ again answers from the cache what did not change, and continues where a killed r
 """
 _FIRST_LINE = "{config}: loading TensorFlow and TFX, then checking the configuration ..."
 _DEMO_HELP = """\
-Synthesises a corpus and three tasks, trains a teacher and five students, and shows their frontier. The
-figures are about synthetic speech; what is shown is the whole pipeline.
+Synthesises a corpus and three tasks, trains a teacher, and searches the frontier of 32 students. The figures
+are about synthetic speech; what is shown is the whole pipeline.
 """
 _REPORT_HELP = """\
 Says which file of a finished run to ship, prints its frontier, and says where its page is.

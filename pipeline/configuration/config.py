@@ -30,6 +30,8 @@ from schemas.teachers import needs_training
 
 # Of a full training: how long a search trains students that start from their network, trained.
 _WARM_SHARE = 0.3
+# Likewise, where only quantisation and sparsity are left to learn.
+_QUANTISED_SHARE = 0.1
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -152,10 +154,18 @@ class RunConfig(Settings):
     def _shorter_from_trained_networks(
         cls, training: TrainingSettings, info: ValidationInfo
     ) -> TrainingSettings:
-        if not info.data.get("search") or training.warm_epochs:
+        if not info.data.get("search"):
             return training
-        # As many as the phases of a compressed student need.
-        return training.model_copy(update={"warm_epochs": max(4, round(_WARM_SHARE * training.epochs))})
+        fit = training.linear_fit
+        if fit.alone is None:
+            training = training.model_copy(
+                update={"linear_fit": fit.model_copy(update={"alone": bool(fit.windows)})}
+            )
+        if training.warm_epochs:
+            return training
+        # Where nothing is fitted alone, as many as the phases of a compressed student need.
+        share, least = (_QUANTISED_SHARE, 1) if training.linear_fit.alone else (_WARM_SHARE, 4)
+        return training.model_copy(update={"warm_epochs": max(least, round(share * training.epochs))})
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

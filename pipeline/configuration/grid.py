@@ -23,6 +23,9 @@ class StudentGrid(Settings):
     qat: tuple[Qat, ...] = Field(
         ("none",), description="Quantisation-aware training in the grid: none, bottleneck, network."
     )
+    statistics_skip: tuple[bool, ...] = Field(
+        (False,), description="Log-mel statistics beside the pooled features in the grid: false, true."
+    )
     mels: tuple[PositiveInt, ...] = Field(
         (), description="Mel bands in the grid; empty: those of the front end."
     )
@@ -95,12 +98,21 @@ class StudentGrid(Settings):
             StudentFrontEnd(mels=mels, hop_samples=hop)
             for mels, hop in product(self.mels or (None,), self.hop_samples or (None,))
         ]
-        axes = product(self.sizes, self.widths, front_ends, self.poolings, self.svd_ranks, self.qat)
-        for size, width, front_end, pooling, rank, qat in axes:
+        axes = product(
+            self.sizes,
+            self.widths,
+            front_ends,
+            self.poolings,
+            self.statistics_skip,
+            self.svd_ranks,
+            self.qat,
+        )
+        for size, width, front_end, pooling, skip, rank, qat in axes:
             plain = StudentSpec(
                 architecture=MobileNetV3(size=size, width=width),
                 pooling=pooling,
                 embedding_width=self.embedding_width,
+                statistics_skip=skip,
                 front_end=front_end if front_end.given else None,
             )
             plain = _named_in(plain, run)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 
 from components.common.audio.framing import window_offsets
+from components.student_trainer.phases import training_epochs
 from pipeline.configuration.config import RunConfig
 from pipeline.configuration.resolved import TEACHER
 from pipeline.doctor import MEMORY_GIB, check_memory
@@ -14,7 +15,6 @@ from pipeline.preflight.corpus import Table
 from pipeline.preflight.teacher import AskedTeacher
 from pipeline.preflight.training_time import seconds_per_window
 from pipeline.terminal.words import counted
-from schemas.students import StudentSpec
 
 _RATE = 16_000
 _PCM_BYTES = 2
@@ -67,7 +67,7 @@ def estimate(
     batch = config.training.batch_size
     search = config.search
     steps = [
-        (config.training.warm_epochs if _is_shorter(one, config) else epochs)
+        (epochs if config.search else training_epochs(one, config.training))
         * max(1, min(per_epoch, windows) // batch)
         for one in candidates
     ]
@@ -93,11 +93,6 @@ def estimate(
         yield f"time: about {_duration(asking)} for the teacher to answer all windows, then {training}"
     else:
         yield f"time: a teacher to be trained first, then {training}"
-
-
-def _is_shorter(student: StudentSpec, config: RunConfig) -> bool:
-    """Whether a student is trained for the shorter time; a search's budget is a share of the full one."""
-    return bool(student.warm_start and config.training.warm_epochs and not config.search)
 
 
 def _duration(seconds: float) -> str:

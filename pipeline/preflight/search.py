@@ -29,7 +29,7 @@ def plan(config: RunConfig) -> Iterator[str]:
 
     epochs, search = config.training.epochs, config.search
     networks = [
-        unscreened(students, students[0].front_end_in(config.front_end))
+        unscreened(students, students[0].front_end_in(config.front_end), config.training)
         for students in families(config.students.expand()).values()
     ]
     macs = [one.mega_macs for students in networks for one in students]
@@ -38,7 +38,13 @@ def plan(config: RunConfig) -> Iterator[str]:
     short = search.short_epochs * sum(firsts) / grid
     ends = epochs * sum({min(firsts), max(firsts)}) / grid
     full = epochs * sum(firsts) / grid
-    warm = config.training.warm_epochs
+    others = (
+        f"their other students {counted(config.training.warm_epochs, 'epoch')} each, from the trained network"
+    )
+    warm = counted(config.training.warm_epochs, "epoch")
+    others = f"their other students {warm} each, from the trained network"
+    if config.training.linear_fit.alone:
+        others = f"what follows them is fitted, and takes {warm} where it is quantised or sparse"
     least = short + ends
     yield (
         f"search: {counted(len(macs), 'candidate')} of {counted(len(networks), 'network')}, "
@@ -47,7 +53,7 @@ def plan(config: RunConfig) -> Iterator[str]:
     yield (
         f"search: short trainings of all networks ({search.short_epochs} of {epochs} epochs) take "
         f"{short:.1%}, and a little more to judge their other students; all networks in full would take "
-        f"{full:.1%}, their other students {warm} epochs each, from the trained network"
+        f"{full:.1%}; {others}"
     )
     if least > search.budget:
         raise ConfigError(

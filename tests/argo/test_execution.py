@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("argo")]
 # Two candidates. Each task is tried three times, after 2 s and then 4 s.
 SMALL = (
     "students={sizes: [tiny], widths: [0.5], svd_ranks: [32, 0]}",
+    "search=null",
     "kubeflow.defaults.retries=2",
     "kubeflow.defaults.retry_seconds=2",
     "kubeflow.defaults.retry_factor=2",

@@ -33,6 +33,7 @@ TIMED_BRIEFLY = (
 
 # The demo's whole road on a handful of clips.
 SMALL = (
+    "search=null",
     "synthetic.corpus_clips=48",
     "synthetic.eval_clips=16",
     "synthetic.language_clips=10",
@@ -57,7 +58,7 @@ SMALL = (
 )
 
 # The run that several modules look at: three students, one of which starts from another.
-DEMO = (*SMALL, "execution.parallel=2", f"students.explicit=[{COMPRESSED}, {SKIPPING}, {_STARTED}]")
+DEMO = (*SMALL, "execution.parallel=2", f"students={{explicit: [{COMPRESSED}, {SKIPPING}, {_STARTED}]}}")
 CANDIDATES = ("tiny-w0.25-gap-e32-svd8-qat", "tiny-w0.25-flatten-e32-stat", "tiny-w0.25-gap-e32-warm")
 
 

@@ -214,8 +214,8 @@ def test_registered_models_compete_with_the_next_run(folder: Path, second: Finis
     MlflowClient(store).set_registered_model_alias("tinytrill-host", "champion", champion)
     copied = tmp_path / "next"  # so that only the new student is made
     shutil.copytree(folder, copied)
-    others = (*SMALL, "students.explicit=[{architecture: {name: mobilenet_v3, size: tiny, width: 0.25}, "
-              "embedding_width: 16}]", f"push.tracking_uri={store}")  # fmt: skip
+    others = (*SMALL, "students={explicit: [{architecture: {name: mobilenet_v3, size: tiny, width: 0.25}, "
+              "embedding_width: 16}]}", f"push.tracking_uri={store}")  # fmt: skip
     done = run("demo", "--output", str(copied), overrides=others, cwd=tmp_path)
     # Whether the new student beats the registered ones is up to the machine.
     assert done.code in (0, 3), done.err

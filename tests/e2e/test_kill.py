@@ -24,7 +24,7 @@ from tests.e2e.runs import COMPRESSED, SMALL, kill_in, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
-OVERRIDES = (*SMALL, f"students.explicit=[{COMPRESSED}]")
+OVERRIDES = (*SMALL, f"students={{explicit: [{COMPRESSED}]}}")
 CANDIDATE = "tiny-w0.25-gap-e32-svd8-qat"
 # Finished shards, checkpoints of epochs, and what was changed outside the run's folder; nodes at once.
 IN_TURN = (("AudioIngest", 2), (f"StudentTrainer.{CANDIDATE}", 2), ("FrontierPusher", 1))

@@ -18,7 +18,7 @@ from tests.mlflow_server import MlflowServer
 
 pytestmark = pytest.mark.slow
 
-OVERRIDES = (*SMALL, f"students.explicit=[{PLAIN}, {SKIPPING}]")
+OVERRIDES = (*SMALL, f"students={{explicit: [{PLAIN}, {SKIPPING}]}}")
 CANDIDATES = ("tiny-w0.25-gap-e32", "tiny-w0.25-flatten-e32-stat")
 MODEL = "tinytrill-host"
 

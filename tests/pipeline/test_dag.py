@@ -25,6 +25,7 @@ def test_a_candidate_waits_for_the_one_it_starts_from(tmp_path: Path) -> None:
             [
                 "students={sizes: [tiny], widths: [0.5], svd_ranks: [32, 0], share_training: true}",
                 "training.epochs=8",
+                "search=null",
             ],
         ),
         layout,
@@ -84,7 +85,7 @@ def test_another_front_end_runs_no_more_than_its_students_branch(tmp_path: Path)
     def made(own: str) -> dict[str, BaseNode]:
         tiny = "architecture: {name: mobilenet_v3, size: tiny, width: 0.5}"
         students = f"students={{explicit: [{{{tiny}}}, {{{tiny}, embedding_width: 64, front_end: {own}}}]}}"
-        return wired_nodes(resolve(load_config("demo", [students]), layout), layout)
+        return wired_nodes(resolve(load_config("demo", [students, "search=null"]), layout), layout)
 
     before, after = made("{hop_samples: 256}"), made("{hop_samples: 320}")
     assert set(before) - set(after) == {
@@ -101,7 +102,7 @@ def _told(node: BaseNode) -> dict[str, object]:
 
 def test_students_are_measured_beside_the_teacher_and_all_are_compared(tmp_path: Path) -> None:
     layout = RunLayout(tmp_path)
-    settings = ["students={sizes: [tiny], widths: [0.5, 1.0]}", "training.epochs=2"]
+    settings = ["students={sizes: [tiny], widths: [0.5, 1.0]}", "training.epochs=2", "search=null"]
     reference = "evaluation.references=[{kind: tflite, name: other, stages: [{file: other.tflite}]}]"
     config = resolve(load_config("demo", [*settings, reference, f"teacher_root={tmp_path}/models"]), layout)
     # A reference's files are where the teacher's are.
@@ -140,7 +141,7 @@ def test_each_device_is_timed_in_a_node_of_its_own_and_one_gate_judges_all(tmp_p
     layout = RunLayout(tmp_path)
 
     def made(devices: str, **digests: str) -> dict[str, BaseNode]:
-        settings = ["students={sizes: [tiny], widths: [0.5, 1.0]}", "training.epochs=2"]
+        settings = ["students={sizes: [tiny], widths: [0.5, 1.0]}", "training.epochs=2", "search=null"]
         config = resolve(load_config("demo", [*settings, f"latency.devices={{{devices}}}"]), layout)
         given = DataDigests(devices={"phone": digests.get("phone", "")}, registry=digests.get("registry", ""))
         return wired_nodes(config, layout, given)

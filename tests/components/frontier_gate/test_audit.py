@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from components.frontier_gate.audit import audited
+from schemas.noss_reports import NossReport
 from schemas.search_reports import CandidatePlace, SearchReport
 from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec
+from tests.made_up_runs import make_result
 from tests.students import mobilenet
 
 EXPECTED = {"a": 0.2, "b": 0.3, "c": 0.35, "d": 0.4, "e": 0.5, "control": 0.33, "left": 0.1}
@@ -45,12 +47,40 @@ def test_the_audited_candidate_is_held_against_what_the_others_let_expect(value:
     assert f"explains {value:.3f} of its held-out targets' variance, {where} the 0.42" in found.audit_result
     assert "the 5 other trained candidates let expect" in found.audit_result
     assert found.audit_failed == (where == "above")
+    assert found.audit_deviation is not None
+    outside = abs(found.audit_deviation) > 1
+    assert (found.audit_deviation > 0) == (value > 0.43) and outside == (where != "within")
 
 
 def test_an_audit_that_cannot_tell_says_so() -> None:
     few = {name: REACHED[name] for name in ("a", "b", "c")} | {"control": 0.9}
     found = audited(search("control"), students(few))
     assert "3 trained candidates are too few" in found.audit_result and not found.audit_failed
+    assert found.audit_deviation is None
     assert "failed" in audited(search("control"), students(REACHED)).audit_result
     assert "No candidate could be audited" in audited(search(""), students(REACHED)).audit_result
     assert "0 trained" in audited(search("control"), students({"control": 0.4})).audit_result
+
+
+def scored(scores: dict[str, float]) -> list[NossReport]:
+    """Reports of candidates with two files: the first has the given score, the other a worse one."""
+    return [
+        NossReport(
+            protocol="strict",
+            results=[
+                make_result(name, score - loss, variant)
+                for variant, loss in (("core-float32", 0.0), ("core-int8", 0.3))
+            ],
+        )
+        for name, score in scores.items()
+    ]
+
+
+def test_a_search_that_goes_by_something_else_than_the_tasks_says_so() -> None:
+    alike = audited(search("control"), students(REACHED), scored({"a": 0.5, "b": 0.6, "d": 0.7, "e": 0.8}))
+    assert alike.rank_correlation == pytest.approx(1.0) and "hardly orders" not in alike.audit_result
+    other = audited(search("control"), students(REACHED), scored({"a": 0.8, "b": 0.6, "d": 0.7, "e": 0.5}))
+    assert other.rank_correlation == pytest.approx(-0.8)
+    assert "its rank correlation with their validation scores is -0.80" in other.audit_result
+    few = audited(search("control"), students(REACHED), scored({"a": 0.8, "b": 0.6, "d": 0.7}))
+    assert few.rank_correlation is None and "hardly orders" not in few.audit_result

@@ -84,3 +84,31 @@ def test_hypervolume_is_the_area_under_the_staircase() -> None:
     assert hypervolume([], 0.1, 4.0) == 0.0
     assert hypervolume([(0.05, 1.0), (0.5, 4.0)], 0.1, 4.0) == 0.0
     assert math.isclose(hypervolume(reversed(points), 0.1, 4.0), hypervolume(points, 0.1, 4.0))
+
+
+def test_a_network_comes_with_what_is_fitted_to_it_unless_that_is_clearly_beaten() -> None:
+    grid = [
+        option("tiny", 1, 0.30, 0.01),
+        # Promises less for more, but within what short trainings may be wrong by.
+        replace(option("tiny-flat", 1.4, 0.28, 0.001, "tiny"), fitted=True),
+        replace(option("tiny-poor", 1.3, 0.26, 0.001, "tiny"), fitted=True),
+        option("tiny-qat", 1, 0.30, 0.001, "tiny"),
+        option("mid", 4, 0.40, 0.04),
+        replace(option("mid-flat", 5, 0.39, 0.004, "mid"), fitted=True),
+        option("large", 12, 0.50, 0.12),
+    ]
+    assert names(choose(grid, 0.1315)) == {"tiny", "large", "tiny-flat"}
+    # The network in between costs what both take together.
+    assert "mid" not in names(choose(grid, 0.1745)) and {"mid", "mid-flat"} < names(choose(grid, 0.1755))
+    # Ends are had without company, if there is no more.
+    assert names(choose(grid, 0.1301)) == {"tiny", "large"}
+
+
+def test_the_best_end_is_the_network_whose_any_form_promises_most() -> None:
+    grid = [
+        option("tiny", 1, 0.30, 0.01),
+        option("mid", 4, 0.40, 0.04),
+        replace(option("mid-flat", 5, 0.60, 0.004, "mid"), fitted=True),
+        option("large", 12, 0.50, 0.12),
+    ]
+    assert names(choose(grid, 0.06)) == {"tiny", "mid", "mid-flat"}

@@ -31,7 +31,7 @@ def network(width: float, macs: float, explained: float | None) -> StudentInfo:
         candidate_id=name, failure="" if explained else "the loss is nan", spec=spec,
         front_end=FrontEndSpec(), parameters=1, target_dim=4,
         target_variance_explained=explained or 0.0, seed=1, best_epoch=1, epochs=[], steps=1,
-        windows_per_second=1.0, screen=Screen(siblings=siblings, epochs=1.5),
+        windows_per_second=1.0, screen=Screen(siblings=siblings, epochs=1.5, fit_epochs=0.0),
     )  # fmt: skip
 
 
@@ -53,6 +53,20 @@ def test_costs_are_shares_of_training_all_in_full() -> None:
     assert report.chosen == pytest.approx(sum(one.cost for one in report.trained))
     assert report.spent <= 0.9
     assert len(report.trained) == len(report.candidates) == 6 and not report.untrained
+
+
+def test_what_is_fitted_costs_its_fit_and_no_epoch() -> None:
+    networks = []
+    for one in NETWORKS:
+        assert one.screen is not None
+        first, cut = one.screen.siblings
+        siblings = [first, cut.model_copy(update={"learns": False})]
+        screen = one.screen.model_copy(update={"siblings": siblings, "fit_epochs": 0.2})
+        networks.append(one.model_copy(update={"screen": screen}))
+    report = decide(networks, SearchSettings(budget=0.9, audit=False), TRAININGS, seed=0)
+    costs = {one.candidate_id: one.cost for one in report.candidates}
+    assert costs["tiny-w0.5-gap-e64"] == pytest.approx(10.2 * 2 / GRID)
+    assert costs["tiny-w0.5-gap-e64-svd8-warm"] == pytest.approx(0.2 * 0.9 * 2 / GRID)
 
 
 def test_what_is_left_out_is_told_why() -> None:

@@ -22,6 +22,7 @@ def screen(first: str, macs: float = 4.0) -> Screen:
             for name, share in ((first, 1.0), (f"{first}-svd", 0.95), (f"{first}-flat", 1.5))
         ],
         epochs=1.0,
+        fit_epochs=0.0,
     )
 
 

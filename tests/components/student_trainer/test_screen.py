@@ -8,6 +8,7 @@ import pytest
 from components.common.modeling.arithmetic import multiply_accumulates
 from components.common.modeling.student import Student, build_deployed, build_student
 from components.student_trainer import screen as screening
+from components.student_trainer.settings import LinearFit, TrainingSettings
 from components.student_trainer.window_store import WindowStore
 from schemas.students import FrontEndSpec
 from tests.students import mobilenet
@@ -15,6 +16,7 @@ from tests.students import mobilenet
 FRONT_END = FrontEndSpec()
 PLAIN = mobilenet("tiny", 0.25, embedding_width=64)
 RANK = 3
+SETTINGS = TrainingSettings(linear_fit=LinearFit(alone=True))
 
 
 def stores(rng: np.random.Generator) -> tuple[WindowStore, WindowStore, Student]:
@@ -47,7 +49,7 @@ def test_siblings_are_judged_by_rank_and_pooling() -> None:
         PLAIN.model_copy(update={"pooling": "flatten", "warm_start": PLAIN.candidate_id}),
         PLAIN.model_copy(update={"statistics_skip": True, "warm_start": PLAIN.candidate_id}),
     ]
-    found = screening.screen(student, specs, train, held_out, np.full(8, 1 / 8, np.float32))
+    found = screening.screen(student, specs, train, held_out, np.full(8, 1 / 8, np.float32), SETTINGS)
     full, cut, one, energy, quantised, flat, skip = (each.explained or 0.0 for each in found)
     # Noise of variance 0.09 on targets of variance 1.
     assert 0.8 < full < 1 / 1.09 + 0.02
@@ -58,6 +60,8 @@ def test_siblings_are_judged_by_rank_and_pooling() -> None:
     assert skip == pytest.approx(full, abs=0.1)
     assert flat > 0.3  # the same network's maps, more of them than windows would need
     assert [each.candidate_id for each in found] == [spec.candidate_id for spec in specs]
+    # The first one trains the network; the quantised one learns its ranges.
+    assert [each.learns for each in found] == [spec in (specs[0], specs[4]) for spec in specs]
     for each, spec, rank in zip(found, specs, (0, RANK, 1, None, 0, 0, 0), strict=True):
         if rank is not None:
             built = build_deployed(spec.model_copy(update={"qat": "none"}), FRONT_END, rank)
@@ -66,6 +70,6 @@ def test_siblings_are_judged_by_rank_and_pooling() -> None:
 
 def test_without_a_trained_network_only_the_arithmetic_is_known() -> None:
     specs = [PLAIN, PLAIN.model_copy(update={"svd_rank": 4, "warm_start": PLAIN.candidate_id})]
-    found = screening.unscreened(specs, FRONT_END)
+    found = screening.unscreened(specs, FRONT_END, SETTINGS)
     assert [each.explained for each in found] == [None, None]
     assert found[1].mega_macs < found[0].mega_macs

@@ -7,13 +7,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from infra.kubeflow.attempts import failures_noted
-from infra.kubeflow.candidates import main
+from infra.kubeflow.attempts import Attempts, failures_noted
+from infra.kubeflow.candidates import Share, main
+from infra.kubeflow.container_task import ContainerTask
+from infra.kubeflow.finished_steps import FinishedSteps
 from infra.kubeflow.run_context import keep
+from pipeline.kubeflow.candidates import divide
 from schemas.distillation_reports import DistillationSetInfo
 from schemas.run_context import Provenance, RunContext
 from schemas.student_reports import StudentInfo
@@ -21,6 +24,7 @@ from schemas.students import FrontEndSpec, StudentFrontEnd, StudentSpec
 from schemas.tflite_reports import TfliteReport
 from tests.infra.kubeflow.executor_inputs import executor_input, folder_of, given, told
 from tests.infra.kubeflow.small_steps import Died, described
+from tests.students import mobilenet
 
 pytestmark = pytest.mark.slow
 
@@ -241,3 +245,13 @@ def test_what_are_no_candidates_is_refused(
     options = ("--run-id", "run", "--run-folder", str(pod.folder / "shared"), "--values", "")
     assert main(["--steps", described(), "--task", json.dumps(task), *options]) == 2
     assert "parameter students holds no candidates by their numbers" in capsys.readouterr().err
+
+
+def test_a_student_comes_after_the_one_it_starts_from_whatever_their_numbers() -> None:
+    first = mobilenet("tiny", 0.25)
+    rest = [mobilenet("tiny", 0.25, svd_rank=rank, warm_start=first.candidate_id) for rank in range(4, 16)]
+    (planned,) = divide([first, *rest], most=4)
+    told = cast(ContainerTask, SimpleNamespace(parameters=planned.parameters))
+    share = Share(told, [], FinishedSteps(None), Attempts(None, 1))
+    assert list(share._students.values()) == [first, *rest]
+    assert share.name == planned.name == first.candidate_id

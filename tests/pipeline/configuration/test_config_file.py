@@ -60,8 +60,8 @@ def test_what_a_section_is_given_by_another_is_no_setting(key: str) -> None:
         ("training.learning_rate=.nan", r"training.learning_rate: nan is refused: .*finite"),
         ("students.explicit.0.architecture.width=0", r"architecture.width: 0 is refused: .*greater than"),
         ("students.explicit.0.architecture.name=vgg", r"explicit.0.architecture: .*'vgg'.*'mobilenet_v3'"),
-        ("front_end.frames=20", r"tiny-w0.5-gap-e256: a patch of 20 frames x 64 mels is too short"),
-        ("students.explicit.1.svd_rank=300", r"tiny-w0.5-gap-e256-svd300: svd_rank 300 does not .* 1 to 170"),
+        ("front_end.frames=20", r"e512-svd64-qat-stat: a patch of 20 frames x 64 mels is too short"),
+        ("students.explicit.0.svd_rank=300", r"e512-svd300-qat-stat: svd_rank 300 does not .* 1 to 284"),
         ("students.explicit.0.architecture.size=huge", r"'huge' is refused: Input should be 'tiny', 'small'"),
         ("students.explicit.0.pool=gap", r"explicit.0.pool: unknown key; did you mean 'pooling'\?"),
         (
@@ -69,7 +69,7 @@ def test_what_a_section_is_given_by_another_is_no_setting(key: str) -> None:
             r"widht: unknown key; .*'width'\? \(known here: activation, name, size, width\)",
         ),
         ("students.explicit=[]", r"students: no candidates"),
-        ("training.epochs=2", r"training.epochs is 2, but its phases .* need at least 3"),
+        ("training.epochs=2", r"training.epochs is 2, but its phases .* need at least 4"),
         ("name=Has Spaces", r"name: 'Has Spaces' is refused"),
         (
             "gate.goals=[{metric: latency, limit: -1}]",
@@ -90,7 +90,7 @@ def test_what_a_section_is_given_by_another_is_no_setting(key: str) -> None:
 )
 def test_a_bad_value_is_refused_with_its_place(override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        load_config("demo", [override])
+        load_config("real_audio", [override])
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -101,7 +101,7 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_false_as_text_is_false() -> None:
-    config = load_config("demo", ["students.explicit.2.statistics_skip='False'"])
+    config = load_config("real_audio", ["students.explicit.2.statistics_skip='False'"])
     assert config.students.explicit[2].statistics_skip is False
 
 
@@ -109,14 +109,14 @@ def test_false_as_text_is_false() -> None:
     ("override", "message"),
     [
         ("epochs", r"--set 'epochs' must have the form key.path=value"),
-        ("name.deep.x=1", r"--set name.deep.x: name is 'demo' and has no keys below it"),
-        ("students.explicit.99.width=1", r"'99' must be an index from 0 to 4"),
+        ("name.deep.x=1", r"--set name.deep.x: name is 'real_audio' and has no keys below it"),
+        ("students.explicit.99.width=1", r"'99' must be an index from 0 to 7"),
         ("training={", r"--set training: not YAML: while parsing"),
     ],
 )
 def test_a_malformed_override_is_refused(override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        load_config("demo", [override])
+        load_config("real_audio", [override])
 
 
 def test_an_unknown_configuration_names_the_ready_ones() -> None:
@@ -180,8 +180,8 @@ def test_a_place_is_told_as_a_person_writes_it() -> None:
 
 def test_frames_that_do_not_fit_the_chunk_of_a_stream_are_refused() -> None:
     own = "students.explicit.0.front_end={hop_samples: 200}"
-    load_config("demo", [own])
+    load_config("real_audio", [own])
     with pytest.raises(
-        ConfigError, match=r"h12.5: conversion.stream_hop_s is 0.24; accepted for frames 0.0125"
+        ConfigError, match=r"h12.5-stat: conversion.stream_hop_s is 0.24; accepted for frames 0.0125"
     ):
-        load_config("demo", [own, "conversion.variants=[wave-float32, stream-float32]"])
+        load_config("real_audio", [own, "conversion.variants=[wave-float32, stream-float32]"])

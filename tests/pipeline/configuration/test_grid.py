@@ -90,14 +90,19 @@ def test_front_ends_are_axes_of_the_grid_and_only_what_differs_is_named() -> Non
 
 def test_under_a_search_all_students_of_a_network_start_from_its_first() -> None:
     grid = f"{GRID}, poolings: [gap, flatten], svd_ranks: [0, 32]}}"
-    exhaustive = load_config("demo", [grid, "training.epochs=8"])
+    exhaustive = load_config("demo", [grid, "training.epochs=8", "search=null"])
     assert not any(one.warm_start for one in exhaustive.students.expand())
     searched = load_config("demo", [grid, "training.epochs=8", "search.budget=0.5"])
     first, *others = searched.students.expand()
     assert first.candidate_id == "tiny-w0.5-gap-e2048" and not first.warm_start
     assert {one.warm_start for one in others} == {first.candidate_id} and len(others) == 3
-    # As long as the phases of a compressed student need, where nothing is said.
-    assert (exhaustive.training.warm_epochs, searched.training.warm_epochs) == (0, 4)
+    # Only quantisation has to be learnt; else it takes as long as the phases of a compressed student need.
+    assert (exhaustive.training.warm_epochs, searched.training.warm_epochs) == (0, 1)
+    assert not exhaustive.training.linear_fit.alone and searched.training.linear_fit.alone
+    learnt = load_config(
+        "demo", [grid, "training.epochs=8", "search.budget=0.5", "training.linear_fit.alone=false"]
+    )
+    assert (learnt.training.warm_epochs, learnt.training.linear_fit.alone) == (4, False)
     assert (
         load_config("demo", [grid, "search.budget=0.5", "training.warm_epochs=5"]).training.warm_epochs == 5
     )

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 WARM = (
     "students={sizes: [tiny], widths: [0.5, 1.0], svd_ranks: [32, 16, 0], share_training: true}",
     "training.epochs=8",
+    "search=null",
 )
 # Open-run, 2 ingests, 2 x 3 validation, embedder, 2 evaluators, benchmark, comparison, gate, pusher, its end.
 OTHERS = 17
@@ -129,7 +130,7 @@ def test_a_student_goes_with_the_one_that_it_starts_from() -> None:
 
 def test_front_ends_differ_between_students_whose_steps_are_shared() -> None:
     own = "students={sizes: [tiny], widths: [0.5], mels: [40, 64], hop_samples: [160, 320]}"
-    compiled = Compiled(load_config("demo", [own, "kubeflow.parallel_candidates=2"]))
+    compiled = Compiled(load_config("demo", [own, "search=null", "kubeflow.parallel_candidates=2"]))
     told = {
         number: StudentSpec.model_validate(one)
         for share in compiled.shares.values()

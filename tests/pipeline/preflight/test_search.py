@@ -21,8 +21,10 @@ def test_the_plan_counts_networks_and_their_costs() -> None:
     assert "4 candidates of 2 networks" in told[0] and "budget 90.0 %" in told[0].replace("%", " %")
     # Heads of 8 to 32 dimensions hardly count: half of the candidates are the networks themselves.
     assert "(2 of 10 epochs) take 10." in told[1]
-    assert "all networks in full would take 50." in told[1] and "students 4 epochs each" in told[1]
-    assert lines() == []
+    assert "all networks in full would take 50." in told[1] and "takes 1 epoch where it is" in told[1]
+    learnt = lines("search.budget=0.9", "training.linear_fit.alone=false")
+    assert "their other students 4 epochs each" in learnt[1]
+    assert lines("search=null") == []
 
 
 def test_a_budget_that_is_too_small_for_both_ends_is_refused_with_the_least_that_is_not() -> None:

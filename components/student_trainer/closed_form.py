@@ -16,9 +16,11 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-# Share of its mean by which a feature must move to count in full. One that hardly moves would be made so loud
-# that the least change of the network shouts everything down.
-_STILL = 1e-2
+# Noise that the maps are made for, as a share of the features' median variance. A file that computes in int8
+# adds about as much to every feature of a tensor: a map that needs the quiet ones answers with noise.
+_NOISE = 0.1
+# Whitening makes directions louder that explain little: only those do that would outlast this much.
+_NOISE_UNDER_WHITENING = 4.0
 # Of the features' variance, added to it: the best of these is taken.
 _RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
 # A direction whose answers have less than this share of the first one's variance says nothing.
@@ -75,6 +77,7 @@ class LinearMap:
       centre: Mean of the outputs, ``(outputs,)``.
       axes: Directions of the answers by falling variance, ``(outputs, rank)``.
       deviations: Of the answers along them, ``(rank,)``.
+      noises: Deviations that noise as loud as the usual feature would have there, ``(rank,)``.
       explained: Share of the judged outputs' variance that the first directions explain, ``(rank,)``.
     """
 
@@ -83,6 +86,7 @@ class LinearMap:
     centre: Array
     axes: Array
     deviations: Array
+    noises: Array
     explained: Array
 
     def rank_for(self, energy: float) -> int:
@@ -101,11 +105,12 @@ class LinearMap:
           units: Dimensions of the embedding.
           rank: Of a compressed bottleneck; 0 for a full one.
           whitening: 0: directions keep their variance, so windows lie to each other as the teacher's answers
-            do; 1: all have the same.
+            do; 1: all have the same, but for what noise would drown.
           seed: Of the turn.
         """
         kept = min(rank or units, units, len(self.deviations))
-        scale = self.deviations[:kept] ** -whitening
+        heard = np.hypot(self.deviations, _NOISE_UNDER_WHITENING**0.5 * self.noises)
+        scale = heard[:kept] ** -whitening
         size = np.sqrt(np.square(self.deviations[:kept] * scale).sum() / units)
         narrow = self.kernel @ self.axes[:, :kept] * (scale / size)
         turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(units, units)))[0][:kept]
@@ -126,19 +131,22 @@ def fit(fitted: Sample, judged: Sample) -> LinearMap:
       judged: Windows to judge by: they choose how much the map is shrunk.
     """
     features, wanted = fitted
-    mean, deviation = features.mean(0), features.std(0)
-    scale = np.hypot(deviation, _STILL * np.abs(mean)) + np.finfo(np.float32).tiny
+    mean, variance = features.mean(0), features.var(0)
+    usual = float(np.median(variance[variance > 0])) if variance.any() else 1.0
+    scale = np.sqrt(variance + _NOISE * usual)
     white, unseen = (features - mean) / scale, (judged.features - mean) / scale
     centre = wanted.mean(0)
-    covariance = white.T @ white / len(white)
+    covariance, noise = white.T @ white / len(white), usual / np.square(scale)
     cross = white.T @ (wanted - centre) / len(white)
+    noisy = covariance + _NOISE * np.diag(noise)
     maps = []
     for ridge in _RIDGES:
-        kernel = np.linalg.solve(covariance + ridge * np.eye(len(covariance)), cross)
+        kernel = np.linalg.solve(noisy + ridge * np.eye(len(noisy)), cross)
         axes, deviations = _directions(kernel, covariance)
         maps.append((kernel, axes, deviations, _explained(unseen @ kernel, axes, judged.wanted - centre)))
     kernel, axes, deviations, explained = max(maps, key=lambda found: float(found[-1][-1]))
-    return LinearMap(mean, kernel / scale[:, None], centre, axes, deviations, explained)
+    noises = np.sqrt(noise @ np.square(kernel @ axes))
+    return LinearMap(mean, kernel / scale[:, None], centre, axes, deviations, noises, explained)
 
 
 def _directions(kernel: Array, covariance: Array) -> tuple[Array, Array]:

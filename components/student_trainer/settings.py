@@ -98,7 +98,7 @@ class LinearFit(Settings):
         ge=0,
         le=1,
         description="Of the embedding that ships. 0: windows lie to each other as in the teacher's space; 1: "
-        "each direction counts alike.",
+        "each direction counts alike, if noise does not drown it.",
     )
 
 

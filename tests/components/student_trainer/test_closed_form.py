@@ -36,7 +36,7 @@ def samples(rank: int = OUTPUTS, seed: int = 0) -> tuple[Sample, Sample]:
         white = rng.normal(size=(count, FEATURES)) @ np.triu(np.ones((FEATURES, FEATURES)))
         white[:, 3] = 2.0
         wanted = white @ kernel + 5.0 + rng.normal(size=(count, OUTPUTS))
-        made.append(Sample((white * np.logspace(-1, 1, FEATURES)).astype(np.float32), wanted))
+        made.append(Sample((white * np.logspace(-0.2, 0.2, FEATURES)).astype(np.float32), wanted))
     return made[0], made[1]
 
 
@@ -54,17 +54,39 @@ def unexplained(found: np.ndarray, sample: Sample) -> float:
 
 @pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("units", [OUTPUTS, 16])
-def test_a_wide_embedding_answers_as_well_as_ridge_regression(units: int, whitening: float) -> None:
+def test_a_wide_embedding_answers_as_well_as_ridge_regression_in_noise(units: int, whitening: float) -> None:
     train, held_out = samples()
-    mean, deviation = train.features.mean(0), train.features.std(0) + 1e-9
-    known = Ridge(alpha=1.0).fit((train.features - mean) / deviation, train.wanted)
-    best = unexplained(known.predict((held_out.features - mean) / deviation), held_out)
+    variances = train.features.var(0)
+    noise = 0.1 * float(np.median(variances[variances > 0]))  # as much is reckoned with
+    known = Ridge(alpha=noise * len(train.features)).fit(train.features, train.wanted)
+    best = unexplained(known.predict(held_out.features), held_out)
     embedding, said = answers(fit(train, held_out).through(units, 0, whitening, seed=1), held_out.features)
     assert unexplained(said, held_out) == pytest.approx(best, rel=0.02)
     assert np.square(embedding).mean() == pytest.approx(1.0, rel=0.1)
-    if whitening == 1.0:
-        spectrum = np.linalg.eigvalsh(np.cov(embedding.T))[-OUTPUTS:]
-        assert spectrum.max() < 2 * spectrum.min()
+
+
+def test_whitening_makes_directions_alike() -> None:
+    train, held_out = samples()
+    spread = []
+    for whitening in (0.0, 0.5, 1.0):
+        embedding, _ = answers(fit(train, held_out).through(16, 0, whitening, seed=1), held_out.features)
+        variances = np.linalg.eigvalsh(np.cov(embedding.T))[-OUTPUTS:]
+        spread.append(variances.max() / variances.min())
+    assert spread[0] > 4 * spread[1] > 16 * spread[2]
+
+
+@pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
+def test_noise_that_drowns_a_quiet_feature_leaves_the_embedding_alone(whitening: float) -> None:
+    train, held_out = samples()
+    quiet = np.ones(FEATURES)
+    quiet[5] = 1e-3  # tells as much as others, and is heard by a least-squares fit only
+    train, held_out = (Sample(part.features * quiet, part.wanted) for part in (train, held_out))
+    noise = 0.1 * np.sqrt(np.median(train.features.var(0)))
+    noisy = held_out.features + np.random.default_rng(1).normal(scale=noise, size=held_out.features.shape)
+    linear = fit(train, held_out).through(16, 0, whitening, seed=1)
+    calm, shaken = answers(linear, held_out.features)[0], answers(linear, noisy)[0]
+    cosines = (calm * shaken).sum(1) / np.linalg.norm(calm, axis=1) / np.linalg.norm(shaken, axis=1)
+    assert cosines.mean() > 0.97
 
 
 def test_without_whitening_windows_lie_as_their_answers_do() -> None:
@@ -91,7 +113,11 @@ def test_a_rank_beyond_what_the_targets_have_adds_nothing_and_is_filled_up() -> 
     found = fit(train, held_out)
     assert found.rank_for(0.97) <= 2 < len(found.deviations)
     few = replace(
-        found, axes=found.axes[:, :2], deviations=found.deviations[:2], explained=found.explained[:2]
+        found,
+        axes=found.axes[:, :2],
+        deviations=found.deviations[:2],
+        noises=found.noises[:2],
+        explained=found.explained[:2],
     )
     wide, narrow = few.through(16, 5, 0.5, seed=1), few.through(16, 2, 0.5, seed=1)
     assert wide.factors[0].shape == (FEATURES, 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +24,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # A machine that tracks its own work in MLflow must not find tests there, nor tests its passwords.
 for _name in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[_name]
+
+# Behind a script's & a process ignores interrupts, and so do those it starts: none could be stopped by one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

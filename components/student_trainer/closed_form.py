@@ -138,13 +138,11 @@ def fit(fitted: Sample, judged: Sample) -> LinearMap:
     centre = wanted.mean(0)
     covariance, noise = white.T @ white / len(white), usual / np.square(scale)
     cross = white.T @ (wanted - centre) / len(white)
-    noisy = covariance + _NOISE * np.diag(noise)
-    maps = []
-    for ridge in _RIDGES:
-        kernel = np.linalg.solve(noisy + ridge * np.eye(len(noisy)), cross)
-        axes, deviations = _directions(kernel, covariance)
-        maps.append((kernel, axes, deviations, _explained(unseen @ kernel, axes, judged.wanted - centre)))
-    kernel, axes, deviations, explained = max(maps, key=lambda found: float(found[-1][-1]))
+    noisy, aim = covariance + _NOISE * np.diag(noise), judged.wanted - centre
+    kernels = [np.linalg.solve(noisy + ridge * np.eye(len(noisy)), cross) for ridge in _RIDGES]
+    kernel = min(kernels, key=lambda each: float(np.square(unseen @ each - aim).sum()))
+    axes, deviations = _directions(kernel, covariance)
+    explained = _explained(unseen @ kernel, axes, aim)
     noises = np.sqrt(noise @ np.square(kernel @ axes))
     return LinearMap(mean, kernel / scale[:, None], centre, axes, deviations, noises, explained)
 

@@ -95,7 +95,7 @@ def is_fitted(spec: StudentSpec, settings: TrainingSettings) -> bool:
         ).candidate_id
         for pooling, skip, taps in forms
     }
-    return bool(settings.linear_fit.alone and settings.linear_fit.windows) and spec.warm_start in own
+    return settings.linear_fit.fits_alone and spec.warm_start in own
 
 
 def learns_more(spec: StudentSpec) -> bool:

@@ -101,6 +101,11 @@ class LinearFit(Settings):
         "each direction counts alike, if noise does not drown it.",
     )
 
+    @property
+    def fits_alone(self) -> bool:
+        """Whether there are students that are fitted and not trained on."""
+        return bool(self.alone and self.windows)
+
 
 class TrainingSettings(Settings):
     """How a student is distilled."""

@@ -149,10 +149,9 @@ class Training:
 
     def _fit(self, distiller: Distiller, whitening: float) -> None:
         most = self.settings.linear_fit.windows
-        if most:
-            fitted = distiller.sample(self.train.sequential(_FIT_BATCH), most)
-            judged = distiller.sample(self.held_out.sequential(_FIT_BATCH), most)
-            distiller.fit(fitted, judged, whitening)
+        fitted = distiller.sample(self.train.sequential(_FIT_BATCH), most)
+        judged = distiller.sample(self.held_out.sequential(_FIT_BATCH), most)
+        distiller.fit(fitted, judged, whitening)
 
     def _fit_to_learn(self, distiller: Distiller, whitening: float) -> None:
         """A fit that training goes on from, kept if it is better as training computes.

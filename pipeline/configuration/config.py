@@ -158,13 +158,11 @@ class RunConfig(Settings):
             return training
         fit = training.linear_fit
         if fit.alone is None:
-            training = training.model_copy(
-                update={"linear_fit": fit.model_copy(update={"alone": bool(fit.windows)})}
-            )
+            training = training.model_copy(update={"linear_fit": fit.model_copy(update={"alone": True})})
         if training.warm_epochs:
             return training
         # Where nothing is fitted alone, as many as the phases of a compressed student need.
-        share, least = (_QUANTISED_SHARE, 1) if training.linear_fit.alone else (_WARM_SHARE, 4)
+        share, least = (_QUANTISED_SHARE, 1) if training.linear_fit.fits_alone else (_WARM_SHARE, 4)
         return training.model_copy(update={"warm_epochs": max(least, round(share * training.epochs))})
 
     @model_validator(mode="after")

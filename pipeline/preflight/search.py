@@ -38,12 +38,9 @@ def plan(config: RunConfig) -> Iterator[str]:
     short = search.short_epochs * sum(firsts) / grid
     ends = epochs * sum({min(firsts), max(firsts)}) / grid
     full = epochs * sum(firsts) / grid
-    others = (
-        f"their other students {counted(config.training.warm_epochs, 'epoch')} each, from the trained network"
-    )
     warm = counted(config.training.warm_epochs, "epoch")
     others = f"their other students {warm} each, from the trained network"
-    if config.training.linear_fit.alone:
+    if config.training.linear_fit.fits_alone:
         others = f"what follows them is fitted, and takes {warm} where it is quantised or sparse"
     least = short + ends
     yield (

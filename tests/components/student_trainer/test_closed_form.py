@@ -17,6 +17,7 @@ from components.student_trainer.training import Trained, Training
 from components.student_trainer.warm_start import Start, save_heads
 from components.student_trainer.window_store import open_store
 from schemas.distillation_reports import DistillationSetInfo
+from schemas.student_reports import StudentInfo
 from schemas.students import FrontEndSpec, StudentSpec
 from tests.students import mobilenet
 
@@ -150,6 +151,12 @@ def train(
     return training, trained
 
 
+def go_on(folder: Path, windows: str, network: Network, change: dict[str, object]) -> StudentInfo:
+    """What came of a student that differs from the network's own and starts from that."""
+    spec = PLAIN.model_copy(update=change | {"warm_start": PLAIN.candidate_id})
+    return train(folder, windows, spec, ALONE, network[0])[1].info
+
+
 @pytest.fixture(scope="module")
 def network(distillation_set: str, tmp_path_factory: pytest.TempPathFactory) -> Network:
     """A network, trained briefly: its folder, the training and its end."""
@@ -186,13 +193,10 @@ def test_without_windows_to_fit_on_nothing_is_fitted(distillation_set: str, tmp_
 def test_what_is_fitted_alone_explains_what_its_network_lets_it_without_a_step(
     distillation_set: str, tmp_path: Path, network: Network, change: dict[str, object]
 ) -> None:
-    folder, _, parent = network
-    spec = PLAIN.model_copy(update=change | {"warm_start": PLAIN.candidate_id})
-    _, trained = train(tmp_path / "fitted", distillation_set, spec, ALONE, folder)
-    info = trained.info
+    parent, info = network[-1], go_on(tmp_path / "fitted", distillation_set, network, change)
     assert (info.steps, info.epochs, info.total_steps) == (0, [], parent.info.steps)
     assert info.target_variance_explained > parent.info.target_variance_explained - 0.1
-    assert 0 < info.rank <= 16 if spec.low_rank else info.rank == 0
+    assert 0 < info.rank <= 16 if info.spec.low_rank else info.rank == 0
 
 
 @pytest.mark.parametrize(
@@ -201,13 +205,10 @@ def test_what_is_fitted_alone_explains_what_its_network_lets_it_without_a_step(
 def test_quantisation_and_sparsity_are_still_learnt(
     distillation_set: str, tmp_path: Path, network: Network, change: dict[str, object]
 ) -> None:
-    folder, _, parent = network
-    spec = PLAIN.model_copy(update=change | {"warm_start": PLAIN.candidate_id})
-    _, trained = train(tmp_path / "learnt", distillation_set, spec, ALONE, folder)
-    info = trained.info
+    parent, info = network[-1], go_on(tmp_path / "learnt", distillation_set, network, change)
     assert len(info.epochs) == ALONE.warm_epochs and info.fitted_loss is None
     assert info.target_variance_explained > parent.info.target_variance_explained - 0.4
-    assert info.sparsity == pytest.approx(spec.sparsity, abs=0.02)
+    assert info.sparsity == pytest.approx(info.spec.sparsity, abs=0.02)
 
 
 def test_a_network_in_bfloat16_is_fitted_by_its_float32_weights(

@@ -103,6 +103,11 @@ def test_under_a_search_all_students_of_a_network_start_from_its_first() -> None
         "demo", [grid, "training.epochs=8", "search.budget=0.5", "training.linear_fit.alone=false"]
     )
     assert (learnt.training.warm_epochs, learnt.training.linear_fit.alone) == (4, False)
+    unfitted = load_config(
+        "demo",
+        [grid, "training.epochs=8", "search.budget=0.5", "training.linear_fit={alone: true, windows: 0}"],
+    )
+    assert unfitted.training.warm_epochs == 4
     assert (
         load_config("demo", [grid, "search.budget=0.5", "training.warm_epochs=5"]).training.warm_epochs == 5
     )
